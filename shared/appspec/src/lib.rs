@@ -1,0 +1,1 @@
+//! appspec.yml 0.0: parse it and deploy it.

@@ -1,0 +1,1 @@
+//! buildspec.yml 0.2: parse it and run it.

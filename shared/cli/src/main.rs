@@ -1,0 +1,3 @@
+//! The `penstock` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The pure state machine: decide, apply, pending. It does no I/O and reads no clock.

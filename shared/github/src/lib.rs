@@ -1,0 +1,1 @@
+//! GitHub: signatures, payloads, archive download.

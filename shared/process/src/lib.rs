@@ -1,0 +1,1 @@
+//! Runs a child process whose every descendant can be ended.

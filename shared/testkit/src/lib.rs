@@ -1,0 +1,1 @@
+//! Builders, generators, adapter contract suites and fakes; a dev-dependency only.

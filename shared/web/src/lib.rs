@@ -1,0 +1,1 @@
+//! One router: CodePipeline's API, approval pages, the dashboard, webhooks.
