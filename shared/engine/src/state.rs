@@ -1,0 +1,417 @@
+//! What is stored of a pipeline and its executions: small, serialisable, replayable from events.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use penstock_model::artifact::{Artifact, Revision};
+use penstock_model::id::{ActionName, AttemptId, DefinitionVersion, DeliveryId, ExecutionId, PipelineName, StageName};
+use penstock_model::pipeline::{ExecutionMode, Pipeline};
+use penstock_model::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The schema number that stored items carry.
+pub const SCHEMA: u32 = 1;
+
+/// The definitions that the state pins, and the latest.
+pub type Definitions = BTreeMap<DefinitionVersion, Arc<Pipeline>>;
+
+/// All that a decision reads: the pipeline's item, its open executions, and each execution that the command or
+/// the pipeline's item (a stage's last success) names, closed or not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// The pipeline's item; `None` before it is first defined.
+    pub pipeline: Option<Arc<PipelineState>>,
+    /// The executions by id.
+    pub executions: BTreeMap<ExecutionId, Arc<Execution>>,
+}
+
+/// The pipeline's item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PipelineState {
+    /// The schema number, [`SCHEMA`] when written by this release.
+    pub schema: u32,
+    /// The pipeline's name.
+    pub name: PipelineName,
+    /// The latest definition version, which new executions pin.
+    pub definition: DefinitionVersion,
+    /// Whether it was deleted; its history stays, and defining it anew revives it with the next version.
+    #[serde(default)]
+    pub deleted: bool,
+    /// When it was first defined.
+    pub created_at: Timestamp,
+    /// When it was last defined.
+    pub updated_at: Timestamp,
+    /// The admission number that the next execution gets.
+    pub next_sequence: u64,
+    /// What is known of each stage that was ever defined, by name.
+    #[serde(default)]
+    pub stages: BTreeMap<StageName, StageState>,
+}
+
+/// What the pipeline's item knows of a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageState {
+    /// Set while the inbound transition is disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<Disabled>,
+    /// The execution that entered last; a retry of another one is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<ExecutionId>,
+    /// The execution that last succeeded here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<ExecutionId>,
+}
+
+/// Why and by whom an inbound transition is disabled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disabled {
+    /// At most 300 characters.
+    pub reason: String,
+    /// Who did it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An execution's item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Execution {
+    /// The schema number.
+    pub schema: u32,
+    /// Its id.
+    pub id: ExecutionId,
+    /// Its pipeline.
+    pub pipeline: PipelineName,
+    /// The definition version that it pins.
+    pub definition: DefinitionVersion,
+    /// The pipeline's mode when it was admitted.
+    pub mode: ExecutionMode,
+    /// Its admission number; newer executions have larger ones.
+    pub sequence: u64,
+    /// Whether it carries new revisions or brings earlier ones back.
+    pub kind: ExecutionKind,
+    /// What started it.
+    pub trigger: TriggerCause,
+    /// Its pipeline-level variables, defaults filled in.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// Source revisions that the start asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<RevisionOverride>,
+    /// The revisions that its source actions pinned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revisions: BTreeMap<ActionName, Revision>,
+    /// Where it stands as a whole.
+    pub status: ExecutionStatus,
+    /// Where in the pipeline it is.
+    pub position: Position,
+    /// The stop that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Stop>,
+    /// When it was admitted.
+    pub started_at: Timestamp,
+    /// When it last reached a terminal status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The stages that it entered, in that order.
+    #[serde(default)]
+    pub stages: Vec<StageRun>,
+    /// For a rollback: the target's stage runs before the stage that is run again, whose outputs apply here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inherited: Vec<StageRun>,
+}
+
+/// Whether an execution carries new revisions or brings earlier ones back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum ExecutionKind {
+    /// Through all stages.
+    Standard,
+    /// One stage again with the revisions of `target`.
+    Rollback {
+        /// The execution whose revisions it carries.
+        target: ExecutionId,
+        /// The only stage that it runs.
+        stage: StageName,
+    },
+}
+
+/// What started an execution (`CodePipeline` API, `ExecutionTrigger`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerCause {
+    /// `Webhook`, `StartPipelineExecution`, `ManualRollback`, ...
+    pub kind: String,
+    /// Who or what: a person's name, a repository with its branch and pusher.
+    pub detail: String,
+    /// The delivery, if a webhook started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryId>,
+}
+
+/// A source revision that a start asked for (`CodePipeline` API, `SourceRevisionOverride`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionOverride {
+    /// The source action.
+    pub action: ActionName,
+    /// `COMMIT_ID`, `IMAGE_DIGEST`, `S3_OBJECT_VERSION_ID`, `S3_OBJECT_KEY`.
+    pub kind: String,
+    /// The revision.
+    pub value: String,
+}
+
+/// Where an execution stands as a whole (`CodePipeline` API, `PipelineExecutionStatus`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ExecutionStatus {
+    /// Waiting or in a stage.
+    InProgress,
+    /// A stop was asked for and its running actions have not ended.
+    Stopping,
+    /// Stopped by a person.
+    Stopped,
+    /// Through all stages.
+    Succeeded,
+    /// An action failed.
+    Failed,
+    /// A newer execution took its place while it waited.
+    Superseded,
+    /// Ended because its pipeline no longer takes it.
+    Cancelled,
+}
+
+impl ExecutionStatus {
+    /// Whether the execution moves no further by itself.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::InProgress | Self::Stopping => false,
+            Self::Stopped | Self::Succeeded | Self::Failed | Self::Superseded | Self::Cancelled => true,
+        }
+    }
+}
+
+/// Where in the pipeline an execution is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "at")]
+pub enum Position {
+    /// Before a stage: it is occupied, closed, or others are first.
+    Waiting {
+        /// The stage that it wants to enter.
+        stage: StageName,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// In a stage, which it occupies.
+    In {
+        /// The stage.
+        stage: StageName,
+    },
+    /// Nowhere: it has ended.
+    Ended,
+}
+
+/// A stop that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Whether running actions are abandoned instead of waited for.
+    pub abandon: bool,
+    /// At most 200 characters.
+    pub reason: String,
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One stage as one execution ran it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageRun {
+    /// The stage.
+    pub name: StageName,
+    /// Where it stands.
+    pub status: StageStatus,
+    /// When it was entered.
+    pub entered_at: Timestamp,
+    /// When it last ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// How often it was retried by hand.
+    #[serde(default)]
+    pub retries: u32,
+    /// The latest attempt of each action that was begun.
+    #[serde(default)]
+    pub actions: BTreeMap<ActionName, Attempt>,
+}
+
+/// Where a stage of an execution stands (`CodePipeline` API, `StageExecutionStatus`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum StageStatus {
+    /// Its actions run.
+    InProgress,
+    /// A stop was asked for.
+    Stopping,
+    /// Stopped.
+    Stopped,
+    /// All actions succeeded.
+    Succeeded,
+    /// An action failed.
+    Failed,
+    /// Ended because its pipeline no longer takes it.
+    Cancelled,
+    /// Passed over by a condition.
+    Skipped,
+}
+
+/// The latest try of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Which try, from 1.
+    pub number: u32,
+    /// Where it stands.
+    pub status: AttemptStatus,
+    /// When it was scheduled.
+    pub scheduled_at: Timestamp,
+    /// When its provider took it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The provider's own id of the work and where a person sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
+    /// What a person reads in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<AttemptError>,
+    /// The artifacts that it produced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+    /// Whether output variables were written under its id.
+    #[serde(default)]
+    pub has_variables: bool,
+    /// The verdict, if it is an approval that was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// When it times out or expires.
+    pub deadline: Timestamp,
+    /// The cancellation that was asked for, confirmed or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<Cancellation>,
+    /// When an unanswered dispatch or cancellation is sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resend_at: Option<Timestamp>,
+    /// How often it was sent again.
+    #[serde(default)]
+    pub resends: u32,
+    /// When the provider is asked next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_check_at: Option<Timestamp>,
+    /// How often the provider was asked.
+    #[serde(default)]
+    pub checks: u32,
+}
+
+/// Where an attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AttemptStatus {
+    /// Owed to a worker; nothing is known to have begun. Shown as `InProgress`.
+    Scheduled,
+    /// A provider works on it, or a person is asked.
+    InProgress,
+    /// Done.
+    Succeeded,
+    /// Failed, timed out, expired, rejected or interrupted.
+    Failed,
+    /// Given up by a stop that abandons.
+    Abandoned,
+}
+
+impl AttemptStatus {
+    /// Whether the attempt has ended.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Scheduled | Self::InProgress => false,
+            Self::Succeeded | Self::Failed | Self::Abandoned => true,
+        }
+    }
+}
+
+/// The provider's own id of the work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct External {
+    /// The id.
+    pub id: String,
+    /// Where a person sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptError {
+    /// `JobFailed`, `ConfigurationError`, `PermissionError`, `RevisionUnavailable`, `SystemUnavailable`, `TimedOut`,
+    /// `Rejected`, `Expired`, `Interrupted`, ...
+    pub code: String,
+    /// What happened, where, and what to do; at most [`MAX_ERROR`] bytes.
+    pub message: String,
+}
+
+/// The longest error message that the state keeps, in bytes; the rest is in the log.
+pub const MAX_ERROR: usize = 4096;
+
+/// A person's verdict on an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Approved or rejected.
+    pub approved: bool,
+    /// Who decided.
+    pub by: String,
+    /// What they said, at most 512 characters.
+    pub comment: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A cancellation of running work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// Why: the attempt ends with this once its end is known.
+    pub cause: CancellationCause,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// Until when the stage is kept for work whose end is not known.
+    pub grace: Timestamp,
+    /// When the provider confirmed it, or the grace passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Timestamp>,
+}
+
+/// Why running work is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CancellationCause {
+    /// Its time is over.
+    TimedOut,
+    /// A stop that abandons.
+    Abandoned,
+}
+
+impl Execution {
+    /// The run of `stage`, if the execution entered it.
+    pub fn stage(&self, stage: &StageName) -> Option<&StageRun> {
+        self.stages.iter().find(|run| run.name == *stage)
+    }
+
+    /// The attempt that `id` names, if it is the latest of its action.
+    pub fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        self.stage(&id.stage)?.actions.get(&id.action).filter(|attempt| attempt.number == id.number)
+    }
+}
+
