@@ -1,0 +1,35 @@
+//! What the use cases need of the outside, in their own words. Adapters implement these; one contract suite each.
+
+pub mod artifacts;
+pub mod claims;
+pub mod clock;
+pub mod logs;
+pub mod notifier;
+pub mod outputs;
+pub mod provider;
+pub mod queue;
+pub mod repository;
+pub mod secrets;
+pub mod store;
+
+/// A failure of something outside, and whether trying again can help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PortError {
+    /// What failed, where, and what to do, as a lowercase fragment that completes "failed to ...".
+    pub message: String,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+}
+
+impl PortError {
+    /// A failure that may pass.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { message: message.into(), retryable: true }
+    }
+
+    /// A failure that stays.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self { message: message.into(), retryable: false }
+    }
+}

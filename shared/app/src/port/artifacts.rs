@@ -1,0 +1,20 @@
+//! The artifact store: zips under keys that contain the attempt, recognised by their digest.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use penstock_model::artifact::Artifact;
+use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
+
+use super::PortError;
+
+/// The artifact store.
+#[async_trait]
+pub trait Artifacts: Send + Sync {
+    /// Stores the zip at `file` as an output of `attempt`, durably. An object that is already there is adopted
+    /// with its own version and digest. The file may be moved away.
+    async fn put(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, file: &Path) -> Result<Artifact, PortError>;
+
+    /// Writes the zip to `file` and checks its digest.
+    async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError>;
+}

@@ -1,0 +1,64 @@
+//! Who works on an attempt: free, claimed until, started, cancelled. A conditional write on the attempt's own item.
+
+use async_trait::async_trait;
+use penstock_engine::state::External;
+use penstock_model::id::AttemptId;
+use penstock_model::time::Timestamp;
+
+use super::PortError;
+
+/// The claims on attempts.
+#[async_trait]
+pub trait Claims: Send + Sync {
+    /// Takes a free attempt, or one whose claim expired before `now`.
+    async fn claim(&self, attempt: &AttemptId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError>;
+
+    /// Records the provider's id of the work on a claimed attempt.
+    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError>;
+
+    /// Makes a free attempt cancelled, so that it is never started; says what stood there.
+    async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError>;
+
+    /// What is known of the attempt.
+    async fn look(&self, attempt: &AttemptId) -> Result<Standing, PortError>;
+}
+
+/// The answer to a claim: what stood there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It was free and is taken (or, for a cancellation, is cancelled now).
+    Taken,
+    /// A claim of another expired and is taken over: look at the provider before starting.
+    TakenOver,
+    /// Somebody works on it.
+    Held {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The provider has it.
+    Started {
+        /// The provider's id.
+        external: External,
+    },
+    /// It was cancelled before it began.
+    Cancelled,
+}
+
+/// What is known of an attempt's claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody took it.
+    Free,
+    /// Somebody took it.
+    Claimed {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The provider has it.
+    Started {
+        /// The provider's id.
+        external: External,
+    },
+    /// It was cancelled before it began.
+    Cancelled,
+}

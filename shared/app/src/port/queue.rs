@@ -1,0 +1,37 @@
+//! Messages to the workers. At least once, in any order: correctness rests on the state's versions.
+
+use async_trait::async_trait;
+use penstock_engine::command::Command;
+use penstock_engine::debt::Debt;
+use penstock_model::id::PipelineName;
+use penstock_model::pipeline::Category;
+use serde::{Deserialize, Serialize};
+
+use super::PortError;
+
+/// The way to the workers.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Sends all of `messages`; one that fails fails the call, and the whole is sent again later.
+    async fn send(&self, messages: Vec<Message>) -> Result<(), PortError>;
+}
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum Message {
+    /// A command of a machine, for `transition`; its group is the pipeline.
+    Command {
+        /// The command.
+        command: Command,
+    },
+    /// Something owed, for the worker of its category.
+    Debt {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// The category of the attempt's action; `None` for [`Debt::GoOn`].
+        category: Option<Category>,
+        /// What is owed.
+        debt: Debt,
+    },
+}

@@ -1,0 +1,76 @@
+//! What people and tools are shown of an execution: one shape for the command line, the page and `--format json`.
+
+use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
+use penstock_model::pipeline::Category;
+use penstock_model::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An execution as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionView {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// `InProgress`, `Stopping`, `Stopped`, `Succeeded`, `Failed`, `Superseded`, `Cancelled`.
+    pub status: String,
+    /// The commit of the first source action, once it is known.
+    pub commit: Option<String>,
+    /// The commit's message, first line.
+    pub commit_summary: Option<String>,
+    /// What started it, in words.
+    pub trigger: String,
+    /// When it was admitted.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended so, if that needs words: a stop's reason, what superseded it.
+    pub status_summary: Option<String>,
+    /// For a rollback: the execution whose revisions it carries.
+    pub rollback_of: Option<ExecutionId>,
+    /// All stages of its definition, in order.
+    pub stages: Vec<StageView>,
+}
+
+/// A stage of an execution as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageView {
+    /// The stage.
+    pub name: StageName,
+    /// `NotStarted`, `Waiting`, `InProgress`, `Stopping`, `Stopped`, `Succeeded`, `Failed`, `Cancelled`, `Skipped`.
+    pub status: String,
+    /// Why it waits, or why its inbound transition is disabled.
+    pub note: Option<String>,
+    /// How many executions wait behind this one before the stage.
+    pub waiting_behind: u32,
+    /// Its actions in run order.
+    pub actions: Vec<ActionView>,
+}
+
+/// An action of an execution as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionView {
+    /// The action.
+    pub name: ActionName,
+    /// Its category.
+    pub category: Category,
+    /// Its provider.
+    pub provider: String,
+    /// `NotStarted`, `InProgress`, `Succeeded`, `Failed`, `Abandoned`.
+    pub status: String,
+    /// The latest try, 0 before the first.
+    pub attempt: u32,
+    /// What happened, in a line: a summary or the error's message.
+    pub summary: Option<String>,
+    /// The error's code.
+    pub error_code: Option<String>,
+    /// Where to see it: the provider's page, the log, or the approval page that waits for a verdict.
+    pub link: Option<String>,
+    /// When it was taken up.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
