@@ -317,6 +317,9 @@ pub struct Attempt {
     /// How often the provider was asked.
     #[serde(default)]
     pub checks: u32,
+    /// Whether a retry asks for another try, which begins when the action's turn comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// Where an attempt stands.
