@@ -1,0 +1,75 @@
+//! Writing: the same entries give the same bytes, so that a digest tells whether anything changed.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::{ArchiveError, check_link};
+
+/// Files below this many bytes are stored as they are: compressing them costs more than it saves.
+const STORED_BELOW: u64 = 256;
+/// Entries from this size on need zip64 headers.
+const ZIP64_FROM: u64 = u32::MAX as u64;
+
+/// Writes one zip. Times are fixed (1980-01-01); the caller gives entries in a fixed order.
+pub struct Writer {
+    zip: ZipWriter<BufWriter<File>>,
+}
+
+impl Writer {
+    /// Begins the zip at `path`, which must not exist.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`] if the file cannot be created.
+    pub fn create(path: &Path) -> Result<Self, ArchiveError> {
+        let file = File::create_new(path).map_err(ArchiveError::io(format!("creating {}", path.display())))?;
+        Ok(Self { zip: ZipWriter::new(BufWriter::with_capacity(64 << 10, file)) })
+    }
+
+    /// Adds a file of `size` bytes; only the permission bits of `mode` count.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] if reading or writing fails or the name stands twice.
+    pub fn file(&mut self, name: &str, mode: u32, size: u64, mut content: impl Read) -> Result<(), ArchiveError> {
+        let method = if size < STORED_BELOW { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        let options = options(mode).compression_method(method).large_file(size >= ZIP64_FROM);
+        let level = (method == CompressionMethod::Deflated).then_some(1);
+        self.zip.start_file(name, options.compression_level(level))?;
+        std::io::copy(&mut content, &mut self.zip).map_err(ArchiveError::io(format!("adding `{name}` to an archive")))?;
+        Ok(())
+    }
+
+    /// Adds an empty folder.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] if writing fails.
+    pub fn folder(&mut self, name: &str, mode: u32) -> Result<(), ArchiveError> {
+        Ok(self.zip.add_directory(name, options(mode))?)
+    }
+
+    /// Adds a link.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Refused`] if it leaves the archive's root.
+    pub fn link(&mut self, name: &str, target: &str) -> Result<(), ArchiveError> {
+        check_link(name, target).map_err(|reason| ArchiveError::refused(name, reason))?;
+        Ok(self.zip.add_symlink(name, target, options(0o777))?)
+    }
+
+    /// Ends the zip; the file is flushed to the system but not synchronised to the disk.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] if writing fails.
+    pub fn finish(self) -> Result<File, ArchiveError> {
+        let mut buffered = self.zip.finish()?;
+        buffered.flush().map_err(ArchiveError::io("writing an archive"))?;
+        buffered.into_inner().map_err(|error| ArchiveError::io("writing an archive")(error.into_error()))
+    }
+}
+
+fn options(mode: u32) -> SimpleFileOptions {
+    SimpleFileOptions::default().last_modified_time(DateTime::default()).unix_permissions(mode & 0o777)
+}
