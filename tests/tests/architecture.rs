@@ -147,6 +147,42 @@ fn lints_hold_everywhere() {
     }
 }
 
+#[test]
+fn every_dependency_is_used() {
+    let mut unused = vec![];
+    for package in ours(&metadata()) {
+        let folder = package.manifest_path.parent().unwrap().strip_prefix(root()).unwrap().as_str().to_owned();
+        let text: String =
+            sources(&[folder.as_str()]).iter().map(|source| std::fs::read_to_string(source).unwrap()).collect();
+        for dependency in &package.dependencies {
+            let name = dependency.name.replace('-', "_");
+            if !text.contains(&name) {
+                unused.push(format!("`{}` does not use `{}`", package.name, dependency.name));
+            }
+        }
+    }
+    assert!(unused.is_empty(), "unused dependencies:\n{}", unused.join("\n"));
+}
+
+#[test]
+fn every_licence_is_permissive() {
+    let permissive = [
+        "Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unicode-3.0", "Unlicense", "Zlib", "CC0-1.0",
+        "0BSD", "BSL-1.0", "CDLA-Permissive-2.0", "bzip2-1.0.6",
+    ];
+    for package in &metadata().packages {
+        let licence = package.license.clone().unwrap_or_default().replace('/', " OR ");
+        // One permissive alternative of an OR is enough; every part of an AND is needed.
+        let fits = licence.split(" OR ").any(|alternative| {
+            alternative
+                .split(" AND ")
+                .map(|part| part.trim_matches(['(', ')', ' ']).split(" WITH ").next().unwrap_or_default().to_owned())
+                .all(|part| permissive.contains(&part.as_str()))
+        });
+        assert!(fits, "{} is under `{licence}`", package.name);
+    }
+}
+
 /// All Rust sources below `folders`, without build output.
 fn sources(folders: &[&str]) -> Vec<PathBuf> {
     let mut found = vec![];
