@@ -178,16 +178,22 @@ pub struct Success {
     pub started_at: Option<Timestamp>,
 }
 
-
 impl Request {
     /// The execution that the request names, if any: it is loaded even when it is closed.
     pub fn named(&self) -> Vec<&ExecutionId> {
         match self {
-            Self::Define { .. } | Self::Delete | Self::Disable { .. } | Self::Enable { .. } | Self::WakeUp => vec![],
-            Self::Start { execution, .. } | Self::Retry { execution, .. } | Self::Stop { execution, .. } => vec![execution],
+            Self::Define { .. }
+            | Self::Delete
+            | Self::Disable { .. }
+            | Self::Enable { .. }
+            | Self::WakeUp => vec![],
+            Self::Start { execution, .. } | Self::Retry { execution, .. } | Self::Stop { execution, .. } => {
+                vec![execution]
+            }
             Self::Report { attempt, .. } | Self::Decide { attempt, .. } => vec![&attempt.execution],
-            Self::Rollback { execution, target, .. } => vec![execution, target],
+            Self::Rollback {
+                execution, target, ..
+            } => vec![execution, target],
         }
     }
 }
-

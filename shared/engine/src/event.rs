@@ -185,3 +185,99 @@ pub enum Item {
     /// An execution's.
     Execution(ExecutionId),
 }
+
+impl Fact {
+    /// The execution that it is about.
+    pub fn execution(&self) -> Option<&ExecutionId> {
+        match self {
+            Self::Defined { .. }
+            | Self::Deleted
+            | Self::TransitionDisabled { .. }
+            | Self::TransitionEnabled { .. } => None,
+            Self::ExecutionAdmitted { execution } => Some(&execution.id),
+            Self::StopRequested { execution, .. }
+            | Self::StageAwaited { execution, .. }
+            | Self::StageEntered { execution, .. }
+            | Self::StageRetried { execution, .. }
+            | Self::StageEnded { execution, .. }
+            | Self::ExecutionEnded { execution, .. } => Some(execution),
+            Self::AttemptScheduled { .. }
+            | Self::AttemptStarted { .. }
+            | Self::AttemptResent { .. }
+            | Self::AttemptChecked { .. }
+            | Self::AttemptCancelling { .. }
+            | Self::CancellationSettled { .. }
+            | Self::VerdictGiven { .. }
+            | Self::AttemptSucceeded { .. }
+            | Self::AttemptFailed { .. }
+            | Self::AttemptAbandoned { .. } => self.attempt().map(|attempt| &attempt.execution),
+        }
+    }
+
+    /// The attempt that it is about.
+    pub fn attempt(&self) -> Option<&AttemptId> {
+        match self {
+            Self::Defined { .. }
+            | Self::Deleted
+            | Self::TransitionDisabled { .. }
+            | Self::TransitionEnabled { .. }
+            | Self::ExecutionAdmitted { .. }
+            | Self::StopRequested { .. }
+            | Self::StageAwaited { .. }
+            | Self::StageEntered { .. }
+            | Self::StageRetried { .. }
+            | Self::StageEnded { .. }
+            | Self::ExecutionEnded { .. } => None,
+            Self::AttemptScheduled { attempt, .. }
+            | Self::AttemptStarted { attempt, .. }
+            | Self::AttemptResent { attempt, .. }
+            | Self::AttemptChecked { attempt, .. }
+            | Self::AttemptCancelling { attempt, .. }
+            | Self::CancellationSettled { attempt, .. }
+            | Self::VerdictGiven { attempt, .. }
+            | Self::AttemptSucceeded { attempt, .. }
+            | Self::AttemptFailed { attempt, .. }
+            | Self::AttemptAbandoned { attempt } => Some(attempt),
+        }
+    }
+
+    /// The stored items that it changes. The first is the one that it is about; an admission, an entry and a
+    /// stage's success change the pipeline's item as well.
+    pub fn items(&self) -> Vec<Item> {
+        let Some(execution) = self.execution() else {
+            return vec![Item::Pipeline];
+        };
+        let execution = Item::Execution(execution.clone());
+        if self.changes_pipeline() {
+            vec![execution, Item::Pipeline]
+        } else {
+            vec![execution]
+        }
+    }
+
+    fn changes_pipeline(&self) -> bool {
+        match self {
+            Self::Defined { .. }
+            | Self::Deleted
+            | Self::TransitionDisabled { .. }
+            | Self::TransitionEnabled { .. }
+            | Self::ExecutionAdmitted { .. }
+            | Self::StageEntered { .. } => true,
+            Self::StageEnded { status, .. } => *status == StageStatus::Succeeded,
+            Self::StopRequested { .. }
+            | Self::StageAwaited { .. }
+            | Self::StageRetried { .. }
+            | Self::ExecutionEnded { .. }
+            | Self::AttemptScheduled { .. }
+            | Self::AttemptStarted { .. }
+            | Self::AttemptResent { .. }
+            | Self::AttemptChecked { .. }
+            | Self::AttemptCancelling { .. }
+            | Self::CancellationSettled { .. }
+            | Self::VerdictGiven { .. }
+            | Self::AttemptSucceeded { .. }
+            | Self::AttemptFailed { .. }
+            | Self::AttemptAbandoned { .. } => false,
+        }
+    }
+}

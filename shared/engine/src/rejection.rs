@@ -51,7 +51,9 @@ pub enum Rejection {
         action: ActionName,
     },
     /// 50 executions are active.
-    #[error("{limit} executions of the pipeline are active, which is the most a QUEUED or PARALLEL pipeline takes")]
+    #[error(
+        "{limit} executions of the pipeline are active, which is the most a QUEUED or PARALLEL pipeline takes"
+    )]
     TooManyExecutions {
         /// The limit.
         limit: usize,
@@ -91,7 +93,9 @@ pub enum Rejection {
         reason: String,
     },
     /// Another execution has entered the stage since.
-    #[error("stage `{stage}` has been entered by execution {latest} since; only the latest there can be retried")]
+    #[error(
+        "stage `{stage}` has been entered by execution {latest} since; only the latest there can be retried"
+    )]
     NotLatest {
         /// The stage.
         stage: StageName,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_model::artifact::{Artifact, Revision};
-use penstock_model::id::{ActionName, AttemptId, DefinitionVersion, DeliveryId, ExecutionId, PipelineName, StageName};
+use penstock_model::id::{
+    ActionName, AttemptId, DefinitionVersion, DeliveryId, ExecutionId, PipelineName, StageName,
+};
 use penstock_model::pipeline::{ExecutionMode, Pipeline};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -116,6 +118,9 @@ pub struct Execution {
     /// When it last reached a terminal status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// For a superseded one: by which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<ExecutionId>,
     /// The stages that it entered, in that order.
     #[serde(default)]
     pub stages: Vec<StageRun>,
@@ -317,7 +322,7 @@ pub struct Attempt {
     /// How often the provider was asked.
     #[serde(default)]
     pub checks: u32,
-    /// Whether a retry asks for another try, which begins when the action's turn comes.
+    /// Whether another try is asked for, by a retry or because its worker died; it begins when its turn comes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
 }
@@ -367,8 +372,35 @@ pub struct AttemptError {
     pub message: String,
 }
 
+/// The code of an attempt whose worker died: it is attempted again and is no failure of the action.
+pub const INTERRUPTED: &str = "Interrupted";
+
 /// The longest error message that the state keeps, in bytes; the rest is in the log.
 pub const MAX_ERROR: usize = 4096;
+
+impl Attempt {
+    /// Whether it has not ended.
+    pub fn is_live(&self) -> bool {
+        !self.status.is_terminal()
+    }
+
+    /// Whether it succeeded and that still counts.
+    pub fn has_succeeded(&self) -> bool {
+        self.status == AttemptStatus::Succeeded && !self.again
+    }
+
+    /// Whether it ended otherwise and no further try is asked for.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.status, AttemptStatus::Failed | AttemptStatus::Abandoned) && !self.again
+    }
+
+    /// Its cancellation, while its end is not known.
+    pub fn unsettled(&self) -> Option<&Cancellation> {
+        self.cancellation
+            .as_ref()
+            .filter(|cancellation| cancellation.settled_at.is_none())
+    }
+}
 
 /// A person's verdict on an approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -412,9 +444,19 @@ impl Execution {
         self.stages.iter().find(|run| run.name == *stage)
     }
 
+    /// The run of the stage that it is in.
+    pub fn current(&self) -> Option<&StageRun> {
+        match &self.position {
+            Position::In { stage } => self.stage(stage),
+            Position::Waiting { .. } | Position::Ended => None,
+        }
+    }
+
     /// The attempt that `id` names, if it is the latest of its action.
     pub fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
-        self.stage(&id.stage)?.actions.get(&id.action).filter(|attempt| attempt.number == id.number)
+        self.stage(&id.stage)?
+            .actions
+            .get(&id.action)
+            .filter(|attempt| attempt.number == id.number)
     }
 }
-

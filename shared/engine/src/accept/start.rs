@@ -1,0 +1,95 @@
+//! An execution of the latest definition begins.
+
+use std::collections::BTreeMap;
+
+use penstock_model::id::{ExecutionId, PipelineName};
+use penstock_model::pipeline::{Category, Pipeline};
+
+use super::admit::{admit, waiting};
+use super::existing;
+use crate::draft::Draft;
+use crate::rejection::Rejection;
+use crate::state::{RevisionOverride, TriggerCause};
+
+/// The longest value of a pipeline-level variable, in characters (`CodePipeline` API, `PipelineVariable`).
+const MAX_VALUE: usize = 1000;
+
+pub(super) struct Start<'a> {
+    pub(super) id: &'a ExecutionId,
+    pub(super) trigger: &'a TriggerCause,
+    pub(super) variables: &'a BTreeMap<String, String>,
+    pub(super) overrides: &'a [RevisionOverride],
+}
+
+/// An execution that is there already was started by the same command.
+pub(super) fn start(draft: &mut Draft<'_>, name: &PipelineName, start: &Start<'_>) -> Result<(), Rejection> {
+    if draft.execution(start.id).is_some() {
+        return Ok(());
+    }
+    let pipeline = existing(draft, name)?;
+    let missing = || Rejection::Invalid {
+        problem: "the pipeline's definition has no stages; update it".into(),
+    };
+    let definition = draft.definitions.get(&pipeline.definition).ok_or_else(missing)?;
+    let first = definition.stages.first().ok_or_else(missing)?;
+    let variables = variables(definition, start.variables)?;
+    check_overrides(definition, start.overrides)?;
+    let mut execution = waiting(
+        draft,
+        pipeline,
+        start.id,
+        pipeline.definition,
+        &first.name,
+        start.trigger,
+    );
+    execution.variables = variables;
+    execution.overrides = start.overrides.to_vec();
+    admit(draft, execution)
+}
+
+/// The value of each declared variable.
+fn variables(
+    definition: &Pipeline,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Rejection> {
+    let rejection = |name: &str, problem: &str| Rejection::Variable {
+        name: name.into(),
+        problem: problem.into(),
+    };
+    if let Some(name) = given
+        .keys()
+        .find(|name| !definition.variables.iter().any(|it| it.name == **name))
+    {
+        return Err(rejection(
+            name,
+            "the pipeline does not declare it; declare it or leave it out",
+        ));
+    }
+    let mut values = BTreeMap::new();
+    for variable in &definition.variables {
+        let Some(value) = given.get(&variable.name).or(variable.default_value.as_ref()) else {
+            return Err(rejection(&variable.name, "it has no default; give it a value"));
+        };
+        if value.chars().count() > MAX_VALUE {
+            return Err(rejection(
+                &variable.name,
+                "its value has more than 1000 characters; shorten it",
+            ));
+        }
+        values.insert(variable.name.clone(), value.clone());
+    }
+    Ok(values)
+}
+
+fn check_overrides(definition: &Pipeline, overrides: &[RevisionOverride]) -> Result<(), Rejection> {
+    let is_source = |name| {
+        let mut actions = definition.stages.iter().flat_map(|stage| &stage.actions);
+        actions.any(|action| action.name == name && action.action_type_id.category == Category::Source)
+    };
+    match overrides.iter().find(|it| !is_source(it.action.clone())) {
+        Some(wrong) => Err(Rejection::NoSourceAction {
+            action: wrong.action.clone(),
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Events on an attempt.
+
+use penstock_model::id::AttemptId;
+use penstock_model::time::Timestamp;
+
+use super::{attempt_mut, run_mut};
+use crate::command::Success;
+use crate::state::{Attempt, AttemptError, AttemptStatus, Cancellation, Execution, External, INTERRUPTED};
+
+pub(super) fn scheduled(
+    execution: &mut Execution,
+    id: &AttemptId,
+    deadline: Timestamp,
+    resend_at: Option<Timestamp>,
+    at: Timestamp,
+) {
+    let Some(run) = run_mut(execution, &id.stage) else {
+        return;
+    };
+    let attempt = Attempt {
+        number: id.number,
+        status: AttemptStatus::Scheduled,
+        scheduled_at: at,
+        started_at: None,
+        ended_at: None,
+        external: None,
+        summary: None,
+        error: None,
+        artifacts: vec![],
+        has_variables: false,
+        verdict: None,
+        deadline,
+        cancellation: None,
+        resend_at,
+        resends: 0,
+        next_check_at: None,
+        checks: 0,
+        again: false,
+    };
+    run.actions.insert(id.action.clone(), attempt);
+}
+
+/// A late start of work that is being cancelled only tells how to reach it.
+pub(super) fn started(
+    attempt: &mut Attempt,
+    external: Option<&External>,
+    next_check_at: Option<Timestamp>,
+    at: Timestamp,
+) {
+    attempt.external = external.cloned().or(attempt.external.take());
+    attempt.started_at.get_or_insert(at);
+    if attempt.status == AttemptStatus::Scheduled {
+        attempt.status = AttemptStatus::InProgress;
+    }
+    if attempt.unsettled().is_none() {
+        attempt.resend_at = None;
+        attempt.resends = 0;
+        attempt.next_check_at = next_check_at;
+    }
+}
+
+pub(super) fn resent(attempt: &mut Attempt, resend_at: Timestamp) {
+    attempt.resend_at = Some(resend_at);
+    attempt.resends += 1;
+}
+
+pub(super) fn checked(attempt: &mut Attempt, next_check_at: Timestamp) {
+    attempt.next_check_at = Some(next_check_at);
+    attempt.checks += 1;
+}
+
+pub(super) fn cancelling(attempt: &mut Attempt, cancellation: &Cancellation, resend_at: Option<Timestamp>) {
+    attempt.cancellation = Some(cancellation.clone());
+    attempt.resend_at = resend_at;
+    attempt.resends = 0;
+    attempt.next_check_at = None;
+}
+
+pub(super) fn settled(attempt: &mut Attempt, at: Timestamp) {
+    if let Some(cancellation) = &mut attempt.cancellation {
+        cancellation.settled_at = Some(at);
+    }
+    attempt.resend_at = None;
+}
+
+pub(super) fn succeeded(execution: &mut Execution, id: &AttemptId, success: &Success, at: Timestamp) {
+    let Some(attempt) = attempt_mut(execution, id) else {
+        return;
+    };
+    attempt.started_at = attempt.started_at.or(success.started_at);
+    attempt.external = success.external.clone().or(attempt.external.take());
+    attempt.summary.clone_from(&success.summary);
+    attempt.artifacts.clone_from(&success.artifacts);
+    attempt.has_variables = success.has_variables;
+    end(attempt, AttemptStatus::Succeeded, at);
+    if let Some(revision) = &success.revision {
+        execution.revisions.insert(id.action.clone(), revision.clone());
+    }
+}
+
+/// An interrupted attempt is no failure of its action: another try is asked for at once.
+pub(super) fn failed(
+    attempt: &mut Attempt,
+    error: &AttemptError,
+    external: Option<&External>,
+    at: Timestamp,
+) {
+    attempt.external = external.cloned().or(attempt.external.take());
+    attempt.error = Some(error.clone());
+    attempt.again = error.code == INTERRUPTED;
+    end(attempt, AttemptStatus::Failed, at);
+}
+
+pub(super) fn abandoned(execution: &mut Execution, id: &AttemptId, at: Timestamp) {
+    let summary = execution
+        .stop
+        .as_ref()
+        .map(|stop| format!("stopped by {}: {}", stop.by, stop.reason));
+    let Some(attempt) = attempt_mut(execution, id) else {
+        return;
+    };
+    attempt.summary = summary;
+    end(attempt, AttemptStatus::Abandoned, at);
+}
+
+fn end(attempt: &mut Attempt, status: AttemptStatus, at: Timestamp) {
+    attempt.status = status;
+    attempt.ended_at = Some(at);
+    attempt.next_check_at = None;
+    if attempt.unsettled().is_none() {
+        attempt.resend_at = None;
+    }
+}

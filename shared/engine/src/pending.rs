@@ -1,0 +1,156 @@
+//! What the state owes the outside, and when time alone will make something due.
+
+use penstock_model::id::AttemptId;
+use penstock_model::time::Timestamp;
+
+use crate::debt::Debt;
+use crate::decide::Decision;
+use crate::draft::attempt_id;
+use crate::plan::has_moves;
+use crate::state::{Attempt, AttemptStatus, Execution, Position, StageRun, State};
+
+/// Everything that is owed at `now`, as a function of the state alone.
+pub fn pending(state: &State, now: Timestamp) -> Vec<Debt> {
+    let mut debts: Vec<Debt> = state
+        .executions
+        .values()
+        .flat_map(|execution| owed_by(execution, now))
+        .collect();
+    if is_unplanned(state, now) {
+        debts.push(Debt::GoOn);
+    }
+    debts
+}
+
+/// What is owed for one execution at `now`.
+pub fn owed_by(execution: &Execution, now: Timestamp) -> Vec<Debt> {
+    let Some(run) = latest_run(execution) else {
+        return vec![];
+    };
+    run.actions
+        .iter()
+        .filter_map(|(action, attempt)| debt(attempt, now, || attempt_id(execution, run, action, attempt)))
+        .collect()
+}
+
+fn debt(attempt: &Attempt, now: Timestamp, id: impl Fn() -> AttemptId) -> Option<Debt> {
+    if attempt.unsettled().is_some() {
+        return Some(Debt::Cancel { attempt: id() });
+    }
+    match attempt.status {
+        AttemptStatus::Scheduled => Some(Debt::Dispatch { attempt: id() }),
+        AttemptStatus::InProgress if attempt.next_check_at.is_some_and(|at| at <= now) => {
+            Some(Debt::Observe { attempt: id() })
+        }
+        AttemptStatus::InProgress
+        | AttemptStatus::Succeeded
+        | AttemptStatus::Failed
+        | AttemptStatus::Abandoned => None,
+    }
+}
+
+/// What `app` sends once the decision on a command that met the state `before` is committed.
+///
+/// If nothing changed, or the command was rejected, that is everything owed: an earlier delivery of it may have been
+/// lost after its commit. Otherwise only what the decision created or what was due to be sent again.
+pub fn to_send(before: &State, decision: &Decision, now: Timestamp) -> Vec<Debt> {
+    let everything = decision.events.is_empty() || decision.rejection.is_some();
+    let owed = pending(&decision.state, now).into_iter();
+    let due = owed.filter(|debt| everything || is_fresh(before, &decision.state, debt, now));
+    let observations = pending(before, now)
+        .into_iter()
+        .filter(|debt| is_moved_on(before, &decision.state, debt));
+    observations.chain(due).collect()
+}
+
+/// Whether the debt was not owed before, was due to be sent again, or can be paid only now.
+fn is_fresh(before: &State, after: &State, debt: &Debt, now: Timestamp) -> bool {
+    let (Debt::Dispatch { attempt: id } | Debt::Cancel { attempt: id }) = debt else {
+        return matches!(debt, Debt::GoOn);
+    };
+    let Some(earlier) = find(before, id) else {
+        return true;
+    };
+    let same = match debt {
+        Debt::Cancel { .. } => earlier.unsettled().is_some(),
+        Debt::Dispatch { .. } | Debt::Observe { .. } | Debt::GoOn => earlier.unsettled().is_none(),
+    };
+    let reachable_now = find(after, id).is_some_and(|later| later.external != earlier.external);
+    !same || reachable_now || earlier.resend_at.is_some_and(|at| at <= now)
+}
+
+/// Whether the debt is an observation that the decision recorded as made, so that sending it is left.
+fn is_moved_on(before: &State, after: &State, debt: &Debt) -> bool {
+    let Debt::Observe { attempt: id } = debt else {
+        return false;
+    };
+    let checks = |state| {
+        find(state, id)
+            .filter(|attempt| attempt.is_live())
+            .map(|attempt| attempt.checks)
+    };
+    checks(after) > checks(before)
+}
+
+fn find<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
+    state.executions.get(&id.execution)?.attempt(id)
+}
+
+/// When time alone makes something due for the execution: a deadline, a repetition, an observation or a grace's end.
+/// In the past if something is due already.
+pub fn next_due(execution: &Execution) -> Option<Timestamp> {
+    let attempts = latest_run(execution)
+        .into_iter()
+        .flat_map(|run| run.actions.values());
+    let due = attempts.filter_map(attempt_due).min();
+    if is_stuck(execution) {
+        Some(due.map_or(execution.started_at, |at| at.min(execution.started_at)))
+    } else {
+        due
+    }
+}
+
+fn attempt_due(attempt: &Attempt) -> Option<Timestamp> {
+    let end = match attempt.unsettled() {
+        Some(cancellation) => cancellation.grace,
+        None if attempt.is_live() => attempt.deadline,
+        None => return None,
+    };
+    [Some(end), attempt.resend_at, attempt.next_check_at]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// Whether the execution has not ended or anything is owed for it.
+pub fn is_open(execution: &Execution) -> bool {
+    !execution.status.is_terminal()
+        || latest_run(execution).is_some_and(|run| run.actions.values().any(|it| it.unsettled().is_some()))
+}
+
+/// Whether planning has left something undone, which only happens at its limit of changed items.
+fn is_unplanned(state: &State, now: Timestamp) -> bool {
+    let overdue =
+        |execution: &Execution| is_open(execution) && next_due(execution).is_some_and(|at| at <= now);
+    state
+        .executions
+        .values()
+        .any(|execution| overdue(execution) || is_stuck(execution))
+        || has_moves(state)
+}
+
+/// Whether only planning moves the execution: nothing of it is with a worker, a person or another execution.
+fn is_stuck(execution: &Execution) -> bool {
+    match &execution.position {
+        Position::Ended => false,
+        Position::Waiting { .. } => execution.stop.is_some(),
+        Position::In { .. } => !execution
+            .current()
+            .is_some_and(|run| run.actions.values().any(Attempt::is_live)),
+    }
+}
+
+/// The latest run: an execution only leaves a stage once everything there has ended, or by ending itself.
+fn latest_run(execution: &Execution) -> Option<&StageRun> {
+    execution.stages.last()
+}

@@ -1,0 +1,115 @@
+//! Ends what is overdue: approvals without verdict, work beyond its deadline, cancellations nobody confirms.
+
+use penstock_model::id::{AttemptId, ExecutionId};
+use penstock_model::time::Timestamp;
+
+use crate::draft::{Draft, attempt_id};
+use crate::event::Fact;
+use crate::state::{Attempt, AttemptError, Cancellation, CancellationCause, Execution};
+use crate::timing::{GRACE, pause};
+
+enum Overdue {
+    Verdict,
+    End,
+    Confirmation,
+}
+
+pub(super) fn expire(draft: &mut Draft<'_>, id: &ExecutionId) {
+    let Some(execution) = draft.execution(id) else {
+        return;
+    };
+    let found = overdue(draft, execution);
+    if found.is_empty() || !draft.admits_change(id) {
+        return;
+    }
+    for (attempt, overdue) in found {
+        match overdue {
+            Overdue::Verdict => {
+                let error = error(
+                    "Expired",
+                    "nobody decided before the approval expired; retry the stage to ask again",
+                );
+                draft.record(Fact::AttemptFailed {
+                    attempt,
+                    error,
+                    external: None,
+                });
+            }
+            Overdue::End => cancel(draft, attempt, CancellationCause::TimedOut),
+            Overdue::Confirmation => settle_cancellation(draft, &attempt, false),
+        }
+    }
+}
+
+fn overdue(draft: &Draft<'_>, execution: &Execution) -> Vec<(AttemptId, Overdue)> {
+    let Some(run) = execution.stages.last() else {
+        return vec![];
+    };
+    run.actions
+        .iter()
+        .filter_map(|(action, attempt)| {
+            let approval = || draft.is_approval(execution, &run.name, action);
+            let overdue = what_is_overdue(attempt, draft.now, approval)?;
+            Some((attempt_id(execution, run, action, attempt), overdue))
+        })
+        .collect()
+}
+
+fn what_is_overdue(attempt: &Attempt, now: Timestamp, approval: impl Fn() -> bool) -> Option<Overdue> {
+    match attempt.unsettled() {
+        Some(cancellation) => (cancellation.grace <= now).then_some(Overdue::Confirmation),
+        None if attempt.is_live() && attempt.deadline <= now => Some(if approval() {
+            Overdue::Verdict
+        } else {
+            Overdue::End
+        }),
+        None => None,
+    }
+}
+
+/// Asks for the cancellation of running work; its stage is kept until that is confirmed or the grace has passed.
+pub(super) fn cancel(draft: &mut Draft<'_>, attempt: AttemptId, cause: CancellationCause) {
+    let now = draft.now;
+    let cancellation = Cancellation {
+        cause,
+        at: now,
+        grace: now.plus(GRACE),
+        settled_at: None,
+    };
+    draft.record(Fact::AttemptCancelling {
+        attempt,
+        cancellation,
+        resend_at: Some(now.plus(pause(0))),
+    });
+}
+
+/// Records that the end of cancelled work is known, or no longer waited for; what is still live has timed out.
+pub(crate) fn settle_cancellation(draft: &mut Draft<'_>, id: &AttemptId, confirmed: bool) {
+    draft.record(Fact::CancellationSettled {
+        attempt: id.clone(),
+        confirmed,
+    });
+    let live = draft
+        .execution(&id.execution)
+        .and_then(|it| it.attempt(id))
+        .is_some_and(Attempt::is_live);
+    if live {
+        let message = if confirmed {
+            "it took longer than its action may and was cancelled"
+        } else {
+            "it took longer than its action may; its cancellation was not confirmed, so it may be running still"
+        };
+        draft.record(Fact::AttemptFailed {
+            attempt: id.clone(),
+            error: error("TimedOut", message),
+            external: None,
+        });
+    }
+}
+
+fn error(code: &str, message: &str) -> AttemptError {
+    AttemptError {
+        code: code.into(),
+        message: message.into(),
+    }
+}
