@@ -69,8 +69,14 @@ pub struct Document {
 /// [`MAX_NODES`] are refused, so that a small file cannot exhaust memory.
 pub fn parse(source: &str) -> Document {
     if source.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read; split it", source.len());
-        return Document { root: None, diagnostics: vec![Diagnostic::error(Place::START, "too-large", message)] };
+        let message = format!(
+            "the file has {} bytes; at most {MAX_BYTES} are read; split it",
+            source.len()
+        );
+        return Document {
+            root: None,
+            diagnostics: vec![Diagnostic::error(Place::START, "too-large", message)],
+        };
     }
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let mut builder = Builder::default();
@@ -79,7 +85,11 @@ pub fn parse(source: &str) -> Document {
         Ok(()) => {}
         Err(error) => {
             let mark = error.marker();
-            builder.fail(place(mark.line(), mark.col()), "syntax", syntax_message(source, mark.line(), error.info()));
+            builder.fail(
+                place(mark.line(), mark.col()),
+                "syntax",
+                syntax_message(source, mark.line(), error.info()),
+            );
         }
     }
     builder.finish()
@@ -102,8 +112,15 @@ fn place(line: usize, column_from_zero: usize) -> Place {
 
 /// A collection whose end has not been seen yet.
 enum Open {
-    List { node: Node, anchor: usize },
-    Map { node: Node, key: Option<Key>, anchor: usize },
+    List {
+        node: Node,
+        anchor: usize,
+    },
+    Map {
+        node: Node,
+        key: Option<Key>,
+        anchor: usize,
+    },
 }
 
 #[derive(Default)]
@@ -126,19 +143,30 @@ impl Builder {
     }
 
     fn finish(self) -> Document {
-        Document { root: if self.failed { None } else { self.root }, diagnostics: self.diagnostics }
+        Document {
+            root: if self.failed { None } else { self.root },
+            diagnostics: self.diagnostics,
+        }
     }
 
     fn count(&mut self, nodes: usize, place: Place) {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > MAX_NODES {
-            self.fail(place, "too-large", format!("more than {MAX_NODES} values once aliases are expanded"));
+            self.fail(
+                place,
+                "too-large",
+                format!("more than {MAX_NODES} values once aliases are expanded"),
+            );
         }
     }
 
     fn push_open(&mut self, open: Open, place: Place) {
         if self.open.len() >= MAX_DEPTH {
-            self.fail(place, "too-deep", format!("nested more than {MAX_DEPTH} levels deep"));
+            self.fail(
+                place,
+                "too-deep",
+                format!("nested more than {MAX_DEPTH} levels deep"),
+            );
             return;
         }
         self.count(1, place);
@@ -148,7 +176,11 @@ impl Builder {
     fn add(&mut self, node: Node) {
         match self.open.last_mut() {
             None if self.documents > 1 => {
-                self.fail(node.place, "several-documents", "a second YAML document; keep one document a file");
+                self.fail(
+                    node.place,
+                    "several-documents",
+                    "a second YAML document; keep one document a file",
+                );
             }
             None => self.root = Some(node),
             Some(Open::List { node: list, .. }) => {
@@ -158,10 +190,24 @@ impl Builder {
             }
             Some(Open::Map { node: map, key, .. }) => match key.take() {
                 None => match node.value {
-                    Value::Scalar { text, .. } => *key = Some(Key { place: node.place, text }),
-                    Value::Null => *key = Some(Key { place: node.place, text: "null".into() }),
+                    Value::Scalar { text, .. } => {
+                        *key = Some(Key {
+                            place: node.place,
+                            text,
+                        });
+                    }
+                    Value::Null => {
+                        *key = Some(Key {
+                            place: node.place,
+                            text: "null".into(),
+                        });
+                    }
                     Value::List(_) | Value::Map(_) => {
-                        self.fail(node.place, "complex-key", "a key must be a plain name, not a list or a mapping");
+                        self.fail(
+                            node.place,
+                            "complex-key",
+                            "a key must be a plain name, not a list or a mapping",
+                        );
                     }
                 },
                 Some(key) => {
@@ -173,7 +219,8 @@ impl Builder {
                                 key.text, entries[index].0.place
                             );
                             entries.remove(index);
-                            self.diagnostics.push(Diagnostic::warning(key.place, "duplicate-key", message));
+                            self.diagnostics
+                                .push(Diagnostic::warning(key.place, "duplicate-key", message));
                         }
                         entries.push((key, node));
                     }
@@ -201,14 +248,21 @@ impl Builder {
 
     fn alias(&mut self, anchor: usize, place: Place) {
         let Some((_, nodes)) = self.anchors.get(&anchor) else {
-            return self.fail(place, "alias", "an alias refers to itself or to an anchor that is not complete yet");
+            return self.fail(
+                place,
+                "alias",
+                "an alias refers to itself or to an anchor that is not complete yet",
+            );
         };
         let nodes = *nodes;
         self.count(nodes, place);
         if !self.failed
             && let Some((node, _)) = self.anchors.get(&anchor)
         {
-            let node = Node { place, ..node.clone() };
+            let node = Node {
+                place,
+                ..node.clone()
+            };
             self.add(node);
         }
     }
@@ -224,8 +278,12 @@ fn size(node: &Node) -> usize {
 
 /// Resolves YAML 1.1's merge key `<<`, which real buildspecs use with anchors.
 fn merge(node: &mut Node) {
-    let Value::Map(entries) = &mut node.value else { return };
-    let Some(index) = entries.iter().position(|(key, _)| key.text == "<<") else { return };
+    let Value::Map(entries) = &mut node.value else {
+        return;
+    };
+    let Some(index) = entries.iter().position(|(key, _)| key.text == "<<") else {
+        return;
+    };
     let (_, merged) = entries.remove(index);
     let sources = match merged.value {
         Value::List(items) => items,
@@ -258,18 +316,40 @@ impl<'input> SpannedEventReceiver<'input> for Builder {
                 let tag = tag.map(|tag| tag.to_string());
                 let plain = matches!(style, ScalarStyle::Plain);
                 let null = plain && tag.is_none() && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), plain } };
+                let value = if null {
+                    Value::Null
+                } else {
+                    Value::Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    }
+                };
                 let node = Node { place, tag, value };
                 self.anchor(anchor, &node);
                 self.add(node);
             }
             Event::SequenceStart(anchor, tag) => {
-                let node = Node { place, tag: tag.map(|tag| tag.to_string()), value: Value::List(vec![]) };
+                let node = Node {
+                    place,
+                    tag: tag.map(|tag| tag.to_string()),
+                    value: Value::List(vec![]),
+                };
                 self.push_open(Open::List { node, anchor }, place);
             }
             Event::MappingStart(anchor, tag) => {
-                let node = Node { place, tag: tag.map(|tag| tag.to_string()), value: Value::Map(vec![]) };
-                self.push_open(Open::Map { node, key: None, anchor }, place);
+                let node = Node {
+                    place,
+                    tag: tag.map(|tag| tag.to_string()),
+                    value: Value::Map(vec![]),
+                };
+                self.push_open(
+                    Open::Map {
+                        node,
+                        key: None,
+                        anchor,
+                    },
+                    place,
+                );
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
         }
@@ -308,7 +388,10 @@ impl Node {
 
     /// The value under `key`, if this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.map()?.iter().find(|(other, _)| other.text == key).map(|(_, node)| node)
+        self.map()?
+            .iter()
+            .find(|(other, _)| other.text == key)
+            .map(|(_, node)| node)
     }
 
     /// A YAML 1.1 boolean: `yes`, `no`, `true`, `false`, `on`, `off` in any of the usual cases, quoted or not.
@@ -341,9 +424,11 @@ impl Node {
             Value::Null => serde_json::Value::Null,
             Value::Scalar { text, plain } => plain_json(text, *plain),
             Value::List(items) => items.iter().map(Node::to_json).collect(),
-            Value::Map(entries) => {
-                entries.iter().map(|(key, value)| (key.text.clone(), value.to_json())).collect::<serde_json::Map<_, _>>().into()
-            }
+            Value::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.text.clone(), value.to_json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 }
@@ -373,8 +458,14 @@ mod tests {
         let document = parse("version: 0.2\nruntime-versions:\n  java: 8.0\n  flag: NO\n");
         let root = document.root.unwrap();
         let java = root.get("runtime-versions").unwrap().get("java").unwrap();
-        assert_eq!((java.text(), java.place), (Some("8.0"), Place { line: 3, column: 9 }));
-        assert_eq!(root.get("runtime-versions").unwrap().get("flag").unwrap().flag(), Some(false));
+        assert_eq!(
+            (java.text(), java.place),
+            (Some("8.0"), Place { line: 3, column: 9 })
+        );
+        assert_eq!(
+            root.get("runtime-versions").unwrap().get("flag").unwrap().flag(),
+            Some(false)
+        );
     }
 
     #[test]
@@ -392,8 +483,13 @@ mod tests {
 
     #[test]
     fn anchors_and_merge_keys_expand() {
-        let root = parse("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\n").root.unwrap();
-        assert_eq!(root.get("use").unwrap().to_json(), serde_json::json!({"y": 3, "x": 1}));
+        let root = parse("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\n")
+            .root
+            .unwrap();
+        assert_eq!(
+            root.get("use").unwrap().to_json(),
+            serde_json::json!({"y": 3, "x": 1})
+        );
     }
 
     #[test]
@@ -404,13 +500,20 @@ mod tests {
             bomb += &format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(","));
         }
         assert_eq!(parse(&bomb).diagnostics[0].code, "too-large");
-        assert_eq!(parse(&format!("{}{}", "[".repeat(100), "]".repeat(100))).diagnostics[0].code, "too-deep");
+        assert_eq!(
+            parse(&format!("{}{}", "[".repeat(100), "]".repeat(100))).diagnostics[0].code,
+            "too-deep"
+        );
     }
 
     #[test]
     fn a_tab_is_named() {
         let document = parse("a:\n\tb: 1\n");
         assert!(document.root.is_none());
-        assert!(document.diagnostics[0].message.contains("tab"), "{:?}", document.diagnostics);
+        assert!(
+            document.diagnostics[0].message.contains("tab"),
+            "{:?}",
+            document.diagnostics
+        );
     }
 }

@@ -71,7 +71,10 @@ macro_rules! text_id {
 }
 
 fn named(text: &str, extra: &str) -> bool {
-    (1..=100).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    (1..=100).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
 text_id!(
@@ -121,13 +124,27 @@ impl ExecutionId {
     /// The execution that `command` starts in `pipeline`: the same command gives the same id, which is how a
     /// repeated delivery or request is recognised at admission.
     pub fn derive(pipeline: &PipelineName, command: &CommandId) -> Self {
-        let digest = Sha256::new().chain_update(pipeline.as_str()).chain_update([0]).chain_update(command.as_str()).finalize();
+        let digest = Sha256::new()
+            .chain_update(pipeline.as_str())
+            .chain_update([0])
+            .chain_update(command.as_str())
+            .finalize();
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&digest[..16]);
         bytes[6] = bytes[6] & 0x0f | 0x80;
         bytes[8] = bytes[8] & 0x3f | 0x80;
         let hex = hex::encode(bytes);
-        Self(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]).into())
+        Self(
+            format!(
+                "{}-{}-{}-{}-{}",
+                &hex[..8],
+                &hex[8..12],
+                &hex[12..16],
+                &hex[16..20],
+                &hex[20..]
+            )
+            .into(),
+        )
     }
 }
 
@@ -165,7 +182,11 @@ impl AttemptId {
 /// `execution/stage/action/number`; [`FromStr`] reads it back.
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}/{}", self.execution, self.stage, self.action, self.number)
+        write!(
+            f,
+            "{}/{}/{}/{}",
+            self.execution, self.stage, self.action, self.number
+        )
     }
 }
 
@@ -173,10 +194,15 @@ impl FromStr for AttemptId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid =
-            || InvalidId { what: "attempt id", text: text.chars().take(120).collect(), rule: "execution/stage/action/number" };
+        let invalid = || InvalidId {
+            what: "attempt id",
+            text: text.chars().take(120).collect(),
+            rule: "execution/stage/action/number",
+        };
         let parts: Vec<&str> = text.split('/').collect();
-        let [execution, stage, action, number] = parts[..] else { return Err(invalid()) };
+        let [execution, stage, action, number] = parts[..] else {
+            return Err(invalid());
+        };
         Ok(Self {
             execution: execution.parse()?,
             stage: stage.parse()?,
@@ -194,13 +220,18 @@ mod tests {
     fn ids_are_derived_alike_every_time() {
         let pipeline = PipelineName::new("web").unwrap();
         let id = ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap());
-        assert_eq!(id, ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap()));
+        assert_eq!(
+            id,
+            ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap())
+        );
         assert_eq!(ExecutionId::new(id.as_str()).unwrap(), id);
     }
 
     #[test]
     fn attempt_ids_are_read_back() {
-        let id: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Unit/2".parse().unwrap();
+        let id: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Unit/2"
+            .parse()
+            .unwrap();
         assert_eq!(id.to_string().parse::<AttemptId>().unwrap(), id);
         assert_eq!(id.token().len(), 42);
         assert!("x/y".parse::<AttemptId>().is_err());

@@ -1,8 +1,14 @@
 //! Ids, definitions, artifacts, variables and triggers: parsing and validation, without I/O.
 
 pub mod artifact;
+pub mod definition;
 pub mod diagnostic;
 pub mod document;
+pub mod glob;
 pub mod id;
+pub mod kind;
 pub mod pipeline;
+pub mod provider;
 pub mod time;
+pub mod trigger;
+pub mod variable;

@@ -1,0 +1,111 @@
+//! Sources that are git repositories: which one they follow, and what it means when they name none.
+
+use crate::definition::draft::{Action, Draft};
+use crate::definition::findings::{Findings, quoted};
+use crate::pipeline::Category;
+use crate::trigger::DEFAULT_BRANCH;
+
+/// Which keys name the repository and the branch.
+struct GitSource {
+    provider: &'static str,
+    repository: &'static [&'static str],
+    branch: &'static str,
+}
+
+const GIT_SOURCES: [GitSource; 3] = [
+    GitSource {
+        provider: "GitHub",
+        repository: &["Owner", "Repo"],
+        branch: "Branch",
+    },
+    GitSource {
+        provider: "CodeStarSourceConnection",
+        repository: &["FullRepositoryId"],
+        branch: "BranchName",
+    },
+    GitSource {
+        provider: "CodeCommit",
+        repository: &["RepositoryName"],
+        branch: "BranchName",
+    },
+];
+
+pub(super) fn check(draft: &Draft, findings: &mut Findings) {
+    for (_, _, action) in draft.actions() {
+        let source = GIT_SOURCES
+            .iter()
+            .find(|source| action.is(Category::Source, source.provider));
+        if let Some(source) = source.filter(|_| action.provider().is_some()) {
+            check_repository(action, source, findings);
+        }
+    }
+}
+
+/// Whether `action` names its repository by rules of its own, so that nothing is simply required.
+pub(super) fn is_git(action: &Action) -> bool {
+    GIT_SOURCES
+        .iter()
+        .any(|source| action.is(Category::Source, source.provider))
+}
+
+fn check_repository(action: &Action, source: &GitSource, findings: &mut Findings) {
+    let missing: Vec<&str> = source
+        .repository
+        .iter()
+        .copied()
+        .filter(|key| action.setting(key).is_none())
+        .collect();
+    if missing.len() == source.repository.len() {
+        let message = format!(
+            "this source names no repository: on one machine it is the repository in which the server or `run` was started, the cloud refuses it; add {}",
+            source.repository.join(" and ")
+        );
+        findings.warning(action.place, "source-without-repository", message);
+        return;
+    }
+    for key in missing {
+        let message = format!(
+            "a {} source that names a repository needs `{key}` too; add it to `configuration`",
+            source.provider
+        );
+        findings.error(action.place, "missing-configuration", message);
+    }
+    check_rest(action, source, findings);
+}
+
+fn check_rest(action: &Action, source: &GitSource, findings: &mut Findings) {
+    if action.setting(source.branch).is_none() {
+        let message = format!(
+            "no `{}`: the source follows the branch `{DEFAULT_BRANCH}`; name another if you mean it",
+            source.branch
+        );
+        findings.warning(action.place, "default-branch", message);
+    }
+    if source.provider == "GitHub" && action.setting("OAuthToken").is_none() {
+        let message = "no `OAuthToken`: only public repositories can be read; CodePipeline asks for a token";
+        findings.warning(action.place, "no-token", message);
+    }
+    if source.provider == "CodeStarSourceConnection" {
+        check_connection(action, findings);
+    }
+}
+
+fn check_connection(action: &Action, findings: &mut Findings) {
+    if action.setting("ConnectionArn").is_none() {
+        let message = "a connection source needs `ConnectionArn`; add it to `configuration`, or use the provider GitHub, which needs none";
+        findings.error(action.place, "missing-configuration", message);
+    }
+    if let Some(id) = action
+        .setting("FullRepositoryId")
+        .filter(|id| id.known && !id.text.contains("#{"))
+    {
+        let parts: Vec<&str> = id.text.split('/').collect();
+        if parts.len() < 2 || parts.iter().any(|part| part.is_empty()) {
+            let message = format!(
+                "{} is no full repository id; write owner/repository",
+                quoted(&id.text)
+            );
+            findings.error(id.place, "repository-form", message);
+        }
+    }
+}
