@@ -24,125 +24,83 @@ pub fn apply(state: &mut State, event: &Event) {
         Fact::TransitionDisabled { stage, disabled } => pipeline::transition(state, stage, Some(disabled)),
         Fact::TransitionEnabled { stage } => pipeline::transition(state, stage, None),
         Fact::ExecutionAdmitted { execution } => execution::admitted(state, execution),
-        Fact::StopRequested { execution, stop } => {
-            on_execution(state, execution, |it| execution::stopping(it, stop))
-        }
-        Fact::StageAwaited { execution, stage } => {
-            on_execution(state, execution, |it| execution::awaits(it, stage, at))
-        }
+        Fact::StopRequested { execution, stop } => execution::stopping(state, execution, stop),
+        Fact::StageAwaited { execution, stage } => execution::waiting(state, execution, stage, at),
         Fact::StageEntered { execution, stage } => execution::entered(state, execution, stage, at),
         Fact::StageRetried {
             execution,
             stage,
             actions,
-        } => {
-            on_execution(state, execution, |it| execution::retried(it, stage, *actions));
-        }
+        } => execution::retried(state, execution, stage, *actions),
         Fact::StageEnded {
             execution,
             stage,
             status,
-        } => execution::stage_ended(state, execution, stage, *status, at),
+        } => {
+            execution::stage_ended(state, execution, stage, *status, at);
+        }
         Fact::ExecutionEnded {
             execution,
             status,
             superseded_by,
         } => {
-            on_execution(state, execution, |it| {
-                execution::ended(it, *status, superseded_by.as_ref(), at)
-            });
+            execution::ended(state, execution, *status, superseded_by.as_ref(), at);
         }
         Fact::AttemptScheduled {
             attempt,
             deadline,
             resend_at,
         } => {
-            on_execution(state, &attempt.execution, |it| {
-                attempt::scheduled(it, attempt, *deadline, *resend_at, at)
-            });
+            attempt::scheduled(state, attempt, *deadline, *resend_at, at);
         }
         Fact::AttemptStarted {
             attempt,
             external,
             next_check_at,
         } => {
-            on_attempt(state, attempt, |it| {
-                attempt::started(it, external.as_ref(), *next_check_at, at)
-            });
+            attempt::started(state, attempt, external.as_ref(), *next_check_at, at);
         }
-        Fact::AttemptResent { attempt, resend_at } => {
-            on_attempt(state, attempt, |it| attempt::resent(it, *resend_at))
-        }
+        Fact::AttemptResent { attempt, resend_at } => attempt::resent(state, attempt, *resend_at),
         Fact::AttemptChecked {
             attempt,
             next_check_at,
-        } => {
-            on_attempt(state, attempt, |it| attempt::checked(it, *next_check_at));
-        }
+        } => attempt::checked(state, attempt, *next_check_at),
         Fact::AttemptCancelling {
             attempt,
             cancellation,
             resend_at,
         } => {
-            on_attempt(state, attempt, |it| {
-                attempt::cancelling(it, cancellation, *resend_at)
-            });
+            attempt::cancelling(state, attempt, cancellation, *resend_at);
         }
-        Fact::CancellationSettled { attempt, .. } => {
-            on_attempt(state, attempt, |it| attempt::settled(it, at))
-        }
-        Fact::VerdictGiven { attempt, verdict } => {
-            on_attempt(state, attempt, |it| it.verdict = Some(verdict.clone()));
-        }
-        Fact::AttemptSucceeded { attempt, success } => {
-            on_execution(state, &attempt.execution, |it| {
-                attempt::succeeded(it, attempt, success, at)
-            });
-        }
+        Fact::CancellationSettled { attempt, .. } => attempt::settled(state, attempt, at),
+        Fact::VerdictGiven { attempt, verdict } => attempt::decided(state, attempt, verdict),
+        Fact::AttemptSucceeded { attempt, success } => attempt::succeeded(state, attempt, success, at),
         Fact::AttemptFailed {
             attempt,
             error,
             external,
         } => {
-            on_attempt(state, attempt, |it| {
-                attempt::failed(it, error, external.as_ref(), at)
-            });
+            attempt::failed(state, attempt, error, external.as_ref(), at);
         }
-        Fact::AttemptAbandoned { attempt } => {
-            on_execution(state, &attempt.execution, |it| {
-                attempt::abandoned(it, attempt, at)
-            });
-        }
+        Fact::AttemptAbandoned { attempt } => attempt::abandoned(state, attempt, at),
     }
 }
 
-fn on_pipeline(state: &mut State, change: impl FnOnce(&mut PipelineState)) {
-    if let Some(pipeline) = &mut state.pipeline {
-        change(Arc::make_mut(pipeline));
-    }
+fn pipeline_mut(state: &mut State) -> Option<&mut PipelineState> {
+    state.pipeline.as_mut().map(Arc::make_mut)
 }
 
-fn on_execution(state: &mut State, id: &ExecutionId, change: impl FnOnce(&mut Execution)) {
-    if let Some(execution) = state.executions.get_mut(id) {
-        change(Arc::make_mut(execution));
-    }
-}
-
-fn on_attempt(state: &mut State, id: &AttemptId, change: impl FnOnce(&mut Attempt)) {
-    on_execution(state, &id.execution, |execution| {
-        if let Some(attempt) = attempt_mut(execution, id) {
-            change(attempt);
-        }
-    });
+fn execution_mut<'a>(state: &'a mut State, id: &ExecutionId) -> Option<&'a mut Execution> {
+    state.executions.get_mut(id).map(Arc::make_mut)
 }
 
 fn run_mut<'a>(execution: &'a mut Execution, stage: &StageName) -> Option<&'a mut StageRun> {
     execution.stages.iter_mut().find(|run| run.name == *stage)
 }
 
-fn attempt_mut<'a>(execution: &'a mut Execution, id: &AttemptId) -> Option<&'a mut Attempt> {
-    run_mut(execution, &id.stage)?
-        .actions
+fn attempt_mut<'a>(state: &'a mut State, id: &AttemptId) -> Option<&'a mut Attempt> {
+    let run = run_mut(execution_mut(state, &id.execution)?, &id.stage)?;
+    run.actions
         .get_mut(&id.action)
         .filter(|attempt| attempt.number == id.number)
 }

@@ -3,18 +3,20 @@
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 
-use super::{attempt_mut, run_mut};
+use super::{attempt_mut, execution_mut, run_mut};
 use crate::command::Success;
-use crate::state::{Attempt, AttemptError, AttemptStatus, Cancellation, Execution, External, INTERRUPTED};
+use crate::state::{
+    Attempt, AttemptError, AttemptStatus, Cancellation, External, INTERRUPTED, State, Verdict,
+};
 
 pub(super) fn scheduled(
-    execution: &mut Execution,
+    state: &mut State,
     id: &AttemptId,
     deadline: Timestamp,
     resend_at: Option<Timestamp>,
     at: Timestamp,
 ) {
-    let Some(run) = run_mut(execution, &id.stage) else {
+    let Some(run) = execution_mut(state, &id.execution).and_then(|it| run_mut(it, &id.stage)) else {
         return;
     };
     let attempt = Attempt {
@@ -42,11 +44,15 @@ pub(super) fn scheduled(
 
 /// A late start of work that is being cancelled only tells how to reach it.
 pub(super) fn started(
-    attempt: &mut Attempt,
+    state: &mut State,
+    id: &AttemptId,
     external: Option<&External>,
     next_check_at: Option<Timestamp>,
     at: Timestamp,
 ) {
+    let Some(attempt) = attempt_mut(state, id) else {
+        return;
+    };
     attempt.external = external.cloned().or(attempt.external.take());
     attempt.started_at.get_or_insert(at);
     if attempt.status == AttemptStatus::Scheduled {
@@ -59,32 +65,56 @@ pub(super) fn started(
     }
 }
 
-pub(super) fn resent(attempt: &mut Attempt, resend_at: Timestamp) {
+pub(super) fn resent(state: &mut State, id: &AttemptId, resend_at: Timestamp) {
+    let Some(attempt) = attempt_mut(state, id) else {
+        return;
+    };
     attempt.resend_at = Some(resend_at);
     attempt.resends += 1;
 }
 
-pub(super) fn checked(attempt: &mut Attempt, next_check_at: Timestamp) {
+pub(super) fn checked(state: &mut State, id: &AttemptId, next_check_at: Timestamp) {
+    let Some(attempt) = attempt_mut(state, id) else {
+        return;
+    };
     attempt.next_check_at = Some(next_check_at);
     attempt.checks += 1;
 }
 
-pub(super) fn cancelling(attempt: &mut Attempt, cancellation: &Cancellation, resend_at: Option<Timestamp>) {
+pub(super) fn cancelling(
+    state: &mut State,
+    id: &AttemptId,
+    cancellation: &Cancellation,
+    resend_at: Option<Timestamp>,
+) {
+    let Some(attempt) = attempt_mut(state, id) else {
+        return;
+    };
     attempt.cancellation = Some(cancellation.clone());
     attempt.resend_at = resend_at;
     attempt.resends = 0;
     attempt.next_check_at = None;
 }
 
-pub(super) fn settled(attempt: &mut Attempt, at: Timestamp) {
+pub(super) fn settled(state: &mut State, id: &AttemptId, at: Timestamp) {
+    let Some(attempt) = attempt_mut(state, id) else {
+        return;
+    };
     if let Some(cancellation) = &mut attempt.cancellation {
         cancellation.settled_at = Some(at);
     }
     attempt.resend_at = None;
 }
 
-pub(super) fn succeeded(execution: &mut Execution, id: &AttemptId, success: &Success, at: Timestamp) {
-    let Some(attempt) = attempt_mut(execution, id) else {
+pub(super) fn decided(state: &mut State, id: &AttemptId, verdict: &Verdict) {
+    let Some(attempt) = attempt_mut(state, id) else {
+        return;
+    };
+    attempt.verdict = Some(verdict.clone());
+}
+
+pub(super) fn succeeded(state: &mut State, id: &AttemptId, success: &Success, at: Timestamp) {
+    let Some(attempt) = attempt_mut(state, id) else {
         return;
     };
     attempt.started_at = attempt.started_at.or(success.started_at);
@@ -93,30 +123,35 @@ pub(super) fn succeeded(execution: &mut Execution, id: &AttemptId, success: &Suc
     attempt.artifacts.clone_from(&success.artifacts);
     attempt.has_variables = success.has_variables;
     end(attempt, AttemptStatus::Succeeded, at);
-    if let Some(revision) = &success.revision {
+    if let (Some(revision), Some(execution)) = (&success.revision, execution_mut(state, &id.execution)) {
         execution.revisions.insert(id.action.clone(), revision.clone());
     }
 }
 
 /// An interrupted attempt is no failure of its action: another try is asked for at once.
 pub(super) fn failed(
-    attempt: &mut Attempt,
+    state: &mut State,
+    id: &AttemptId,
     error: &AttemptError,
     external: Option<&External>,
     at: Timestamp,
 ) {
+    let Some(attempt) = attempt_mut(state, id) else {
+        return;
+    };
     attempt.external = external.cloned().or(attempt.external.take());
     attempt.error = Some(error.clone());
     attempt.again = error.code == INTERRUPTED;
     end(attempt, AttemptStatus::Failed, at);
 }
 
-pub(super) fn abandoned(execution: &mut Execution, id: &AttemptId, at: Timestamp) {
-    let summary = execution
-        .stop
-        .as_ref()
-        .map(|stop| format!("stopped by {}: {}", stop.by, stop.reason));
-    let Some(attempt) = attempt_mut(execution, id) else {
+pub(super) fn abandoned(state: &mut State, id: &AttemptId, at: Timestamp) {
+    let stop = state
+        .executions
+        .get(&id.execution)
+        .and_then(|execution| execution.stop.as_ref());
+    let summary = stop.map(|stop| format!("stopped by {}: {}", stop.by, stop.reason));
+    let Some(attempt) = attempt_mut(state, id) else {
         return;
     };
     attempt.summary = summary;

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use penstock_model::id::{ExecutionId, StageName};
 use penstock_model::time::Timestamp;
 
-use super::{on_execution, on_pipeline, run_mut};
+use super::{execution_mut, pipeline_mut, run_mut};
 use crate::command::RetryActions;
 use crate::state::{Execution, ExecutionStatus, Position, StageRun, StageStatus, State, Stop};
 
 pub(super) fn admitted(state: &mut State, execution: &Execution) {
-    on_pipeline(state, |pipeline| {
+    if let Some(pipeline) = pipeline_mut(state) {
         pipeline.next_sequence = pipeline.next_sequence.max(execution.sequence + 1);
-    });
+    }
     state
         .executions
         .insert(execution.id.clone(), Arc::new(execution.clone()));
 }
 
-pub(super) fn stopping(execution: &mut Execution, stop: &Stop) {
+pub(super) fn stopping(state: &mut State, id: &ExecutionId, stop: &Stop) {
+    let Some(execution) = execution_mut(state, id) else {
+        return;
+    };
     execution.stop = Some(stop.clone());
     execution.status = ExecutionStatus::Stopping;
     if let Position::In { stage } = execution.position.clone()
@@ -28,7 +31,10 @@ pub(super) fn stopping(execution: &mut Execution, stop: &Stop) {
     }
 }
 
-pub(super) fn awaits(execution: &mut Execution, stage: &StageName, at: Timestamp) {
+pub(super) fn waiting(state: &mut State, id: &ExecutionId, stage: &StageName, at: Timestamp) {
+    let Some(execution) = execution_mut(state, id) else {
+        return;
+    };
     execution.position = Position::Waiting {
         stage: stage.clone(),
         since: at,
@@ -36,23 +42,27 @@ pub(super) fn awaits(execution: &mut Execution, stage: &StageName, at: Timestamp
 }
 
 pub(super) fn entered(state: &mut State, id: &ExecutionId, stage: &StageName, at: Timestamp) {
-    on_pipeline(state, |pipeline| {
+    if let Some(pipeline) = pipeline_mut(state) {
         pipeline.stages.entry(stage.clone()).or_default().latest = Some(id.clone());
-    });
-    on_execution(state, id, |execution| {
-        execution.position = Position::In { stage: stage.clone() };
-        execution.stages.push(StageRun {
-            name: stage.clone(),
-            status: StageStatus::InProgress,
-            entered_at: at,
-            ended_at: None,
-            retries: 0,
-            actions: [].into(),
-        });
+    }
+    let Some(execution) = execution_mut(state, id) else {
+        return;
+    };
+    execution.position = Position::In { stage: stage.clone() };
+    execution.stages.push(StageRun {
+        name: stage.clone(),
+        status: StageStatus::InProgress,
+        entered_at: at,
+        ended_at: None,
+        retries: 0,
+        actions: [].into(),
     });
 }
 
-pub(super) fn retried(execution: &mut Execution, stage: &StageName, actions: RetryActions) {
+pub(super) fn retried(state: &mut State, id: &ExecutionId, stage: &StageName, actions: RetryActions) {
+    let Some(execution) = execution_mut(state, id) else {
+        return;
+    };
     execution.status = ExecutionStatus::InProgress;
     execution.position = Position::In { stage: stage.clone() };
     execution.stop = None;
@@ -78,25 +88,28 @@ pub(super) fn stage_ended(
     status: StageStatus,
     at: Timestamp,
 ) {
-    if status == StageStatus::Succeeded {
-        on_pipeline(state, |pipeline| {
-            pipeline.stages.entry(stage.clone()).or_default().last_success = Some(id.clone());
-        });
+    if status == StageStatus::Succeeded
+        && let Some(pipeline) = pipeline_mut(state)
+    {
+        pipeline.stages.entry(stage.clone()).or_default().last_success = Some(id.clone());
     }
-    on_execution(state, id, |execution| {
-        if let Some(run) = run_mut(execution, stage) {
-            run.status = status;
-            run.ended_at = Some(at);
-        }
-    });
+    let Some(run) = execution_mut(state, id).and_then(|execution| run_mut(execution, stage)) else {
+        return;
+    };
+    run.status = status;
+    run.ended_at = Some(at);
 }
 
 pub(super) fn ended(
-    execution: &mut Execution,
+    state: &mut State,
+    id: &ExecutionId,
     status: ExecutionStatus,
     superseded_by: Option<&ExecutionId>,
     at: Timestamp,
 ) {
+    let Some(execution) = execution_mut(state, id) else {
+        return;
+    };
     execution.status = status;
     execution.position = Position::Ended;
     execution.ended_at = Some(at);

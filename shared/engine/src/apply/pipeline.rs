@@ -5,7 +5,7 @@ use std::sync::Arc;
 use penstock_model::id::{DefinitionVersion, PipelineName, StageName};
 use penstock_model::time::Timestamp;
 
-use super::on_pipeline;
+use super::pipeline_mut;
 use crate::state::{Disabled, PipelineState, SCHEMA, State};
 
 pub(super) fn defined(
@@ -45,15 +45,17 @@ fn undefined(name: &PipelineName, at: Timestamp) -> PipelineState {
 
 /// What was known of its stages is forgotten: a pipeline that is defined anew under the name begins afresh.
 pub(super) fn deleted(state: &mut State, at: Timestamp) {
-    on_pipeline(state, |pipeline| {
-        pipeline.deleted = true;
-        pipeline.updated_at = at;
-        pipeline.stages.clear();
-    });
+    let Some(pipeline) = pipeline_mut(state) else {
+        return;
+    };
+    pipeline.deleted = true;
+    pipeline.updated_at = at;
+    pipeline.stages.clear();
 }
 
 pub(super) fn transition(state: &mut State, stage: &StageName, disabled: Option<&Disabled>) {
-    on_pipeline(state, |pipeline| {
-        pipeline.stages.entry(stage.clone()).or_default().disabled = disabled.cloned();
-    });
+    let Some(pipeline) = pipeline_mut(state) else {
+        return;
+    };
+    pipeline.stages.entry(stage.clone()).or_default().disabled = disabled.cloned();
 }
