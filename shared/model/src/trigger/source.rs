@@ -1,0 +1,73 @@
+//! Which repository and branch a source action follows.
+
+use super::DEFAULT_BRANCH;
+use crate::id::ActionName;
+use crate::pipeline::{Action, Category, Pipeline};
+use crate::variable::{self, PIPELINE_NAMESPACE};
+
+/// A source action as triggers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitSource {
+    /// The action.
+    pub action: ActionName,
+    /// The repository's full name; `None`: the repository in which the program was started, which only the caller knows.
+    pub repository: Option<String>,
+    /// The branch; `None` for a source without a repository that names none: any branch.
+    pub branch: Option<String>,
+    /// Whether pushes start the pipeline without a trigger (`DetectChanges`).
+    pub detects_changes: bool,
+}
+
+/// The source actions of `pipeline` that follow a git repository.
+pub fn git_sources(pipeline: &Pipeline) -> Vec<GitSource> {
+    let actions = pipeline.stages.iter().flat_map(|stage| &stage.actions);
+    actions
+        .filter_map(|action| git_source(pipeline, action))
+        .collect()
+}
+
+fn git_source(pipeline: &Pipeline, action: &Action) -> Option<GitSource> {
+    if action.action_type_id.category != Category::Source {
+        return None;
+    }
+    let setting = |key: &str| {
+        action
+            .configuration
+            .get(key)
+            .map(|value| with_defaults(pipeline, value))
+    };
+    let (repository, branch) = match action.action_type_id.provider.as_str() {
+        "GitHub" => (
+            setting("Owner")
+                .zip(setting("Repo"))
+                .map(|(owner, repo)| format!("{owner}/{repo}")),
+            setting("Branch"),
+        ),
+        "CodeStarSourceConnection" => (setting("FullRepositoryId"), setting("BranchName")),
+        "CodeCommit" => (setting("RepositoryName"), setting("BranchName")),
+        _ => return None,
+    };
+    let branch = branch.or_else(|| repository.is_some().then(|| DEFAULT_BRANCH.to_owned()));
+    let detects_changes = !setting("DetectChanges").is_some_and(|value| value.eq_ignore_ascii_case("false"));
+    Some(GitSource {
+        action: action.name.clone(),
+        repository,
+        branch,
+        detects_changes,
+    })
+}
+
+/// `text` with the pipeline's variables at their defaults; before an execution there are no other values.
+fn with_defaults(pipeline: &Pipeline, text: &str) -> String {
+    let default = |reference: variable::Reference<'_>| {
+        let declared = pipeline
+            .variables
+            .iter()
+            .find(|variable| variable.name == reference.key);
+        declared
+            .filter(|_| reference.namespace == PIPELINE_NAMESPACE)?
+            .default_value
+            .clone()
+    };
+    variable::resolve(text, default).unwrap_or_else(|_| text.to_owned())
+}

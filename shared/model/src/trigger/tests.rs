@@ -1,0 +1,248 @@
+//! Events against pipelines, as tables.
+
+use super::*;
+use crate::definition;
+
+fn pipeline(source: &str, rest: &str) -> Pipeline {
+    let text = format!(
+        "name: web\nstages:\n- name: Source\n  actions:\n  - name: App\n    actionType: Source\n{source}    outputArtifacts: [{{name: App}}]\n\
+         - name: Build\n  actions:\n  - {{name: Make, actionType: Build, provider: CodeBuild, inputArtifacts: [{{name: App}}]}}\n{rest}"
+    );
+    let parsed = definition::parse(&text);
+    parsed
+        .pipeline
+        .unwrap_or_else(|| panic!("{:#?}\n{text}", parsed.diagnostics))
+}
+
+fn github(rest: &str) -> Pipeline {
+    pipeline(
+        "    provider: GitHub\n    configuration: {Owner: Acme, Repo: web, Branch: main}\n",
+        rest,
+    )
+}
+
+fn trigger(git: &str) -> String {
+    format!("triggers: [{{providerType: GitHub, gitConfiguration: {{sourceActionName: App, {git}}}}}]\n")
+}
+
+fn push(reference: &str) -> Push {
+    Push {
+        repository: "acme/web".into(),
+        reference: Reference::parse(reference).unwrap(),
+        commit: "c0ffee".into(),
+        message: None,
+        author: None,
+        changed_paths: None,
+        deleted: false,
+    }
+}
+
+fn changed(reference: &str, paths: &[&str]) -> GitEvent {
+    let paths = paths.iter().map(ToString::to_string).collect();
+    GitEvent::Push(Push {
+        changed_paths: Some(paths),
+        ..push(reference)
+    })
+}
+
+fn request(event: PullRequestEvent, base: &str) -> GitEvent {
+    GitEvent::PullRequest(PullRequest {
+        repository: "acme/web".into(),
+        number: 7,
+        title: None,
+        event,
+        base: base.into(),
+        head: "topic".into(),
+        commit: "c0ffee".into(),
+        head_repository: None,
+        author: None,
+        changed_paths: None,
+    })
+}
+
+/// `+` and the cause, `?` and the cause, or `-` and the reason.
+fn told(pipeline: &Pipeline, event: &GitEvent) -> String {
+    match decide(pipeline, event) {
+        Decision::Starts(start) => format!("+ {}", start.cause),
+        Decision::NeedsRepository(start) => format!("? {}", start.cause),
+        Decision::Ignored { reason } => format!("- {reason}"),
+    }
+}
+
+#[test]
+fn default_detection_follows_the_sources_branch() {
+    let main = GitEvent::Push(push("refs/heads/main"));
+    let gone = GitEvent::Push(Push {
+        deleted: true,
+        ..push("refs/heads/main")
+    });
+    let elsewhere = GitEvent::Push(Push {
+        repository: "acme/api".into(),
+        ..push("refs/heads/main")
+    });
+    let table = [
+        (main.clone(), "+ push to branch `main` of `acme/web`"),
+        (
+            GitEvent::Push(push("refs/heads/dev")),
+            "- branch `dev` is not `main`, which the source action `App` follows",
+        ),
+        (
+            GitEvent::Push(push("refs/tags/v1")),
+            "- tag `v1`: tags start a pipeline only by a trigger with `tags`",
+        ),
+        (gone, "- branch `main` was deleted"),
+        (
+            elsewhere,
+            "- `acme/api` is not `Acme/web`, the repository of the source action `App`",
+        ),
+        (
+            request(PullRequestEvent::Open, "main"),
+            "- pull requests start a pipeline only by a trigger, and it declares none",
+        ),
+    ];
+    for (event, expected) in &table {
+        assert_eq!(told(&github(""), event), *expected);
+    }
+    let Decision::Starts(start) = decide(&github(""), &main) else {
+        panic!("main starts")
+    };
+    assert_eq!(
+        (start.commit.as_str(), start.branch.as_deref()),
+        ("c0ffee", Some("main"))
+    );
+    assert_eq!(start.sources, [ActionName::new("App").unwrap()]);
+}
+
+#[test]
+fn sources_of_other_providers_and_without_repository() {
+    let main = GitEvent::Push(push("refs/heads/main"));
+    let dev = GitEvent::Push(push("refs/heads/dev"));
+    let connection = |rest: &str| {
+        pipeline(
+            &format!(
+                "    provider: CodeStarSourceConnection\n    configuration: {{ConnectionArn: a, FullRepositoryId: acme/web{rest}}}\n"
+            ),
+            "",
+        )
+    };
+    assert_eq!(
+        told(&connection(""), &main),
+        "+ push to branch `main` of `acme/web`"
+    );
+    assert_eq!(
+        told(&connection(", BranchName: dev"), &dev),
+        "+ push to branch `dev` of `acme/web`"
+    );
+    assert!(told(&connection(", DetectChanges: false"), &main).contains("DetectChanges"));
+    let bare = pipeline("    provider: GitHub\n", "");
+    assert_eq!(told(&bare, &dev), "? push to branch `dev` of `acme/web`");
+    let bare_main = pipeline("    provider: GitHub\n    configuration: {Branch: main}\n", "");
+    assert!(told(&bare_main, &dev).starts_with("- branch `dev` is not `main`"));
+    let bucket = pipeline(
+        "    provider: S3\n    configuration: {S3Bucket: b, S3ObjectKey: k}\n",
+        "",
+    );
+    assert_eq!(
+        told(&bucket, &main),
+        "- no source action of the pipeline follows a git repository"
+    );
+    let by_variable = pipeline(
+        "    provider: GitHub\n    configuration: {Owner: acme, Repo: web, Branch: '#{variables.Line}'}\n",
+        "variables: [{name: Line, defaultValue: dev}]\n",
+    );
+    assert_eq!(told(&by_variable, &dev), "+ push to branch `dev` of `acme/web`");
+}
+
+#[test]
+fn push_filters_decide() {
+    let branches = trigger("push: [{branches: {includes: [main, 'release/**'], excludes: ['**/wip']}}]");
+    let tags = trigger("push: [{tags: {includes: ['v*']}}]");
+    let paths = trigger(
+        "push: [{branches: {includes: [main]}, filePaths: {includes: ['src/**'], excludes: ['**/*.md']}}]",
+    );
+    let none = trigger("pullRequest: [{events: [OPEN]}]");
+    let table = [
+        (&branches, changed("refs/heads/release/1", &[]), "+"),
+        (
+            &branches,
+            changed("refs/heads/release/wip", &[]),
+            "- no push filter of the pipeline's triggers admits branch `release/wip`",
+        ),
+        (
+            &branches,
+            changed("refs/tags/main", &[]),
+            "- no push filter of the pipeline's triggers admits tag `main`",
+        ),
+        (&tags, changed("refs/tags/v1", &[]), "+"),
+        (
+            &tags,
+            changed("refs/heads/v1", &[]),
+            "- no push filter of the pipeline's triggers admits branch `v1`",
+        ),
+        (&paths, changed("refs/heads/main", &["src/a.rs"]), "+"),
+        (
+            &paths,
+            changed("refs/heads/main", &["src/a.md"]),
+            "- none of the 1 changed files matches `filePaths`",
+        ),
+        (&paths, GitEvent::Push(push("refs/heads/main")), "+"),
+        (
+            &none,
+            changed("refs/heads/main", &[]),
+            "- the pipeline's triggers have no push filter",
+        ),
+    ];
+    for (trigger, event, expected) in table {
+        let told = told(&github(trigger), &event);
+        assert!(told.starts_with(expected), "{trigger}: {told}");
+    }
+}
+
+#[test]
+fn pull_request_filters_decide() {
+    let filter = trigger("pullRequest: [{events: [OPEN, UPDATED], branches: {includes: [main]}}]");
+    let push_only = trigger("push: [{branches: {includes: [main]}}]");
+    let table = [
+        (
+            &filter,
+            request(PullRequestEvent::Open, "main"),
+            "+ pull request 7 into branch `main` of `acme/web` opened",
+        ),
+        (
+            &filter,
+            request(PullRequestEvent::Closed, "main"),
+            "- no pull-request filter of the pipeline's triggers has the event CLOSED",
+        ),
+        (
+            &filter,
+            request(PullRequestEvent::Open, "dev"),
+            "- no pull-request filter of the pipeline's triggers admits the target branch `dev`",
+        ),
+        (
+            &push_only,
+            request(PullRequestEvent::Open, "main"),
+            "- the pipeline's triggers have no pull-request filter",
+        ),
+    ];
+    for (trigger, event, expected) in table {
+        assert_eq!(told(&github(trigger), &event), expected, "{trigger}");
+    }
+}
+
+#[test]
+fn a_trigger_without_filters_detects_as_by_default() {
+    let bare = "triggers: [{providerType: GitHub, gitConfiguration: {sourceActionName: App}}]\n";
+    assert!(told(&github(bare), &changed("refs/heads/main", &[])).starts_with('+'));
+    assert!(told(&github(bare), &changed("refs/heads/dev", &[])).starts_with('-'));
+}
+
+#[test]
+fn events_survive_a_queue() {
+    for event in [
+        changed("refs/tags/v1", &["a"]),
+        request(PullRequestEvent::Updated, "main"),
+    ] {
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<GitEvent>(&json).unwrap(), event);
+    }
+}
