@@ -1,6 +1,7 @@
 //! Ids, definitions, artifacts, variables and triggers: parsing and validation, without I/O.
 
 pub mod artifact;
+pub mod cloudformation;
 pub mod definition;
 pub mod diagnostic;
 pub mod document;

@@ -23,7 +23,7 @@ pub(super) fn root(root: &Node, findings: &mut Findings) -> Option<Draft> {
     pipeline(wrapped, findings)
 }
 
-pub(super) fn pipeline(node: &Node, findings: &mut Findings) -> Option<Draft> {
+pub(crate) fn pipeline(node: &Node, findings: &mut Findings) -> Option<Draft> {
     let mut fields = Fields::of(node, "a pipeline", findings)?;
     let draft = Draft {
         place: node.place,
