@@ -1,0 +1,133 @@
+//! The state in SQLite: `penstock.db`, written by one thread with one synchronisation of the disk for all that waits.
+//!
+//! A transition's commit is durable (`synchronous = FULL`) before it is acknowledged. Output variables and cursors are
+//! written in order with the commits and are durable no later than the next one.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use penstock_app::port::PortError;
+use penstock_model::time::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+mod cache;
+mod outputs;
+mod read;
+mod records;
+mod schema;
+mod store;
+mod transaction;
+mod writer;
+
+pub use records::Numbered;
+
+use cache::Cache;
+use outputs::Fresh;
+use writer::Request;
+
+/// Why the database could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// SQLite failed.
+    #[error("the database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The system failed.
+    #[error("the database's thread could not be started: {0}")]
+    Io(#[from] std::io::Error),
+    /// A later release wrote it.
+    #[error("{} has the format {found} of a later Penstock; use that one, or another folder", path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+    },
+    /// An item cannot be read.
+    #[error("an item in the database cannot be read: {0}")]
+    Damaged(String),
+}
+
+impl DatabaseError {
+    #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+    fn undecodable(error: serde_json::Error) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+impl From<DatabaseError> for PortError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Sqlite(_) | DatabaseError::Io(_) => Self::transient(error.to_string()),
+            DatabaseError::Newer { .. } | DatabaseError::Damaged(_) => Self::permanent(error.to_string()),
+        }
+    }
+}
+
+/// The state of one folder's pipelines. The caller holds the folder's lock: nobody else may write.
+pub struct Database {
+    writer: Sender<Request>,
+    /// For single items, read where the caller stands.
+    items: Mutex<Connection>,
+    /// For pages, read on a thread that may block.
+    pages: Arc<Mutex<Connection>>,
+    cache: Arc<Cache>,
+    fresh: Arc<Fresh>,
+    landed: watch::Receiver<u64>,
+}
+
+impl Database {
+    /// Opens or creates the database at `path` and decodes what is open.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] if the file is none of ours, is damaged, or cannot be written.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let connection = schema::open_writer(path)?;
+        let cache = Arc::new(Cache::default());
+        read::open_items(&connection, &cache)?;
+        let fresh = Arc::new(Fresh::default());
+        let (sender, landed) = watch::channel(0);
+        let items = Mutex::new(schema::open_reader(path)?);
+        let pages = Arc::new(Mutex::new(schema::open_reader(path)?));
+        let writer = writer::start(connection, Arc::clone(&cache), Arc::clone(&fresh), sender)?;
+        Ok(Self { writer, items, pages, cache, fresh, landed })
+    }
+
+    /// Counts the groups of commits that have landed; changes with each.
+    pub fn landed(&self) -> watch::Receiver<u64> {
+        self.landed.clone()
+    }
+
+    /// When something is due next in any open execution.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.cache.next_due()
+    }
+
+    /// Writes everything that waits and ends the writing thread; later commits fail.
+    pub async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        if self.ask(Request::Close(answer)).is_ok() {
+            // An error means that the thread has ended already.
+            let _ = closed.await;
+        }
+    }
+
+    fn ask(&self, request: Request) -> Result<(), PortError> {
+        self.writer.send(request).map_err(|_| PortError::transient("writing to the database, which is closed"))
+    }
+
+    fn item<T>(&self, read: impl FnOnce(&Connection) -> Result<T, DatabaseError>) -> Result<T, PortError> {
+        Ok(read(&self.items.lock().unwrap_or_else(PoisonError::into_inner))?)
+    }
+
+    async fn page<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+    ) -> Result<T, PortError> {
+        let pages = Arc::clone(&self.pages);
+        let task = tokio::task::spawn_blocking(move || read(&pages.lock().unwrap_or_else(PoisonError::into_inner)));
+        let page = task.await.map_err(|error| PortError::transient(format!("reading the database: {error}")))?;
+        Ok(page?)
+    }
+}

@@ -1,0 +1,110 @@
+//! The attempts' logs: `<dir>/logs/<execution>/<stage>.<action>.<number>.log`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use penstock_app::port::PortError;
+use penstock_app::port::logs::Logs;
+use penstock_model::id::AttemptId;
+
+/// The most that a tail looks at.
+const TAIL: u64 = 64 << 10;
+
+/// The attempts' logs as files.
+#[derive(Debug, Clone)]
+pub struct LogFiles {
+    root: PathBuf,
+}
+
+impl LogFiles {
+    /// The logs below `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The attempt's log file.
+    pub fn path(&self, attempt: &AttemptId) -> PathBuf {
+        let file = format!("{}.{}.{}.log", attempt.stage, attempt.action, attempt.number);
+        self.root.join(attempt.execution.as_str()).join(file)
+    }
+
+    /// Opens the attempt's log to write at its end.
+    ///
+    /// # Errors
+    /// As creating folders and files gives them.
+    pub fn append(&self, attempt: &AttemptId) -> io::Result<File> {
+        let path = self.path(attempt);
+        let open = || OpenOptions::new().create(true).append(true).open(&path);
+        match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
+                open()
+            }
+            opened => opened,
+        }
+    }
+
+    /// The last lines of the attempt's log, at most 64 KiB; none if there is no log.
+    ///
+    /// # Errors
+    /// As reading files gives them.
+    pub fn last_lines(&self, attempt: &AttemptId, lines: usize) -> io::Result<Vec<String>> {
+        let Some(mut file) = existing(&self.path(attempt))? else { return Ok(vec![]) };
+        let length = file.metadata()?.len();
+        let start = length.saturating_sub(TAIL);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = vec![];
+        file.take(TAIL).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut all: Vec<&str> = text.lines().collect();
+        if start > 0 && all.len() > 1 {
+            all.remove(0);
+        }
+        Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| printable(line)).collect())
+    }
+}
+
+/// A line without control characters.
+fn printable(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control() || *c == '\t').collect()
+}
+
+fn existing(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl Logs for LogFiles {
+    async fn read(&self, attempt: &AttemptId, offset: u64, limit: usize) -> Result<Bytes, PortError> {
+        let path = self.path(attempt);
+        let read = move || -> io::Result<Bytes> {
+            let Some(mut file) = existing(&path)? else { return Ok(Bytes::new()) };
+            file.seek(SeekFrom::Start(offset))?;
+            let mut bytes = vec![];
+            file.take(limit as u64).read_to_end(&mut bytes)?;
+            Ok(bytes.into())
+        };
+        blocking(read).await
+    }
+
+    async fn tail(&self, attempt: &AttemptId, lines: usize) -> Result<Vec<String>, PortError> {
+        let (this, attempt) = (self.clone(), attempt.clone());
+        blocking(move || this.last_lines(&attempt, lines)).await
+    }
+
+    fn location(&self, attempt: &AttemptId) -> String {
+        self.path(attempt).display().to_string()
+    }
+}
+
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, PortError> {
+    let failed = |error: &dyn std::fmt::Display| PortError::transient(format!("reading a log: {error}"));
+    tokio::task::spawn_blocking(read).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+}

@@ -1,0 +1,208 @@
+//! The artifact store: zips under their digest, read-only, with every reader's copy checked.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_model::artifact::Artifact;
+use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
+use sha2::{Digest, Sha256};
+
+/// What the state records as the bucket of an artifact that lies here.
+pub const BUCKET: &str = "local";
+
+/// The artifact store in a folder: `<first two digits>/<digest>.zip`.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    root: PathBuf,
+}
+
+impl Objects {
+    /// The store in `root`, which is created.
+    ///
+    /// # Errors
+    /// As creating folders gives them.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        fs::create_dir_all(root)?;
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// A name for a file that is to become an object: in the store's folder, so that moving it costs nothing.
+    pub fn incoming(&self, attempt: &AttemptId, name: &ArtifactName) -> PathBuf {
+        self.root.join(format!("incoming.{}.{name}", attempt.token()))
+    }
+
+    /// Records `name` of `attempt` as the object with this digest, if it is here.
+    pub fn adopt(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, sha256: &str) -> Option<Artifact> {
+        let size = fs::metadata(self.place(sha256)).ok()?.len();
+        Some(recorded(pipeline, attempt, name, sha256, size))
+    }
+
+    /// Stores the zip at `file`, which is moved away, and returns what is recorded of it.
+    ///
+    /// # Errors
+    /// As reading, moving and synchronising files give them.
+    pub fn store(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, file: &Path) -> io::Result<Artifact> {
+        let (sha256, size) = digest(file)?;
+        let place = self.place(&sha256);
+        if place.exists() && digest(&place).is_ok_and(|(there, _)| there == sha256) {
+            fs::remove_file(file)?;
+            return Ok(recorded(pipeline, attempt, name, &sha256, size));
+        }
+        let folder = place.parent().unwrap_or(&self.root);
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+            File::open(&self.root)?.sync_all()?;
+        }
+        let file = self.brought_here(file, attempt, name)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o444))?;
+        File::open(&file)?.sync_all()?;
+        fs::rename(&file, &place)?;
+        File::open(folder)?.sync_all()?;
+        Ok(recorded(pipeline, attempt, name, &sha256, size))
+    }
+
+    /// The object of `artifact`, to be read only, its digest checked.
+    ///
+    /// # Errors
+    /// A permanent [`PortError`] if it is missing or damaged.
+    pub fn checked(&self, artifact: &Artifact) -> Result<PathBuf, PortError> {
+        let valid = artifact.sha256.len() == 64 && artifact.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if artifact.bucket != BUCKET || !valid {
+            let message = format!("reading the artifact `{}`: it lies in `{}`, not on this machine", artifact.name, artifact.bucket);
+            return Err(PortError::permanent(message));
+        }
+        let place = self.place(&artifact.sha256);
+        match digest(&place) {
+            Ok((sha256, _)) if sha256 == artifact.sha256 => Ok(place),
+            Ok(_) => Err(PortError::permanent(format!(
+                "reading the artifact `{}`: {} does not have the digest that was recorded; start the pipeline anew",
+                artifact.name,
+                place.display()
+            ))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PortError::permanent(format!(
+                "reading the artifact `{}`: {} is gone; start the pipeline anew",
+                artifact.name,
+                place.display()
+            ))),
+            Err(error) => Err(PortError::transient(format!("reading {}: {error}", place.display()))),
+        }
+    }
+
+    fn place(&self, sha256: &str) -> PathBuf {
+        self.root.join(&sha256[..2]).join(format!("{sha256}.zip"))
+    }
+
+    /// `file` if it can be renamed into the store, else a copy of it that can.
+    fn brought_here(&self, file: &Path, attempt: &AttemptId, name: &ArtifactName) -> io::Result<PathBuf> {
+        let here = self.incoming(attempt, name);
+        if file == here {
+            return Ok(here);
+        }
+        match fs::rename(file, &here) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                fs::copy(file, &here)?;
+                fs::remove_file(file)?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(here)
+    }
+}
+
+fn recorded(pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, sha256: &str, size: u64) -> Artifact {
+    Artifact {
+        name: name.clone(),
+        bucket: BUCKET.into(),
+        key: format!("{pipeline}/{attempt}/{name}.zip"),
+        version_id: None,
+        sha256: sha256.into(),
+        size,
+    }
+}
+
+fn digest(file: &Path) -> io::Result<(String, u64)> {
+    let mut file = File::open(file)?;
+    let mut hash = Sha256::new();
+    let mut size = 0;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((hex::encode(hash.finalize()), size)),
+            read => {
+                hash.update(&buffer[..read]);
+                size += read as u64;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Artifacts for Objects {
+    async fn put(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, file: &Path) -> Result<Artifact, PortError> {
+        let this = self.clone();
+        let (pipeline, attempt, name, file) = (pipeline.clone(), attempt.clone(), name.clone(), file.to_owned());
+        let task = tokio::task::spawn_blocking(move || {
+            let stored = this.store(&pipeline, &attempt, &name, &file);
+            stored.map_err(|error| PortError::transient(format!("storing the artifact `{name}` from {}: {error}", file.display())))
+        });
+        task.await.map_err(|error| PortError::transient(format!("storing an artifact: {error}")))?
+    }
+
+    async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError> {
+        let (this, artifact, file) = (self.clone(), artifact.clone(), file.to_owned());
+        let task = tokio::task::spawn_blocking(move || {
+            let place = this.checked(&artifact)?;
+            let copied = fs::copy(&place, &file).and_then(|_| fs::set_permissions(&file, Permissions::from_mode(0o644)));
+            copied.map_err(|error| PortError::transient(format!("copying {} to {}: {error}", place.display(), file.display())))
+        });
+        task.await.map_err(|error| PortError::transient(format!("fetching an artifact: {error}")))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt() -> AttemptId {
+        "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Pull/1".parse().unwrap()
+    }
+
+    fn stored(folder: &Path, content: &[u8]) -> (Objects, Artifact) {
+        let objects = Objects::open(&folder.join("artifacts")).unwrap();
+        let file = folder.join("a.zip");
+        fs::write(&file, content).unwrap();
+        let (pipeline, name) = (PipelineName::new("web").unwrap(), ArtifactName::new("Out").unwrap());
+        let artifact = objects.store(&pipeline, &attempt(), &name, &file).unwrap();
+        assert!(!file.exists());
+        (objects, artifact)
+    }
+
+    #[test]
+    fn a_damaged_object_is_refused_and_replaced_by_a_sound_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (objects, artifact) = stored(folder.path(), b"zip");
+        let place = objects.checked(&artifact).unwrap();
+        assert!(fs::metadata(&place).unwrap().permissions().readonly());
+        fs::remove_file(&place).unwrap();
+        fs::write(&place, b"other").unwrap();
+        assert!(objects.checked(&artifact).unwrap_err().message.contains("digest"));
+        stored(folder.path(), b"zip");
+        assert!(objects.checked(&artifact).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_consumer_cannot_change_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let (objects, artifact) = stored(folder.path(), b"zip");
+        let copy = folder.path().join("copy.zip");
+        objects.fetch(&artifact, &copy).await.unwrap();
+        fs::write(&copy, b"changed").unwrap();
+        assert_eq!(fs::read(objects.checked(&artifact).unwrap()).unwrap(), b"zip");
+    }
+}

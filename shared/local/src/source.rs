@@ -1,0 +1,197 @@
+//! Source actions from a git repository on this machine: the commit is pinned, its tree goes into a zip.
+//!
+//! Configuration, all optional: `RepositoryPath` (default: the working tree in which the server was started) and one
+//! of `Commit`, `Tag`, `Branch` or `BranchName` (default: the checked-out commit). A revision override beats them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use git2::Oid;
+use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::port::PortError;
+use penstock_app::port::clock::Clock;
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_model::artifact::{Artifact, Revision};
+use penstock_model::id::ArtifactName;
+
+use crate::logs::LogFiles;
+use crate::objects::Objects;
+
+mod pinned;
+mod repository;
+mod snapshot;
+
+pub use repository::GitRepository;
+
+use pinned::{Pinned, Wanted};
+use snapshot::Zipped;
+
+/// The key of an action's configuration that names a repository's folder.
+pub const REPOSITORY_PATH: &str = "RepositoryPath";
+
+/// Why a source could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The revision is not there.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The configuration cannot be carried out.
+    #[error("{0}")]
+    Configuration(String),
+    /// git failed.
+    #[error("reading the git repository failed: {}", .0.message())]
+    Git(#[from] git2::Error),
+    /// The zip failed.
+    #[error(transparent)]
+    Archive(#[from] penstock_archive::ArchiveError),
+    /// The disk failed.
+    #[error("writing the source artifact failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl SourceError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "RevisionUnavailable",
+            Self::Configuration(_) => "ConfigurationError",
+            Self::Git(_) | Self::Archive(_) | Self::Io(_) => "SystemUnavailable",
+        }
+    }
+}
+
+/// Performs source actions from git repositories on this machine.
+#[derive(Clone)]
+pub struct GitSource {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    default: Option<PathBuf>,
+    dirty: bool,
+    objects: Objects,
+    logs: LogFiles,
+    clock: Arc<dyn Clock>,
+    /// The digest of the zip of each tree that was zipped: the same commit is not zipped twice.
+    zipped: Mutex<HashMap<Oid, String>>,
+    open: Mutex<HashMap<PathBuf, git2::Repository>>,
+}
+
+impl GitSource {
+    /// Sources without a repository are `default`; with `dirty`, its files as they lie there, uncommitted ones too.
+    pub fn new(default: Option<PathBuf>, dirty: bool, objects: Objects, logs: LogFiles, clock: Arc<dyn Clock>) -> Self {
+        let (zipped, open) = (Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { default, dirty, objects, logs, clock, zipped, open }) }
+    }
+}
+
+#[async_trait]
+impl Provider for GitSource {
+    async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
+        let (inner, work) = (Arc::clone(&self.inner), work.clone());
+        let fetched = tokio::task::spawn_blocking(move || inner.fetch(&work)).await;
+        match fetched.map_err(|error| PortError::transient(format!("fetching a source: {error}")))? {
+            Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
+            Err(SourceError::Io(error)) => Err(PortError::transient(format!("writing the source artifact: {error}"))),
+            Err(error) => {
+                let error = AttemptError { code: error.code().into(), message: error.to_string() };
+                Ok(Begun::Ended(Ending::Failed { error, external: None }))
+            }
+        }
+    }
+
+    async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+
+    async fn cancel(&self, _work: &Work, _external: Option<&External>) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+}
+
+impl Inner {
+    fn fetch(&self, work: &Work) -> Result<Done, SourceError> {
+        let started_at = self.clock.now();
+        let configured = work.action.configuration.get(REPOSITORY_PATH).map(PathBuf::from);
+        let dirty = self.dirty && configured.is_none() && work.revision_override.is_none();
+        let path = configured.or_else(|| self.default.clone()).ok_or_else(|| {
+            let message = "no repository: start the server inside a git working tree, or set `RepositoryPath`";
+            SourceError::Configuration(message.into())
+        })?;
+        let pinned = self.pin(&path, &Wanted::of(work)?, dirty)?;
+        let mut log = self.logs.append(&work.attempt)?;
+        writeln!(log, "source {} at {}", path.display(), pinned.revision_id())?;
+        let mut artifacts = vec![];
+        for output in &work.action.output_artifacts {
+            artifacts.push(self.artifact(work, &output.name, &path, &pinned, &mut log)?);
+        }
+        let mut variables = pinned.variables.clone();
+        if let Some(connection) = work.action.configuration.get("ConnectionArn") {
+            variables.insert("ConnectionArn".into(), connection.clone());
+        }
+        Ok(done(pinned, artifacts, variables, started_at))
+    }
+
+    /// Says which commit is meant, under the lock of the repository's handle.
+    fn pin(&self, path: &Path, wanted: &Wanted, dirty: bool) -> Result<Pinned, SourceError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let repository = match open.remove(path) {
+            Some(repository) => repository,
+            None => repository::open(path)?,
+        };
+        let pinned = pinned::pin(&repository, wanted, dirty);
+        open.insert(path.to_owned(), repository);
+        pinned
+    }
+
+    fn artifact(
+        &self,
+        work: &Work,
+        name: &ArtifactName,
+        path: &Path,
+        pinned: &Pinned,
+        log: &mut dyn Write,
+    ) -> Result<Artifact, SourceError> {
+        if let Some(tree) = pinned.tree
+            && let Some(known) = self.known(work, name, tree)
+        {
+            return Ok(known);
+        }
+        let file = self.objects.incoming(&work.attempt, name);
+        if file.exists() {
+            std::fs::remove_file(&file)?;
+        }
+        let repository = repository::open(path)?;
+        let zipped: Zipped = match pinned.tree {
+            Some(tree) => snapshot::of_tree(&repository, tree, &file)?,
+            None => snapshot::of_working_tree(&repository, &file)?,
+        };
+        for warning in &zipped.warnings {
+            writeln!(log, "warning: {warning}")?;
+        }
+        writeln!(log, "{} files", zipped.files)?;
+        let artifact = self.objects.store(&work.pipeline, &work.attempt, name, &file)?;
+        if let Some(tree) = pinned.tree {
+            self.zipped.lock().unwrap_or_else(PoisonError::into_inner).insert(tree, artifact.sha256.clone());
+        }
+        Ok(artifact)
+    }
+
+    fn known(&self, work: &Work, name: &ArtifactName, tree: Oid) -> Option<Artifact> {
+        let digest = self.zipped.lock().unwrap_or_else(PoisonError::into_inner).get(&tree).cloned()?;
+        self.objects.adopt(&work.pipeline, &work.attempt, name, &digest)
+    }
+}
+
+fn done(
+    pinned: Pinned,
+    artifacts: Vec<Artifact>,
+    variables: BTreeMap<String, String>,
+    started_at: penstock_model::time::Timestamp,
+) -> Done {
+    let revision = Revision { id: pinned.revision_id(), summary: pinned.summary.clone(), url: pinned.url };
+    let started_at = Some(started_at);
+    Done { artifacts, variables, revision: Some(revision), external: None, summary: pinned.summary, started_at }
+}

@@ -1,0 +1,67 @@
+//! Opening git repositories, and the one in which the server was started.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use git2::{Oid, Repository};
+use penstock_app::port::PortError;
+
+use super::SourceError;
+
+/// Opens the repository whose working tree or git folder is `path`, or that `path` lies in.
+pub(super) fn open(path: &Path) -> Result<Repository, SourceError> {
+    Repository::discover(path).map_err(|error| match error.code() {
+        git2::ErrorCode::NotFound => SourceError::Configuration(format!(
+            "{} is no git repository; start the server inside one, or set `RepositoryPath` to one",
+            path.display()
+        )),
+        git2::ErrorCode::Owner => SourceError::Configuration(format!(
+            "{} belongs to another user; run as its owner, or `git config --global --add safe.directory {}`",
+            path.display(),
+            path.display()
+        )),
+        _ => SourceError::Git(error),
+    })
+}
+
+/// The git repository in which the server was started.
+#[derive(Clone)]
+pub struct GitRepository {
+    path: PathBuf,
+    open: Arc<Mutex<Option<Repository>>>,
+}
+
+impl GitRepository {
+    /// The repository that `folder` lies in, if any: the working tree's root, or the git folder of a bare one.
+    pub fn discover(folder: &Path) -> Option<Self> {
+        let repository = Repository::discover(folder).ok()?;
+        let path = repository.workdir().unwrap_or_else(|| repository.path()).to_owned();
+        Some(Self { path, open: Arc::new(Mutex::new(Some(repository))) })
+    }
+
+    /// The working tree's root, or the git folder of a bare repository.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn has(&self, commit: &str) -> Result<bool, SourceError> {
+        // A prefix would be found too, but names no exact commit.
+        let (40, Ok(id)) = (commit.len(), commit.parse::<Oid>()) else { return Ok(false) };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let repository = match open.take() {
+            Some(repository) => repository,
+            None => self::open(&self.path)?,
+        };
+        let found = repository.find_commit(id).is_ok();
+        *open = Some(repository);
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl penstock_app::port::repository::Repository for GitRepository {
+    async fn contains(&self, commit: &str) -> Result<bool, PortError> {
+        self.has(commit).map_err(|error| PortError::transient(error.to_string()))
+    }
+}
