@@ -1,7 +1,19 @@
-//! Use cases and the ports they need.
+//! Use cases and the ports they need. The only writer of state is [`transition`]; people are told from its records.
 
+pub mod approvals;
+pub mod base_url;
+pub mod control;
+pub mod delivery;
+pub mod dispatch;
+pub mod error;
+mod nonce;
+pub mod notify;
 pub mod port;
+pub mod query;
+pub mod sweep;
+pub mod transition;
 pub mod view;
+pub mod worker;
 
-/// The engine's words, for the faces and adapters, which import `app` and not the engine.
+/// The engine's words (state, events, debts, rejections), for adapters and faces, which import it only through here.
 pub use penstock_engine as engine;

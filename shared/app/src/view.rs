@@ -1,7 +1,9 @@
 //! What people and tools are shown of an execution: one shape for the command line, the page and `--format json`.
 
+use penstock_engine::state::{Execution, TriggerCause};
+use penstock_model::artifact::Revision;
 use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
-use penstock_model::pipeline::Category;
+use penstock_model::pipeline::{Category, Pipeline};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -73,4 +75,26 @@ pub struct ActionView {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+}
+
+/// What started an execution, in words.
+pub fn trigger_in_words(trigger: &TriggerCause) -> String {
+    match trigger.kind.as_str() {
+        "StartPipelineExecution" => format!("started by {}", trigger.detail),
+        "Webhook" => format!("webhook: {}", trigger.detail),
+        "ManualRollback" => format!("rolled back by {}", trigger.detail),
+        kind => format!("{kind}: {}", trigger.detail),
+    }
+}
+
+/// The revision of the first source action in the definition's order that has pinned one.
+pub fn first_revision<'a>(execution: &'a Execution, pipeline: &Pipeline) -> Option<&'a Revision> {
+    let sources = pipeline
+        .stages
+        .first()
+        .into_iter()
+        .flat_map(|stage| &stage.actions);
+    sources
+        .filter_map(|action| execution.revisions.get(&action.name))
+        .next()
 }

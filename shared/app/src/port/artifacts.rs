@@ -13,7 +13,13 @@ use super::PortError;
 pub trait Artifacts: Send + Sync {
     /// Stores the zip at `file` as an output of `attempt`, durably. An object that is already there is adopted
     /// with its own version and digest. The file may be moved away.
-    async fn put(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, file: &Path) -> Result<Artifact, PortError>;
+    async fn put(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        name: &ArtifactName,
+        file: &Path,
+    ) -> Result<Artifact, PortError>;
 
     /// Writes the zip to `file` and checks its digest.
     async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError>;

@@ -34,19 +34,37 @@ pub trait Store: Send + Sync {
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError>;
 
     /// One definition version.
-    async fn definition(&self, pipeline: &PipelineName, version: DefinitionVersion) -> Result<Option<Arc<Pipeline>>, PortError>;
+    async fn definition(
+        &self,
+        pipeline: &PipelineName,
+        version: DefinitionVersion,
+    ) -> Result<Option<Arc<Pipeline>>, PortError>;
 
     /// One execution with its item's version.
-    async fn execution(&self, pipeline: &PipelineName, id: &ExecutionId) -> Result<Option<Arc<Execution>>, PortError>;
+    async fn execution(
+        &self,
+        pipeline: &PipelineName,
+        id: &ExecutionId,
+    ) -> Result<Option<Arc<Execution>>, PortError>;
 
     /// The pipeline that an execution belongs to.
     async fn pipeline_of(&self, id: &ExecutionId) -> Result<Option<PipelineName>, PortError>;
 
     /// A page of executions, newest first, those with a sequence below `before`.
-    async fn executions(&self, pipeline: &PipelineName, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Execution>>, PortError>;
+    async fn executions(
+        &self,
+        pipeline: &PipelineName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Execution>>, PortError>;
 
     /// The records of an execution, oldest first, from version `after` (exclusive).
-    async fn records(&self, execution: &ExecutionId, after: u64, limit: usize) -> Result<Vec<Record>, PortError>;
+    async fn records(
+        &self,
+        execution: &ExecutionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Record>, PortError>;
 
     /// Pipelines in which something is due by `now` (see `next_due`), or anything owed when `all_open`.
     async fn due(&self, now: Timestamp, all_open: bool) -> Result<Vec<PipelineName>, PortError>;

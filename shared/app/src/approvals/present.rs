@@ -1,0 +1,161 @@
+//! Builds what an approver sees from the state.
+
+use penstock_engine::inputs;
+use penstock_engine::state::{Attempt, Execution, Position, State};
+use penstock_model::artifact::Artifact;
+use penstock_model::id::{AttemptId, StageName};
+use penstock_model::pipeline::{Action, Category, Pipeline, Stage};
+
+use super::ApprovalView;
+use crate::dispatch::resolve::resolve;
+use crate::port::PortError;
+use crate::port::outputs::Outputs;
+use crate::port::store::Snapshot;
+use crate::view::{first_revision, trigger_in_words};
+
+/// Which output variables of a source name the author, in the order of preference.
+const AUTHOR_KEYS: [&str; 4] = ["AuthorDisplayName", "AuthorName", "AuthorId", "AuthorEmail"];
+
+/// What the approver of `id` sees; `None` if the state or the definition does not know it.
+pub(super) async fn view(
+    snapshot: &Snapshot,
+    outputs: &dyn Outputs,
+    id: AttemptId,
+) -> Result<Option<ApprovalView>, PortError> {
+    let Some((execution, pipeline, action, attempt)) = find(snapshot, &id) else {
+        return Ok(None);
+    };
+    let configuration = match resolve(outputs, pipeline, execution, &id.stage, action).await {
+        Ok(resolved) => resolved.configuration,
+        Err(failure) => failure
+            .into_port_error()
+            .map_or_else(|| Ok(action.configuration.clone()), Err)?,
+    };
+    Ok(Some(ApprovalView {
+        pipeline: execution.pipeline.clone(),
+        stage: id.stage.clone(),
+        action: id.action.clone(),
+        custom_data: configuration.get("CustomData").cloned(),
+        external_link: configuration.get("ExternalEntityLink").cloned(),
+        requested_at: attempt.scheduled_at,
+        expires_at: attempt.deadline,
+        commit: first_revision(execution, pipeline).cloned(),
+        author: author(outputs, pipeline, execution, &id).await?,
+        artifacts: artifacts(execution),
+        waiting_behind: waiting_behind(&snapshot.state, &id.stage),
+        trigger: trigger_in_words(&execution.trigger),
+        will_do: follows(pipeline, &id.stage, action),
+        verdict: attempt.verdict.clone(),
+        attempt: id,
+    }))
+}
+
+fn find<'a>(
+    snapshot: &'a Snapshot,
+    id: &AttemptId,
+) -> Option<(&'a Execution, &'a Pipeline, &'a Action, &'a Attempt)> {
+    let execution = snapshot.state.executions.get(&id.execution)?;
+    let pipeline = snapshot.definitions.get(&execution.definition)?;
+    let action = pipeline.stage(&id.stage)?.action(&id.action)?;
+    Some((execution, pipeline, action, execution.attempt(id)?))
+}
+
+async fn author(
+    outputs: &dyn Outputs,
+    pipeline: &Pipeline,
+    execution: &Execution,
+    id: &AttemptId,
+) -> Result<Option<String>, PortError> {
+    let sources = pipeline
+        .stages
+        .first()
+        .into_iter()
+        .flat_map(|stage| &stage.actions);
+    let namespaces: Vec<_> = sources.filter_map(|action| action.namespace.as_ref()).collect();
+    let known = inputs(pipeline, execution, &id.stage, &id.action).variables;
+    for attempt in namespaces
+        .into_iter()
+        .filter_map(|namespace| known.get(namespace))
+    {
+        let mut variables = outputs.get(attempt).await?;
+        if let Some(author) = AUTHOR_KEYS.iter().find_map(|key| variables.remove(*key)) {
+            return Ok(Some(author));
+        }
+    }
+    Ok(None)
+}
+
+fn artifacts(execution: &Execution) -> Vec<Artifact> {
+    let runs = execution.inherited.iter().chain(&execution.stages);
+    let attempts = runs
+        .flat_map(|run| run.actions.values())
+        .filter(|attempt| attempt.has_succeeded());
+    attempts
+        .flat_map(|attempt| attempt.artifacts.iter().cloned())
+        .collect()
+}
+
+/// How many executions wait to enter `stage`.
+pub(crate) fn waiting_behind(state: &State, stage: &StageName) -> u32 {
+    let waits = |execution: &Execution| matches!(&execution.position, Position::Waiting { stage: at, .. } if at == stage);
+    u32::try_from(
+        state
+            .executions
+            .values()
+            .filter(|execution| waits(execution))
+            .count(),
+    )
+    .unwrap_or(u32::MAX)
+}
+
+/// The deployments that follow: later ones of the approval's stage, then those of the stages up to the next approval.
+fn follows(pipeline: &Pipeline, stage: &StageName, approval: &Action) -> Vec<String> {
+    let mut lines = vec![];
+    for stage in pipeline.stages.iter().skip_while(|it| it.name != *stage) {
+        let here = stage
+            .action(&approval.name)
+            .is_some_and(|action| action == approval);
+        let after = if here { approval.run_order } else { 0 };
+        let mut actions: Vec<&Action> = stage
+            .actions
+            .iter()
+            .filter(|action| action.run_order > after)
+            .collect();
+        actions.sort_by_key(|action| action.run_order);
+        for action in actions {
+            if action.action_type_id.category == Category::Approval {
+                return lines;
+            }
+            lines.extend(deployment(stage, action));
+        }
+    }
+    lines
+}
+
+fn deployment(stage: &Stage, action: &Action) -> Option<String> {
+    let target = [
+        "ApplicationName",
+        "DeploymentGroupName",
+        "BucketName",
+        "StackName",
+        "ServiceName",
+        "FunctionName",
+    ]
+    .iter()
+    .filter_map(|key| action.configuration.get(*key))
+    .map(String::as_str)
+    .collect::<Vec<_>>()
+    .join(" / ");
+    let onto = if target.is_empty() {
+        String::new()
+    } else {
+        format!(" to {target}")
+    };
+    let words = || {
+        format!(
+            "{} / {}: deploy with {}{onto}",
+            stage.name, action.name, action.action_type_id.provider
+        )
+    };
+    (action.action_type_id.category == Category::Deploy).then(words)
+}

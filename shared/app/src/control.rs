@@ -1,0 +1,331 @@
+//! What people ask for: through the API, a page or the command line.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use penstock_engine::command::{Command, DefineMode, Request, RetryActions};
+use penstock_engine::rejection::Rejection;
+use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause};
+use penstock_model::diagnostic::{Diagnostic, refuses};
+use penstock_model::id::{CommandId, DefinitionVersion, ExecutionId, PipelineName, StageName};
+use penstock_model::pipeline::Pipeline;
+
+use crate::approvals::Approvals;
+use crate::error::AppError;
+use crate::nonce::{command_from, fresh_command};
+use crate::port::clock::Clock;
+use crate::port::provider::Providers;
+use crate::port::store::Store;
+use crate::transition::{Outcome, Transition};
+
+mod default_target;
+mod verdict;
+
+/// Carries out what people ask for; each call ends when it is durable, or says why it is not accepted.
+pub struct Control {
+    transition: Arc<Transition>,
+    store: Arc<dyn Store>,
+    providers: Arc<dyn Providers>,
+    approvals: Arc<Approvals>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A request to start an execution.
+#[derive(Debug, Clone)]
+pub struct StartRequest {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// Values for pipeline-level variables.
+    pub variables: BTreeMap<String, String>,
+    /// Source revisions to use instead of the latest.
+    pub overrides: Vec<RevisionOverride>,
+    /// The caller's idempotency token (`clientRequestToken`): the same token starts the same execution.
+    pub token: Option<String>,
+    /// What starts it.
+    pub trigger: TriggerCause,
+}
+
+impl StartRequest {
+    /// A start of `pipeline` by the person or program `by`, with nothing special.
+    pub fn by(pipeline: PipelineName, by: &str) -> Self {
+        let trigger = TriggerCause {
+            kind: "StartPipelineExecution".to_owned(),
+            detail: by.to_owned(),
+            delivery: None,
+        };
+        Self {
+            pipeline,
+            variables: BTreeMap::new(),
+            overrides: vec![],
+            token: None,
+            trigger,
+        }
+    }
+}
+
+/// The version that a definition became, and what is to be said of it.
+pub type Defined = (DefinitionVersion, Vec<Diagnostic>);
+
+impl Control {
+    /// Control over the pipelines in `store` by way of `transition`.
+    pub fn new(
+        transition: Arc<Transition>,
+        store: Arc<dyn Store>,
+        providers: Arc<dyn Providers>,
+        approvals: Arc<Approvals>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            transition,
+            store,
+            providers,
+            approvals,
+            clock,
+        }
+    }
+
+    /// Creates a pipeline; starts nothing. Returns its version and warnings.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] if this installation cannot perform it; [`AppError::Rejected`] if the name is in use.
+    pub async fn create(&self, pipeline: Pipeline, by: &str) -> Result<Defined, AppError> {
+        self.define(pipeline, DefineMode::Create, by).await
+    }
+
+    /// Changes a pipeline: its next version. Executions under way keep theirs.
+    ///
+    /// # Errors
+    /// As [`Self::create`]; [`AppError::Rejected`] if there is no such pipeline.
+    pub async fn update(&self, pipeline: Pipeline, by: &str) -> Result<Defined, AppError> {
+        self.define(pipeline, DefineMode::Update, by).await
+    }
+
+    /// Creates the pipeline, or changes it unless it is as `pipeline` says already.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn apply(&self, pipeline: Pipeline, by: &str) -> Result<Defined, AppError> {
+        let Some(state) = self.existing(&pipeline.name).await? else {
+            return self.create(pipeline, by).await;
+        };
+        let latest = self.store.definition(&state.name, state.definition).await?;
+        if latest.is_some_and(|latest| *latest == pipeline) {
+            return Ok((state.definition, self.checked(&pipeline)?));
+        }
+        self.update(pipeline, by).await
+    }
+
+    /// Deletes a pipeline without open executions; its history stays.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if executions are open.
+    pub async fn delete(&self, pipeline: &PipelineName) -> Result<(), AppError> {
+        self.ask(pipeline, "delete", Request::Delete).await.map(drop)
+    }
+
+    /// Starts an execution.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if there is no such pipeline, a variable is wrong or too many executions are active;
+    /// [`AppError::Refused`] if this installation cannot perform the pipeline.
+    pub async fn start(&self, request: StartRequest) -> Result<ExecutionId, AppError> {
+        if let Some(state) = self.existing(&request.pipeline).await?
+            && let Some(definition) = self.store.definition(&state.name, state.definition).await?
+        {
+            self.checked(&definition)?;
+        }
+        let id = match &request.token {
+            Some(token) => command_from("start", &format!("token {token}"))?,
+            None => fresh_command("start", self.clock.as_ref())?,
+        };
+        let (execution, outcome) = self.admit(id, request).await?;
+        outcome.accepted().map(|_| execution)
+    }
+
+    /// Stops an execution: waits for its running actions, or abandons them.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if it has ended or is being stopped so already.
+    pub async fn stop(
+        &self,
+        pipeline: &PipelineName,
+        execution: &ExecutionId,
+        abandon: bool,
+        reason: &str,
+        by: &str,
+    ) -> Result<(), AppError> {
+        let request = Request::Stop {
+            execution: execution.clone(),
+            abandon,
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+        };
+        self.ask(pipeline, "stop", request).await.map(drop)
+    }
+
+    /// Runs a failed stage again in the same execution; by default in the one that failed there last.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if nothing failed there or another execution has entered the stage since.
+    pub async fn retry(
+        &self,
+        pipeline: &PipelineName,
+        execution: Option<ExecutionId>,
+        stage: &StageName,
+        actions: RetryActions,
+    ) -> Result<ExecutionId, AppError> {
+        let execution = match execution {
+            Some(execution) => execution,
+            None => default_target::latest_failed(self.store.as_ref(), pipeline, stage).await?,
+        };
+        let request = Request::Retry {
+            execution: execution.clone(),
+            stage: stage.clone(),
+            actions,
+        };
+        self.ask(pipeline, "retry", request).await.map(|_| execution)
+    }
+
+    /// Runs a stage again with an earlier execution's revisions, as a new execution; by default with those of the
+    /// latest success before the one there now.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if there is no such success.
+    pub async fn rollback(
+        &self,
+        pipeline: &PipelineName,
+        stage: &StageName,
+        target: Option<ExecutionId>,
+        by: &str,
+    ) -> Result<ExecutionId, AppError> {
+        let target = match target {
+            Some(target) => target,
+            None => default_target::success_before(self.store.as_ref(), pipeline, stage).await?,
+        };
+        let id = fresh_command("rollback", self.clock.as_ref())?;
+        let execution = ExecutionId::derive(pipeline, &id);
+        let trigger = TriggerCause {
+            kind: "ManualRollback".to_owned(),
+            detail: by.to_owned(),
+            delivery: None,
+        };
+        let request = Request::Rollback {
+            execution: execution.clone(),
+            stage: stage.clone(),
+            target,
+            trigger,
+        };
+        self.give(id, pipeline, request)
+            .await?
+            .accepted()
+            .map(|_| execution)
+    }
+
+    /// Closes the inbound transition of a stage.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if there is no such stage or the reason is too long.
+    pub async fn disable(
+        &self,
+        pipeline: &PipelineName,
+        stage: &StageName,
+        reason: &str,
+        by: &str,
+    ) -> Result<(), AppError> {
+        let request = Request::Disable {
+            stage: stage.clone(),
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+        };
+        self.ask(pipeline, "disable", request).await.map(drop)
+    }
+
+    /// Opens the inbound transition of a stage.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if there is no such stage.
+    pub async fn enable(&self, pipeline: &PipelineName, stage: &StageName) -> Result<(), AppError> {
+        self.ask(pipeline, "enable", Request::Enable { stage: stage.clone() })
+            .await
+            .map(drop)
+    }
+
+    /// Starts an execution under the id that follows from the command's, and says what came of it. The definition
+    /// was looked at before.
+    pub(crate) async fn admit(
+        &self,
+        id: CommandId,
+        request: StartRequest,
+    ) -> Result<(ExecutionId, Outcome), AppError> {
+        let StartRequest {
+            pipeline,
+            variables,
+            overrides,
+            token: _,
+            trigger,
+        } = request;
+        let execution = ExecutionId::derive(&pipeline, &id);
+        let request = Request::Start {
+            execution: execution.clone(),
+            trigger,
+            variables,
+            overrides,
+        };
+        Ok((execution, self.give(id, &pipeline, request).await?))
+    }
+
+    /// What is to be said of a definition that this installation can perform.
+    pub(crate) fn checked(&self, pipeline: &Pipeline) -> Result<Vec<Diagnostic>, AppError> {
+        let found = self.providers.refuse(pipeline);
+        if refuses(&found) {
+            Err(AppError::Refused(found))
+        } else {
+            Ok(found)
+        }
+    }
+
+    async fn define(&self, pipeline: Pipeline, mode: DefineMode, by: &str) -> Result<Defined, AppError> {
+        let found = self.checked(&pipeline)?;
+        let name = pipeline.name.clone();
+        let id = fresh_command("define", self.clock.as_ref())?;
+        let version = self.transition.define(pipeline, mode, id).await?;
+        tracing::info!(pipeline = %name, %version, by, "defined");
+        Ok((version, found))
+    }
+
+    async fn ask(&self, pipeline: &PipelineName, what: &str, request: Request) -> Result<Outcome, AppError> {
+        self.give(fresh_command(what, self.clock.as_ref())?, pipeline, request)
+            .await?
+            .accepted()
+    }
+
+    async fn give(
+        &self,
+        id: CommandId,
+        pipeline: &PipelineName,
+        request: Request,
+    ) -> Result<Outcome, AppError> {
+        self.transition
+            .carry_out(Command {
+                id,
+                pipeline: pipeline.clone(),
+                request,
+            })
+            .await
+    }
+
+    async fn existing(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, AppError> {
+        Ok(self
+            .store
+            .pipeline(pipeline)
+            .await?
+            .filter(|state| !state.deleted))
+    }
+}
+
+/// The rejection of a request about a pipeline that is not there.
+pub(crate) fn no_pipeline(pipeline: &PipelineName) -> AppError {
+    AppError::Rejected(Rejection::PipelineNotFound {
+        pipeline: pipeline.clone(),
+    })
+}

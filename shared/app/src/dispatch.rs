@@ -1,0 +1,406 @@
+//! What a worker does with what is owed: start an attempt at its provider once, observe it, end it, report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_engine::command::{Command, Report, Request, Success};
+use penstock_engine::debt::Debt;
+use penstock_engine::rejection::Rejection;
+use penstock_engine::state::{AttemptError, AttemptStatus, External, MAX_ERROR};
+use penstock_model::id::{AttemptId, PipelineName};
+use penstock_model::variable::MAX_OUTPUT_BYTES;
+
+use crate::error::AppError;
+use crate::nonce::command_from;
+use crate::port::PortError;
+use crate::port::claims::{Claim, Claims, Standing};
+use crate::port::clock::Clock;
+use crate::port::outputs::Outputs;
+use crate::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Work};
+use crate::port::store::Store;
+use crate::transition::Transition;
+
+pub(crate) mod resolve;
+mod work;
+
+use work::{Found, Obstacle};
+
+/// For how long a claim keeps others from an attempt: a little less than the first pause after which an unanswered
+/// dispatch is sent again, so that the repetition finds the claim of a worker that died expired.
+pub const CLAIM: Duration = Duration::from_secs(55);
+
+/// Carries out what is owed.
+pub struct Dispatch {
+    transition: Arc<Transition>,
+    store: Arc<dyn Store>,
+    claims: Arc<dyn Claims>,
+    outputs: Arc<dyn Outputs>,
+    providers: Arc<dyn Providers>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Dispatch {
+    /// Work for `providers`, reported to `transition`.
+    pub fn new(
+        transition: Arc<Transition>,
+        store: Arc<dyn Store>,
+        claims: Arc<dyn Claims>,
+        outputs: Arc<dyn Outputs>,
+        providers: Arc<dyn Providers>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            transition,
+            store,
+            claims,
+            outputs,
+            providers,
+            clock,
+        }
+    }
+
+    /// Carries out `debt`. What has been settled meanwhile is left alone.
+    ///
+    /// # Errors
+    /// [`AppError::Port`] or [`AppError::Busy`]: the debt stays owed and is sent again.
+    pub async fn carry_out(&self, pipeline: &PipelineName, debt: &Debt) -> Result<(), AppError> {
+        match debt {
+            Debt::Dispatch { attempt } => self.start(pipeline, attempt).await,
+            Debt::Cancel { attempt } => self.cancel(pipeline, attempt).await,
+            Debt::Observe { attempt } => self.observe(pipeline, attempt).await,
+            Debt::GoOn => self.go_on(pipeline).await,
+        }
+    }
+
+    /// Reports the end of work: writes its outputs, then says so. An attempt that is settled already is left alone.
+    ///
+    /// # Errors
+    /// [`AppError::Port`] if neither the report nor handing it to the queue succeeded.
+    pub async fn report(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        ending: Ending,
+    ) -> Result<(), AppError> {
+        let report = match ending {
+            Ending::Succeeded(done) => self.success(attempt, *done).await?,
+            Ending::Failed { error, external } => Report::Failed {
+                error: shortened(error),
+                external,
+            },
+            Ending::Interrupted { message } => Report::Interrupted {
+                message: cut(message),
+            },
+            Ending::Cancelled => Report::Cancelled,
+        };
+        self.say(pipeline, attempt, "end", report).await
+    }
+
+    /// Reports that a provider has taken the work up.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub async fn report_started(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        external: External,
+    ) -> Result<(), AppError> {
+        self.claims.started(attempt, &external).await?;
+        self.say(
+            pipeline,
+            attempt,
+            "start",
+            Report::Started {
+                external: Some(external),
+            },
+        )
+        .await
+    }
+
+    /// Everything that can fail for good is tried before the claim; the claim comes right before the start.
+    async fn start(&self, pipeline: &PipelineName, id: &AttemptId) -> Result<(), AppError> {
+        let Some(found) = self.find(pipeline, id).await? else {
+            return Ok(());
+        };
+        let owed = found
+            .attempt()
+            .is_some_and(|it| it.status == AttemptStatus::Scheduled && it.cancellation.is_none());
+        if !owed {
+            return Ok(());
+        }
+        let work = match found.work(self.outputs.as_ref()).await {
+            Ok(work) => work,
+            Err(Obstacle::Port(error)) => return Err(error.into()),
+            Err(Obstacle::Fails(error)) => return self.fail(pipeline, id, error).await,
+        };
+        let Some(provider) = self.providers.find(&work.action.action_type_id) else {
+            return self.fail(pipeline, id, unknown_provider(&work)).await;
+        };
+        let now = self.clock.now();
+        match self.claims.claim(id, now, now.plus(CLAIM)).await? {
+            Claim::Taken => self.begin(provider.as_ref(), &work, false).await,
+            Claim::TakenOver => self.begin(provider.as_ref(), &work, true).await,
+            Claim::Started { external } => {
+                self.say(
+                    pipeline,
+                    id,
+                    "start",
+                    Report::Started {
+                        external: Some(external),
+                    },
+                )
+                .await
+            }
+            Claim::Held { .. } | Claim::Cancelled => Ok(()),
+        }
+    }
+
+    async fn begin(&self, provider: &dyn Provider, work: &Work, taken_over: bool) -> Result<(), AppError> {
+        let (pipeline, attempt) = (&work.pipeline, &work.attempt);
+        match provider.start(work, taken_over).await {
+            Ok(Begun::Running(external)) => self.report_started(pipeline, attempt, external).await,
+            Ok(Begun::Ended(ending)) => self.report(pipeline, attempt, ending).await,
+            Err(error) if error.retryable => Err(error.into()),
+            Err(error) => {
+                let error = AttemptError {
+                    code: "JobFailed".into(),
+                    message: error.message,
+                };
+                self.fail(pipeline, attempt, error).await
+            }
+        }
+    }
+
+    async fn cancel(&self, pipeline: &PipelineName, id: &AttemptId) -> Result<(), AppError> {
+        let Some(found) = self.find(pipeline, id).await? else {
+            return Ok(());
+        };
+        if found
+            .attempt()
+            .is_none_or(|attempt| attempt.unsettled().is_none())
+        {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let (external, may_begin) = match self.claims.cancel(id, now).await? {
+            Claim::Taken | Claim::Cancelled => return self.say(pipeline, id, "end", Report::Cancelled).await,
+            Claim::Started { external } => (Some(external), false),
+            Claim::Held { until } => (None, until > now),
+            Claim::TakenOver => (None, false),
+        };
+        let Some(work) = found.work_begun(self.outputs.as_ref()).await? else {
+            return Ok(());
+        };
+        let Some(provider) = self.providers.find(&work.action.action_type_id) else {
+            return Ok(());
+        };
+        match provider.cancel(&work, external.as_ref()).await? {
+            Observation::Ended(ending) => self.report(pipeline, id, ending).await,
+            // Whoever holds the claim may be about to start it: ask again later.
+            Observation::Gone if may_begin => Ok(()),
+            Observation::Gone => self.say(pipeline, id, "end", Report::Cancelled).await,
+            Observation::Running => Ok(()),
+        }
+    }
+
+    async fn observe(&self, pipeline: &PipelineName, id: &AttemptId) -> Result<(), AppError> {
+        let Some(found) = self.find(pipeline, id).await? else {
+            return Ok(());
+        };
+        let Some(attempt) = found
+            .attempt()
+            .filter(|attempt| attempt.status == AttemptStatus::InProgress)
+        else {
+            return Ok(());
+        };
+        let Some(external) = self.external(id, attempt.external.as_ref()).await? else {
+            return Ok(());
+        };
+        let Some(work) = found.work_begun(self.outputs.as_ref()).await? else {
+            return Ok(());
+        };
+        let Some(provider) = self.providers.find(&work.action.action_type_id) else {
+            return Ok(());
+        };
+        match provider.observe(&work, &external).await? {
+            Observation::Running => {
+                self.say(
+                    pipeline,
+                    id,
+                    &format!("check-{}", attempt.checks),
+                    Report::Running,
+                )
+                .await
+            }
+            Observation::Ended(ending) => self.report(pipeline, id, ending).await,
+            Observation::Gone => {
+                let message = format!(
+                    "{} knows nothing of it any more",
+                    work.action.action_type_id.provider
+                );
+                self.report(pipeline, id, Ending::Interrupted { message }).await
+            }
+        }
+    }
+
+    async fn go_on(&self, pipeline: &PipelineName) -> Result<(), AppError> {
+        let id = command_from("go-on", &format!("{pipeline} {}", self.clock.now().0))?;
+        self.transition
+            .carry_out(Command {
+                id,
+                pipeline: pipeline.clone(),
+                request: Request::WakeUp,
+            })
+            .await
+            .map(drop)
+    }
+
+    async fn find(&self, pipeline: &PipelineName, id: &AttemptId) -> Result<Option<Found>, PortError> {
+        let Some(execution) = self.store.execution(pipeline, &id.execution).await? else {
+            return Ok(None);
+        };
+        let Some(definition) = self.store.definition(pipeline, execution.definition).await? else {
+            return Ok(None);
+        };
+        Ok(Found::new(id, execution, definition))
+    }
+
+    async fn external(
+        &self,
+        id: &AttemptId,
+        known: Option<&External>,
+    ) -> Result<Option<External>, PortError> {
+        if let Some(external) = known {
+            return Ok(Some(external.clone()));
+        }
+        match self.claims.look(id).await? {
+            Standing::Started { external } => Ok(Some(external)),
+            Standing::Free | Standing::Claimed { .. } | Standing::Cancelled => Ok(None),
+        }
+    }
+
+    /// Writes the outputs first: whoever reads of the success finds them.
+    async fn success(&self, attempt: &AttemptId, done: Done) -> Result<Report, PortError> {
+        let bytes: usize = done
+            .variables
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        if bytes > MAX_OUTPUT_BYTES {
+            let message = format!(
+                "its output variables have {bytes} bytes; at most {MAX_OUTPUT_BYTES} are allowed: hand on large texts as artifacts"
+            );
+            let error = AttemptError {
+                code: "ConfigurationError".into(),
+                message,
+            };
+            return Ok(Report::Failed {
+                error,
+                external: done.external,
+            });
+        }
+        let has_variables = !done.variables.is_empty();
+        if has_variables {
+            self.outputs.put(attempt, &done.variables).await?;
+        }
+        let Done {
+            artifacts,
+            revision,
+            external,
+            summary,
+            started_at,
+            variables: _,
+        } = done;
+        let summary = summary.map(cut);
+        Ok(Report::Succeeded(Success {
+            artifacts,
+            has_variables,
+            revision,
+            external,
+            summary,
+            started_at,
+        }))
+    }
+
+    async fn fail(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        error: AttemptError,
+    ) -> Result<(), AppError> {
+        self.say(
+            pipeline,
+            attempt,
+            "end",
+            Report::Failed {
+                error: shortened(error),
+                external: None,
+            },
+        )
+        .await
+    }
+
+    /// Gives the report at once; if that fails for now, leaves it to the queue.
+    async fn say(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        what: &str,
+        report: Report,
+    ) -> Result<(), AppError> {
+        let id = command_from("report", &format!("{attempt} {what}"))?;
+        let request = Request::Report {
+            attempt: attempt.clone(),
+            report,
+        };
+        let command = Command {
+            id,
+            pipeline: pipeline.clone(),
+            request,
+        };
+        match self.transition.carry_out(command.clone()).await {
+            Ok(outcome) => match outcome.rejection {
+                None | Some(Rejection::Stale) => Ok(()),
+                Some(rejection) => Err(rejection.into()),
+            },
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%attempt, %error, "a report waits in the queue");
+                Ok(self.transition.hand_over(command).await?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn unknown_provider(work: &Work) -> AttemptError {
+    let kind = &work.action.action_type_id;
+    let message = format!(
+        "this installation has no provider `{}` for {:?} actions; change the action or run the pipeline where it has",
+        kind.provider, kind.category
+    );
+    AttemptError {
+        code: "ConfigurationError".into(),
+        message,
+    }
+}
+
+fn shortened(error: AttemptError) -> AttemptError {
+    AttemptError {
+        code: error.code,
+        message: cut(error.message),
+    }
+}
+
+/// At most [`MAX_ERROR`] bytes, cut between characters.
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_ERROR {
+        let end = (0..=MAX_ERROR - '…'.len_utf8())
+            .rev()
+            .find(|&end| text.is_char_boundary(end))
+            .unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

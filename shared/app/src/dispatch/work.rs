@@ -1,0 +1,111 @@
+//! Finds an attempt in the store and puts together what its provider needs.
+
+use std::sync::Arc;
+
+use penstock_engine::inputs;
+use penstock_engine::state::{Attempt, AttemptError, Execution};
+use penstock_model::artifact::Artifact;
+use penstock_model::id::{ActionName, AttemptId};
+use penstock_model::pipeline::{Action, Pipeline};
+
+use super::resolve::{ResolveError, resolve};
+use crate::port::PortError;
+use crate::port::outputs::Outputs;
+use crate::port::provider::Work;
+
+/// An attempt that is the latest of its action, with what it belongs to.
+pub(super) struct Found {
+    id: AttemptId,
+    execution: Arc<Execution>,
+    pipeline: Arc<Pipeline>,
+}
+
+/// Why an attempt cannot be put to work.
+pub(super) enum Obstacle {
+    /// It never can: it fails with this.
+    Fails(AttemptError),
+    /// Not now.
+    Port(PortError),
+}
+
+impl Found {
+    /// `None` unless `execution` holds the attempt as the latest of its action and `pipeline` knows the action.
+    pub(super) fn new(id: &AttemptId, execution: Arc<Execution>, pipeline: Arc<Pipeline>) -> Option<Self> {
+        execution.attempt(id)?;
+        pipeline.stage(&id.stage)?.action(&id.action)?;
+        Some(Self {
+            id: id.clone(),
+            execution,
+            pipeline,
+        })
+    }
+
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
+        self.execution.attempt(&self.id)
+    }
+
+    pub(super) fn action(&self) -> Option<&Action> {
+        self.pipeline.stage(&self.id.stage)?.action(&self.id.action)
+    }
+
+    /// The work with everything resolved.
+    pub(super) async fn work(&self, outputs: &dyn Outputs) -> Result<Work, Obstacle> {
+        let Some(action) = self.action() else {
+            return Err(gone(&self.id.action));
+        };
+        let inputs = inputs(&self.pipeline, &self.execution, &self.id.stage, &self.id.action);
+        if let Some(missing) = inputs.missing.first() {
+            return Err(fails(format!(
+                "its input artifact `{missing}` was never produced; retry the stage that produces it"
+            )));
+        }
+        let resolved = resolve(outputs, &self.pipeline, &self.execution, &self.id.stage, action).await;
+        match resolved {
+            Ok(action) => self
+                .with(action, inputs.artifacts)
+                .ok_or_else(|| gone(&self.id.action)),
+            Err(ResolveError::Port(error)) => Err(Obstacle::Port(error)),
+            Err(error @ (ResolveError::Unresolved { .. } | ResolveError::TooLarge { .. })) => {
+                Err(fails(error.to_string()))
+            }
+        }
+    }
+
+    /// The work as far as it is known, for asking about it or ending it.
+    pub(super) async fn work_begun(&self, outputs: &dyn Outputs) -> Result<Option<Work>, PortError> {
+        match self.work(outputs).await {
+            Ok(work) => Ok(Some(work)),
+            Err(Obstacle::Port(error)) => Err(error),
+            Err(Obstacle::Fails(_)) => Ok(self
+                .action()
+                .cloned()
+                .and_then(|action| self.with(action, vec![]))),
+        }
+    }
+
+    fn with(&self, action: Action, inputs: Vec<Artifact>) -> Option<Work> {
+        let mut overrides = self.execution.overrides.iter();
+        Some(Work {
+            attempt: self.id.clone(),
+            pipeline: self.execution.pipeline.clone(),
+            definition: self.execution.definition,
+            revision_override: overrides.rfind(|asked| asked.action == self.id.action).cloned(),
+            action,
+            inputs,
+            revisions: self.execution.revisions.clone(),
+            trigger: self.execution.trigger.clone(),
+            deadline: self.attempt()?.deadline,
+        })
+    }
+}
+
+fn fails(message: String) -> Obstacle {
+    Obstacle::Fails(AttemptError {
+        code: "ConfigurationError".into(),
+        message,
+    })
+}
+
+fn gone(action: &ActionName) -> Obstacle {
+    fails(format!("the definition has no action `{action}`"))
+}

@@ -1,0 +1,274 @@
+//! The only writer of state: loads, asks the engine, commits on versions, sends what the new state owes.
+//!
+//! A command is acknowledged only after its last step. Whatever fails in between, the same command again finds the
+//! state as it is and sends everything that is owed: the state is the outbox.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_engine::command::{Command, DefineMode, Request};
+use penstock_engine::debt::Debt;
+use penstock_engine::event::Event;
+use penstock_engine::rejection::Rejection;
+use penstock_engine::state::{Definitions, State};
+use penstock_engine::{Decision, decide, to_send};
+use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId, PipelineName};
+use penstock_model::pipeline::{Category, Pipeline};
+use penstock_model::time::Timestamp;
+use tokio::sync::watch;
+
+use crate::error::AppError;
+use crate::port::PortError;
+use crate::port::clock::Clock;
+use crate::port::queue::{Message, Queue};
+use crate::port::store::{CommitError, Snapshot, Store};
+
+mod commit;
+
+/// How often a command is decided anew when others changed the same items first.
+pub const TRIES: u32 = 12;
+/// The longest pause between two of these tries.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Carries out commands. One load and one commit each; nothing else writes state.
+pub struct Transition {
+    store: Arc<dyn Store>,
+    queue: Arc<dyn Queue>,
+    clock: Arc<dyn Clock>,
+    changes: watch::Sender<u64>,
+}
+
+/// What a command led to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Why it was not accepted, if it was not.
+    pub rejection: Option<Rejection>,
+    /// Whether anything was written.
+    pub changed: bool,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// The state after it.
+    pub state: State,
+}
+
+impl Outcome {
+    /// The outcome of a command that its giver wants accepted.
+    ///
+    /// # Errors
+    /// [`AppError::Rejected`] if it was not.
+    pub fn accepted(self) -> Result<Self, AppError> {
+        match self.rejection {
+            Some(rejection) => Err(AppError::Rejected(rejection)),
+            None => Ok(self),
+        }
+    }
+}
+
+/// A definition version that a commit adds.
+type Addition = (DefinitionVersion, Arc<Pipeline>);
+
+impl Transition {
+    /// Commands on `store`, what they owe sent to `queue`.
+    pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            queue,
+            clock,
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// A counter that grows with each commit of this process.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Carries out `command`. A rejection is an outcome, not an error.
+    ///
+    /// # Errors
+    /// [`AppError::Busy`] if others kept changing the same items; [`AppError::Port`] if the store or the queue
+    /// failed, in which case the same command is to be given again (nothing is lost, nothing done twice), or, not
+    /// retryable, if the command could not be decided and was quarantined.
+    pub async fn carry_out(&self, command: Command) -> Result<Outcome, AppError> {
+        let named: Vec<ExecutionId> = command.request.named().into_iter().cloned().collect();
+        for attempt in 0..TRIES {
+            pause(attempt, &command.id).await;
+            let snapshot = self.store.load(&command.pipeline, &named).await?;
+            if let Some(outcome) = self.attempt(snapshot, &command, None).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(busy(&command.pipeline))
+    }
+
+    /// Makes `pipeline` the latest definition of its name and says which version it became.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out`]; [`AppError::Rejected`] if `mode` does not fit what is there.
+    pub async fn define(
+        &self,
+        pipeline: Pipeline,
+        mode: DefineMode,
+        id: CommandId,
+    ) -> Result<DefinitionVersion, AppError> {
+        let pipeline = Arc::new(pipeline);
+        for attempt in 0..TRIES {
+            pause(attempt, &id).await;
+            let mut snapshot = self.store.load(&pipeline.name, &[]).await?;
+            let version = next_version(&snapshot.state);
+            snapshot.definitions.insert(version, pipeline.clone());
+            let request = Request::Define { version, mode };
+            let command = Command {
+                id: id.clone(),
+                pipeline: pipeline.name.clone(),
+                request,
+            };
+            if let Some(outcome) = self
+                .attempt(snapshot, &command, Some((version, pipeline.clone())))
+                .await?
+            {
+                return outcome.accepted().map(|_| version);
+            }
+        }
+        Err(busy(&pipeline.name))
+    }
+
+    /// Gives `command` to the queue, to be carried out later.
+    pub(crate) async fn hand_over(&self, command: Command) -> Result<(), PortError> {
+        self.queue.send(vec![Message::Command { command }]).await
+    }
+
+    /// Decides, commits and sends once; `None` if another change came first.
+    async fn attempt(
+        &self,
+        snapshot: Snapshot,
+        command: &Command,
+        addition: Option<Addition>,
+    ) -> Result<Option<Outcome>, AppError> {
+        let now = self.clock.now();
+        let decision = self.decide(&snapshot, command, now).await?;
+        let changed = !decision.events.is_empty();
+        if changed {
+            match self
+                .store
+                .commit(commit::compose(&snapshot, &decision, command, addition, now))
+                .await
+            {
+                Ok(()) => self.changes.send_modify(|count| *count += 1),
+                Err(CommitError::Conflict) => return Ok(None),
+                Err(CommitError::Port(error)) => return Err(error.into()),
+            }
+        }
+        let owed = to_send(&snapshot.state, &decision, now);
+        self.send(&command.pipeline, &decision.state, &snapshot.definitions, owed)
+            .await?;
+        let Decision {
+            events,
+            state,
+            rejection,
+            unfinished: _,
+        } = decision;
+        Ok(Some(Outcome {
+            rejection,
+            changed,
+            events,
+            state,
+        }))
+    }
+
+    /// What the engine says; a panic quarantines the command so that it never blocks those behind it.
+    async fn decide(
+        &self,
+        snapshot: &Snapshot,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<Decision, AppError> {
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            decide(&snapshot.definitions, &snapshot.state, command, now)
+        }));
+        match decided {
+            Ok(decision) => Ok(decision),
+            Err(panic) => {
+                let reason = format!("deciding panicked: {}", said(panic.as_ref()));
+                let what = serde_json::to_string(command).unwrap_or_else(|_| command.id.to_string());
+                self.store.quarantine(&what, &reason).await?;
+                let message = format!("carry out {}: {reason}; the command was put aside", command.id);
+                Err(PortError::permanent(message).into())
+            }
+        }
+    }
+
+    /// Sends `owed`, which is of executions in `state`.
+    pub(crate) async fn send(
+        &self,
+        pipeline: &PipelineName,
+        state: &State,
+        definitions: &Definitions,
+        owed: Vec<Debt>,
+    ) -> Result<(), PortError> {
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let message = |debt: Debt| Message::Debt {
+            pipeline: pipeline.clone(),
+            category: attempt_of(&debt).and_then(|attempt| category(state, definitions, attempt)),
+            debt,
+        };
+        self.queue.send(owed.into_iter().map(message).collect()).await
+    }
+}
+
+/// The attempt that a debt is about.
+pub(crate) fn attempt_of(debt: &Debt) -> Option<&AttemptId> {
+    match debt {
+        Debt::Dispatch { attempt } | Debt::Cancel { attempt } | Debt::Observe { attempt } => Some(attempt),
+        Debt::GoOn => None,
+    }
+}
+
+fn category(state: &State, definitions: &Definitions, attempt: &AttemptId) -> Option<Category> {
+    let execution = state.executions.get(&attempt.execution)?;
+    let action = definitions
+        .get(&execution.definition)?
+        .stage(&attempt.stage)?
+        .action(&attempt.action)?;
+    Some(action.action_type_id.category)
+}
+
+fn next_version(state: &State) -> DefinitionVersion {
+    DefinitionVersion(
+        state
+            .pipeline
+            .as_ref()
+            .map_or(0, |pipeline| pipeline.definition.0)
+            + 1,
+    )
+}
+
+fn busy(pipeline: &PipelineName) -> AppError {
+    AppError::Busy(format!(
+        "`{pipeline}` is being changed by others without a pause; try again"
+    ))
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+/// Lets others finish: not at first, then twice as long each time, a little different for each command.
+async fn pause(attempt: u32, command: &CommandId) {
+    match attempt {
+        0 => {}
+        1..=3 => tokio::task::yield_now().await,
+        _ => {
+            let spread: u32 = command.as_str().bytes().map(u32::from).sum::<u32>() % 8;
+            let pause = Duration::from_micros(u64::from((8 + spread) << attempt.min(16)));
+            tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
+        }
+    }
+}
