@@ -1,0 +1,194 @@
+//! The way to a Penstock server over HTTP: its own endpoints, and `CodePipeline`'s API for the rest.
+
+use std::time::Duration;
+
+use penstock_model::diagnostic::Diagnostic;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::exit::{Exit, Failure};
+
+mod reach;
+pub(crate) mod suggest;
+
+/// The target prefix of `CodePipeline`'s API in AWS JSON 1.1.
+const TARGET: &str = "CodePipeline_20150709";
+
+/// A server that is asked over HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    endpoint: String,
+    http: reqwest::Client,
+}
+
+/// A server's refusal of a definition.
+#[derive(Debug, thiserror::Error)]
+#[error("the server refuses the definition")]
+pub(crate) struct Refused {
+    /// What is wrong.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Client {
+    /// A client of the server at `endpoint`, such as `http://127.0.0.1:7878`.
+    pub(crate) fn new(endpoint: &str) -> anyhow::Result<Self> {
+        // A second installation of the same provider is refused and changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A proxy of the environment is for the internet, not for a server on this machine.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5))
+            .build()?;
+        Ok(Self {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            http,
+        })
+    }
+
+    /// The answer to a GET of one of Penstock's own endpoints.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        Ok(self.send(self.request(Method::GET, path)).await?.json().await?)
+    }
+
+    /// The answer to a POST of one of Penstock's own endpoints.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Json) -> anyhow::Result<T> {
+        Ok(self
+            .send(self.request(Method::POST, path).json(body))
+            .await?
+            .json()
+            .await?)
+    }
+
+    /// The answer to a POST of a file as it is.
+    pub(crate) async fn post_text<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
+        Ok(self
+            .send(self.request(Method::POST, path).body(body))
+            .await?
+            .json()
+            .await?)
+    }
+
+    /// The answer to an operation of `CodePipeline`'s API.
+    pub(crate) async fn operation(&self, name: &str, body: &Json) -> anyhow::Result<Json> {
+        let request = self
+            .request(Method::POST, "/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("{TARGET}.{name}"))
+            .body(body.to_string());
+        let text = self.send(request).await?.text().await?;
+        Ok(if text.is_empty() {
+            Json::Null
+        } else {
+            serde_json::from_str(&text)?
+        })
+    }
+
+    /// A request to the server.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.endpoint))
+    }
+
+    /// Sends a request; anything but success is an error that says what to do.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        Err(refusal(status, &response.text().await.unwrap_or_default()))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+        let message = format!(
+            "no Penstock answers at {} ({cause}); start one with `penstock up`, or name another with --endpoint or PENSTOCK_ENDPOINT",
+            self.endpoint
+        );
+        Failure::new(Exit::Unreachable, message).into()
+    }
+}
+
+/// The shapes in which a server says no: its own, and AWS's.
+#[derive(Debug, Default, Deserialize)]
+struct Refusal {
+    #[serde(default, alias = "__type")]
+    code: String,
+    #[serde(default, alias = "Message")]
+    message: String,
+    #[serde(default)]
+    diagnostics: Vec<Diagnostic>,
+}
+
+fn refusal(status: StatusCode, body: &str) -> anyhow::Error {
+    let refusal: Refusal = serde_json::from_str(body).unwrap_or_default();
+    if !refusal.diagnostics.is_empty() {
+        return Refused {
+            diagnostics: refusal.diagnostics,
+        }
+        .into();
+    }
+    let message = match (refusal.message.as_str(), refusal.code.as_str()) {
+        ("", "") => format!(
+            "the server answers {status}: {}",
+            body.chars().take(300).collect::<String>()
+        ),
+        ("", code) => code.to_owned(),
+        (message, _) => message.to_owned(),
+    };
+    Failure::new(exit(status, &refusal.code), message).into()
+}
+
+/// What is named wrongly or is not there is wrong use; what the pipeline does not allow as it stands is a rejection.
+fn exit(status: StatusCode, code: &str) -> Exit {
+    let code = code.rsplit('#').next().unwrap_or(code);
+    let misused = [
+        "NotFound",
+        "DoesNotExist",
+        "Validation",
+        "Invalid",
+        "NotSupported",
+    ];
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Exit::Misused,
+        StatusCode::CONFLICT => Exit::Stopped,
+        StatusCode::BAD_REQUEST if misused.iter().any(|word| code.contains(word)) => Exit::Misused,
+        StatusCode::BAD_REQUEST if code.ends_with("Exception") => Exit::Stopped,
+        StatusCode::BAD_REQUEST => Exit::Misused,
+        _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_carry_the_right_exit_code() {
+        let of = |status, body| crate::exit::of(&refusal(status, body));
+        assert_eq!(
+            of(StatusCode::NOT_FOUND, r#"{"code":"NotFound","message":"x"}"#),
+            Exit::Misused
+        );
+        assert_eq!(
+            of(
+                StatusCode::BAD_REQUEST,
+                r#"{"__type":"PipelineNotFoundException"}"#
+            ),
+            Exit::Misused
+        );
+        assert_eq!(
+            of(
+                StatusCode::BAD_REQUEST,
+                r#"{"__type":"StageNotRetryableException"}"#
+            ),
+            Exit::Stopped
+        );
+        assert_eq!(of(StatusCode::CONFLICT, "{}"), Exit::Stopped);
+        assert_eq!(of(StatusCode::INTERNAL_SERVER_ERROR, "oops"), Exit::Failed);
+    }
+}

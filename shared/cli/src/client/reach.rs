@@ -1,0 +1,72 @@
+//! Following an execution of a server over HTTP.
+
+use async_trait::async_trait;
+use penstock_app::view::ExecutionView;
+use penstock_model::id::{AttemptId, ExecutionId, PipelineName};
+use reqwest::Method;
+use serde_json::{Value as Json, json};
+
+use super::Client;
+use crate::reach::{ApprovalPlace, LogPart, Reach, me};
+
+#[async_trait]
+impl Reach for Client {
+    async fn execution(
+        &self,
+        pipeline: &PipelineName,
+        id: Option<&ExecutionId>,
+    ) -> anyhow::Result<ExecutionView> {
+        let id = id.map_or("latest", ExecutionId::as_str);
+        self.get(&format!("/penstock/v1/pipelines/{pipeline}/executions/{id}"))
+            .await
+    }
+
+    async fn log(&self, attempt: &AttemptId, offset: u64) -> anyhow::Result<LogPart> {
+        let AttemptId {
+            execution,
+            stage,
+            action,
+            number,
+        } = attempt;
+        let path =
+            format!("/penstock/v1/executions/{execution}/logs/{stage}/{action}/{number}?offset={offset}");
+        let response = self.send(self.request(Method::GET, &path)).await?;
+        let next = response
+            .headers()
+            .get("penstock-next-offset")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let bytes = response.bytes().await?.to_vec();
+        Ok(LogPart {
+            next: next.unwrap_or(offset + bytes.len() as u64),
+            bytes,
+        })
+    }
+
+    async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
+        let ApprovalPlace {
+            pipeline,
+            stage,
+            action,
+        } = place;
+        let path = format!("/penstock/v1/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict");
+        let body = json!({ "approved": approved, "comment": comment, "by": me() });
+        self.send(self.request(Method::POST, &path).json(&body)).await?;
+        Ok(())
+    }
+
+    async fn stop(&self, pipeline: &PipelineName, id: &ExecutionId, abandon: bool) -> anyhow::Result<()> {
+        let body = json!({
+            "pipelineName": pipeline, "pipelineExecutionId": id, "abandon": abandon,
+            "reason": format!("stopped by {}", me()),
+        });
+        let _: Json = self.operation("StopPipelineExecution", &body).await?;
+        Ok(())
+    }
+
+    fn whole_log(&self, attempt: &AttemptId) -> String {
+        format!(
+            "penstock logs {} --action {}/{}",
+            attempt.execution, attempt.stage, attempt.action
+        )
+    }
+}

@@ -1,0 +1,98 @@
+//! `penstock apply`: gives a definition to the server.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use penstock_model::diagnostic::Diagnostic;
+use penstock_model::id::PipelineName;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Output, Server};
+use crate::client::Refused;
+use crate::definition;
+use crate::exit::{Exit, Failure};
+use crate::show::{diagnostics, out};
+
+/// Create or update a pipeline from its definition; starts nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  penstock apply
+  penstock apply ops/web.yml && penstock start web --follow")]
+pub(crate) struct Apply {
+    /// The definition; `-` is standard input
+    #[arg(default_value = "penstock.yml")]
+    file: PathBuf,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What the server answers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Applied {
+    /// The pipeline.
+    pub(crate) name: PipelineName,
+    /// The definition version that it has now.
+    pub(crate) version: u64,
+    /// Whether it is new.
+    #[serde(default)]
+    pub(crate) created: bool,
+    /// Warnings.
+    #[serde(default)]
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Apply {
+    /// Applies it.
+    pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
+        let file = self.file.display().to_string();
+        let source = definition::read(&self.file)
+            .map_err(|diagnostic| Failure::misused(format!("{file}: {}", diagnostic.message)))?;
+        let shown = out::is_live().then_some(source.as_str());
+        let answer = self
+            .server
+            .client()?
+            .post_text("/penstock/v1/apply", source.clone())
+            .await;
+        let answer: Applied = match answer {
+            Ok(answer) => answer,
+            Err(error) => match error.downcast_ref() {
+                Some(Refused { diagnostics }) if !self.output.is_json() => {
+                    show(&file, diagnostics, shown);
+                    return Ok(Exit::Misused);
+                }
+                Some(_) | None => return Err(error),
+            },
+        };
+        show(&file, &answer.diagnostics, shown);
+        if self.output.is_json() {
+            let Applied {
+                name,
+                version,
+                created,
+                ..
+            } = &answer;
+            out::json(&json!({ "name": name, "version": version, "created": created }))?;
+        } else {
+            let done = if answer.created { "Created" } else { "Updated" };
+            out::line(format!(
+                "{done} pipeline {}, version {}",
+                answer.name, answer.version
+            ))?;
+            out::line(format!("Start it: penstock start {} --follow", answer.name))?;
+        }
+        Ok(Exit::Succeeded)
+    }
+}
+
+fn show(file: &str, found: &[Diagnostic], source: Option<&str>) {
+    for line in found
+        .iter()
+        .flat_map(|diagnostic| diagnostics::lines(file, diagnostic, source))
+    {
+        out::note(line);
+    }
+}

@@ -1,0 +1,67 @@
+//! `penstock rollback`: a stage again with the revisions of an earlier success, as a new execution.
+
+use clap::Args;
+use penstock_model::id::{ExecutionId, PipelineName, StageName};
+use serde_json::json;
+
+use super::retry::Answer;
+use super::stage::or_suggest_place;
+use super::status::follow;
+use super::{Output, Server};
+use crate::exit::Exit;
+use crate::follow::OnInterrupt;
+use crate::show::out;
+
+/// Bring back what an earlier successful execution put into a stage, as a new execution
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  penstock rollback web --stage Deploy             to the success before the one there now
+  penstock rollback web --stage Deploy --exec ID   to that execution's revisions")]
+pub(crate) struct Rollback {
+    /// The pipeline
+    pipeline: PipelineName,
+    /// The stage; never the source stage
+    #[arg(long)]
+    stage: StageName,
+    /// The execution to go back to; by default the latest success before the one there now
+    #[arg(long, value_name = "EXECUTION")]
+    exec: Option<ExecutionId>,
+    /// Look on until the new execution ends
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Rollback {
+    /// Rolls back.
+    pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
+        let client = self.server.client()?;
+        let request = self
+            .exec
+            .as_ref()
+            .map_or(json!({}), |execution| json!({ "executionId": execution }));
+        let path = format!(
+            "/penstock/v1/pipelines/{}/stages/{}/rollback",
+            self.pipeline, self.stage
+        );
+        let answer = client.post(&path, &request).await;
+        let Answer { execution_id } =
+            or_suggest_place(&client, &self.pipeline, &self.stage, None, answer).await?;
+        if self.output.is_json() {
+            out::json(&json!({ "executionId": execution_id }))?;
+            return Ok(Exit::Succeeded);
+        }
+        if self.follow {
+            return follow(&client, &self.pipeline, &execution_id, OnInterrupt::StopExecution).await;
+        }
+        out::line(format!(
+            "Rolling {} back, as execution {execution_id}",
+            self.stage
+        ))?;
+        Ok(Exit::Succeeded)
+    }
+}

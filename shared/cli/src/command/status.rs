@@ -1,0 +1,148 @@
+//! `penstock status`: where an execution stands.
+
+use clap::Args;
+use penstock_app::view::{ActionView, ExecutionView, StageView};
+use penstock_model::id::{ExecutionId, PipelineName};
+use serde_json::{Value as Json, json};
+
+use super::list::pipelines;
+use super::{Output, Server};
+use crate::client::{Client, suggest};
+use crate::exit::{Exit, Failure};
+use crate::follow::{Approvals, Follow, OnInterrupt};
+use crate::keyboard::Keyboard;
+use crate::reach::Reach;
+use crate::show::tree::{LastLines, Picture};
+use crate::show::{failure, out};
+
+/// Show where an execution stands: its stages, actions, times and failures
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  penstock status web             the latest execution
+  penstock status web --follow    until it ends; Ctrl-C ends only the looking
+  penstock status web --format json | jq -r .status
+
+With --follow the exit code tells how the execution ended; without, that it could be shown.")]
+pub(crate) struct Status {
+    /// The pipeline
+    pipeline: PipelineName,
+    /// The execution; by default the latest
+    execution: Option<ExecutionId>,
+    /// Look on until it ends
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Status {
+    /// Shows it.
+    pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
+        let client = self.server.client()?;
+        let found = client.execution(&self.pipeline, self.execution.as_ref()).await;
+        let view = or_suggest(&client, &self.pipeline, found).await?;
+        if self.follow && !self.output.is_json() {
+            return follow(
+                &client,
+                &view.pipeline,
+                &view.execution_id,
+                OnInterrupt::EndLooking,
+            )
+            .await;
+        }
+        if self.output.is_json() {
+            out::json(&as_json(&view))?;
+        } else {
+            print(&client, &view).await?;
+        }
+        Ok(Exit::Succeeded)
+    }
+}
+
+/// Follows an execution of a server, where others decide about approvals.
+pub(super) async fn follow(
+    client: &Client,
+    pipeline: &PipelineName,
+    execution: &ExecutionId,
+    on_interrupt: OnInterrupt,
+) -> anyhow::Result<Exit> {
+    let follow = Follow {
+        reach: client,
+        pipeline,
+        execution,
+        approvals: Approvals::Leave,
+        on_interrupt,
+    };
+    follow.until_the_end(&mut Keyboard::default()).await
+}
+
+/// A still picture with what failed.
+async fn print(reach: &dyn Reach, view: &ExecutionView) -> anyhow::Result<()> {
+    let width = console::Term::stdout()
+        .size_checked()
+        .map_or(usize::MAX, |(_, columns)| usize::from(columns));
+    let picture = Picture {
+        frame: None,
+        last_lines: &LastLines::new(),
+        width,
+        fold: false,
+    };
+    for line in picture.lines(view) {
+        out::line(line)?;
+    }
+    for line in failure::lines(reach, view).await {
+        out::line(line)?;
+    }
+    Ok(())
+}
+
+/// `result`, or an error that names the pipeline that was probably meant.
+pub(super) async fn or_suggest<T>(
+    client: &Client,
+    pipeline: &PipelineName,
+    result: anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let Err(error) = result else { return result };
+    if crate::exit::of(&error) != Exit::Misused {
+        return Err(error);
+    }
+    let known = pipelines(client).await?;
+    if known.iter().any(|listed| listed.name == *pipeline) {
+        return Err(error);
+    }
+    let names: Vec<String> = known.iter().map(|listed| listed.name.to_string()).collect();
+    let hint = suggest::hint(pipeline.as_str(), &names);
+    Err(Failure::misused(format!("there is no pipeline `{pipeline}`{hint}")).into())
+}
+
+/// The shape on which other programs rely.
+pub(super) fn as_json(view: &ExecutionView) -> Json {
+    json!({
+        "pipeline": view.pipeline,
+        "executionId": view.execution_id,
+        "status": view.status,
+        "commit": view.commit,
+        "stages": view.stages.iter().map(stage).collect::<Vec<_>>(),
+    })
+}
+
+fn stage(stage: &StageView) -> Json {
+    json!({
+        "name": stage.name,
+        "status": stage.status,
+        "actions": stage.actions.iter().map(action).collect::<Vec<_>>(),
+    })
+}
+
+fn action(action: &ActionView) -> Json {
+    json!({
+        "name": action.name,
+        "status": action.status,
+        "attempt": action.attempt,
+        "summary": action.summary,
+        "link": action.link,
+    })
+}
