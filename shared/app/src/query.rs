@@ -215,8 +215,10 @@ impl Query {
     /// Waits until this process has made more changes than `seen`, and says how many.
     pub async fn wait_for_change(&self, seen: u64) -> u64 {
         let mut changes = self.changes.clone();
-        match changes.wait_for(|count| *count > seen).await {
-            Ok(count) => *count,
+        // The guard is given back before anything else is awaited, so that the wait can move between threads.
+        let found = changes.wait_for(|count| *count > seen).await.map(|count| *count);
+        match found {
+            Ok(count) => count,
             // Nothing changes state any more; the caller ends by other means.
             Err(_) => std::future::pending().await,
         }
