@@ -1,1 +1,76 @@
-//! One router: CodePipeline's API, approval pages, the dashboard, webhooks.
+//! One router: CodePipeline's API, approval pages, the dashboard, webhooks, deployed sites.
+
+mod answer;
+mod approval;
+mod assets;
+mod body;
+mod codepipeline;
+mod dashboard;
+mod etag;
+mod guard;
+mod headers;
+mod page;
+mod plain;
+mod request_id;
+mod sites;
+mod v1;
+mod webhook;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use penstock_app::approvals::Approvals;
+use penstock_app::control::Control;
+use penstock_app::delivery::{Deliveries, Webhook};
+use penstock_app::query::Query;
+
+/// What the router needs.
+#[derive(Clone)]
+pub struct Web {
+    /// People's commands.
+    pub control: Arc<Control>,
+    /// What people look at.
+    pub query: Arc<Query>,
+    /// Approvals by link.
+    pub approvals: Arc<Approvals>,
+    /// Webhook deliveries.
+    pub deliveries: Arc<Deliveries>,
+    /// Checks and reads a delivery's body.
+    pub webhook: Arc<dyn Webhook>,
+    /// The folder whose subfolders are served under `/sites/`; `None`: none are.
+    pub sites: Option<PathBuf>,
+    /// Names under which the server is reached besides `localhost` and IP addresses: the host of its base URL.
+    pub hosts: Vec<String>,
+    /// The account in ARNs, 12 digits.
+    pub account: String,
+    /// The region in ARNs.
+    pub region: String,
+}
+
+/// The router that serves `web`.
+pub fn router(web: Web) -> Router {
+    let web = Arc::new(web);
+    Router::new()
+        .route("/", get(dashboard::pipelines).post(codepipeline::json))
+        .route("/service/{service}/operation/{operation}", post(codepipeline::rpc))
+        .route("/webhooks/github", post(webhook::github))
+        .route("/approvals/{token}", get(approval::show).post(approval::decide))
+        .route("/healthz", get(healthz))
+        .route("/assets/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+        .merge(dashboard::routes())
+        .nest("/penstock/v1", v1::routes())
+        .nest("/sites", sites::routes())
+        .fallback(page::not_found)
+        .layer(from_fn_with_state(Arc::clone(&web), guard::check))
+        .layer(from_fn(headers::add))
+        .with_state(web)
+}
+
+/// Whether the server answers.
+async fn healthz() -> &'static str {
+    "ok\n"
+}

@@ -1,0 +1,184 @@
+//! The pages of an approval.
+
+use maud::{Markup, html};
+use penstock_app::approvals::ApprovalView;
+use penstock_model::artifact::{Artifact, Revision};
+
+use super::Form;
+use crate::page;
+use crate::plain;
+
+/// The longest comment (CodePipeline API, `ApprovalSummary`).
+pub(super) const MAX_COMMENT: usize = 512;
+
+/// Asks for a verdict; `problem` says why the form came back.
+pub(super) fn ask(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Markup {
+    html! {
+        div class="narrow" {
+            div class="head" {
+                p class="quiet" { (view.pipeline) " · stage " (view.stage) }
+                div class="title" {
+                    h1 { "Approve " (view.action) "?" }
+                    span class="pill wait" { "Waiting for a verdict" }
+                }
+            }
+            @if view.waiting_behind > 0 {
+                p class="note wait" { strong { (behind(view.waiting_behind)) } " They go on when this one is decided." }
+            }
+            (facts(view))
+            @if !view.artifacts.is_empty() { (artifacts(&view.artifacts)) }
+            (verdict_form(view, form, problem))
+        }
+    }
+}
+
+fn behind(count: u32) -> String {
+    match count {
+        1 => "1 execution waits behind this one.".to_owned(),
+        _ => format!("{count} executions wait behind this one."),
+    }
+}
+
+fn facts(view: &ApprovalView) -> Markup {
+    html! {
+        section class="card" aria-labelledby="about" {
+            h2 #about { "What is asked" }
+            dl class="definition" {
+                @if let Some(text) = &view.custom_data { dt { "Message" } dd { (plain::short(text, 2000)) } }
+                @if let Some(link) = &view.external_link { dt { "Look at" } dd { (link_or_text(link)) } }
+                @if let Some(revision) = &view.commit { dt { "Commit" } dd { (commit(revision)) } }
+                @if let Some(author) = &view.author { dt { "Author" } dd { (plain::short(author, 200)) } }
+                dt { "Started by" } dd { (plain::short(&view.trigger, 500)) }
+                dt { "Then" }
+                dd {
+                    @if view.will_do.is_empty() {
+                        "Nothing is deployed by this stage or the next."
+                    } @else {
+                        ul { @for step in &view.will_do { li { (plain::short(step, 500)) } } }
+                    }
+                }
+                dt { "Asked" } dd { (page::moment(view.requested_at)) }
+                dt { "Expires" } dd { time datetime=(view.expires_at) { (page::readable(view.expires_at)) } }
+                dt { "Execution" }
+                dd { a class="mono" href={ "/pipelines/" (view.pipeline) "/executions/" (view.attempt.execution) } { (view.attempt.execution) } }
+            }
+        }
+    }
+}
+
+fn commit(revision: &Revision) -> Markup {
+    let first = revision.summary.as_deref().map(|text| plain::short(text.lines().next().unwrap_or_default(), 300));
+    html! {
+        @if let Some(text) = first { (text) br; }
+        @match revision.url.as_deref().and_then(page::safe_link) {
+            Some(url) => a class="mono" href=(url) rel="noopener noreferrer" { (plain::short(&revision.id, 100)) },
+            None => code { (plain::short(&revision.id, 100)) },
+        }
+    }
+}
+
+fn link_or_text(link: &str) -> Markup {
+    html! {
+        @match page::safe_link(link) {
+            Some(url) => a href=(url) rel="noopener noreferrer" { (plain::short(url, 500)) },
+            None => (plain::short(link, 500)),
+        }
+    }
+}
+
+fn artifacts(artifacts: &[Artifact]) -> Markup {
+    html! {
+        section class="card" aria-labelledby="artifacts" {
+            h2 #artifacts { "Artifacts" }
+            div class="scroll" {
+                table {
+                    thead { tr { th scope="col" { "Name" } th scope="col" { "Size" } th scope="col" { "SHA-256" } } }
+                    tbody {
+                        @for artifact in artifacts {
+                            tr {
+                                td { (artifact.name) }
+                                td class="time" { (size(artifact.size)) }
+                                td class="said mono small" { (artifact.sha256) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KiB", bytes.div_ceil(1024)),
+        _ => format!("{}.{} MiB", bytes >> 20, (bytes >> 10 & 1023) * 10 / 1024),
+    }
+}
+
+fn verdict_form(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Markup {
+    html! {
+        section class="card" aria-labelledby="verdict" {
+            h2 #verdict { "Your verdict" }
+            @if let Some(problem) = problem {
+                p #problem class="note bad" role="alert" { strong { "Not decided." } " " (plain::line(problem)) }
+            }
+            form method="post" autocomplete="off" {
+                label for="pipeline" {
+                    "Pipeline name"
+                    span { "Type " strong { (view.pipeline) } " to confirm that it is the right one." }
+                }
+                input #pipeline name="pipeline" type="text" required value=(form.pipeline) spellcheck="false" autocapitalize="none"
+                    aria-invalid=[problem.map(|_| "true")] aria-describedby=[problem.map(|_| "problem")];
+                label for="comment" { "Comment" span { "At most " (MAX_COMMENT) " characters; everybody who looks at the execution sees it." } }
+                textarea #comment name="comment" maxlength=(MAX_COMMENT) { (form.comment) }
+                div class="buttons" {
+                    button class="primary" name="verdict" value="approve" { "Approve" }
+                    button class="secondary" name="verdict" value="reject" { "Reject" }
+                }
+            }
+        }
+    }
+}
+
+/// Says that the verdict was taken.
+pub(super) fn decided(view: &ApprovalView, approved: bool) -> Markup {
+    let comment = view.verdict.as_ref().map(|verdict| verdict.comment.as_str()).filter(|comment| !comment.is_empty());
+    html! {
+        div class="narrow" {
+            div class="card" {
+                div class="title" {
+                    h1 { @if approved { "Approved" } @else { "Rejected" } }
+                    span class={ "pill " (if approved { "good" } else { "bad" }) } { (view.action) }
+                }
+                @if let Some(comment) = comment { p { (plain::short(comment, MAX_COMMENT)) } }
+                p { @if approved { "The execution goes on." } @else { "The stage fails with this verdict." } }
+                p { a href={ "/pipelines/" (view.pipeline) } { "See " (view.pipeline) } }
+            }
+        }
+    }
+}
+
+/// Says what became of an approval that needs no verdict any more.
+pub(super) fn settled(outcome: &str) -> Markup {
+    html! {
+        div class="narrow" {
+            div class="card" {
+                h1 { "This approval is settled" }
+                p { (plain::short(outcome, 1000)) }
+                p class="quiet" { "A link decides once. There is nothing left to do here." }
+                p { a href="/" { "All pipelines" } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_read_well() {
+        assert_eq!([10, 2000, 1_500_000].map(size), ["10 B", "2 KiB", "1.4 MiB"]);
+    }
+}

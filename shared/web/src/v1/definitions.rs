@@ -1,0 +1,71 @@
+//! Pipelines and their definitions.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use penstock_app::error::AppError;
+use penstock_model::definition;
+use penstock_model::diagnostic::Diagnostic;
+use penstock_model::id::{DefinitionVersion, PipelineName};
+use penstock_model::time::Timestamp;
+use serde::Serialize;
+
+use crate::Web;
+use crate::answer::Failure;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listed {
+    name: PipelineName,
+    version: DefinitionVersion,
+    updated_at: Timestamp,
+}
+
+pub(super) async fn list(State(web): State<Arc<Web>>) -> Result<Json<Vec<Listed>>, Failure> {
+    let mut states = web.query.pipelines().await?;
+    states.sort_by(|a, b| a.name.cmp(&b.name));
+    let shown = states.iter().map(|state| Listed { name: state.name.clone(), version: state.definition, updated_at: state.updated_at });
+    Ok(Json(shown.collect()))
+}
+
+#[derive(Serialize)]
+pub(super) struct Applied {
+    name: PipelineName,
+    version: DefinitionVersion,
+    created: bool,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Creates or updates the pipeline whose definition file is the body.
+pub(super) async fn apply(State(web): State<Arc<Web>>, headers: HeaderMap, body: Body) -> Result<Json<Applied>, Failure> {
+    let body = super::bytes(body).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| Failure::bad_request("the definition is not UTF-8; save it as UTF-8"))?;
+    let parsed = definition::parse(text);
+    let mut diagnostics = parsed.diagnostics;
+    let Some(pipeline) = parsed.pipeline else { return Err(Failure::refused(diagnostics)) };
+    let name = pipeline.name.clone();
+    let created = missing(&web, &name).await?;
+    let by = headers.get("penstock-user").and_then(|value| value.to_str().ok()).unwrap_or("api");
+    match web.control.apply(pipeline, by).await {
+        Ok((version, more)) => {
+            diagnostics.extend(more);
+            Ok(Json(Applied { name, version, created, diagnostics }))
+        }
+        Err(AppError::Refused(more)) => {
+            diagnostics.extend(more);
+            Err(Failure::refused(diagnostics))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn missing(web: &Web, name: &PipelineName) -> Result<bool, Failure> {
+    match web.query.definition(name, None).await {
+        Ok(_) => Ok(false),
+        Err(AppError::NotFound(_)) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}

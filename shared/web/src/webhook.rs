@@ -1,0 +1,78 @@
+//! `POST /webhooks/github`: a signed delivery, admitted before it is answered, with an answer that says what starts.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use penstock_app::delivery::{Answer, Received, WebhookRefusal};
+use penstock_model::id::DeliveryId;
+use serde::Serialize;
+
+use crate::Web;
+use crate::answer::Failure;
+use crate::body::{self, BodyError};
+
+/// The most that GitHub sends (GitHub documentation, "Webhook events and payloads": 25 MB).
+const MAX_BODY: usize = 25 << 20;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Admitted {
+    delivery_id: DeliveryId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipelines: Option<Vec<Answer>>,
+}
+
+pub(crate) async fn github(State(web): State<Arc<Web>>, headers: HeaderMap, body: Body) -> Response {
+    admit(&web, &headers, body).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn admit(web: &Web, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
+    let body = body::read(body, MAX_BODY).await.map_err(unread)?;
+    web.webhook.verify(text(headers, "x-hub-signature-256"), &body)?;
+    let required = |name| text(headers, name).ok_or_else(|| Failure::bad_request(format!("the header {name} is missing; GitHub sends it")));
+    let delivery_id = DeliveryId::new(required("x-github-delivery")?)?;
+    let event = required("x-github-event")?;
+    match web.webhook.read(event, body::media_type(headers), &body)? {
+        Received::Ignored(reason) => {
+            Ok(Json(Admitted { delivery_id, reason: Some(reason), pipelines: None }).into_response())
+        }
+        Received::Event(event) => {
+            let pipelines = web.deliveries.deliver(&delivery_id, &event).await?;
+            let repeated = pipelines.iter().any(|answer| answer.duplicate) && !pipelines.iter().any(|answer| answer.started && !answer.duplicate);
+            let (status, reason) = if repeated {
+                (StatusCode::OK, Some("this delivery was admitted before; nothing starts again".to_owned()))
+            } else {
+                (StatusCode::ACCEPTED, None)
+            };
+            Ok((status, Json(Admitted { delivery_id, reason, pipelines: Some(pipelines) })).into_response())
+        }
+    }
+}
+
+fn unread(error: BodyError) -> Failure {
+    match error {
+        BodyError::TooLarge => Failure::from(WebhookRefusal::TooLarge),
+        BodyError::Broken => Failure::bad_request("the request's body ended early; deliver it again"),
+    }
+}
+
+impl From<WebhookRefusal> for Failure {
+    fn from(refusal: WebhookRefusal) -> Self {
+        match refusal {
+            WebhookRefusal::Unsigned(message) => Self::new(StatusCode::UNAUTHORIZED, "InvalidSignature", message),
+            WebhookRefusal::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", "a delivery has at most 25 MB"),
+            WebhookRefusal::MediaType(message) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message),
+            WebhookRefusal::Malformed(message) => Self::bad_request(message),
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
