@@ -33,9 +33,14 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Whether `key` is one of its configuration keys; anything goes where none is listed.
+    /// Whether `key` is one of its configuration keys; anything goes where none is listed, and at custom actions,
+    /// whose keys their makers choose.
     pub fn takes(&self, key: &str) -> bool {
-        let open = self.required.is_empty() && self.optional.is_empty() && self.owner != Owner::Aws;
+        let open = match self.owner {
+            Owner::Aws => false,
+            Owner::ThirdParty => self.required.is_empty() && self.optional.is_empty(),
+            Owner::Custom => true,
+        };
         open || self.keys().any(|known| known == key)
     }
 

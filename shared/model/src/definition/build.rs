@@ -89,7 +89,7 @@ fn action(action: &Action) -> Option<pipeline::Action> {
             provider: action.kind.provider.text.clone(),
             version: action.kind.version.text.clone(),
         },
-        run_order: u16::try_from(action.run_order.value).ok()?,
+        run_order: u16::try_from(action.run_order.map_or(1, |order| order.value)).ok()?,
         configuration: action
             .configuration
             .iter()

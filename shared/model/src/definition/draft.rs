@@ -69,7 +69,8 @@ pub(crate) struct Action {
     pub(crate) place: Place,
     pub(crate) name: Text,
     pub(crate) kind: Kind,
-    pub(crate) run_order: Placed<i64>,
+    /// `None` where it is wrong (and reported) or left open by a template.
+    pub(crate) run_order: Option<Placed<i64>>,
     pub(crate) configuration: Vec<(Text, Text)>,
     pub(crate) commands: Vec<Text>,
     pub(crate) inputs: Vec<Text>,
@@ -197,11 +198,40 @@ impl Action {
     }
 }
 
-/// Where an action stands: whatever has a smaller position has ended before it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where an action stands.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Position {
     pub(crate) stage: usize,
-    pub(crate) run_order: i64,
+    /// `None` where it is not known.
+    pub(crate) run_order: Option<i64>,
+}
+
+impl Position {
+    /// Before every action of a stage.
+    pub(crate) fn before(stage: usize) -> Self {
+        Self {
+            stage,
+            run_order: Some(i64::MIN),
+        }
+    }
+
+    /// After every action of a stage.
+    pub(crate) fn after(stage: usize) -> Self {
+        Self {
+            stage,
+            run_order: Some(i64::MAX),
+        }
+    }
+
+    /// Whether an action here has ended before one at `other` starts; what is not known gets the benefit of the doubt.
+    pub(crate) fn precedes(self, other: Self) -> bool {
+        self.stage < other.stage
+            || self.stage == other.stage
+                && self
+                    .run_order
+                    .zip(other.run_order)
+                    .is_none_or(|(one, two)| one < two)
+    }
 }
 
 impl Draft {
@@ -212,7 +242,7 @@ impl Draft {
                 (
                     Position {
                         stage: index,
-                        run_order: action.run_order.value,
+                        run_order: action.run_order.map(|order| order.value),
                     },
                     stage,
                     action,

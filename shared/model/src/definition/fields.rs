@@ -38,7 +38,9 @@ impl<'a> Fields<'a> {
 
     /// The value under `key`; null is as good as absent.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.entries
             .iter()
             .find(|(other, _)| other.text == key)

@@ -190,15 +190,11 @@ fn stage(node: &Node, findings: &mut Findings) -> Option<Stage> {
 
 fn action(node: &Node, findings: &mut Findings) -> Option<Action> {
     let mut fields = Fields::of(node, "an action", findings)?;
-    let run_order = fields.integer("runOrder", findings);
     let action = Action {
         place: node.place,
         name: fields.required_text("name", findings),
         kind: kind::kind(&mut fields, findings),
-        run_order: run_order.unwrap_or(Placed {
-            value: 1,
-            place: node.place,
-        }),
+        run_order: run_order(&mut fields, findings),
         configuration: configuration(&mut fields, findings),
         commands: fields.texts("commands", findings),
         inputs: input_artifacts(&mut fields, findings),
@@ -220,6 +216,17 @@ fn action(node: &Node, findings: &mut Findings) -> Option<Action> {
     };
     fields.finish(findings);
     Some(action)
+}
+
+/// 1 where it is left out.
+fn run_order(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Placed<i64>> {
+    if fields.get("runOrder").is_some() {
+        return fields.integer("runOrder", findings);
+    }
+    Some(Placed {
+        value: 1,
+        place: fields.place(),
+    })
 }
 
 pub(super) fn input_artifacts(fields: &mut Fields<'_>, findings: &mut Findings) -> Vec<Text> {

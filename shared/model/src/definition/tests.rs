@@ -52,3 +52,29 @@ fn the_api_spelling_reads_back_what_was_read() {
     );
     assert_eq!(from_json(&wrapped).pipeline, Some(pipeline));
 }
+
+mod fuzz;
+mod reading;
+mod rules;
+
+/// A definition that uses much and about which nothing is to be said.
+const FULL: &str = include_str!("tests/full.yml");
+
+/// `severity code` of each diagnostic.
+fn codes(parsed: &Parsed) -> Vec<String> {
+    let severity = |diagnostic: &Diagnostic| match diagnostic.severity {
+        crate::diagnostic::Severity::Warning => "warning",
+        crate::diagnostic::Severity::Error => "error",
+    };
+    parsed
+        .diagnostics
+        .iter()
+        .map(|found| format!("{} {}", severity(found), found.code))
+        .collect()
+}
+
+/// [`FULL`] with `from` replaced by `to`.
+fn changed(from: &str, to: &str) -> String {
+    assert_eq!(FULL.matches(from).count(), 1, "{from} must stand once");
+    FULL.replace(from, to)
+}

@@ -66,7 +66,7 @@ fn producer<'a>(position: Position, stage: &'a Stage, action: &'a Action) -> Pro
 }
 
 fn check_order(input: &Text, position: Position, producer: &Producer<'_>, findings: &mut Findings) {
-    if producer.position >= position {
+    if !producer.position.precedes(position) {
         let message = format!(
             "the artifact {} is produced by {} in stage {}, which has not ended by then; consume it in a later stage or with a higher runOrder",
             quoted(&input.text),
@@ -102,14 +102,8 @@ fn check_repeated(inputs: &[Text], findings: &mut Findings) {
 /// The rules of a stage's conditions consume what earlier stages produced, after the stage also what it produced.
 fn check_rules(draft: &Draft, open: bool, producers: &BTreeMap<&str, Producer<'_>>, findings: &mut Findings) {
     for (index, stage) in draft.stages.iter().enumerate() {
-        let before = Position {
-            stage: index,
-            run_order: i64::MIN,
-        };
-        let after = Position {
-            stage: index,
-            run_order: i64::MAX,
-        };
+        let before = Position::before(index);
+        let after = Position::after(index);
         let hooks = [
             (&stage.before_entry, before),
             (&stage.on_success, after),

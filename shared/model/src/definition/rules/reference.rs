@@ -23,14 +23,8 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
         }
     }
     for (index, stage) in draft.stages.iter().enumerate() {
-        let before = Position {
-            stage: index,
-            run_order: i64::MIN,
-        };
-        let after = Position {
-            stage: index,
-            run_order: i64::MAX,
-        };
+        let before = Position::before(index);
+        let after = Position::after(index);
         scope.check_hook(stage.before_entry.as_ref(), before, findings);
         scope.check_hook(stage.on_success.as_ref(), after, findings);
         scope.check_hook(stage.on_failure.as_ref(), after, findings);
@@ -196,7 +190,7 @@ fn check_producer(
     action: &Action,
     findings: &mut Findings,
 ) {
-    if producer >= position {
+    if !producer.precedes(position) {
         let message = format!(
             "#{{{}.{}}} comes from the action {}, which has not ended by then; refer to it in a later stage or with a higher runOrder",
             reference.namespace,

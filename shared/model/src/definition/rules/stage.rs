@@ -73,13 +73,13 @@ fn check_stage(stage: &Stage, findings: &mut Findings) {
         "an action of this stage",
         findings,
     );
-    for action in &stage.actions {
-        if !(1..=MAX_RUN_ORDER).contains(&action.run_order.value) {
+    for order in stage.actions.iter().filter_map(|action| action.run_order) {
+        if !(1..=MAX_RUN_ORDER).contains(&order.value) {
             let message = format!(
                 "`runOrder` is a number from 1 to {MAX_RUN_ORDER}, not {}",
-                action.run_order.value
+                order.value
             );
-            findings.error(action.run_order.place, "run-order", message);
+            findings.error(order.place, "run-order", message);
         }
     }
 }
