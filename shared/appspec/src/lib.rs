@@ -8,10 +8,38 @@
 
 pub mod acl;
 pub mod appspec;
+mod beneath;
+mod deploy;
+mod deployment;
+mod durable;
+mod fleet;
+mod install;
 pub mod lifecycle;
+mod manifest;
 pub mod mode;
+mod observer;
+mod outcome;
 mod parse;
 pub mod path;
 pub mod pattern;
+mod revision;
+mod run;
+mod script;
+mod script_log;
+mod source;
+mod stop;
+mod store;
 
+pub use deploy::{DeployError, Interrupted, deploy, interrupted};
+pub use deployment::{
+    Creator, Deployment, DeploymentId, Group, Instance, InvalidDeploymentId, RollbackPolicy,
+};
+pub use fleet::{MinimumHealthy, UnknownConfiguration};
+pub use observer::{Observer, Silent};
+pub use outcome::{
+    DeploymentStatus, Diagnostics, ErrorCode, ErrorInformation, EventRecord, EventStatus, Outcome, Target,
+    TargetStatus,
+};
 pub use parse::{Parsed, parse};
+pub use revision::RevisionError;
+pub use stop::{Stop, StopSignal, Stopper, stop_channel};

@@ -1,0 +1,33 @@
+//! What an installation has put into an instance's folder, and how far one that is under way has come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::DeploymentId;
+use crate::install::Plan;
+use crate::path::RelativePath;
+
+/// The last installation, which the next one replaces.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// The deployment whose revision is installed: the *last successful install* of the agent's tracking files.
+    pub(crate) deployment: Option<DeploymentId>,
+    /// What it has put there, folders before what they hold.
+    pub(crate) entries: Vec<RelativePath>,
+}
+
+/// An installation that is under way; gone when it is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InstallRecord {
+    pub(crate) deployment: DeploymentId,
+    pub(crate) phase: Phase,
+    pub(crate) plan: Plan,
+}
+
+/// How far an installation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// Nothing but temporary files is there.
+    Staging,
+    /// All temporary files are complete; renaming has begun.
+    Swapping,
+}

@@ -1,0 +1,393 @@
+//! A deployment on one instance: its lifecycle events in order, from wherever it was interrupted.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use penstock_process::Lineage;
+
+use crate::appspec::Server;
+use crate::beneath::Folder;
+use crate::deployment::{Deployment, Instance};
+use crate::install::{self, Installation, Recovery};
+use crate::lifecycle::LifecycleEvent;
+use crate::outcome::{Diagnostics, ErrorCode, EventStatus, Target, TargetStatus};
+use crate::revision;
+use crate::script::{Ended, ScriptContext};
+use crate::script_log::ScriptLog;
+use crate::store::InstanceStore;
+
+/// Everything that one instance needs.
+pub(crate) struct InstanceRun {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) instance: Instance,
+    pub(crate) spec: Arc<Server>,
+    /// The kept revision.
+    pub(crate) revision: PathBuf,
+    pub(crate) store: InstanceStore,
+    pub(crate) lineage: Option<Lineage>,
+    pub(crate) target: Target,
+}
+
+/// An instance that could not even begin, or whose progress could not be recorded.
+#[derive(Debug)]
+pub(crate) struct Trouble(String);
+
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl InstanceRun {
+    /// Runs to the end of the instance's deployment and returns what has become of it.
+    pub(crate) async fn run(mut self) -> Target {
+        match self.open_log() {
+            Ok(log) => {
+                let prepared = self.prepare(&log).await;
+                let result = match prepared {
+                    Ok(()) => self.events(&log).await,
+                    Err(trouble) => Err(trouble),
+                };
+                if let Err(Trouble(message)) = result {
+                    self.fail_current(&message, &log.tail());
+                }
+            }
+            Err(Trouble(message)) => self.fail_current(&message, ""),
+        }
+        self.close()
+    }
+
+    fn open_log(&self) -> Result<ScriptLog, Trouble> {
+        let path = self.store.scripts_log(&self.deployment.id)?;
+        Ok(ScriptLog::open(
+            &path,
+            &self.instance.name,
+            Arc::clone(&self.deployment.observer),
+        )?)
+    }
+
+    /// Heals what an earlier, interrupted deployment has left, whichever it was.
+    async fn prepare(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
+        if self.target.status == TargetStatus::InProgress
+            && let Some(event) = self
+                .target
+                .events
+                .iter()
+                .find(|event| event.status == EventStatus::InProgress)
+        {
+            log.note(&format!(
+                "deployment {} was interrupted during {} and goes on there",
+                self.deployment.id, event.event
+            ));
+        }
+        self.target.status = TargetStatus::InProgress;
+        let recovery = self.blocking(|run, step| {
+            let folder = Folder::open(&run.root).map_err(|error| run.describe(&error))?;
+            install::recover(&folder, &run.store, step).map_err(|error| error.to_string())
+        });
+        match recovery.await? {
+            Ok(Recovery::Nothing) => {}
+            Ok(Recovery::Undone(id)) => log.note(&format!(
+                "the interrupted installation of {id} had changed nothing"
+            )),
+            Ok(Recovery::Finished(id)) => {
+                log.note(&format!("finished the interrupted installation of {id}"));
+                if id == self.deployment.id {
+                    self.record(LifecycleEvent::Install, EventStatus::Succeeded);
+                }
+            }
+            Err(message) => log.note(&format!(
+                "warning: an interrupted installation cannot be finished: {message}"
+            )),
+        }
+        Ok(())
+    }
+
+    async fn events(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
+        for index in 0..self.target.events.len() {
+            let record = &self.target.events[index];
+            if record.status == EventStatus::Succeeded {
+                continue;
+            }
+            if record.status == EventStatus::Failed {
+                if record.event.failure_may_be_ignored() && self.deployment.ignore_application_stop_failures {
+                    continue;
+                }
+                break;
+            }
+            if self.deployment.stop.asked().is_some() {
+                break;
+            }
+            if !self.event(index, log).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out one event; whether the next one follows.
+    async fn event(&mut self, index: usize, log: &ScriptLog) -> Result<bool, Trouble> {
+        let event = self.target.events[index].event;
+        let begun = Instant::now();
+        self.record(event, EventStatus::InProgress);
+        log.begin_event();
+        let result = if event == LifecycleEvent::DownloadBundle {
+            self.download().await?
+        } else if event == LifecycleEvent::Install {
+            self.install(log).await?
+        } else {
+            self.scripts(index, log).await?
+        };
+        let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.target.events[index].milliseconds += milliseconds;
+        let goes_on = match result {
+            Ok(()) => {
+                self.record(event, EventStatus::Succeeded);
+                true
+            }
+            Err(Ended::Stopped) => {
+                let message = "the deployment was stopped".to_owned();
+                let log_tail = log.tail();
+                let error_code = ErrorCode::UnknownError;
+                self.target.events[index].diagnostics = Some(Diagnostics {
+                    error_code,
+                    script_name: String::new(),
+                    message,
+                    log_tail,
+                });
+                self.record(event, EventStatus::Failed);
+                false
+            }
+            Err(Ended::Failed(diagnostics)) => {
+                self.target.events[index].diagnostics = Some(*diagnostics);
+                self.record(event, EventStatus::Failed);
+                let ignored =
+                    event.failure_may_be_ignored() && self.deployment.ignore_application_stop_failures;
+                if ignored {
+                    log.note(&format!(
+                        "warning: the failure of {event} is ignored, as the deployment asks"
+                    ));
+                }
+                ignored
+            }
+        };
+        Ok(goes_on)
+    }
+
+    async fn download(&self) -> Result<Result<(), Ended>, Trouble> {
+        let revision = self.revision.clone();
+        let result = self.blocking(move |run, step| {
+            step("download");
+            run.store
+                .download(&run.deployment, &revision)
+                .map_err(|error| run.describe(&error))
+        });
+        Ok(result.await?.map_err(|message| unscripted(message, "")))
+    }
+
+    async fn install(&mut self, log: &ScriptLog) -> Result<Result<(), Ended>, Trouble> {
+        // Whoever goes on after an interruption must know that files may be half replaced.
+        self.save()?;
+        let (spec, deployment) = (Arc::clone(&self.spec), Arc::clone(&self.deployment));
+        let installed = self.blocking(move |run, step| {
+            let folder = Folder::open(&run.root).map_err(|error| run.describe(&error))?;
+            let input = Installation {
+                deployment: &deployment.id,
+                revision: &run.store.archive(&deployment.id),
+                folder: &folder,
+                store: &run.store,
+                behavior: spec
+                    .file_exists_behavior
+                    .unwrap_or(deployment.file_exists_behavior),
+                ignore_ownership: deployment.ignore_ownership,
+                step,
+                spec: &spec,
+            };
+            install::install(&input).map_err(|error| error.to_string())
+        });
+        Ok(match installed.await? {
+            Ok(warnings) => {
+                warnings
+                    .iter()
+                    .for_each(|warning| log.note(&format!("warning: {warning}")));
+                Ok(())
+            }
+            Err(message) => {
+                log.note(&message);
+                Err(unscripted(message, &log.tail()))
+            }
+        })
+    }
+
+    /// Runs the scripts that an event has in the revision it takes them from.
+    async fn scripts(&mut self, index: usize, log: &ScriptLog) -> Result<Result<(), Ended>, Trouble> {
+        let event = self.target.events[index].event;
+        let (archive, spec) = if event.runs_previous_revision() {
+            match self.previous_revision(log)? {
+                Some(previous) => previous,
+                None => return Ok(Ok(())),
+            }
+        } else {
+            (self.store.archive(&self.deployment.id), Arc::clone(&self.spec))
+        };
+        let scripts = spec.hooks.get(&event).map(Vec::as_slice).unwrap_or_default();
+        if scripts.is_empty() {
+            return Ok(Ok(()));
+        }
+        log.note(&format!("LifecycleEvent - {event}"));
+        let environment = self.environment(event);
+        for script in scripts.iter().skip(self.target.events[index].scripts_done) {
+            self.save()?;
+            self.deployment.observer.step(&self.instance.name, "script");
+            let context = ScriptContext {
+                archive: &archive,
+                environment: &environment,
+                ignore_ownership: self.deployment.ignore_ownership,
+                lineage: self.lineage.clone(),
+                log,
+                stop: &self.deployment.stop,
+            };
+            if let Err(ended) = context.run(script).await {
+                return Ok(Err(ended));
+            }
+            self.target.events[index].scripts_done += 1;
+            self.save()?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// The last revision that was installed here, if it is still kept. A first deployment has none.
+    fn previous_revision(&self, log: &ScriptLog) -> Result<Option<(PathBuf, Arc<Server>)>, Trouble> {
+        let Some(last) = self.store.manifest()?.deployment else {
+            return Ok(None);
+        };
+        let archive = self.store.archive(&last);
+        if !archive.is_dir() {
+            log.note(&format!(
+                "the revision of {last} is not kept any more; its scripts do not run"
+            ));
+            return Ok(None);
+        }
+        match revision::read(&archive, self.deployment.appspec_name.as_deref()) {
+            Ok(found) => Ok(Some((found.top, found.spec))),
+            Err(error) => Err(Trouble(format!("the scripts of {last} cannot be run: {error}"))),
+        }
+    }
+
+    fn environment(&self, event: LifecycleEvent) -> Vec<(OsString, OsString)> {
+        let group = &self.deployment.group;
+        let own: [(&str, OsString); 7] = [
+            ("LIFECYCLE_EVENT", event.name().into()),
+            ("DEPLOYMENT_ID", self.deployment.id.as_str().into()),
+            ("APPLICATION_NAME", group.application.clone().into()),
+            ("DEPLOYMENT_GROUP_NAME", group.name.clone().into()),
+            ("DEPLOYMENT_GROUP_ID", group.id().into()),
+            ("PENSTOCK_INSTANCE_ROOT", self.instance.root.clone().into()),
+            ("PENSTOCK_INSTANCE_NAME", self.instance.name.clone().into()),
+        ];
+        let inherited = self
+            .deployment
+            .environment
+            .iter()
+            .filter(|(name, _)| own.iter().all(|(other, _)| name != other));
+        inherited
+            .cloned()
+            .chain(own.iter().map(|(name, value)| ((*name).into(), value.clone())))
+            .collect()
+    }
+
+    fn record(&mut self, event: LifecycleEvent, status: EventStatus) {
+        if let Some(record) = self.target.events.iter_mut().find(|record| record.event == event) {
+            record.status = status;
+            self.deployment.observer.event(&self.instance.name, event, status);
+        }
+    }
+
+    fn save(&self) -> Result<(), Trouble> {
+        self.deployment.observer.step(&self.instance.name, "record");
+        Ok(self.store.save_target(&self.deployment.id, &self.target)?)
+    }
+
+    /// Blames the event that is under way, or the next one, for what is no script's fault.
+    fn fail_current(&mut self, message: &str, log_tail: &str) {
+        let open = |status| matches!(status, EventStatus::InProgress | EventStatus::Pending);
+        let Some(record) = self.target.events.iter_mut().find(|record| open(record.status)) else {
+            return;
+        };
+        record.status = EventStatus::Failed;
+        record.diagnostics = Some(Diagnostics {
+            error_code: ErrorCode::UnknownError,
+            script_name: String::new(),
+            message: message.into(),
+            log_tail: log_tail.into(),
+        });
+    }
+
+    fn close(mut self) -> Target {
+        let ignores = self.deployment.ignore_application_stop_failures;
+        let done = self.target.events.iter().all(|record| {
+            record.status == EventStatus::Succeeded
+                || record.status == EventStatus::Failed && ignores && record.event.failure_may_be_ignored()
+        });
+        self.target.skip_rest();
+        self.target.status = if done {
+            TargetStatus::Succeeded
+        } else {
+            TargetStatus::Failed
+        };
+        if let Err(Trouble(message)) = self.save() {
+            let note = format!("warning: the result cannot be recorded: {message}");
+            self.deployment.observer.line(Some(&self.instance.name), &note);
+        }
+        self.target
+    }
+
+    /// Runs `work` where it may block; a panic in it goes on here.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Blocking, &dyn Fn(&str)) -> T + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let context = Blocking {
+            root: self.instance.root.clone(),
+            store: self.store.clone(),
+            deployment: self.deployment.id.clone(),
+        };
+        let (observer, instance) = (Arc::clone(&self.deployment.observer), self.instance.name.clone());
+        let task =
+            tokio::task::spawn_blocking(move || work(&context, &|step| observer.step(&instance, step)));
+        match task.await {
+            Ok(result) => Ok(result),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => Err(Trouble(format!("the work was given up: {error}"))),
+        }
+    }
+}
+
+/// What blocking work is given.
+struct Blocking {
+    root: PathBuf,
+    store: InstanceStore,
+    deployment: crate::deployment::DeploymentId,
+}
+
+impl Blocking {
+    fn describe(&self, error: &std::io::Error) -> String {
+        format!(
+            "{error} (instance {}, state {})",
+            self.root.display(),
+            self.store.directory().display()
+        )
+    }
+}
+
+fn unscripted(message: String, log_tail: &str) -> Ended {
+    let (script_name, log_tail) = (String::new(), log_tail.to_owned());
+    Ended::Failed(Box::new(Diagnostics {
+        error_code: ErrorCode::UnknownError,
+        script_name,
+        message,
+        log_tail,
+    }))
+}

@@ -1,0 +1,90 @@
+//! What is remembered of one instance of a deployment group.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{retention, tree};
+use crate::deployment::DeploymentId;
+use crate::durable;
+use crate::manifest::{InstallRecord, Manifest};
+use crate::outcome::Target;
+
+/// An instance's folder of state (not the folder that is deployed to).
+#[derive(Debug, Clone)]
+pub(crate) struct InstanceStore {
+    directory: PathBuf,
+}
+
+impl InstanceStore {
+    pub(crate) fn open(directory: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&directory)?;
+        Ok(Self { directory })
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What is installed.
+    pub(crate) fn manifest(&self) -> io::Result<Manifest> {
+        Ok(durable::load(&self.directory.join("manifest.json"))?.unwrap_or_default())
+    }
+
+    pub(crate) fn save_manifest(&self, manifest: &Manifest) -> io::Result<()> {
+        durable::save(&self.directory.join("manifest.json"), manifest)
+    }
+
+    /// The installation that is under way.
+    pub(crate) fn install(&self) -> io::Result<Option<InstallRecord>> {
+        durable::load(&self.directory.join("install.json"))
+    }
+
+    /// While only temporary files exist the record need not survive the machine's end: they do no harm.
+    pub(crate) fn save_install(&self, record: &InstallRecord) -> io::Result<()> {
+        let path = self.directory.join("install.json");
+        match record.phase {
+            crate::manifest::Phase::Staging => durable::save_lightly(&path, record),
+            crate::manifest::Phase::Swapping => durable::save(&path, record),
+        }
+    }
+
+    pub(crate) fn clear_install(&self) -> io::Result<()> {
+        durable::remove(&self.directory.join("install.json"))
+    }
+
+    /// What has become of `deployment` here.
+    pub(crate) fn target(&self, deployment: &DeploymentId) -> io::Result<Option<Target>> {
+        durable::load(&self.deployment(deployment).join("target.json"))
+    }
+
+    pub(crate) fn save_target(&self, deployment: &DeploymentId, target: &Target) -> io::Result<()> {
+        let directory = self.deployment(deployment);
+        fs::create_dir_all(&directory)?;
+        durable::save(&directory.join("target.json"), target)
+    }
+
+    /// The unpacked revision of `deployment`, in which its scripts run.
+    pub(crate) fn archive(&self, deployment: &DeploymentId) -> PathBuf {
+        self.deployment(deployment).join("deployment-archive")
+    }
+
+    /// Unpacks `revision` for `deployment`, and forgets the oldest deployments.
+    pub(crate) fn download(&self, deployment: &DeploymentId, revision: &Path) -> io::Result<()> {
+        let mut kept = vec![deployment.clone()];
+        kept.extend(self.manifest()?.deployment);
+        retention::prune(&self.directory, &kept)?;
+        tree::copy(revision, &self.archive(deployment))
+    }
+
+    /// The log of every script that `deployment` has run here.
+    pub(crate) fn scripts_log(&self, deployment: &DeploymentId) -> io::Result<PathBuf> {
+        let directory = self.deployment(deployment).join("logs");
+        fs::create_dir_all(&directory)?;
+        Ok(directory.join("scripts.log"))
+    }
+
+    fn deployment(&self, deployment: &DeploymentId) -> PathBuf {
+        self.directory.join(deployment.as_str())
+    }
+}

@@ -1,0 +1,8 @@
+//! Deployments to instances, as they go and as they are interrupted.
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod deploy;
+#[cfg(test)]
+mod support;
