@@ -25,20 +25,36 @@ impl Writer {
     /// # Errors
     /// [`ArchiveError::Io`] if the file cannot be created.
     pub fn create(path: &Path) -> Result<Self, ArchiveError> {
-        let file = File::create_new(path).map_err(ArchiveError::io(format!("creating {}", path.display())))?;
-        Ok(Self { zip: ZipWriter::new(BufWriter::with_capacity(64 << 10, file)) })
+        let file =
+            File::create_new(path).map_err(ArchiveError::io(format!("creating {}", path.display())))?;
+        Ok(Self {
+            zip: ZipWriter::new(BufWriter::with_capacity(64 << 10, file)),
+        })
     }
 
     /// Adds a file of `size` bytes; only the permission bits of `mode` count.
     ///
     /// # Errors
     /// [`ArchiveError`] if reading or writing fails or the name stands twice.
-    pub fn file(&mut self, name: &str, mode: u32, size: u64, mut content: impl Read) -> Result<(), ArchiveError> {
-        let method = if size < STORED_BELOW { CompressionMethod::Stored } else { CompressionMethod::Deflated };
-        let options = options(mode).compression_method(method).large_file(size >= ZIP64_FROM);
+    pub fn file(
+        &mut self,
+        name: &str,
+        mode: u32,
+        size: u64,
+        mut content: impl Read,
+    ) -> Result<(), ArchiveError> {
+        let method = if size < STORED_BELOW {
+            CompressionMethod::Stored
+        } else {
+            CompressionMethod::Deflated
+        };
+        let options = options(mode)
+            .compression_method(method)
+            .large_file(size >= ZIP64_FROM);
         let level = (method == CompressionMethod::Deflated).then_some(1);
         self.zip.start_file(name, options.compression_level(level))?;
-        std::io::copy(&mut content, &mut self.zip).map_err(ArchiveError::io(format!("adding `{name}` to an archive")))?;
+        std::io::copy(&mut content, &mut self.zip)
+            .map_err(ArchiveError::io(format!("adding `{name}` to an archive")))?;
         Ok(())
     }
 
@@ -66,10 +82,14 @@ impl Writer {
     pub fn finish(self) -> Result<File, ArchiveError> {
         let mut buffered = self.zip.finish()?;
         buffered.flush().map_err(ArchiveError::io("writing an archive"))?;
-        buffered.into_inner().map_err(|error| ArchiveError::io("writing an archive")(error.into_error()))
+        buffered
+            .into_inner()
+            .map_err(|error| ArchiveError::io("writing an archive")(error.into_error()))
     }
 }
 
 fn options(mode: u32) -> SimpleFileOptions {
-    SimpleFileOptions::default().last_modified_time(DateTime::default()).unix_permissions(mode & 0o777)
+    SimpleFileOptions::default()
+        .last_modified_time(DateTime::default())
+        .unix_permissions(mode & 0o777)
 }

@@ -1,0 +1,220 @@
+//! The few calls to GitHub's REST API that a source needs, at a configurable base URL.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use penstock_app::port::PortError;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use tokio::io::AsyncWriteExt;
+
+/// GitHub's own API.
+pub const DEFAULT_BASE_URL: &str = "https://api.github.com";
+/// The largest archive that is downloaded, in bytes (`CodePipeline` takes 1 GB from a git source).
+const MAX_ARCHIVE: u64 = 1 << 30;
+/// How often a call that may pass is tried.
+const TRIES: u32 = 3;
+
+const IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'#')
+    .add(b'?')
+    .add(b'%')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\');
+
+/// A client of one API under an optional token.
+#[derive(Clone)]
+pub struct Api {
+    client: Client,
+    base_url: String,
+    token: Option<String>,
+}
+
+/// A repository: `owner/name`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository(String);
+
+impl Repository {
+    /// Checks the form `owner/name`, so that nothing else gets into a URL.
+    pub fn new(full_name: &str) -> Option<Self> {
+        let (owner, name) = full_name.split_once('/')?;
+        let valid = |part: &str| {
+            !part.is_empty()
+                && part.len() <= 100
+                && !part.starts_with('.')
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        (valid(owner) && valid(name)).then(|| Self(full_name.to_owned()))
+    }
+
+    /// `owner/name`.
+    pub fn full_name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A commit as the API describes it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Commit {
+    /// 40 hex digits.
+    pub sha: String,
+    /// Where to see it.
+    pub html_url: Option<String>,
+    /// Message, author, committer.
+    pub commit: CommitDetail,
+}
+
+/// What git knows of a commit.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CommitDetail {
+    /// The message.
+    pub message: String,
+    /// Who wrote it.
+    pub author: Option<Signature>,
+    /// Who committed it.
+    pub committer: Option<Signature>,
+}
+
+/// Who and when.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Signature {
+    /// When, ISO 8601.
+    pub date: Option<String>,
+}
+
+impl Api {
+    /// A client of the API at `base_url`.
+    ///
+    /// # Errors
+    /// [`PortError`] if the machine's TLS roots cannot be read.
+    pub fn new(base_url: &str, token: Option<String>) -> Result<Self, PortError> {
+        // Whoever comes second finds a provider installed; both install the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .user_agent(concat!("penstock/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(30))
+            .build()
+            .map_err(|error| PortError::permanent(format!("set up an HTTPS client: {error}")))?;
+        Ok(Self {
+            client,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            token,
+        })
+    }
+
+    /// The commit that `reference` (a branch, a tag, a commit id) names now.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn commit(&self, repository: &Repository, reference: &str) -> Result<Commit, PortError> {
+        let reference = utf8_percent_encode(reference, IN_PATH);
+        let what = format!("read the commit `{reference}` of {}", repository.full_name());
+        let response = self
+            .get(
+                &format!("/repos/{}/commits/{reference}", repository.full_name()),
+                &what,
+            )
+            .await?;
+        response
+            .json()
+            .await
+            .map_err(|error| PortError::transient(format!("{what}: {error}")))
+    }
+
+    /// Writes the archive (tar.gz) of a commit to `file`.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn archive(&self, repository: &Repository, sha: &str, file: &Path) -> Result<(), PortError> {
+        let what = format!("download the archive of {} at {sha}", repository.full_name());
+        let response = self
+            .get(&format!("/repos/{}/tarball/{sha}", repository.full_name()), &what)
+            .await?;
+        let mut out = tokio::fs::File::create(file)
+            .await
+            .map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+        let mut received = 0;
+        let mut stream = response.bytes_stream();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+            received += chunk.len() as u64;
+            if received > MAX_ARCHIVE {
+                return Err(PortError::permanent(format!(
+                    "{what}: it is larger than {MAX_ARCHIVE} bytes"
+                )));
+            }
+            out.write_all(&chunk)
+                .await
+                .map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+        }
+        out.flush()
+            .await
+            .map_err(|error| PortError::transient(format!("{what}: {error}")))
+    }
+
+    async fn get(&self, path: &str, what: &str) -> Result<Response, PortError> {
+        let mut pause = Duration::from_millis(200);
+        for attempt in 1.. {
+            match self
+                .send(self.client.get(format!("{}{path}", self.base_url)), what)
+                .await
+            {
+                Err(error) if error.retryable && attempt < TRIES => tokio::time::sleep(pause).await,
+                answer => return answer,
+            }
+            pause *= 4;
+        }
+        Err(PortError::transient(what))
+    }
+
+    async fn send(&self, request: RequestBuilder, what: &str) -> Result<Response, PortError> {
+        let mut request = request
+            .header("accept", "application/vnd.github+json")
+            .header("x-github-api-version", "2022-11-28");
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(refusal(status, &response, what, self.token.is_some())),
+        }
+    }
+}
+
+fn refusal(status: StatusCode, response: &Response, what: &str, has_token: bool) -> PortError {
+    let limited = response
+        .headers()
+        .get("x-ratelimit-remaining")
+        .is_some_and(|left| left == "0");
+    match status.as_u16() {
+        401 => PortError::permanent(format!(
+            "{what}: GitHub does not take the token (401); renew the secret `github-token`"
+        )),
+        403 | 429 if limited => {
+            PortError::transient(format!("{what}: GitHub's rate limit is used up ({status})"))
+        }
+        403 => PortError::permanent(format!(
+            "{what}: the token may not read this repository (403); it needs `contents: read`"
+        )),
+        404 | 422 if has_token => PortError::permanent(format!(
+            "{what}: GitHub knows no such repository or commit, or the token may not see it ({status})"
+        )),
+        404 | 422 => PortError::permanent(format!(
+            "{what}: GitHub knows no such public repository or commit ({status}); a private one needs the secret `github-token`"
+        )),
+        429 | 500..=599 => PortError::transient(format!("{what}: GitHub answered {status}")),
+        _ => PortError::permanent(format!("{what}: GitHub answered {status}")),
+    }
+}

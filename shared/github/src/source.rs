@@ -1,0 +1,197 @@
+//! The GitHub source: the archive of a pinned commit becomes the output artifact.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_app::port::secrets::Secrets;
+use penstock_model::artifact::Revision;
+use penstock_model::pipeline::Action;
+
+use crate::api::{Api, Commit, Repository};
+use crate::archive::{LeftOut, convert};
+
+/// The secret that holds GitHub's token, if the repository is private.
+pub const TOKEN_SECRET: &str = "github-token";
+
+/// Fetches from GitHub: providers `GitHub` (`Owner`, `Repo`, `Branch`) and `CodeStarSourceConnection` (`FullRepositoryId`, `BranchName`).
+pub struct GitHubSource {
+    base_url: String,
+    secrets: Arc<dyn Secrets>,
+    artifacts: Arc<dyn Artifacts>,
+}
+
+impl GitHubSource {
+    /// A source that reads from the API at `base_url`.
+    pub fn new(base_url: String, secrets: Arc<dyn Secrets>, artifacts: Arc<dyn Artifacts>) -> Self {
+        Self {
+            base_url,
+            secrets,
+            artifacts,
+        }
+    }
+
+    /// Whether `action` names a repository on GitHub; one that names none means the local working tree.
+    pub fn serves(action: &Action) -> bool {
+        matches!(place(action), Ok((_, _)))
+    }
+
+    async fn fetch(&self, work: &Work) -> Result<Done, PortError> {
+        let (repository, branch) = place(&work.action)?;
+        let api = Api::new(&self.base_url, self.secrets.secret(TOKEN_SECRET).await.ok())?;
+        let reference = work
+            .revision_override
+            .as_ref()
+            .map_or(branch.as_str(), |revision| revision.value.as_str());
+        let commit = api.commit(&repository, reference).await?;
+        let folder = tempfile::tempdir()
+            .map_err(|error| PortError::transient(format!("make a temporary folder: {error}")))?;
+        let (tar_gz, zip) = (
+            folder.path().join("archive.tar.gz"),
+            folder.path().join("source.zip"),
+        );
+        api.archive(&repository, &commit.sha, &tar_gz).await?;
+        let target = zip.clone();
+        let left_out = tokio::task::spawn_blocking(move || convert(&tar_gz, &target))
+            .await
+            .map_err(|error| PortError::transient(format!("convert the archive: {error}")))?
+            .map_err(|problem| {
+                PortError::permanent(format!(
+                    "convert the archive of {}: {problem}",
+                    repository.full_name()
+                ))
+            })?;
+        let mut artifacts = vec![];
+        if let Some(output) = work.action.output_artifacts.first() {
+            artifacts.push(
+                self.artifacts
+                    .put(&work.pipeline, &work.attempt, &output.name, &zip)
+                    .await?,
+            );
+        }
+        Ok(done(&repository, &branch, &commit, &left_out, artifacts))
+    }
+}
+
+/// The repository and branch that an action's configuration names.
+fn place(action: &Action) -> Result<(Repository, String), PortError> {
+    let value = |key: &str| {
+        action
+            .configuration
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    };
+    let full_name = match (value("FullRepositoryId"), value("Owner"), value("Repo")) {
+        (Some(full_name), _, _) => full_name.to_owned(),
+        (None, Some(owner), Some(repo)) => format!("{owner}/{repo}"),
+        (None, _, _) => {
+            return Err(PortError::permanent(
+                "find the repository: the configuration names none (Owner and Repo)",
+            ));
+        }
+    };
+    let repository = Repository::new(&full_name).ok_or_else(|| {
+        PortError::permanent(format!(
+            "find the repository: `{}` is no owner/name",
+            full_name.escape_debug()
+        ))
+    })?;
+    Ok((
+        repository,
+        value("BranchName")
+            .or(value("Branch"))
+            .unwrap_or("main")
+            .to_owned(),
+    ))
+}
+
+/// The result with the output variables that `CodePipeline` documents for its GitHub sources.
+fn done(
+    repository: &Repository,
+    branch: &str,
+    commit: &Commit,
+    left_out: &LeftOut,
+    artifacts: Vec<penstock_model::artifact::Artifact>,
+) -> Done {
+    let detail = &commit.commit;
+    let title = detail.message.lines().next().unwrap_or_default().to_owned();
+    let date = |signature: &Option<crate::api::Signature>| {
+        signature
+            .as_ref()
+            .and_then(|s| s.date.clone())
+            .unwrap_or_default()
+    };
+    let name = repository.full_name().rsplit('/').next().unwrap_or_default();
+    let variables = BTreeMap::from([
+        ("AuthorDate".to_owned(), date(&detail.author)),
+        ("BranchName".to_owned(), branch.to_owned()),
+        ("CommitId".to_owned(), commit.sha.clone()),
+        ("CommitMessage".to_owned(), detail.message.clone()),
+        (
+            "CommitUrl".to_owned(),
+            commit.html_url.clone().unwrap_or_default(),
+        ),
+        ("CommitterDate".to_owned(), date(&detail.committer)),
+        ("FullRepositoryName".to_owned(), repository.full_name().to_owned()),
+        ("RepositoryName".to_owned(), name.to_owned()),
+    ]);
+    let note = match left_out.links.as_slice() {
+        [] => String::new(),
+        links => format!(
+            " (left out, because they leave the repository: {})",
+            links.join(", ")
+        ),
+    };
+    Done {
+        artifacts,
+        variables,
+        revision: Some(Revision {
+            id: commit.sha.clone(),
+            summary: Some(title.clone()),
+            url: commit.html_url.clone(),
+        }),
+        external: Some(External {
+            id: commit.sha.clone(),
+            url: commit.html_url.clone(),
+        }),
+        summary: Some(format!(
+            "{} {title}{note}",
+            commit.sha.get(..8).unwrap_or(&commit.sha)
+        )),
+        started_at: None,
+    }
+}
+
+#[async_trait]
+impl Provider for GitHubSource {
+    async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
+        // Fetching again is harmless: the artifact's key contains the attempt and an object there is adopted.
+        match self.fetch(work).await {
+            Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
+            Err(error) if error.retryable => Err(error),
+            Err(error) => {
+                let error = AttemptError {
+                    code: "RevisionUnavailable".into(),
+                    message: format!("failed to {}", error.message),
+                };
+                Ok(Begun::Ended(Ending::Failed {
+                    error,
+                    external: None,
+                }))
+            }
+        }
+    }
+
+    async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+
+    async fn cancel(&self, _work: &Work, _external: Option<&External>) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+}

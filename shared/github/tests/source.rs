@@ -1,0 +1,220 @@
+//! The source against a stand-in for GitHub's API on loopback: pinned commit, redirect, token, refusals.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use penstock_app::engine::state::TriggerCause;
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Ending, Provider, Work};
+use penstock_app::port::secrets::Secrets;
+use penstock_archive::{Limits, extract};
+use penstock_github::source::GitHubSource;
+use penstock_model::artifact::Artifact;
+use penstock_model::id::{ArtifactName, AttemptId, DefinitionVersion, PipelineName};
+use penstock_model::pipeline::Action;
+use penstock_model::time::Timestamp;
+
+const SHA: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
+
+/// Keeps the one artifact that is put, extracted.
+struct Kept(tempfile::TempDir);
+
+#[async_trait]
+impl Artifacts for Kept {
+    async fn put(
+        &self,
+        _: &PipelineName,
+        _: &AttemptId,
+        name: &ArtifactName,
+        file: &Path,
+    ) -> Result<Artifact, PortError> {
+        extract(file, &self.0.path().join("kept"), Limits::default()).unwrap();
+        Ok(Artifact {
+            name: name.clone(),
+            bucket: "b".into(),
+            key: "k".into(),
+            version_id: None,
+            sha256: "0".into(),
+            size: 1,
+        })
+    }
+
+    async fn fetch(&self, _: &Artifact, _: &Path) -> Result<(), PortError> {
+        Err(PortError::permanent("not asked for"))
+    }
+}
+
+struct Token(Option<&'static str>);
+
+#[async_trait]
+impl Secrets for Token {
+    async fn parameter(&self, name: &str) -> Result<String, PortError> {
+        Err(PortError::permanent(name))
+    }
+
+    async fn secret(&self, name: &str) -> Result<String, PortError> {
+        self.0
+            .map(str::to_owned)
+            .ok_or_else(|| PortError::permanent(name))
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    paths: Vec<String>,
+    failures: u32,
+}
+
+type Api = Arc<Mutex<Seen>>;
+
+fn archive() -> Vec<u8> {
+    let mut builder = tar::Builder::new(GzEncoder::new(vec![], Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(3);
+    header.set_mode(0o755);
+    header.set_cksum();
+    builder
+        .append_data(&mut header, "acme-web-6113728/run.sh", &b"hi\n"[..])
+        .unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+async fn commit(
+    State(seen): State<Api>,
+    UrlPath(reference): UrlPath<String>,
+    headers: HeaderMap,
+) -> Response {
+    let mut seen = seen.lock().unwrap();
+    seen.paths.push(format!("commit {reference}"));
+    if seen.failures > 0 {
+        seen.failures -= 1;
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    if headers
+        .get("authorization")
+        .is_none_or(|value| value != "Bearer t0ken")
+    {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    axum::Json(serde_json::json!({
+        "sha": SHA, "html_url": "https://github.com/acme/web/commit/6113728",
+        "commit": {"message": "Say hello\n\nlonger", "author": {"date": "2026-01-02T03:04:05Z"}, "committer": null}
+    }))
+    .into_response()
+}
+
+/// A stand-in on a free port; it ends with the test's runtime.
+async fn stand_in(failures: u32) -> (String, Api) {
+    let seen: Api = Arc::new(Mutex::new(Seen {
+        failures,
+        ..Seen::default()
+    }));
+    let router = Router::new()
+        .route("/repos/acme/web/commits/{*reference}", get(commit))
+        .route(
+            "/repos/acme/web/tarball/{sha}",
+            get(|UrlPath(sha): UrlPath<String>| async move { Redirect::to(&format!("/codeload/{sha}")) }),
+        )
+        .route("/codeload/{sha}", get(|| async { archive() }))
+        .with_state(seen.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (format!("http://{address}"), seen)
+}
+
+fn work(configuration: &[(&str, &str)]) -> Work {
+    let configuration: BTreeMap<_, _> = configuration
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    let action: Action = serde_json::from_value(serde_json::json!({
+        "name": "Fetch", "actionTypeId": {"category": "Source", "owner": "ThirdParty", "provider": "GitHub", "version": "1"},
+        "configuration": configuration, "outputArtifacts": [{"name": "SourceOutput"}]
+    }))
+    .unwrap();
+    Work {
+        attempt: "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Fetch/1"
+            .parse()
+            .unwrap(),
+        pipeline: "web".parse().unwrap(),
+        definition: DefinitionVersion(1),
+        action,
+        inputs: vec![],
+        revision_override: None,
+        revisions: BTreeMap::new(),
+        trigger: TriggerCause {
+            kind: "Webhook".into(),
+            detail: String::new(),
+            delivery: None,
+        },
+        deadline: Timestamp(0),
+    }
+}
+
+fn source(base_url: String, token: Option<&'static str>) -> (GitHubSource, Arc<Kept>) {
+    let kept = Arc::new(Kept(tempfile::tempdir().unwrap()));
+    (
+        GitHubSource::new(base_url, Arc::new(Token(token)), kept.clone()),
+        kept,
+    )
+}
+
+#[tokio::test]
+async fn a_branch_is_pinned_to_its_commit_and_fetched() {
+    let (base_url, seen) = stand_in(1).await;
+    let (source, kept) = source(base_url, Some("t0ken"));
+    let work = work(&[("Owner", "acme"), ("Repo", "web"), ("Branch", "feature/x")]);
+    let begun = source.start(&work, false).await.unwrap();
+    let Begun::Ended(Ending::Succeeded(done)) = begun else {
+        panic!("{begun:?}")
+    };
+    assert_eq!(done.revision.unwrap().id, SHA);
+    assert_eq!(done.variables["CommitMessage"], "Say hello\n\nlonger");
+    assert_eq!(done.variables["FullRepositoryName"], "acme/web");
+    assert_eq!(
+        std::fs::read_to_string(kept.0.path().join("kept/run.sh")).unwrap(),
+        "hi\n"
+    );
+    // The first answer was a 502: it was asked again.
+    assert_eq!(
+        seen.lock().unwrap().paths,
+        ["commit feature/x", "commit feature/x"]
+    );
+}
+
+#[tokio::test]
+async fn a_repository_that_cannot_be_seen_fails_with_the_way_out() {
+    let (base_url, _) = stand_in(0).await;
+    let (source, _) = source(base_url, None);
+    let begun = source
+        .start(&work(&[("FullRepositoryId", "acme/web")]), false)
+        .await
+        .unwrap();
+    let Begun::Ended(Ending::Failed { error, .. }) = begun else {
+        panic!("{begun:?}")
+    };
+    assert!(error.message.contains("github-token"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn names_that_could_change_the_url_are_refused() {
+    let (source, _) = source("http://127.0.0.1:1".into(), None);
+    let begun = source
+        .start(&work(&[("FullRepositoryId", "acme/web/../../x")]), false)
+        .await
+        .unwrap();
+    assert!(matches!(begun, Begun::Ended(Ending::Failed { .. })));
+}
