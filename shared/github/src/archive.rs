@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use penstock_archive::{ArchiveError, Writer};
-use tar::{Entry, EntryType};
+use tar::Entry;
 
 /// The most bytes that a source may extract to.
 const MAX_BYTES: u64 = 4 << 30;
@@ -53,19 +53,24 @@ fn add<R: Read>(entry: Entry<'_, R>, writer: &mut Writer, left_out: &mut LeftOut
     }
     let mode = entry.header().mode().unwrap_or(0o644);
     let size = entry.size();
-    match entry.header().entry_type() {
-        EntryType::Regular => writer
+    let kind = entry.header().entry_type();
+    if kind.is_file() {
+        writer
             .file(name, mode, size, entry)
-            .map_err(|error| error.to_string()),
-        EntryType::Directory => writer
+            .map_err(|error| error.to_string())
+    } else if kind.is_dir() {
+        writer
             .folder(name.trim_end_matches('/'), mode)
-            .map_err(|error| error.to_string()),
-        EntryType::Symlink => add_link(&entry, name, writer, left_out),
-        EntryType::XGlobalHeader | EntryType::XHeader => Ok(()),
-        EntryType::Link | EntryType::Char | EntryType::Block | EntryType::Fifo | _ => Err(format!(
+            .map_err(|error| error.to_string())
+    } else if kind.is_symlink() {
+        add_link(&entry, name, writer, left_out)
+    } else if kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
+        Ok(())
+    } else {
+        Err(format!(
             "the archive's entry `{}` is neither a file, a folder nor a link",
             path.escape_debug()
-        )),
+        ))
     }
 }
 
@@ -102,6 +107,8 @@ pub(crate) mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use penstock_archive::{Limits, extract};
+
+    use tar::EntryType;
 
     use super::*;
 
