@@ -5,8 +5,8 @@
 //! where the API has `actionTypeId`; the owner is then AWS, `ThirdParty` for GitHub and Custom for Jenkins, the
 //! version `1`.
 //!
-//! The way: tree of the file → draft, in which everything has its place ([`read`]) → rules ([`rules`]) →
-//! [`Pipeline`] ([`build`]). The rules follow the `CodePipeline` user guide ("Pipeline structure reference",
+//! The way: tree of the file → draft, in which everything has its place (`read`) → rules (`rules`) →
+//! [`Pipeline`] (`build`). The rules follow the `CodePipeline` user guide ("Pipeline structure reference",
 //! "Quotas") and the API model.
 
 pub(crate) mod build;
@@ -41,9 +41,7 @@ pub fn parse(source: &str) -> Parsed {
 
 /// Reads a definition from a file that is a tree already; repeats the diagnostics of `document`.
 pub fn from_document(document: &Document) -> Parsed {
-    let mut findings = Findings {
-        diagnostics: document.diagnostics.clone(),
-    };
+    let mut findings = Findings::after(&document.diagnostics);
     let Some(root) = &document.root else {
         if !refuses(&document.diagnostics) {
             findings.error(

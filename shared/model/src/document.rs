@@ -3,7 +3,7 @@
 //! Raw text matters: `8.0` must stay `8.0`, `755` is octal to `CodeDeploy`, `NO` reaches a build as `NO`.
 //! What a scalar means is asked with [`Node::flag`], [`Node::text`] and the like, by the format that knows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, SpannedEventReceiver};
 
@@ -119,6 +119,8 @@ enum Open {
     Map {
         node: Node,
         key: Option<Key>,
+        /// Where each key stands in `node`.
+        indices: HashMap<String, usize>,
         anchor: usize,
     },
 }
@@ -188,7 +190,12 @@ impl Builder {
                     items.push(node);
                 }
             }
-            Some(Open::Map { node: map, key, .. }) => match key.take() {
+            Some(Open::Map {
+                node: map,
+                key,
+                indices,
+                ..
+            }) => match key.take() {
                 None => match node.value {
                     Value::Scalar { text, .. } => {
                         *key = Some(Key {
@@ -211,18 +218,10 @@ impl Builder {
                     }
                 },
                 Some(key) => {
-                    if let Value::Map(entries) = &mut map.value {
-                        if let Some(index) = entries.iter().position(|(other, _)| other.text == key.text) {
-                            // YAML 1.1's merge key may stand several times.
-                            let message = format!(
-                                "the key `{}` stands twice (first at {}); the last one counts; remove one",
-                                key.text, entries[index].0.place
-                            );
-                            entries.remove(index);
-                            self.diagnostics
-                                .push(Diagnostic::warning(key.place, "duplicate-key", message));
-                        }
-                        entries.push((key, node));
+                    if let Value::Map(entries) = &mut map.value
+                        && let Some(duplicate) = put(entries, indices, key, node)
+                    {
+                        self.diagnostics.push(duplicate);
                     }
                 }
             },
@@ -268,6 +267,27 @@ impl Builder {
     }
 }
 
+/// Adds an entry; one of the same key gives way to it, with a warning.
+fn put(
+    entries: &mut Vec<(Key, Node)>,
+    indices: &mut HashMap<String, usize>,
+    key: Key,
+    node: Node,
+) -> Option<Diagnostic> {
+    let Some(&index) = indices.get(&key.text) else {
+        indices.insert(key.text.clone(), entries.len());
+        entries.push((key, node));
+        return None;
+    };
+    let shown: String = key.text.chars().filter(|c| !c.is_control()).take(60).collect();
+    let first = entries[index].0.place;
+    let message =
+        format!("the key `{shown}` stands twice (first at {first}); the last one counts; remove one");
+    let diagnostic = Diagnostic::warning(key.place, "duplicate-key", message);
+    entries[index] = (key, node);
+    Some(diagnostic)
+}
+
 fn size(node: &Node) -> usize {
     1 + match &node.value {
         Value::Null | Value::Scalar { .. } => 0,
@@ -290,10 +310,11 @@ fn merge(node: &mut Node) {
         Value::Map(_) => vec![merged],
         Value::Null | Value::Scalar { .. } => vec![],
     };
+    let mut present: HashSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
     for source in sources {
         if let Value::Map(inherited) = source.value {
             for (key, value) in inherited {
-                if !entries.iter().any(|(other, _)| other.text == key.text) {
+                if present.insert(key.text.clone()) {
                     entries.push((key, value));
                 }
             }
@@ -346,6 +367,7 @@ impl<'input> SpannedEventReceiver<'input> for Builder {
                     Open::Map {
                         node,
                         key: None,
+                        indices: HashMap::new(),
                         anchor,
                     },
                     place,

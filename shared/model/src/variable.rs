@@ -135,3 +135,90 @@ fn missing(reference: Reference<'_>) -> Unresolved {
         key: reference.key.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The references of a text, `namespace.key` each.
+    fn references(text: &str) -> Vec<String> {
+        let reference = |segment: &Segment<'_>| match segment {
+            Segment::Text(_) => None,
+            Segment::Reference(reference) => Some(format!("{}.{}", reference.namespace, reference.key)),
+        };
+        segments(text).unwrap().iter().filter_map(reference).collect()
+    }
+
+    #[test]
+    fn references_are_found() {
+        let table: [(&str, &[&str]); 7] = [
+            ("", &[]),
+            ("plain # { } text", &[]),
+            ("#{a.b}", &["a.b"]),
+            ("x#{a.b}#{c@d.e-f_1}y", &["a.b", "c@d.e-f_1"]),
+            ("##{a.b}", &["a.b"]),
+            ("${a.b}", &[]),
+            ("é#{a.b}ü", &["a.b"]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(references(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_starts_like_a_reference_is_named() {
+        let table = [
+            ("a #{b", "#{b"),
+            ("#{}", "#{}"),
+            ("#{a}", "#{a}"),
+            ("#{a.}", "#{a.}"),
+            ("#{.b}", "#{.b}"),
+            ("#{a.b.c} x", "#{a.b.c}"),
+            ("#{a b.c}", "#{a b.c}"),
+            ("#{a.#{b.c}}", "#{a.#{b.c}"),
+        ];
+        for (text, faulty) in table {
+            let malformed = segments(text).unwrap_err();
+            assert!(malformed.text.starts_with(faulty), "{text}: {malformed}");
+        }
+    }
+
+    #[test]
+    fn values_are_inserted_and_not_read_again() {
+        let lookup = |reference: Reference<'_>| match (reference.namespace, reference.key) {
+            ("a", "b") => Some("#{c.d}".to_owned()),
+            ("a", "empty") => Some(String::new()),
+            _ => None,
+        };
+        assert_eq!(resolve("<#{a.b}|#{a.empty}>", lookup).unwrap(), "<#{c.d}|>");
+        assert_eq!(
+            resolve("#{c.d}", lookup),
+            Err(Unresolved::Missing {
+                namespace: "c".into(),
+                key: "d".into()
+            })
+        );
+        assert!(
+            resolve("#{c.d}", lookup)
+                .unwrap_err()
+                .to_string()
+                .contains("#{c.d}")
+        );
+        assert!(matches!(resolve("#{c", lookup), Err(Unresolved::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn segments_make_up_the_text(text in "[a.#{}@ é-]{0,40}") {
+            if let Ok(segments) = segments(&text) {
+                let whole: String = segments.iter().map(|segment| match segment {
+                    Segment::Text(text) => (*text).to_owned(),
+                    Segment::Reference(Reference { namespace, key }) => format!("#{{{namespace}.{key}}}"),
+                }).collect();
+                prop_assert_eq!(whole, text);
+            }
+        }
+    }
+}

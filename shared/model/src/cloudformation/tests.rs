@@ -1,5 +1,7 @@
 //! Templates in both forms, with branches, several pipelines and what only a deployment knows.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::document;
 
@@ -137,4 +139,21 @@ fn a_template_is_no_definition() {
             .message
             .contains("imported, not run directly")
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn nothing_panics(swaps in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..4)) {
+        let source = format!("{HEAD}{}", resource("Web", &format!("        - !If [A, !Ref AWS::NoValue, {{Name: !Join [x, [a, !Sub '${{B}}']]}}]\n{BUILD}")));
+        let mut words: Vec<&str> = source.split_inclusive([' ', '\n', ',', '{', '[']).collect();
+        for (one, other) in swaps {
+            let (one, other) = (one.index(words.len()), other.index(words.len()));
+            words.swap(one, other);
+        }
+        for parsed in imported(&words.concat()) {
+            prop_assert!(parsed.pipeline.is_none() || !refuses(&parsed.diagnostics));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Reads a mapping key by key and reports what has the wrong form, is missing or was never asked for.
 
 use super::draft::{Placed, Text};
-use super::findings::{Findings, quoted, suggestion};
+use super::findings::{Findings, quoted};
 use crate::diagnostic::Place;
 use crate::document::{Key, Node, Value};
 
@@ -110,7 +110,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn finish(self, findings: &mut Findings) {
         for (key, _) in self.entries {
             if !self.asked.contains(&key.text.as_str()) {
-                let hint = suggestion(&key.text, self.asked.iter().copied());
+                let hint = findings.suggestion(&key.text, self.asked.iter().copied());
                 let hint = if hint.is_empty() {
                     format!("; known are {}", self.asked.join(", "))
                 } else {

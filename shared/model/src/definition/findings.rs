@@ -1,27 +1,79 @@
 //! Collects what a check finds and words the user's text safely.
 
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, Place, Severity};
+
+/// The most diagnostics that are listed, so that a small file cannot make a long list.
+const MAX_LISTED: usize = 1000;
+/// The most suggestions that are looked for.
+const MAX_SUGGESTIONS: usize = 200;
 
 /// The diagnostics of one file as they are found.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
+    suggestions: usize,
+    unlisted_errors: usize,
+    unlisted_warnings: usize,
 }
 
 impl Findings {
+    /// What was found already.
+    pub(crate) fn after(diagnostics: &[Diagnostic]) -> Self {
+        let mut findings = Self::default();
+        diagnostics
+            .iter()
+            .cloned()
+            .for_each(|diagnostic| findings.push(diagnostic));
+        findings
+    }
+
     pub(crate) fn error(&mut self, place: Place, code: &str, message: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::error(place, code, message));
+        self.push(Diagnostic::error(place, code, message));
     }
 
     pub(crate) fn warning(&mut self, place: Place, code: &str, message: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::warning(place, code, message));
+        self.push(Diagnostic::warning(place, code, message));
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < MAX_LISTED {
+            return self.diagnostics.push(diagnostic);
+        }
+        match diagnostic.severity {
+            Severity::Error => self.unlisted_errors += 1,
+            Severity::Warning => self.unlisted_warnings += 1,
+        }
     }
 
     /// The diagnostics in the order of the file, each once.
     pub(crate) fn sorted(mut self) -> Vec<Diagnostic> {
+        let unlisted = self.unlisted_errors + self.unlisted_warnings;
+        if unlisted > 0 {
+            let message = format!("{unlisted} more problems are not listed; correct these first");
+            let severity = if self.unlisted_errors > 0 {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
+            self.diagnostics.push(Diagnostic {
+                place: Place::START,
+                severity,
+                code: "too-many-problems".into(),
+                message,
+            });
+        }
         self.diagnostics.sort();
         self.diagnostics.dedup();
         self.diagnostics
+    }
+
+    /// `; did you mean …?` if one of `known` is close to `text`, else nothing.
+    pub(crate) fn suggestion<'a>(&mut self, text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+        self.suggestions += 1;
+        if self.suggestions > MAX_SUGGESTIONS {
+            return String::new();
+        }
+        nearest(text, known).map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
     }
 }
 
@@ -39,21 +91,20 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("`{shown}`")
 }
 
-/// `; did you mean …?` if one of `known` is close to `text`, else nothing.
-pub(crate) fn suggestion<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+/// The one of `known` that differs from `text` in at most a third of its characters, if there is one.
+fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 60;
     if text.len() > LONGEST {
-        return String::new();
+        return None;
     }
     let folded = text.to_ascii_lowercase();
-    let nearest = known
+    let near = |candidate: &&str| candidate.len() <= 2 * LONGEST;
+    let distances = known
         .into_iter()
-        .map(|candidate| (distance(&folded, &candidate.to_ascii_lowercase()), candidate))
-        .min_by_key(|(distance, _)| *distance);
-    match nearest {
-        Some((distance, candidate)) if distance <= text.len() / 3 => format!("; did you mean `{candidate}`?"),
-        Some(_) | None => String::new(),
-    }
+        .filter(near)
+        .map(|candidate| (distance(&folded, &candidate.to_ascii_lowercase()), candidate));
+    let (distance, candidate) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= text.len() / 3).then_some(candidate)
 }
 
 /// The number of single-character edits from `a` to `b`.
@@ -79,16 +130,32 @@ mod tests {
     #[test]
     fn the_nearest_key_is_suggested() {
         assert_eq!(
-            suggestion("inputArtifact", ["inputArtifacts", "name"]),
-            "; did you mean `inputArtifacts`?"
+            nearest("inputArtifact", ["inputArtifacts", "name"]),
+            Some("inputArtifacts")
         );
-        assert_eq!(suggestion("Name", ["name"]), "; did you mean `name`?");
-        assert_eq!(suggestion("comment", ["name", "stages"]), "");
+        assert_eq!(nearest("Name", ["name"]), Some("name"));
+        assert_eq!(nearest("comment", ["name", "stages"]), None);
     }
 
     #[test]
     fn quoted_text_is_short_and_harmless() {
         assert_eq!(quoted("a\u{1b}[2J"), "`a\u{fffd}[2J`");
         assert_eq!(quoted(&"x".repeat(100)).chars().count(), 63);
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_still_refuses() {
+        let mut findings = Findings::default();
+        for column in 0..=1000 {
+            findings.warning(Place { line: 1, column }, "a", "b");
+        }
+        findings.error(Place::START, "c", "d");
+        let found = findings.sorted();
+        assert_eq!(found.len(), 1001);
+        assert!(
+            found
+                .iter()
+                .any(|found| found.code == "too-many-problems" && found.severity == Severity::Error)
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::draft::{Kind, Text};
 use super::super::fields::Fields;
-use super::super::findings::{Findings, quoted, suggestion};
+use super::super::findings::{Findings, quoted};
 use crate::diagnostic::Place;
 use crate::pipeline::{Category, Owner};
 
@@ -26,7 +26,6 @@ struct Written {
 }
 
 pub(super) fn kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Kind {
-    let place = fields.place();
     let short = Written {
         category: fields.text("actionType", findings),
         owner: fields.text("owner", findings),
@@ -50,7 +49,6 @@ pub(super) fn kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Kind {
             parts(node.place, long, findings)
         }
     }
-    .unwrap_or_else(|| nothing(place))
 }
 
 fn nothing(place: Place) -> Kind {
@@ -63,12 +61,12 @@ fn nothing(place: Place) -> Kind {
     }
 }
 
-fn from_short(short: Written, fields: &Fields<'_>, findings: &mut Findings) -> Option<Kind> {
+fn from_short(short: Written, fields: &Fields<'_>, findings: &mut Findings) -> Kind {
     let place = fields.place();
     if short.category.is_none() {
         let message = "an action needs `actionTypeId` with category, owner, provider and version, or the short `actionType` and `provider`";
         findings.error(place, "missing-key", message);
-        return None;
+        return nothing(place);
     }
     if short.provider.is_none() {
         fields.missing("provider", findings);
@@ -100,8 +98,7 @@ fn contradictions(long: &Written, short: &Written, findings: &mut Findings) {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "both spellings end in one expression")]
-fn parts(place: Place, written: Written, findings: &mut Findings) -> Option<Kind> {
+fn parts(place: Place, written: Written, findings: &mut Findings) -> Kind {
     let provider = written.provider.unwrap_or_else(|| Text::unknown(place));
     let category = written.category.and_then(|text| category(&text, findings));
     let owner = match written.owner {
@@ -113,13 +110,13 @@ fn parts(place: Place, written: Written, findings: &mut Findings) -> Option<Kind
         place,
         known: true,
     });
-    Some(Kind {
+    Kind {
         place,
         category,
         owner,
         provider,
         version,
-    })
+    }
 }
 
 /// The owner that the short spelling leaves out.
@@ -138,7 +135,7 @@ fn category(text: &Text, findings: &mut Findings) -> Option<Category> {
         .map(|(_, category)| *category);
     if found.is_none() && text.known {
         let names = CATEGORIES.map(|(name, _)| name);
-        let hint = suggestion(&text.text, names);
+        let hint = findings.suggestion(&text.text, names);
         let message = format!(
             "{} is no category of actions{hint}; there are {}",
             quoted(&text.text),

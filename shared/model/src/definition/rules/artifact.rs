@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::definition::draft::{Action, Draft, Position, Stage, Text};
-use crate::definition::findings::{Findings, quoted, suggestion};
+use crate::definition::findings::{Findings, quoted};
 
 /// Who produces an artifact, and whether that has ended for whoever asks depends on the position.
 struct Producer<'a> {
@@ -78,7 +78,7 @@ fn check_order(input: &Text, position: Position, producer: &Producer<'_>, findin
 }
 
 fn not_produced(input: &Text, producers: &BTreeMap<&str, Producer<'_>>, findings: &mut Findings) {
-    let hint = suggestion(&input.text, producers.keys().copied());
+    let hint = findings.suggestion(&input.text, producers.keys().copied());
     let message = format!(
         "no action produces the artifact {}{hint}; add it to an earlier action's `outputArtifacts`",
         quoted(&input.text)

@@ -2,7 +2,7 @@
 
 use super::{configuration, name};
 use crate::definition::draft::{Condition, Draft, Hook, Rule, Stage, Text};
-use crate::definition::findings::{Findings, quoted, suggestion};
+use crate::definition::findings::{Findings, quoted};
 use crate::id::ActionName;
 
 const MAX_RULES: usize = 5;
@@ -210,7 +210,7 @@ fn check_provider(rule: &Rule, findings: &mut Findings) {
         .find(|provider| provider.name == rule.provider.text)
     else {
         let names = PROVIDERS.map(|provider| provider.name);
-        let hint = suggestion(&rule.provider.text, names);
+        let hint = findings.suggestion(&rule.provider.text, names);
         let message = format!(
             "{} is no rule{hint}; there are {}",
             quoted(&rule.provider.text),
@@ -244,7 +244,7 @@ fn check_provider(rule: &Rule, findings: &mut Findings) {
         .iter()
         .filter(|(key, _)| !known.contains(&key.text.as_str()))
     {
-        let hint = suggestion(&key.text, known.iter().copied());
+        let hint = findings.suggestion(&key.text, known.iter().copied());
         let message = format!(
             "{} has no setting {}, so it changes nothing{hint}",
             provider.name,

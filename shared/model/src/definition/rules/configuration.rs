@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::source;
 use crate::definition::draft::{Action, Draft, Text};
-use crate::definition::findings::{Findings, quoted, suggestion};
+use crate::definition::findings::{Findings, quoted};
 use crate::pipeline::Category;
 use crate::provider::Provider;
 
@@ -22,7 +22,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
         check_values(action, findings);
         check_codebuild(action, findings);
         check_cloudformation(action, findings);
-        check_s3(action, findings);
+        check_alternatives(action, findings);
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn limits(configuration: &[(Text, Text)], most: usize, findings: &mut
 fn check_unknown(action: &Action, provider: &Provider, findings: &mut Findings) {
     for (key, _) in &action.configuration {
         if !provider.takes(&key.text) {
-            let hint = suggestion(&key.text, provider.keys());
+            let hint = findings.suggestion(&key.text, provider.keys());
             let message = format!(
                 "{} has no setting {}, so it changes nothing{hint}",
                 provider.name,
@@ -147,7 +147,7 @@ fn check_values(action: &Action, findings: &mut Findings) {
                 || (*allowed == BOOLEANS && allowed_value.eq_ignore_ascii_case(&value.text))
         };
         if !allowed.iter().any(same) {
-            let hint = suggestion(&value.text, allowed.iter().copied());
+            let hint = findings.suggestion(&value.text, allowed.iter().copied());
             let message = format!(
                 "{} cannot be {}{hint}; it is one of {}",
                 quoted(&key.text),
@@ -278,13 +278,25 @@ fn check_artifact_path(action: &Action, key: &str, path: &Text, findings: &mut F
     }
 }
 
-fn check_s3(action: &Action, findings: &mut Findings) {
-    let extracts_not = action
-        .setting("Extract")
-        .is_some_and(|extract| extract.known && extract.text.eq_ignore_ascii_case("false"));
-    if action.is(Category::Deploy, "S3") && extracts_not && action.setting("ObjectKey").is_none() {
-        let message =
-            "with `Extract: false` the zip needs a name in the bucket; add `ObjectKey` to `configuration`";
+/// What is needed only when something else is so or is missing.
+fn check_alternatives(action: &Action, findings: &mut Findings) {
+    let has = |key: &str| action.setting(key).is_some();
+    let extract = action.setting("Extract").filter(|extract| extract.known);
+    let needs = if action.is(Category::Deploy, "S3") {
+        let whole = extract.is_some_and(|extract| extract.text.eq_ignore_ascii_case("false"));
+        (whole && !has("ObjectKey")).then_some(
+            "with `Extract: false` the zip needs a name in the bucket; add `ObjectKey` to `configuration`",
+        )
+    } else if action.is(Category::Deploy, "Lambda") {
+        (action.inputs.is_empty() && !has("PublishedTargetVersion"))
+            .then_some("without an input artifact Lambda needs `PublishedTargetVersion`; add one of them")
+    } else if action.is(Category::Deploy, "EKS") {
+        (!(has("ManifestFiles") || has("HelmReleaseName") && has("HelmChartLocation")))
+            .then_some("EKS needs `ManifestFiles`, or `HelmReleaseName` and `HelmChartLocation`; add them to `configuration`")
+    } else {
+        None
+    };
+    if let Some(message) = needs {
         findings.error(action.place, "missing-configuration", message);
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::definition::draft::{Action, Draft};
-use crate::definition::findings::{Findings, quoted, suggestion};
+use crate::definition::findings::{Findings, quoted};
 use crate::pipeline::{Category, Owner};
 use crate::provider::{self, Provider, category_name, owner_name};
 
@@ -159,7 +159,7 @@ fn unknown(action: &Action, category: Category, owner: Owner, findings: &mut Fin
         .iter()
         .filter(|provider| provider.categories.contains(&category))
         .map(|provider| provider.name);
-    let hint = suggestion(&provider.text, candidates.clone());
+    let hint = findings.suggestion(&provider.text, candidates.clone());
     if owner == Owner::ThirdParty {
         let message = format!(
             "{} is no partner's provider that is known here{hint}; nothing about it is checked",

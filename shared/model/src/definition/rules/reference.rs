@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::commands;
 use crate::definition::draft::{Action, Draft, Hook, Position, Text};
-use crate::definition::findings::{Findings, quoted, suggestion};
+use crate::definition::findings::{Findings, quoted};
 use crate::variable::{PIPELINE_NAMESPACE, Reference, SERVICE_KEYS, SERVICE_NAMESPACE, Segment, segments};
 
 /// What a reference can mean in this pipeline.
@@ -148,7 +148,7 @@ impl Scope<'_> {
                 }
                 None if self.open => {}
                 None => {
-                    let hint = suggestion(
+                    let hint = findings.suggestion(
                         namespace,
                         self.namespaces.keys().copied().chain([PIPELINE_NAMESPACE]),
                     );
@@ -172,7 +172,7 @@ impl Scope<'_> {
         };
         let open = self.draft.variables.iter().any(|variable| !variable.name.known);
         if !open && !names().any(|name| name == key) {
-            let hint = suggestion(key, names());
+            let hint = findings.suggestion(key, names());
             let message = format!(
                 "the pipeline declares no variable {}{hint}; add it to `variables`",
                 quoted(key)
@@ -200,7 +200,9 @@ fn check_producer(
         findings.error(text.place, "variable-order", message);
     }
     let hint = match keys(action) {
-        Some(keys) if !keys.contains(&reference.key) => suggestion(reference.key, keys.iter().copied()),
+        Some(keys) if !keys.contains(&reference.key) => {
+            findings.suggestion(reference.key, keys.iter().copied())
+        }
         Some(_) | None => return,
     };
     let message = format!(

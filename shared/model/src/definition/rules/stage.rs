@@ -100,7 +100,13 @@ fn check_category(index: usize, stage: &Stage, action: &Action, findings: &mut F
     }
 }
 
-fn unique<'a>(names: impl Iterator<Item = &'a Text>, code: &str, what: &str, findings: &mut Findings) {
+/// Reports each name that stands twice.
+pub(super) fn unique<'a>(
+    names: impl Iterator<Item = &'a Text>,
+    code: &str,
+    what: &str,
+    findings: &mut Findings,
+) {
     let mut seen = HashSet::new();
     for name in names.filter(|name| name.known) {
         if !seen.insert(&name.text) {

@@ -1,7 +1,7 @@
 //! Triggers: their number, their source action, their filters and globs (API model; user guide, "Filter triggers").
 
 use crate::definition::draft::{Action, Draft, Filter, Globs, Text, Trigger};
-use crate::definition::findings::{Findings, quoted, suggestion};
+use crate::definition::findings::{Findings, quoted};
 use crate::glob::Glob;
 use crate::pipeline::Category;
 
@@ -38,7 +38,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 fn check_provider(trigger: &Trigger, findings: &mut Findings) {
     let provider = &trigger.provider;
     if provider.known && !PROVIDERS.contains(&provider.text.as_str()) {
-        let hint = suggestion(&provider.text, PROVIDERS);
+        let hint = findings.suggestion(&provider.text, PROVIDERS);
         let message = format!(
             "{} gives no triggers{hint}; write CodeStarSourceConnection, or GitHub (only Penstock knows it)",
             quoted(&provider.text)
@@ -62,7 +62,7 @@ fn check_source(draft: &Draft, trigger: &Trigger, findings: &mut Findings) {
     }
     match sources.iter().find(|action| action.name.text == source.text) {
         None => {
-            let hint = suggestion(
+            let hint = findings.suggestion(
                 &source.text,
                 sources.iter().map(|action| action.name.text.as_str()),
             );
@@ -125,7 +125,7 @@ fn check_push(filter: &Filter, findings: &mut Findings) {
 fn check_pull_request(filter: &Filter, findings: &mut Findings) {
     for event in filter.events.iter().filter(|event| event.known) {
         if !EVENTS.contains(&event.text.as_str()) {
-            let hint = suggestion(&event.text, EVENTS);
+            let hint = findings.suggestion(&event.text, EVENTS);
             let message = format!(
                 "{} is no pull-request event{hint}; there are OPEN, UPDATED and CLOSED",
                 quoted(&event.text)

@@ -375,6 +375,24 @@ fn configuration() {
             &["error missing-configuration", "error missing-configuration"],
         ),
     ]);
+    let deploy = "    provider: S3\n    runOrder: 5\n    configuration: {BucketName: site, Extract: true}\n    inputArtifacts: [{name: Report}]\n";
+    check(&[
+        (
+            deploy,
+            "    provider: Lambda\n    configuration: {FunctionName: f}\n",
+            &["error missing-configuration"],
+        ),
+        (
+            deploy,
+            "    provider: Lambda\n    configuration: {FunctionName: f, PublishedTargetVersion: '3'}\n",
+            &[],
+        ),
+        (
+            deploy,
+            "    provider: EKS\n    configuration: {ClusterName: c, HelmReleaseName: r}\n    inputArtifacts: [{name: Report}]\n",
+            &["error missing-configuration"],
+        ),
+    ]);
     let key = format!("{}: 1, BucketName: site", "k".repeat(51));
     check(&[(
         "BucketName: site",
