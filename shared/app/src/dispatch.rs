@@ -26,7 +26,8 @@ mod work;
 use work::{Found, Obstacle};
 
 /// For how long a claim keeps others from an attempt: a little less than the first pause after which an unanswered
-/// dispatch is sent again, so that the repetition finds the claim of a worker that died expired.
+/// dispatch is sent again, so that the repetition finds the claim of a worker that died expired. A worker has to begin
+/// the work, or end, before that: a function's timeout is shorter.
 pub const CLAIM: Duration = Duration::from_secs(55);
 
 /// Carries out what is owed.
@@ -138,7 +139,13 @@ impl Dispatch {
             return self.fail(pipeline, id, unknown_provider(&work)).await;
         };
         let now = self.clock.now();
-        match self.claims.claim(id, now, now.plus(CLAIM)).await? {
+        let until = now.plus(CLAIM);
+        let claim = self.claims.claim(id, now, until).await?;
+        if self.clock.now() >= until {
+            // The machine slept meanwhile; somebody else may have taken it over by now.
+            return Ok(());
+        }
+        match claim {
             Claim::Taken => self.begin(provider.as_ref(), &work, false).await,
             Claim::TakenOver => self.begin(provider.as_ref(), &work, true).await,
             Claim::Started { external } => {

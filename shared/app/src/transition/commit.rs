@@ -81,9 +81,9 @@ fn shares_stages(fact: &Fact, state: &State) -> bool {
         | Fact::TransitionDisabled { .. }
         | Fact::TransitionEnabled { .. }
         | Fact::ExecutionAdmitted { .. }
-        | Fact::StageAwaited { .. } => true,
+        | Fact::StageAwaited { .. }
+        | Fact::StageRetried { .. } => true,
         Fact::StageEntered { execution, .. }
-        | Fact::StageRetried { execution, .. }
         | Fact::StageEnded { execution, .. }
         | Fact::ExecutionEnded { execution, .. }
         | Fact::StopRequested { execution, .. } => takes_turns(state, execution),

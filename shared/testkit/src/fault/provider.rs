@@ -1,0 +1,37 @@
+//! A provider and a notifier that fail.
+
+use async_trait::async_trait;
+use penstock_app::port::PortError;
+use penstock_app::port::notifier::{Notice, Notifier};
+use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_engine::state::External;
+
+use super::Faulty;
+
+#[async_trait]
+impl<T: Provider + ?Sized> Provider for Faulty<T> {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        self.faults
+            .around("start", self.inner.start(work, taken_over))
+            .await
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        self.faults
+            .around("observe", self.inner.observe(work, external))
+            .await
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        self.faults
+            .around("cancel", self.inner.cancel(work, external))
+            .await
+    }
+}
+
+#[async_trait]
+impl<T: Notifier + ?Sized> Notifier for Faulty<T> {
+    async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
+        self.faults.around("tell", self.inner.tell(notice)).await
+    }
+}
