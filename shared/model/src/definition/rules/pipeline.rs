@@ -1,5 +1,6 @@
 //! What concerns the pipeline as a whole: stores, role, type and pipeline variables.
 
+use super::stage::unique;
 use crate::definition::draft::{Draft, Store, Text};
 use crate::definition::findings::{Findings, quoted};
 use crate::pipeline::ExecutionMode;
@@ -142,22 +143,14 @@ fn check_variables(draft: &Draft, findings: &mut Findings) {
         );
         findings.error(first.name.place, "too-many-variables", message);
     }
-    for (index, variable) in draft.variables.iter().enumerate() {
-        let name = &variable.name;
-        if name.known
-            && draft.variables[..index]
-                .iter()
-                .any(|other| other.name.known && other.name.text == name.text)
-        {
-            findings.error(
-                name.place,
-                "duplicate-variable",
-                format!(
-                    "the variable {} is declared twice; remove one",
-                    quoted(&name.text)
-                ),
-            );
-        }
+    let names = draft.variables.iter().map(|variable| &variable.name);
+    unique(
+        names,
+        "duplicate-variable",
+        "a variable of this pipeline",
+        findings,
+    );
+    for variable in &draft.variables {
         length(
             variable.default.as_ref(),
             "a default value",
