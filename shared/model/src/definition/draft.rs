@@ -40,6 +40,8 @@ pub(crate) struct Draft {
     pub(crate) store: Option<Store>,
     pub(crate) stores: Option<Vec<(Text, Store)>>,
     pub(crate) stages: Vec<Stage>,
+    /// False if the key is missing, which is reported already.
+    pub(crate) has_stages: bool,
     pub(crate) mode: Option<Placed<ExecutionMode>>,
     pub(crate) kind: Option<Text>,
     pub(crate) variables: Vec<Variable>,

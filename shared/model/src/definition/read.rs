@@ -15,6 +15,12 @@ use crate::pipeline::{EnvironmentVariableKind, ExecutionMode};
 pub(super) fn root(root: &Node, findings: &mut Findings) -> Option<Draft> {
     let mut fields = Fields::of(root, "a definition", findings)?;
     let Some(wrapped) = fields.get("pipeline") else {
+        if fields.get("name").is_none() && fields.get("stages").is_none() {
+            let message =
+                "this is no pipeline's definition; one has `name` and `stages`, bare or under `pipeline`";
+            findings.error(root.place, "no-definition", message);
+            return None;
+        }
         return pipeline(root, findings);
     };
     // What get-pipeline prints beside the definition is the service's, not the definition's.
@@ -32,6 +38,7 @@ pub(crate) fn pipeline(node: &Node, findings: &mut Findings) -> Option<Draft> {
         store: fields.get("artifactStore").and_then(|node| store(node, findings)),
         stores: fields.get("artifactStores").map(|node| stores(node, findings)),
         stages: stages(&mut fields, findings),
+        has_stages: fields.get("stages").is_some(),
         mode: mode(&mut fields, findings),
         kind: fields.text("pipelineType", findings),
         variables: fields

@@ -33,7 +33,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 
 fn check_counts(draft: &Draft, findings: &mut Findings) {
     let stages = draft.stages.len();
-    if !STAGES.contains(&stages) {
+    if draft.has_stages && !STAGES.contains(&stages) {
         let place = draft
             .stages
             .get(50)

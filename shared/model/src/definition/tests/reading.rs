@@ -125,6 +125,7 @@ fn what_is_no_definition_is_said_to_be_none() {
         ("- 1\n", "error wrong-type"),
         ("hello\n", "error wrong-type"),
         ("pipeline: 3\n", "error wrong-type"),
+        ("hello: world\n", "error no-definition"),
     ];
     for (source, expected) in table {
         assert_eq!(codes(&parse(source)), [expected], "{source}");
