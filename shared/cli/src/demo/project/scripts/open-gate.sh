@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+echo "$DEPLOYMENT_ID" > "$PENSTOCK_INSTANCE_ROOT/run/open"
+echo "the gate is open"

@@ -1,0 +1,54 @@
+//! Following an execution that this very process performs.
+
+use async_trait::async_trait;
+use penstock_app::view::ExecutionView;
+use penstock_local::Machine;
+use penstock_model::id::{AttemptId, ExecutionId, PipelineName};
+
+use crate::reach::{ApprovalPlace, LogPart, Reach, me};
+
+/// The most that is read of a log at a time.
+const PART: usize = 256 * 1024;
+
+/// A machine in this process.
+pub(crate) struct InProcess<'a>(pub(crate) &'a Machine);
+
+#[async_trait]
+impl Reach for InProcess<'_> {
+    async fn execution(
+        &self,
+        pipeline: &PipelineName,
+        id: Option<&ExecutionId>,
+    ) -> anyhow::Result<ExecutionView> {
+        Ok(self.0.query.execution(pipeline, id).await?)
+    }
+
+    async fn log(&self, attempt: &AttemptId, offset: u64) -> anyhow::Result<LogPart> {
+        let bytes = self.0.query.log(attempt, offset, PART).await?.to_vec();
+        Ok(LogPart {
+            next: offset + bytes.len() as u64,
+            bytes,
+        })
+    }
+
+    async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
+        let ApprovalPlace {
+            pipeline,
+            stage,
+            action,
+        } = place;
+        self.0
+            .control
+            .verdict(pipeline, stage, action, None, approved, &me(), comment)
+            .await?;
+        Ok(())
+    }
+
+    async fn stop(&self, pipeline: &PipelineName, id: &ExecutionId, abandon: bool) -> anyhow::Result<()> {
+        Ok(self.0.control.stop(pipeline, id, abandon, "", &me()).await?)
+    }
+
+    fn whole_log(&self, attempt: &AttemptId) -> String {
+        self.0.query.log_location(attempt)
+    }
+}
