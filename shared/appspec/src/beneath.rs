@@ -36,19 +36,23 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// The folder, held open.
+/// The folder, held open and locked: one installation at a time, whichever group's it is.
 #[derive(Debug)]
 pub(crate) struct Folder {
     top: OwnedFd,
+    _lock: File,
 }
 
 impl Folder {
-    /// Opens `path`, making it if it is missing.
+    /// Opens `path`, making it if it is missing, and waits for other installations into it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
+        let lock = File::open(path)?;
+        lock.lock()?;
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Self {
             top: open(path, flags, Mode::empty())?,
+            _lock: lock,
         })
     }
 

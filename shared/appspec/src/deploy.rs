@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use penstock_process::Lineage;
 use thiserror::Error;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::deployment::{Creator, Deployment, DeploymentId, Group, Instance, RollbackPolicy};
 use crate::fleet::{self, Next, Standing};
@@ -62,11 +62,12 @@ pub struct Interrupted {
 ///
 /// # Errors
 /// [`DeployError`] if it could not begin; a deployment that failed is an [`Outcome`].
-pub async fn deploy(deployment: Deployment) -> Result<Outcome, DeployError> {
-    check_instances(&deployment)?;
+pub async fn deploy(mut deployment: Deployment) -> Result<Outcome, DeployError> {
     let state = State {
         path: deployment.state_dir.clone(),
     };
+    state.of(make_absolute(&mut deployment))?;
+    check_instances(&deployment)?;
     let group = state.of(GroupStore::open(&deployment.state_dir, &deployment.group))?;
     let lock = lock(&deployment, &group, &state).await?;
     let rollback = deployment.id.rollback();
@@ -106,10 +107,11 @@ pub fn interrupted(state_dir: &Path) -> Result<Vec<Interrupted>, DeployError> {
     for group in state.of(GroupStore::all(state_dir))? {
         for Record { group, outcome, .. } in state.of(group.open_records())? {
             // A rollback is gone on with by going on with what it rolls back.
-            found.push(Interrupted {
-                deployment: outcome.rollback_of.unwrap_or(outcome.deployment),
-                group,
-            });
+            let deployment = outcome.rollback_of.unwrap_or(outcome.deployment);
+            let entry = Interrupted { deployment, group };
+            if !found.contains(&entry) {
+                found.push(entry);
+            }
         }
     }
     Ok(found)
@@ -126,6 +128,15 @@ impl State {
             error,
         })
     }
+}
+
+/// Scripts have another working folder than this program.
+fn make_absolute(deployment: &mut Deployment) -> std::io::Result<()> {
+    let roots = deployment.instances.iter_mut().map(|instance| &mut instance.root);
+    for path in roots.chain([&mut deployment.revision_dir, &mut deployment.state_dir]) {
+        *path = std::path::absolute(&*path)?;
+    }
+    Ok(())
 }
 
 fn check_instances(deployment: &Deployment) -> Result<(), DeployError> {
@@ -260,24 +271,26 @@ impl<'a> Execution<'a> {
             self.say(&format!("deployment {id} goes on after an interruption"));
         }
         let revision = self.revision(state).await?;
-        for warning in &revision.warnings {
-            self.say(&format!("{}:{warning}", revision.name));
-        }
+        self.warn(&revision);
         let mut record = Record::new(&self.deployment.group, self.begin(state)?);
         state.of(self.group.save(&record))?;
         let minimum = self
             .deployment
             .minimum_healthy
             .hosts(self.deployment.instances.len());
+        let kept = self.make_durable();
         let healthy = self
             .instances(&mut record.outcome, &revision, minimum, state)
             .await?;
         self.conclude(&mut record.outcome, healthy, minimum);
         record.rollback_due = self.owes_rollback(record.outcome.status);
         if record.outcome.succeeded() {
-            self.remember_success(state).await?;
+            // From now on a rollback returns to this deployment.
+            state.of(joined(kept.await))?;
+            state.of(self.group.save_last_successful(&self.deployment.id))?;
         }
         state.of(self.group.save(&record))?;
+        self.say(&format!("deployment {id}: {}", record.outcome.summary()));
         Ok(record)
     }
 
@@ -383,12 +396,7 @@ impl<'a> Execution<'a> {
             spec: Arc::clone(&revision.spec),
             revision: revision.top.clone(),
             store: state.of(self.group.instance(&target.instance))?,
-            lineage: Some(
-                self.deployment
-                    .lineage
-                    .clone()
-                    .unwrap_or_else(|| self.lock.clone()),
-            ),
+            lock: self.lock.clone(),
             target,
         })
     }
@@ -444,14 +452,21 @@ impl<'a> Execution<'a> {
         ErrorInformation::new("HEALTH_CONSTRAINTS", message)
     }
 
-    /// From now on a rollback returns to this deployment.
-    async fn remember_success(&self, state: &State) -> Result<(), DeployError> {
+    fn warn(&self, revision: &Revision) {
+        for warning in &revision.warnings {
+            self.say(&format!("{}:{warning}", revision.name));
+        }
+        for event in revision.spec.hooks.keys().filter(|event| !event.is_in_place()) {
+            self.say(&format!(
+                "warning: the scripts of {event} do not run: instances here have no load balancer"
+            ));
+        }
+    }
+
+    /// Makes the kept revision durable while the instances are deployed to.
+    fn make_durable(&self) -> JoinHandle<std::io::Result<()>> {
         let (group, id) = (self.group.clone(), self.deployment.id.clone());
-        let remembered = tokio::task::spawn_blocking(move || {
-            group.sync_revision(&id)?;
-            group.save_last_successful(&id)
-        });
-        state.of(joined(remembered.await))
+        tokio::task::spawn_blocking(move || group.sync_revision(&id))
     }
 
     fn say(&self, text: &str) {

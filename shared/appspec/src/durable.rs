@@ -8,9 +8,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Writes `value` as JSON beside `path`, makes it durable and renames it.
+///
+/// When the machine stops right afterwards the file may still be the old one: its name is not synced. That is for
+/// [`save_now`].
 pub(crate) fn save<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    let file = replace(path, value)?;
-    drop(file);
+    let beside = beside(path);
+    let mut file = File::create(&beside)?;
+    file.write_all(&serde_json::to_vec(value)?)?;
+    file.sync_data()?;
+    fs::rename(beside, path)
+}
+
+/// As [`save`], and the name is durable too.
+pub(crate) fn save_now<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    save(path, value)?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
@@ -19,15 +30,6 @@ pub(crate) fn save_lightly<T: Serialize>(path: &Path, value: &T) -> io::Result<(
     let beside = beside(path);
     fs::write(&beside, serde_json::to_vec(value)?)?;
     fs::rename(beside, path)
-}
-
-fn replace<T: Serialize>(path: &Path, value: &T) -> io::Result<File> {
-    let beside = beside(path);
-    let mut file = File::create(&beside)?;
-    file.write_all(&serde_json::to_vec(value)?)?;
-    file.sync_data()?;
-    fs::rename(beside, path)?;
-    Ok(file)
 }
 
 fn beside(path: &Path) -> std::path::PathBuf {
@@ -52,7 +54,7 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
 }
 
 /// Makes names in `directory` durable.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

@@ -118,8 +118,17 @@ impl InstallError {
     }
 }
 
+/// What was installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Installed {
+    pub(crate) files: usize,
+    /// How many of the previous revision's files are gone.
+    pub(crate) removed: usize,
+    pub(crate) warnings: Vec<String>,
+}
+
 /// Installs and returns what should be said about it.
-pub(crate) fn install(input: &Installation<'_>) -> Result<Vec<String>, InstallError> {
+pub(crate) fn install(input: &Installation<'_>) -> Result<Installed, InstallError> {
     let record = |error| InstallError::io("record the installation in", input.store.directory(), error);
     let before = input.store.manifest().map_err(record)?;
     let (plan, warnings) = plan::plan(input, &before)?;
@@ -139,7 +148,12 @@ pub(crate) fn install(input: &Installation<'_>) -> Result<Vec<String>, InstallEr
     (input.step)("staged");
     input.store.save_install(&installing).map_err(record)?;
     finish(input.folder, input.store, &installing, input.step)?;
-    Ok(warnings)
+    let plan = &installing.plan;
+    Ok(Installed {
+        files: plan.files.len(),
+        removed: plan.obsolete().count(),
+        warnings,
+    })
 }
 
 /// What [`recover`] found.

@@ -37,6 +37,31 @@ impl Outcome {
         self.status == DeploymentStatus::Succeeded
     }
 
+    /// One line for a person: the status, how many instances succeeded, and why not all.
+    pub fn summary(&self) -> String {
+        let succeeded = self
+            .targets
+            .iter()
+            .filter(|target| target.status == TargetStatus::Succeeded)
+            .count();
+        let mut text = format!(
+            "{:?}, {succeeded} of {} instances succeeded",
+            self.status,
+            self.targets.len()
+        );
+        if let Some((target, event)) = self.first_failure() {
+            let why = event
+                .diagnostics
+                .as_ref()
+                .map_or("", |diagnostics| &diagnostics.message);
+            text += &format!("; {} on {}: {why}", event.event, target.instance);
+        }
+        if let Some(rollback) = &self.rollback {
+            text += &format!("; rolled back by {}: {:?}", rollback.deployment, rollback.status);
+        }
+        text
+    }
+
     /// The first event that failed, with its instance: what a person wants to see first.
     pub fn first_failure(&self) -> Option<(&Target, &EventRecord)> {
         self.targets.iter().find_map(|target| {

@@ -9,7 +9,7 @@ use penstock_process::Lineage;
 
 use crate::appspec::Server;
 use crate::beneath::Folder;
-use crate::deployment::{Deployment, Instance};
+use crate::deployment::{Deployment, DeploymentId, Instance};
 use crate::install::{self, Installation, Recovery};
 use crate::lifecycle::LifecycleEvent;
 use crate::outcome::{Diagnostics, ErrorCode, EventStatus, Target, TargetStatus};
@@ -26,7 +26,8 @@ pub(crate) struct InstanceRun {
     /// The kept revision.
     pub(crate) revision: PathBuf,
     pub(crate) store: InstanceStore,
-    pub(crate) lineage: Option<Lineage>,
+    /// The group's lock, held as long as anything of the deployment is under way.
+    pub(crate) lock: Lineage,
     pub(crate) target: Target,
 }
 
@@ -70,18 +71,12 @@ impl InstanceRun {
 
     /// Heals what an earlier, interrupted deployment has left, whichever it was.
     async fn prepare(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
-        if self.target.status == TargetStatus::InProgress
-            && let Some(event) = self
-                .target
-                .events
-                .iter()
-                .find(|event| event.status == EventStatus::InProgress)
-        {
-            log.note(&format!(
-                "deployment {} was interrupted during {} and goes on there",
-                self.deployment.id, event.event
-            ));
-        }
+        let interrupted = self
+            .target
+            .events
+            .iter()
+            .find(|record| record.status == EventStatus::InProgress);
+        let mut interrupted = interrupted.map(|record| record.event);
         self.target.status = TargetStatus::InProgress;
         let recovery = self.blocking(|run, step| {
             let folder = Folder::open(&run.root).map_err(|error| run.describe(&error))?;
@@ -89,20 +84,48 @@ impl InstanceRun {
         });
         match recovery.await? {
             Ok(Recovery::Nothing) => {}
-            Ok(Recovery::Undone(id)) => log.note(&format!(
-                "the interrupted installation of {id} had changed nothing"
-            )),
+            Ok(Recovery::Undone(id)) => {
+                log.note(&format!(
+                    "the interrupted installation of {id} had changed nothing; undone"
+                ));
+                interrupted = self
+                    .has_come_to_install(&id, EventStatus::Pending)
+                    .or(interrupted);
+            }
             Ok(Recovery::Finished(id)) => {
                 log.note(&format!("finished the interrupted installation of {id}"));
-                if id == self.deployment.id {
-                    self.record(LifecycleEvent::Install, EventStatus::Succeeded);
-                }
+                interrupted = self
+                    .has_come_to_install(&id, EventStatus::Succeeded)
+                    .or(interrupted);
             }
             Err(message) => log.note(&format!(
                 "warning: an interrupted installation cannot be finished: {message}"
             )),
         }
+        if let Some(event) = interrupted {
+            log.note(&format!(
+                "deployment {} was interrupted during {event} and goes on there",
+                self.deployment.id
+            ));
+        }
         Ok(())
+    }
+
+    /// An installation that had begun tells that all before it was done, if it is this deployment's.
+    fn has_come_to_install(&mut self, id: &DeploymentId, install: EventStatus) -> Option<LifecycleEvent> {
+        if *id != self.deployment.id {
+            return None;
+        }
+        for record in &mut self.target.events {
+            if record.event == LifecycleEvent::Install {
+                record.status = install;
+                break;
+            }
+            if record.status != EventStatus::Failed {
+                record.status = EventStatus::Succeeded;
+            }
+        }
+        Some(LifecycleEvent::Install)
     }
 
     async fn events(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
@@ -187,9 +210,7 @@ impl InstanceRun {
         Ok(result.await?.map_err(|message| unscripted(message, "")))
     }
 
-    async fn install(&mut self, log: &ScriptLog) -> Result<Result<(), Ended>, Trouble> {
-        // Whoever goes on after an interruption must know that files may be half replaced.
-        self.save()?;
+    async fn install(&self, log: &ScriptLog) -> Result<Result<(), Ended>, Trouble> {
         let (spec, deployment) = (Arc::clone(&self.spec), Arc::clone(&self.deployment));
         let installed = self.blocking(move |run, step| {
             let folder = Folder::open(&run.root).map_err(|error| run.describe(&error))?;
@@ -208,10 +229,15 @@ impl InstanceRun {
             install::install(&input).map_err(|error| error.to_string())
         });
         Ok(match installed.await? {
-            Ok(warnings) => {
-                warnings
-                    .iter()
-                    .for_each(|warning| log.note(&format!("warning: {warning}")));
+            Ok(installed) => {
+                for warning in &installed.warnings {
+                    log.note(&format!("warning: {warning}"));
+                }
+                let folder = self.instance.root.display();
+                log.note(&format!(
+                    "installed {} files into {folder}, removed {}",
+                    installed.files, installed.removed
+                ));
                 Ok(())
             }
             Err(message) => {
@@ -245,7 +271,12 @@ impl InstanceRun {
                 archive: &archive,
                 environment: &environment,
                 ignore_ownership: self.deployment.ignore_ownership,
-                lineage: self.lineage.clone(),
+                lineage: Some(
+                    self.deployment
+                        .lineage
+                        .clone()
+                        .unwrap_or_else(|| self.lock.clone()),
+                ),
                 log,
                 stop: &self.deployment.stop,
             };
@@ -353,6 +384,7 @@ impl InstanceRun {
             root: self.instance.root.clone(),
             store: self.store.clone(),
             deployment: self.deployment.id.clone(),
+            _lock: self.lock.clone(),
         };
         let (observer, instance) = (Arc::clone(&self.deployment.observer), self.instance.name.clone());
         let task =
@@ -369,7 +401,9 @@ impl InstanceRun {
 struct Blocking {
     root: PathBuf,
     store: InstanceStore,
-    deployment: crate::deployment::DeploymentId,
+    deployment: DeploymentId,
+    /// Work in progress outlives whoever waits for it.
+    _lock: Lineage,
 }
 
 impl Blocking {

@@ -58,6 +58,18 @@ impl Plan {
             .collect()
     }
 
+    /// What only the previous installation has, contents before their folders.
+    pub(super) fn obsolete(&self) -> impl Iterator<Item = &RelativePath> {
+        let directories = self.directories.iter().map(|directory| &directory.path);
+        let kept: HashSet<_> = directories
+            .chain(self.files.iter().map(|file| &file.destination))
+            .collect();
+        self.previous
+            .iter()
+            .rev()
+            .filter(move |path| !kept.contains(path))
+    }
+
     /// The places that an entry of `permissions` may fill.
     pub(super) fn slots(
         &mut self,

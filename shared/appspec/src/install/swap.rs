@@ -29,12 +29,7 @@ pub(super) fn swap(folder: &Folder, plan: &Plan, step: &dyn Fn(&str)) -> Result<
             result => result.map_err(InstallError::at("replace", &file.destination))?,
         }
     }
-    for path in plan
-        .previous
-        .iter()
-        .rev()
-        .filter(|path| !files.contains(path) && !directories.contains(path))
-    {
+    for path in plan.obsolete() {
         step("remove what is obsolete");
         folder.remove(path).map_err(InstallError::at("remove", path))?;
     }

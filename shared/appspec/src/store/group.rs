@@ -83,7 +83,12 @@ impl GroupStore {
     pub(crate) fn save(&self, record: &Record) -> io::Result<()> {
         let directory = self.deployment(&record.outcome.deployment);
         fs::create_dir_all(&directory)?;
-        durable::save(&directory.join("deployment.json"), record)
+        let path = directory.join("deployment.json");
+        if record.is_open() {
+            durable::save(&path, record)
+        } else {
+            durable::save_now(&path, record)
+        }
     }
 
     /// Every deployment that has a record and has not ended, its rollback included.

@@ -45,7 +45,7 @@ impl InstanceStore {
         let path = self.directory.join("install.json");
         match record.phase {
             crate::manifest::Phase::Staging => durable::save_lightly(&path, record),
-            crate::manifest::Phase::Swapping => durable::save(&path, record),
+            crate::manifest::Phase::Swapping => durable::save_now(&path, record),
         }
     }
 

@@ -68,7 +68,7 @@ const HOOKS: [(&str, &str); 3] = [
 
 /// A group with a good first deployment and a second revision that replaces, adds, removes and turns round.
 async fn prepared(last_hook: &str) -> (Lab, PathBuf) {
-    let lab = Lab::new(2);
+    let lab = Lab::in_memory(2);
     let first = [
         ("web/index.html", "one"),
         ("web/a", "file"),
@@ -215,4 +215,44 @@ fn a_rollback_that_is_interrupted_anywhere_is_finished() {
         assert_eq!(lab.read("a", "srv/web/index.html"), "one");
         true
     });
+}
+
+#[tokio::test]
+async fn a_script_that_was_under_way_is_gone_before_it_runs_again() {
+    let lab = Lab::in_memory(2);
+    let fifo = lab.path.join("began");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let script = format!(
+        "#!/bin/sh\ncd \"$PENSTOCK_INSTANCE_ROOT\"\n\
+         if test -e pid; then test -e /proc/$(cat pid) && echo alive > verdict || echo gone > verdict; exit 0; fi\n\
+         setsid sleep 1000 &\necho $! > pid\necho > {}\nsleep 1000\n",
+        fifo.display()
+    );
+    let revision = lab.revision(
+        "slow",
+        &appspec(&[("AfterInstall", "s.sh")]),
+        &[("web/f", "f"), ("s.sh", &script)],
+    );
+    let mut program = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::program", "--test-threads=1"])
+        .envs([
+            (FOLDER, lab.path.as_os_str()),
+            (SEED, "slow".as_ref()),
+            (STEP, "1000000".as_ref()),
+        ])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    tokio::fs::read(&fifo).await.unwrap();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let mut deployment = lab.deployment("slow", &revision);
+    deployment.instances.truncate(1);
+    assert!(deploy(deployment).await.unwrap().succeeded());
+    assert_eq!(lab.read("a", "verdict"), "gone\n");
+    assert!(
+        lab.recorder
+            .says("was interrupted during AfterInstall and goes on there")
+    );
+    assert!(!lab.recorder.says("installed 1 files"), "Install is not repeated");
 }

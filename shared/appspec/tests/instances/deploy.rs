@@ -531,3 +531,113 @@ async fn five_revisions_are_kept() {
     };
     assert_eq!((kept("deployments"), kept("instances/a")), (5, 5));
 }
+
+#[tokio::test]
+async fn a_script_runs_as_another_user_where_that_may_be_chosen() {
+    let lab = Lab::new(1);
+    let spec = format!(
+        "{}hooks:\n  AfterInstall:\n    - {{location: id.sh, runas: nobody}}\n",
+        appspec(&[])
+    );
+    let script = "#!/bin/sh\necho \"user $(id -un) $USER\"\n";
+    let revision = lab.revision("1", &spec, &[("web/f", ""), ("id.sh", script)]);
+    // Somebody else must be able to enter the folders of the state.
+    fs::set_permissions(&lab.path, fs::Permissions::from_mode(0o755)).unwrap();
+    let outcome = lab.deploy("1", &revision).await;
+    if is_root(&lab) {
+        assert!(
+            lab.recorder.says("[stdout]user nobody nobody"),
+            "{:?}",
+            lab.recorder.lines()
+        );
+    } else {
+        assert!(
+            failure(&outcome)
+                .2
+                .contains("only root may run a script as `nobody`")
+        );
+    }
+}
+
+fn is_root(lab: &Lab) -> bool {
+    lab.path.metadata().unwrap().uid() == 0
+}
+
+#[tokio::test]
+async fn acls_are_set_where_the_machine_has_them() {
+    let lab = Lab::new(1);
+    let spec = format!(
+        "{}permissions:\n  - {{object: /srv/web, mode: 640, acls: ['u:root:rw', 'm::rw']}}\n",
+        appspec(&[])
+    );
+    let revision = lab.revision("1", &spec, &[("web/f", "")]);
+    let outcome = lab.deploy("1", &revision).await;
+    match std::process::Command::new("getfacl")
+        .arg("-cE")
+        .arg(lab.root("a").join("srv/web/f"))
+        .output()
+    {
+        Ok(output) if outcome.succeeded() => {
+            let shown = String::from_utf8(output.stdout).unwrap();
+            assert!(
+                shown.contains("user:root:rw-") && shown.contains("mask::rw-"),
+                "{shown}"
+            );
+        }
+        // No setfacl, or a file system without acls: the message says which, and nothing is half done.
+        _ => {
+            assert!(failure(&outcome).2.contains("setfacl"), "{:?}", failure(&outcome));
+            assert!(lab.tree("a").is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn deployments_of_one_group_wait_for_each_other() {
+    let lab = Lab::new(2);
+    let revisions = ["1", "2", "3"].map(|name| (name, lab.revision(name, &appspec(&[]), &[("web/f", name)])));
+    let all = revisions.map(|(name, revision)| tokio::spawn(deploy(lab.deployment(name, &revision))));
+    for one in all {
+        assert!(one.await.unwrap().unwrap().succeeded());
+    }
+    assert_eq!(lab.read("a", "srv/web/f"), lab.read("b", "srv/web/f"));
+    assert!(lab.recorder.says("waiting for another deployment of this group"));
+}
+
+#[tokio::test]
+async fn groups_do_not_own_each_others_files() {
+    let lab = Lab::new(1);
+    let revision = lab.revision("1", &appspec(&[]), &[("web/f", "1")]);
+    lab.deploy("1", &revision).await;
+    let mut other = lab.deployment("2", &revision);
+    other.group.name = "other".into();
+    assert!(failure(&deploy(other).await.unwrap()).2.contains("/srv/web/f"));
+}
+
+#[tokio::test]
+async fn the_scripts_of_a_failed_revision_stop_what_it_started() {
+    let lab = Lab::new(1);
+    let note = |name: &str| format!("#!/bin/sh\necho stop {name} >> \"$PENSTOCK_INSTANCE_ROOT/stops\"\n");
+    let hooks = [("ApplicationStop", "stop.sh"), ("ApplicationStart", "start.sh")];
+    for (name, start) in [
+        ("good", "#!/bin/sh\n"),
+        ("bad", "#!/bin/sh\nexit 1\n"),
+        ("next", "#!/bin/sh\n"),
+    ] {
+        let files = [("web/f", name), ("stop.sh", &note(name)), ("start.sh", start)];
+        let revision = lab.revision(name, &appspec(&hooks), &files);
+        assert_eq!(lab.deploy(name, &revision).await.succeeded(), name != "bad");
+    }
+    assert_eq!(lab.read("a", "stops"), "stop good\nstop bad\n");
+}
+
+#[tokio::test]
+async fn scripts_that_no_event_runs_are_mentioned() {
+    let lab = Lab::new(1);
+    let spec = appspec(&[("BeforeAllowTraffic", "x.sh"), ("AfterInstal", "x.sh")]);
+    let revision = lab.revision("1", &spec, &[("web/f", "")]);
+    assert!(lab.deploy("1", &revision).await.succeeded());
+    assert!(lab.recorder.says("the scripts of BeforeAllowTraffic do not run"));
+    assert!(lab.recorder.says("there is no lifecycle event `AfterInstal`"));
+    assert!(lab.recorder.says("Succeeded, 1 of 1 instances succeeded"));
+}

@@ -5,4 +5,6 @@ mod crash;
 #[cfg(test)]
 mod deploy;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod support;

@@ -70,6 +70,30 @@ impl Lab {
         }
     }
 
+    /// On a file system in memory if there is one that runs scripts: for tests that deploy hundreds of times.
+    pub(crate) fn in_memory(instances: usize) -> Self {
+        let runs_scripts = |folder: &tempfile::TempDir| {
+            let script = folder.path().join("script");
+            let written = fs::write(&script, "#!/bin/sh\n");
+            let executable =
+                written.and_then(|()| fs::set_permissions(&script, fs::Permissions::from_mode(0o755)));
+            let run = executable.and_then(|()| std::process::Command::new(&script).status());
+            run.is_ok_and(|status| status.success()) && fs::remove_file(script).is_ok()
+        };
+        match tempfile::tempdir_in("/dev/shm").ok().filter(runs_scripts) {
+            Some(temporary) => {
+                let path = temporary.path().to_owned();
+                Self {
+                    path,
+                    recorder: Arc::default(),
+                    instances,
+                    _temporary: Some(temporary),
+                }
+            }
+            None => Self::new(instances),
+        }
+    }
+
     /// In a folder that somebody else made and removes.
     pub(crate) fn at(path: &Path, instances: usize) -> Self {
         Self {
