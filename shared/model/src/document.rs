@@ -97,7 +97,8 @@ pub fn parse(source: &str) -> Document {
 
 fn syntax_message(source: &str, line: usize, info: &str) -> String {
     let text = source.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    if text.trim_start_matches(' ').starts_with('\t') {
+    let json = source.trim_start().starts_with(['{', '[']);
+    if !json && text.trim_start_matches(' ').starts_with('\t') {
         return format!("{info}; the line is indented with a tab, and YAML allows only spaces there");
     }
     format!("not valid YAML or JSON: {info}")
