@@ -1,6 +1,7 @@
 //! What holds for every pipeline and every sequence of commands. A failure prints the shortest moves that lead to
 //! it, and the seed under which it comes again.
 
+#[cfg(test)]
 mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use penstock_engine::decide::MAX_CHANGED_ITEMS;
 use penstock_engine::event::{Event, Fact, Item};
 use penstock_engine::state::{Attempt, AttemptStatus, Execution, ExecutionKind, Position, State};
 use penstock_engine::{Decision, apply, attempts, is_open, next_due, pending, to_send};
-use penstock_model::id::{ExecutionId, StageName};
+use penstock_model::id::{AttemptId, ExecutionId, StageName};
 use penstock_model::pipeline::ExecutionMode;
 use penstock_model::time::Timestamp;
 use proptest::prelude::*;
@@ -55,7 +56,7 @@ fn decide_and_check(walk: &mut Walk, command: &Command, late: bool) {
     if late {
         a_late_duplicate_changes_nothing(walk, command, &decision);
     }
-    attempts_are_orderly(&before, &decision.events);
+    each_event_is_in_order(&before, &decision.events);
     let created = decision.events.clone();
     walk.commit(command, &decision);
     state_is_what_was_decided(walk, &decision);
@@ -130,38 +131,94 @@ fn a_late_duplicate_changes_nothing(walk: &Walk, command: &Command, decision: &D
     }
 }
 
-/// Attempts are numbered without gaps, are not made beside a live one, after a stop or a failure, and end once.
-fn attempts_are_orderly(before: &State, events: &[Event]) {
+fn each_event_is_in_order(before: &State, events: &[Event]) {
     let mut state = before.clone();
     for event in events {
-        let of = event
-            .fact
-            .attempt()
-            .map(|id| (id, state.executions[&id.execution].clone()));
-        if let Some((id, execution)) = of {
-            let run = execution
-                .stage(&id.stage)
-                .expect("attempts are made in stages that were entered");
-            let latest = run.actions.get(&id.action);
-            match &event.fact {
-                Fact::AttemptScheduled { .. } => {
-                    assert_eq!(id.number, latest.map_or(0, |attempt| attempt.number) + 1);
-                    assert!(latest.is_none_or(|attempt| !attempt.is_live() && attempt.unsettled().is_none()));
-                    assert!(execution.stop.is_none() && !run.actions.values().any(Attempt::has_failed));
-                }
-                Fact::AttemptSucceeded { .. }
-                | Fact::AttemptFailed { .. }
-                | Fact::AttemptAbandoned { .. } => {
-                    assert!(latest.is_some_and(Attempt::is_live), "{event:?}");
-                }
-                _ => assert!(
-                    latest.is_some_and(|it| it.is_live() || it.unsettled().is_some()),
-                    "{event:?}"
-                ),
-            }
+        if let Some(attempt) = event.fact.attempt() {
+            an_attempt_is_orderly(&state, &event.fact, attempt);
+        } else if let Fact::StageEntered { execution, stage } = &event.fact {
+            an_entry_is_rightful(&state, &state.executions[execution], stage);
         }
         apply(&mut state, event);
     }
+}
+
+/// Attempts are numbered without gaps, are not made beside a live one, after a stop or a failure, and end once.
+fn an_attempt_is_orderly(state: &State, fact: &Fact, id: &AttemptId) {
+    let execution = &state.executions[&id.execution];
+    let run = execution
+        .stage(&id.stage)
+        .expect("attempts are made in stages that were entered");
+    let latest = run.actions.get(&id.action);
+    let ends = [
+        AttemptStatus::Succeeded,
+        AttemptStatus::Failed,
+        AttemptStatus::Abandoned,
+    ];
+    if matches!(fact, Fact::AttemptScheduled { .. }) {
+        assert_eq!(id.number, latest.map_or(0, |attempt| attempt.number) + 1);
+        assert!(latest.is_none_or(|attempt| !attempt.is_live() && attempt.unsettled().is_none()));
+        assert!(execution.stop.is_none() && !run.actions.values().any(Attempt::has_failed));
+    } else {
+        let latest = latest.expect("only a scheduled attempt is told of");
+        assert_eq!(id.number, latest.number);
+        assert!(
+            latest.is_live() || latest.unsettled().is_some(),
+            "{fact:?} after its end"
+        );
+        let mut after = state.clone();
+        apply(
+            &mut after,
+            &Event {
+                at: latest.scheduled_at,
+                fact: fact.clone(),
+            },
+        );
+        let status = after.executions[&id.execution]
+            .attempt(id)
+            .map(|attempt| attempt.status);
+        assert!(
+            !ends.contains(&latest.status) || status == Some(latest.status),
+            "{fact:?} ends it twice"
+        );
+    }
+}
+
+/// Nobody enters through a closed transition or, outside PARALLEL, beside another or before an older one.
+fn an_entry_is_rightful(state: &State, execution: &Execution, stage: &StageName) {
+    let rollback = execution.kind != ExecutionKind::Standard;
+    assert!(
+        rollback || !is_closed(state, stage),
+        "{stage} is closed to {}",
+        execution.id
+    );
+    if execution.mode != ExecutionMode::Parallel {
+        assert!(
+            occupied(state).iter().all(|(occupied, _)| *occupied != stage),
+            "{stage} is occupied"
+        );
+        let is_before = |other: &Execution| {
+            let waits = matches!(&other.position, Position::Waiting { stage: place, .. } if place == stage);
+            waits
+                && other.mode != ExecutionMode::Parallel
+                && other.stop.is_none()
+                && other.sequence < execution.sequence
+        };
+        let overtaken = state.executions.values().find(|other| is_before(other));
+        assert!(
+            rollback || overtaken.is_none(),
+            "{} overtakes {overtaken:?}",
+            execution.id
+        );
+    }
+}
+
+fn is_closed(state: &State, stage: &StageName) -> bool {
+    let known = state
+        .pipeline
+        .as_ref()
+        .and_then(|pipeline| pipeline.stages.get(stage));
+    known.is_some_and(|known| known.disabled.is_some())
 }
 
 fn what_was_created_is_sent(before: &State, decision: &Decision, now: Timestamp) {
@@ -239,7 +296,7 @@ fn what_is_unfinished_is_moved_by_something(walk: &Walk) {
     {
         match &execution.position {
             Position::Waiting { stage, .. } => {
-                assert!(is_held(&walk.state, execution, stage), "{execution:?}")
+                assert!(is_held(&walk.state, execution, stage), "{execution:?}");
             }
             Position::In { .. } => {
                 let run = execution.current().expect("the stage was entered");
@@ -255,15 +312,9 @@ fn what_is_unfinished_is_moved_by_something(walk: &Walk) {
 }
 
 fn is_held(state: &State, execution: &Execution, stage: &StageName) -> bool {
-    let rollback = execution.kind != ExecutionKind::Standard;
-    let known = state
-        .pipeline
-        .as_ref()
-        .and_then(|pipeline| pipeline.stages.get(stage));
-    let closed = known.is_some_and(|known| known.disabled.is_some()) && !rollback;
-    let occupied =
-        execution.mode != ExecutionMode::Parallel && occupied(state).iter().any(|(name, _)| *name == stage);
-    closed || occupied
+    let closed = is_closed(state, stage) && execution.kind == ExecutionKind::Standard;
+    let occupied = occupied(state).iter().any(|(occupied, _)| *occupied == stage);
+    closed || occupied && execution.mode != ExecutionMode::Parallel
 }
 
 /// Once transitions are opened, work succeeds and people approve, every execution ends.

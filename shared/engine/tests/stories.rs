@@ -1,11 +1,15 @@
 //! What each mode and feature does, told as stories: `>` is what was asked, beneath it is what happened.
 
+#[cfg(test)]
 mod story;
 
 use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
 use penstock_engine::command::{DefineMode, Report, Request, RetryActions};
+use penstock_engine::debt::Debt;
+use penstock_engine::decide::MAX_CHANGED_ITEMS;
+use penstock_engine::pending;
 use penstock_engine::state::{RevisionOverride, TriggerCause};
 use penstock_model::pipeline::ExecutionMode::{Parallel, Queued, Superseded};
 use story::{Story, execution};
@@ -103,6 +107,21 @@ fn no_more_than_fifty_are_active_in_queued_and_parallel() {
     story.stop('0', true);
     story.start('x');
     assert_snapshot!(story.told());
+}
+
+#[test]
+fn what_is_too_much_for_one_decision_goes_on_with_a_wake_up() {
+    let mut story = Story::new(Parallel, "Source: Fetch | Prod: ?Ask");
+    story.disable("Prod");
+    for number in 0..50_u8 {
+        story.push(char::from(b'0' + number));
+    }
+    story.enable("Prod");
+    assert_eq!(story.count_in("Prod"), MAX_CHANGED_ITEMS - 2);
+    assert_eq!(pending(&story.state, story.now), [Debt::GoOn]);
+    story.wait(0);
+    assert_eq!(story.count_in("Prod"), 50);
+    assert_eq!(pending(&story.state, story.now), []);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Random pipelines, and moves that are read against whatever state the pipeline is in.
 
-pub mod walk;
+pub(crate) mod walk;
 
 use penstock_engine::command::RetryActions;
 use penstock_model::pipeline::{ExecutionMode, Pipeline};
@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 /// Something that happens to a pipeline. Numbers pick from what there is, modulo how many there are.
 #[derive(Debug, Clone)]
-pub enum Move {
+pub(crate) enum Move {
     Start,
     /// A report on a live or cancelled attempt.
     Report(u8, Outcome),
@@ -30,7 +30,7 @@ pub enum Move {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Started,
     Running,
     Succeeded,
@@ -41,7 +41,7 @@ pub enum Outcome {
 
 /// A pipeline in few words, so that a failing one can be read.
 #[derive(Debug, Clone)]
-pub struct Sketch {
+pub(crate) struct Sketch {
     mode: ExecutionMode,
     /// After the source stage; each action has its run order and may be an approval.
     stages: Vec<Vec<(u16, bool)>>,
@@ -49,7 +49,7 @@ pub struct Sketch {
     renamed: bool,
 }
 
-pub fn sketches() -> impl Strategy<Value = Sketch> {
+pub(crate) fn sketches() -> impl Strategy<Value = Sketch> {
     let modes = prop_oneof![
         3 => Just(ExecutionMode::Superseded),
         2 => Just(ExecutionMode::Queued),
@@ -64,7 +64,7 @@ pub fn sketches() -> impl Strategy<Value = Sketch> {
 }
 
 impl Sketch {
-    pub fn pipeline(&self) -> Pipeline {
+    pub(crate) fn pipeline(&self) -> Pipeline {
         let prefix = if self.renamed { "Renamed" } else { "Stage" };
         let later = self.stages.iter().enumerate().map(
             |(index, actions)| json!({ "name": format!("{prefix}{index}"), "actions": actions_of(actions) }),
@@ -94,7 +94,7 @@ fn action(name: &str, category: &str, provider: &str, order: u16) -> Json {
     })
 }
 
-pub fn moves() -> impl Strategy<Value = Vec<Move>> {
+pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
     vec(a_move(), 1..60)
 }
 

@@ -17,19 +17,19 @@ use penstock_model::time::Timestamp;
 
 use super::{Move, Outcome};
 
-pub struct Walk {
-    pub definitions: Definitions,
+pub(crate) struct Walk {
+    pub(crate) definitions: Definitions,
     /// All that ever happened, by replay.
-    pub state: State,
-    pub events: Vec<Event>,
+    pub(crate) state: State,
+    pub(crate) events: Vec<Event>,
     /// Those that were accepted.
-    pub commands: Vec<Command>,
+    pub(crate) commands: Vec<Command>,
     taken: usize,
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 impl Walk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             definitions: BTreeMap::new(),
             state: State::default(),
@@ -41,14 +41,12 @@ impl Walk {
     }
 
     /// The command that a move stands for, if there is anything for it to pick. Time passes here.
-    pub fn command(&mut self, step: &Move) -> Option<Command> {
+    pub(crate) fn command(&mut self, step: &Move) -> Option<Command> {
         let request = match step {
             Move::Start => self.start(),
             Move::Report(index, outcome) => {
-                let attempt = pick(
-                    self.attempts(|attempt| attempt.is_live() || attempt.unsettled().is_some()),
-                    *index,
-                )?;
+                let open = self.attempts(|attempt| attempt.is_live() || attempt.unsettled().is_some());
+                let attempt = pick(rather(open, |id| !self.is_approval(id)), *index)?;
                 Request::Report {
                     attempt,
                     report: report(*outcome),
@@ -56,7 +54,7 @@ impl Walk {
             }
             Move::Verdict(index, approved) => {
                 let waiting = self.attempts(|attempt| attempt.status == AttemptStatus::InProgress);
-                let attempt = pick(waiting, *index)?;
+                let attempt = pick(rather(waiting, |id| self.is_approval(id)), *index)?;
                 Request::Decide {
                     attempt,
                     approved: *approved,
@@ -94,7 +92,7 @@ impl Walk {
                 }
             }
             Move::Enable(index) => Request::Enable {
-                stage: pick(self.stages(), *index)?,
+                stage: pick(self.closed_stages(), *index)?,
             },
             Move::Define(sketch) => self.define(&sketch.pipeline()),
             Move::Delete => Request::Delete,
@@ -107,7 +105,7 @@ impl Walk {
         Some(self.numbered(request))
     }
 
-    pub fn numbered(&self, request: Request) -> Command {
+    pub(crate) fn numbered(&self, request: Request) -> Command {
         let id = CommandId::new(&format!("command-{}", self.taken)).unwrap();
         Command {
             id,
@@ -163,21 +161,14 @@ impl Walk {
         )
     }
 
-    pub fn executions(&self) -> Vec<Arc<Execution>> {
+    pub(crate) fn executions(&self) -> Vec<Arc<Execution>> {
         let mut executions: Vec<_> = self.state.executions.values().cloned().collect();
         executions.sort_by_key(|execution| execution.sequence);
         executions
     }
 
-    /// Those that `wanted` takes, or all if it takes none.
     fn preferring(&self, wanted: impl Fn(&Execution) -> bool) -> Vec<Arc<Execution>> {
-        let all = self.executions();
-        let some: Vec<_> = all
-            .iter()
-            .filter(|execution| wanted(execution))
-            .cloned()
-            .collect();
-        if some.is_empty() { all } else { some }
+        rather(self.executions(), |execution| wanted(execution))
     }
 
     fn closed_stages(&self) -> Vec<StageName> {
@@ -197,7 +188,7 @@ impl Walk {
     }
 
     /// The attempts that `wanted` takes, oldest execution first.
-    pub fn attempts(&self, wanted: impl Fn(&Attempt) -> bool) -> Vec<AttemptId> {
+    pub(crate) fn attempts(&self, wanted: impl Fn(&Attempt) -> bool) -> Vec<AttemptId> {
         let mut found = vec![];
         for execution in self.executions() {
             for run in &execution.stages {
@@ -214,7 +205,7 @@ impl Walk {
         found
     }
 
-    pub fn is_approval(&self, id: &AttemptId) -> bool {
+    pub(crate) fn is_approval(&self, id: &AttemptId) -> bool {
         let definition = &self.definitions[&self.state.executions[&id.execution].definition];
         let action = definition
             .stage(&id.stage)
@@ -223,7 +214,7 @@ impl Walk {
     }
 
     /// What a store loads for `command`: open executions, those that it names and each stage's last success.
-    pub fn loaded(&self, command: &Command) -> State {
+    pub(crate) fn loaded(&self, command: &Command) -> State {
         let named = command.request.named();
         let stages = self
             .state
@@ -241,12 +232,12 @@ impl Walk {
         }
     }
 
-    pub fn decide(&self, command: &Command) -> Decision {
+    pub(crate) fn decide(&self, command: &Command) -> Decision {
         decide(&self.definitions, &self.loaded(command), command, self.now)
     }
 
     /// Keeps what was decided.
-    pub fn commit(&mut self, command: &Command, decision: &Decision) {
+    pub(crate) fn commit(&mut self, command: &Command, decision: &Decision) {
         for event in &decision.events {
             apply(&mut self.state, event);
         }
@@ -260,6 +251,12 @@ impl Walk {
 
 fn name() -> PipelineName {
     PipelineName::new("web").unwrap()
+}
+
+/// Those that `wanted` takes, or all if it takes none.
+fn rather<T: Clone>(all: Vec<T>, wanted: impl Fn(&T) -> bool) -> Vec<T> {
+    let some: Vec<T> = all.iter().filter(|it| wanted(it)).cloned().collect();
+    if some.is_empty() { all } else { some }
 }
 
 fn pick<T>(mut from: Vec<T>, index: u8) -> Option<T> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_engine::command::{Command, DefineMode, Report, Request, RetryActions, Success};
-use penstock_engine::state::{Attempt, AttemptError, Definitions, External, State, TriggerCause};
+use penstock_engine::state::{Attempt, AttemptError, Definitions, External, Position, State, TriggerCause};
 use penstock_engine::{apply, decide, pending, to_send};
 use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::{ExecutionMode, Pipeline};
@@ -15,7 +15,7 @@ use penstock_model::time::Timestamp;
 use serde_json::{Value as Json, json};
 
 /// Executions are called A to Z.
-pub fn execution(letter: char) -> ExecutionId {
+pub(crate) fn execution(letter: char) -> ExecutionId {
     ExecutionId::new(&format!(
         "00000000-0000-4000-8000-0000000000{:02x}",
         u32::from(letter)
@@ -23,10 +23,10 @@ pub fn execution(letter: char) -> ExecutionId {
     .unwrap()
 }
 
-pub struct Story {
-    pub state: State,
-    pub definitions: Definitions,
-    pub now: Timestamp,
+pub(crate) struct Story {
+    pub(crate) state: State,
+    pub(crate) definitions: Definitions,
+    pub(crate) now: Timestamp,
     replayed: State,
     lines: Vec<String>,
     commands: u32,
@@ -35,7 +35,7 @@ pub struct Story {
 /// A pipeline from one line: `Source: Fetch | Build: Unit, Lint; Package | Prod: ?Ask; Ship=CodeDeploy`.
 ///
 /// `;` separates run orders, `?` marks an approval, `=` names the provider; `CodeBuild` is meant otherwise.
-pub fn pipeline(mode: ExecutionMode, line: &str) -> Pipeline {
+pub(crate) fn pipeline(mode: ExecutionMode, line: &str) -> Pipeline {
     let stages: Vec<Json> = line
         .split('|')
         .enumerate()
@@ -81,7 +81,7 @@ fn command(id: &str, request: Request) -> Command {
 }
 
 impl Story {
-    pub fn new(mode: ExecutionMode, line: &str) -> Self {
+    pub(crate) fn new(mode: ExecutionMode, line: &str) -> Self {
         let mut story = Self {
             state: State::default(),
             definitions: BTreeMap::new(),
@@ -94,7 +94,7 @@ impl Story {
         story
     }
 
-    pub fn define(&mut self, version: u32, mode: ExecutionMode, line: &str, how: DefineMode) {
+    pub(crate) fn define(&mut self, version: u32, mode: ExecutionMode, line: &str, how: DefineMode) {
         let version = DefinitionVersion(version);
         self.definitions.insert(version, Arc::new(pipeline(mode, line)));
         self.ask(
@@ -104,7 +104,7 @@ impl Story {
     }
 
     /// Asks for `request` and tells what happened.
-    pub fn ask(&mut self, title: &str, request: Request) {
+    pub(crate) fn ask(&mut self, title: &str, request: Request) {
         self.lines.push(format!("> {title}"));
         self.commands += 1;
         let command = command(&format!("command-{}", self.commands), request);
@@ -127,13 +127,13 @@ impl Story {
     }
 
     /// Lets time pass, and wakes the engine up.
-    pub fn wait(&mut self, minutes: u64) {
+    pub(crate) fn wait(&mut self, minutes: u64) {
         self.now = self.now.plus(Duration::from_secs(minutes * 60));
         let title = format!("{} later", words::duration(Duration::from_secs(minutes * 60)));
         self.ask(&title, Request::WakeUp);
     }
 
-    pub fn wait_unnoticed(&mut self, minutes: u64) {
+    pub(crate) fn wait_unnoticed(&mut self, minutes: u64) {
         self.now = self.now.plus(Duration::from_secs(minutes * 60));
         self.lines.push(format!(
             "({} pass)",
@@ -142,7 +142,7 @@ impl Story {
     }
 
     /// Wakes the engine up after `minutes` and tells what is sent then.
-    pub fn wait_and_send(&mut self, minutes: u64) {
+    pub(crate) fn wait_and_send(&mut self, minutes: u64) {
         let before = self.state.clone();
         self.now = self.now.plus(Duration::from_secs(minutes * 60));
         let decision = decide(
@@ -160,7 +160,7 @@ impl Story {
             .extend(debts.iter().map(|debt| format!("  -> {}", words::debt(debt))));
     }
 
-    pub fn tell_owed(&mut self) {
+    pub(crate) fn tell_owed(&mut self) {
         let owed: Vec<String> = pending(&self.state, self.now).iter().map(words::debt).collect();
         self.lines.push(format!(
             "(owed: {})",
@@ -172,7 +172,7 @@ impl Story {
         ));
     }
 
-    pub fn start(&mut self, letter: char) {
+    pub(crate) fn start(&mut self, letter: char) {
         let trigger = TriggerCause {
             kind: "Webhook".into(),
             detail: "main".into(),
@@ -188,7 +188,7 @@ impl Story {
     }
 
     /// The latest attempt of `A Stage/Action`.
-    pub fn attempt(&self, text: &str) -> AttemptId {
+    pub(crate) fn attempt(&self, text: &str) -> AttemptId {
         let (letter, path) = text.split_once(' ').unwrap();
         let (stage, action) = path.split_once('/').unwrap();
         let execution = execution(letter.parse().unwrap());
@@ -205,13 +205,13 @@ impl Story {
         }
     }
 
-    pub fn report(&mut self, path: &str, what: &str, report: Report) {
+    pub(crate) fn report(&mut self, path: &str, what: &str, report: Report) {
         let attempt = self.attempt(path);
         let title = format!("{path} {} {what}", attempt.number);
         self.ask(&title, Request::Report { attempt, report });
     }
 
-    pub fn started(&mut self, path: &str) {
+    pub(crate) fn started(&mut self, path: &str) {
         let external = Some(External {
             id: format!("build-of-{}", path.replace([' ', '/'], "-")),
             url: None,
@@ -219,11 +219,11 @@ impl Story {
         self.report(path, "reports its start", Report::Started { external });
     }
 
-    pub fn succeed(&mut self, path: &str) {
+    pub(crate) fn succeed(&mut self, path: &str) {
         self.report(path, "reports success", Report::Succeeded(Success::default()));
     }
 
-    pub fn fail(&mut self, path: &str) {
+    pub(crate) fn fail(&mut self, path: &str) {
         let error = AttemptError {
             code: "JobFailed".into(),
             message: "exit code 1".into(),
@@ -238,7 +238,7 @@ impl Story {
         );
     }
 
-    pub fn interrupt(&mut self, path: &str) {
+    pub(crate) fn interrupt(&mut self, path: &str) {
         self.report(
             path,
             "reports an interruption",
@@ -248,7 +248,7 @@ impl Story {
         );
     }
 
-    pub fn verdict(&mut self, path: &str, approved: bool) {
+    pub(crate) fn verdict(&mut self, path: &str, approved: bool) {
         let attempt = self.attempt(path);
         let title = format!("{path} {}", if approved { "approve" } else { "reject" });
         let (by, comment) = ("ann".into(), "looked at it".into());
@@ -263,7 +263,7 @@ impl Story {
         );
     }
 
-    pub fn stop(&mut self, letter: char, abandon: bool) {
+    pub(crate) fn stop(&mut self, letter: char, abandon: bool) {
         let title = format!(
             "stop {letter}{}",
             if abandon { ", abandoning" } else { " and wait" }
@@ -280,7 +280,7 @@ impl Story {
         );
     }
 
-    pub fn retry(&mut self, letter: char, stage: &str, actions: RetryActions) {
+    pub(crate) fn retry(&mut self, letter: char, stage: &str, actions: RetryActions) {
         let (execution, stage) = (execution(letter), stage.parse().unwrap());
         let title = format!("retry {letter} {stage}, {actions:?}");
         self.ask(
@@ -293,7 +293,7 @@ impl Story {
         );
     }
 
-    pub fn roll_back(&mut self, letter: char, stage: &str, target: char) {
+    pub(crate) fn roll_back(&mut self, letter: char, stage: &str, target: char) {
         let trigger = TriggerCause {
             kind: "ManualRollback".into(),
             detail: "ann".into(),
@@ -308,7 +308,7 @@ impl Story {
         self.ask(&format!("roll {stage} back to {target}, as {letter}"), request);
     }
 
-    pub fn disable(&mut self, stage: &str) {
+    pub(crate) fn disable(&mut self, stage: &str) {
         let request = Request::Disable {
             stage: stage.parse().unwrap(),
             reason: "release freeze".into(),
@@ -317,7 +317,7 @@ impl Story {
         self.ask(&format!("disable {stage}"), request);
     }
 
-    pub fn enable(&mut self, stage: &str) {
+    pub(crate) fn enable(&mut self, stage: &str) {
         self.ask(
             &format!("enable {stage}"),
             Request::Enable {
@@ -327,18 +327,29 @@ impl Story {
     }
 
     /// Starts `letter` and lets every action of the first stage succeed.
-    pub fn push(&mut self, letter: char) {
+    pub(crate) fn push(&mut self, letter: char) {
         self.start(letter);
         self.succeed(&format!("{letter} Source/Fetch"));
     }
 
+    /// How many executions are in `stage`.
+    pub(crate) fn count_in(&self, stage: &str) -> usize {
+        let inside =
+            |position: &Position| matches!(position, Position::In { stage: it } if it.as_str() == stage);
+        self.state
+            .executions
+            .values()
+            .filter(|execution| inside(&execution.position))
+            .count()
+    }
+
     /// Everything so far.
-    pub fn told(self) -> String {
+    pub(crate) fn told(self) -> String {
         self.lines.join("\n")
     }
 
     /// Forgets what was told so far.
-    pub fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         self.lines = vec!["...".into()];
     }
 }

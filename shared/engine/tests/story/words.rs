@@ -8,7 +8,7 @@ use penstock_engine::state::{Execution, ExecutionKind, Position};
 use penstock_model::id::{AttemptId, ExecutionId};
 use penstock_model::time::Timestamp;
 
-pub fn event(event: &Event, now: Timestamp) -> String {
+pub(crate) fn event(event: &Event, now: Timestamp) -> String {
     let after = |at: Timestamp| duration(at.since(now));
     match &event.fact {
         Fact::Defined { version, stages, .. } => {
@@ -109,7 +109,7 @@ fn admitted(execution: &Execution) -> String {
     )
 }
 
-pub fn debt(debt: &Debt) -> String {
+pub(crate) fn debt(debt: &Debt) -> String {
     match debt {
         Debt::Dispatch { attempt } => format!("dispatch {}", name(attempt)),
         Debt::Cancel { attempt } => format!("cancel {}", name(attempt)),
@@ -118,7 +118,7 @@ pub fn debt(debt: &Debt) -> String {
     }
 }
 
-pub fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let minutes = duration.as_secs() / 60;
     match minutes {
         0..60 => format!("{minutes} min"),
@@ -142,7 +142,7 @@ fn letter(execution: &ExecutionId) -> String {
 }
 
 /// `text` with the executions' letters instead of their ids.
-pub fn with_letters(text: &str) -> String {
+pub(crate) fn with_letters(text: &str) -> String {
     const PREFIX: &str = "00000000-0000-4000-8000-0000000000";
     let mut parts = text.split(PREFIX);
     let mut words = parts.next().unwrap_or_default().to_owned();
