@@ -26,7 +26,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, env: &mut Env) {
             "secrets-manager" => env.secrets_manager = secrets(reader, node),
             "exported-variables" => env.exported_variables = exported(reader, node),
             "git-credential-helper" => {
-                env.git_credential_helper = reader.flag(node, "`git-credential-helper`")
+                env.git_credential_helper = reader.flag(node, "`git-credential-helper`");
             }
             _ => reader.unknown(key, "in `env`", &KEYS),
         }

@@ -12,6 +12,7 @@ use penstock_model::diagnostic::{Diagnostic, Place, refuses};
 use penstock_model::document::{self, Node, Value};
 
 use crate::definition::{Buildspec, Proxy, Version};
+pub(crate) use env::is_name;
 use reader::Reader;
 
 /// What [`parse`] found.
