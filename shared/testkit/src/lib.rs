@@ -8,3 +8,4 @@ pub mod contract;
 pub mod dice;
 pub mod fake;
 pub mod fault;
+pub mod installation;

@@ -1,0 +1,368 @@
+//! Attempts are started once, with everything resolved, and what cannot be started fails with its reason.
+
+use std::time::Duration;
+
+use penstock_app::dispatch::CLAIM;
+use penstock_app::port::PortError;
+use penstock_app::port::claims::Claims;
+use penstock_app::port::clock::Clock;
+use penstock_app::port::provider::{Done, Ending};
+use penstock_engine::debt::Debt;
+use penstock_engine::state::TriggerCause;
+use penstock_model::pipeline::{Category, Pipeline};
+use penstock_testkit::build::{action, build, pipeline, source};
+use penstock_testkit::fake::{Conduct, FakeProvider};
+use penstock_testkit::installation::Installation;
+
+use super::{attempt, stages, started, web, web_name, with};
+
+fn two_stages(compile: penstock_testkit::build::ActionBuilder) -> Pipeline {
+    pipeline("web")
+        .variable("Color", Some("green"))
+        .stage("Source", [source("Fetch", "src").namespace("Src")])
+        .stage("Build", [compile.consumes("src").namespace("Built")])
+        .build()
+}
+
+#[tokio::test]
+async fn everything_is_resolved_before_the_start() {
+    let compile = build("Compile")
+        .set(
+            "Plain",
+            "#{variables.Color} at #{Src.CommitId} in #{codepipeline.PipelineExecutionId}",
+        )
+        .set(
+            "EnvironmentVariables",
+            r##"[{"name":"M","value":"#{Src.Message}"}]"##,
+        );
+    let provider = FakeProvider::new(|work| {
+        if work.action.action_type_id.category != Category::Source {
+            return Conduct::Succeeds;
+        }
+        let Ending::Succeeded(mut done) = FakeProvider::success(work) else {
+            return Conduct::Succeeds;
+        };
+        done.variables
+            .insert("Message".to_owned(), r#"","type":"evil "quote"#.to_owned());
+        Conduct::Ends(Ending::Succeeded(done))
+    });
+    let installation = with(Installation::new(provider), two_stages(compile)).await;
+    let id = started(&installation).await;
+    assert_eq!(
+        stages(&installation, &id).await,
+        "Succeeded: Source Succeeded, Build Succeeded"
+    );
+    let works = installation.fakes.provider.started();
+    let work = works
+        .iter()
+        .find(|work| work.attempt.stage.as_str() == "Build")
+        .expect("the build");
+    assert_eq!(
+        work.action.configuration["Plain"],
+        format!("green at c0ffee00 in {id}")
+    );
+    let json = r#"[{"name":"M","value":"\",\"type\":\"evil \"quote"}]"#;
+    assert_eq!(
+        work.action.configuration["EnvironmentVariables"], json,
+        "no quote in a value changes the JSON"
+    );
+    assert_eq!(work.inputs.len(), 1);
+    assert_eq!(work.revisions["Fetch"].id, "c0ffee00");
+    assert_eq!(
+        work.trigger,
+        TriggerCause {
+            kind: "StartPipelineExecution".into(),
+            detail: "alice".into(),
+            delivery: None
+        }
+    );
+    let history = installation
+        .query
+        .attempts(&web_name(), &id)
+        .await
+        .expect("the history");
+    assert_eq!(history.len(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_variable_fails_the_attempt_with_that_reason() {
+    let compile = build("Compile").set("Plain", "#{Src.Nothing}");
+    let installation = with(Installation::default(), two_stages(compile)).await;
+    let id = started(&installation).await;
+    assert_eq!(
+        stages(&installation, &id).await,
+        "Failed: Source Succeeded, Build Failed"
+    );
+    let view = installation
+        .query
+        .execution(&web_name(), Some(&id))
+        .await
+        .expect("the execution");
+    let summary = view.stages[1].actions[0].summary.clone().expect("a reason");
+    assert!(
+        summary.contains("`Plain`") && summary.contains("#{Src.Nothing}"),
+        "{summary}"
+    );
+    assert_eq!(
+        installation.fakes.provider.started().len(),
+        1,
+        "the build was never started"
+    );
+}
+
+#[tokio::test]
+async fn oversized_values_fail_the_attempt() {
+    let large = |work: &penstock_app::port::provider::Work| {
+        let Ending::Succeeded(mut done) = FakeProvider::success(work) else {
+            return Conduct::Succeeds;
+        };
+        if work.attempt.stage.as_str() == "Source" {
+            done.variables.insert("Big".to_owned(), "x".repeat(60 * 1024));
+        }
+        Conduct::Ends(Ending::Succeeded(done))
+    };
+    let compile = build("Compile").set("One", "#{Src.Big}").set("Two", "#{Src.Big}");
+    let installation = with(Installation::new(FakeProvider::new(large)), two_stages(compile)).await;
+    let id = started(&installation).await;
+    let view = installation
+        .query
+        .execution(&web_name(), Some(&id))
+        .await
+        .expect("the execution");
+    let summary = view.stages[1].actions[0].summary.clone().expect("a reason");
+    assert!(summary.contains("102400"), "{summary}");
+
+    let provider = FakeProvider::new(|_| {
+        let variables = [("Big".to_owned(), "x".repeat(130_000))].into();
+        Conduct::Ends(Ending::Succeeded(Box::new(Done {
+            variables,
+            ..Done::default()
+        })))
+    });
+    let installation = with(Installation::new(provider), two_stages(build("Compile"))).await;
+    let id = started(&installation).await;
+    assert_eq!(
+        stages(&installation, &id).await,
+        "Failed: Source Failed, Build NotStarted"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_provider_fails_the_attempt() {
+    let installation = with(
+        Installation::default(),
+        two_stages(action("Compile", Category::Build, "Unknown")),
+    )
+    .await;
+    let id = started(&installation).await;
+    let view = installation
+        .query
+        .execution(&web_name(), Some(&id))
+        .await
+        .expect("the execution");
+    assert_eq!(
+        view.stages[1].actions[0].error_code.as_deref(),
+        Some("ConfigurationError")
+    );
+}
+
+#[tokio::test]
+async fn a_duplicate_starts_nothing_twice() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let id = started(&installation).await;
+    let fetch = attempt(&id, "Source", "Fetch", 1);
+    for _ in 0..3 {
+        let debt = Debt::Dispatch {
+            attempt: fetch.clone(),
+        };
+        installation
+            .dispatch
+            .carry_out(&web_name(), &debt)
+            .await
+            .expect("the same dispatch again");
+    }
+    assert!(installation.fakes.provider.started_twice().is_empty());
+    let work = installation.fakes.provider.running().remove(0);
+    for _ in 0..3 {
+        let ending = FakeProvider::success(&work);
+        installation
+            .dispatch
+            .report(&web_name(), &fetch, ending)
+            .await
+            .expect("the report, also when it repeats");
+    }
+    let history = installation
+        .query
+        .attempts(&web_name(), &id)
+        .await
+        .expect("the history");
+    assert_eq!(
+        history.len(),
+        2,
+        "the source, and the build that followed it once"
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_failed_for_now_is_looked_at_before_it_is_repeated() {
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    let provider =
+        FakeProvider::new(
+            move |_| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                0 => Conduct::Refuses(PortError::transient("start: throttled")),
+                _ => Conduct::Runs,
+            },
+        );
+    let installation = with(Installation::new(provider), web()).await;
+    let request = penstock_app::control::StartRequest::by(web_name(), "alice");
+    let id = installation.control.start(request).await.expect("starting");
+    let first = installation.fakes.queue.take().expect("a dispatch");
+    assert!(
+        installation
+            .worker
+            .handle(first.clone())
+            .await
+            .expect_err("throttled")
+            .is_retryable()
+    );
+    installation
+        .worker
+        .handle(first)
+        .await
+        .expect("somebody holds the claim");
+    assert!(installation.fakes.provider.started().is_empty());
+    installation.fakes.clock.advance(Duration::from_secs(61));
+    installation.sweep.run(false).await.expect("sweeping");
+    installation.settle().await;
+    assert_eq!(
+        stages(&installation, &id).await,
+        "InProgress: Source InProgress, Build NotStarted, Release NotStarted"
+    );
+    assert_eq!(installation.fakes.provider.running().len(), 1);
+    assert!(CLAIM < Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_start_that_failed_for_good_fails_the_attempt() {
+    let provider =
+        FakeProvider::new(|_| Conduct::Refuses(PortError::permanent("start: no such project `shop`")));
+    let installation = with(Installation::new(provider), web()).await;
+    let id = started(&installation).await;
+    let view = installation
+        .query
+        .execution(&web_name(), Some(&id))
+        .await
+        .expect("the execution");
+    assert_eq!(view.status, "Failed");
+    assert_eq!(
+        view.stages[0].actions[0].summary.as_deref(),
+        Some("start: no such project `shop`")
+    );
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_reported_is_observed() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let id = started(&installation).await;
+    let work = installation.fakes.provider.running().remove(0);
+    installation.fakes.clock.advance(Duration::from_secs(61));
+    installation.sweep.run(false).await.expect("sweeping");
+    installation.settle().await;
+    assert_eq!(installation.fakes.provider.running().len(), 1, "it runs still");
+    installation
+        .fakes
+        .provider
+        .finish(&work.attempt, FakeProvider::success(&work));
+    installation.fakes.clock.advance(Duration::from_secs(121));
+    installation.sweep.run(false).await.expect("sweeping");
+    installation.settle().await;
+    assert_eq!(
+        stages(&installation, &id).await,
+        "InProgress: Source Succeeded, Build InProgress, Release NotStarted"
+    );
+}
+
+#[tokio::test]
+async fn after_a_crash_lost_work_is_attempted_again() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let id = started(&installation).await;
+    installation
+        .fakes
+        .provider
+        .lose(&attempt(&id, "Source", "Fetch", 1));
+    installation.sweep.recover().await.expect("recovering");
+    installation.settle().await;
+    let running = installation.fakes.provider.running();
+    assert_eq!(
+        running.iter().map(|work| work.attempt.number).collect::<Vec<_>>(),
+        [2],
+        "as a new attempt"
+    );
+    let history = installation
+        .query
+        .attempts(&web_name(), &id)
+        .await
+        .expect("the history");
+    assert_eq!(
+        history[0].attempt.error.as_ref().map(|error| error.code.as_str()),
+        Some("Interrupted")
+    );
+}
+
+#[tokio::test]
+async fn an_abandoned_attempt_is_cancelled_at_its_provider() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let id = started(&installation).await;
+    installation
+        .control
+        .stop(&web_name(), &id, true, "wrong branch", "alice")
+        .await
+        .expect("stopping");
+    installation.settle().await;
+    assert!(
+        installation
+            .fakes
+            .provider
+            .is_cancelled(&attempt(&id, "Source", "Fetch", 1))
+    );
+    let view = installation
+        .query
+        .execution(&web_name(), Some(&id))
+        .await
+        .expect("the execution");
+    assert_eq!(view.status, "Stopped");
+    assert_eq!(
+        view.status_summary.as_deref(),
+        Some("stopped by alice: wrong branch")
+    );
+    assert_eq!(view.stages[0].actions[0].status, "Abandoned");
+}
+
+#[tokio::test]
+async fn what_was_never_begun_is_cancelled_before_it_begins() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let request = penstock_app::control::StartRequest::by(web_name(), "alice");
+    let id = installation.control.start(request).await.expect("starting");
+    let dispatch = installation.fakes.queue.take().expect("the dispatch is slow");
+    installation
+        .control
+        .stop(&web_name(), &id, true, "", "alice")
+        .await
+        .expect("stopping");
+    installation.settle().await;
+    installation
+        .worker
+        .handle(dispatch)
+        .await
+        .expect("it comes too late");
+    assert!(installation.fakes.provider.started().is_empty());
+    let fetch = attempt(&id, "Source", "Fetch", 1);
+    let now = installation.fakes.clock.now();
+    let claim = installation
+        .fakes
+        .claims
+        .claim(&fetch, now, now)
+        .await
+        .expect("a claim");
+    assert_eq!(claim, penstock_app::port::claims::Claim::Cancelled);
+}

@@ -1,0 +1,205 @@
+//! All use cases over fakes, wired as a real installation wires them.
+
+use std::sync::Arc;
+
+use penstock_app::approvals::{ApprovalKey, Approvals};
+use penstock_app::base_url::BaseUrl;
+use penstock_app::control::Control;
+use penstock_app::delivery::Deliveries;
+use penstock_app::dispatch::Dispatch;
+use penstock_app::notify::Notify;
+use penstock_app::port::claims::Claims;
+use penstock_app::port::clock::Clock;
+use penstock_app::port::logs::Logs;
+use penstock_app::port::notifier::Notifier;
+use penstock_app::port::outputs::Outputs;
+use penstock_app::port::provider::{Provider, Providers};
+use penstock_app::port::queue::Queue;
+use penstock_app::port::repository::Repository;
+use penstock_app::port::store::Store;
+use penstock_app::query::Query;
+use penstock_app::sweep::Sweep;
+use penstock_app::transition::Transition;
+use penstock_app::worker::Worker;
+
+use crate::fake::{
+    FakeProvider, FakeProviders, FakeRepository, ManualClock, MemoryClaims, MemoryLogs, MemoryOutputs,
+    MemoryQueue, MemoryStore, RecordingNotifier,
+};
+use crate::fault::{Faults, Faulty};
+
+/// The commit that the repository of [`Fakes`] contains.
+pub const COMMIT: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
+
+/// The fakes behind an installation, to look into and to set.
+#[derive(Clone)]
+pub struct Fakes {
+    /// The clock.
+    pub clock: Arc<ManualClock>,
+    /// The store.
+    pub store: Arc<MemoryStore>,
+    /// The queue.
+    pub queue: Arc<MemoryQueue>,
+    /// The claims.
+    pub claims: Arc<MemoryClaims>,
+    /// The outputs.
+    pub outputs: Arc<MemoryOutputs>,
+    /// The logs.
+    pub logs: Arc<MemoryLogs>,
+    /// The notifier.
+    pub notifier: Arc<RecordingNotifier>,
+    /// What performs every action.
+    pub provider: Arc<FakeProvider>,
+}
+
+impl Fakes {
+    /// Empty fakes with this provider.
+    pub fn new(provider: FakeProvider) -> Self {
+        Self {
+            clock: Arc::default(),
+            store: Arc::default(),
+            queue: Arc::default(),
+            claims: Arc::default(),
+            outputs: Arc::default(),
+            logs: Arc::default(),
+            notifier: Arc::default(),
+            provider: Arc::new(provider),
+        }
+    }
+}
+
+/// All use cases, and the fakes behind them.
+pub struct Installation {
+    /// The fakes.
+    pub fakes: Fakes,
+    /// The only writer of state.
+    pub transition: Arc<Transition>,
+    /// Carries out what is owed.
+    pub dispatch: Arc<Dispatch>,
+    /// Handles messages.
+    pub worker: Worker,
+    /// Approvals.
+    pub approvals: Arc<Approvals>,
+    /// People's commands.
+    pub control: Arc<Control>,
+    /// What people look at.
+    pub query: Arc<Query>,
+    /// Webhooks.
+    pub deliveries: Arc<Deliveries>,
+    /// Notices.
+    pub notify: Notify,
+    /// Finds what is due.
+    pub sweep: Sweep,
+}
+
+struct Ports {
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    queue: Arc<dyn Queue>,
+    claims: Arc<dyn Claims>,
+    outputs: Arc<dyn Outputs>,
+    providers: Arc<dyn Providers>,
+    notifier: Arc<dyn Notifier>,
+}
+
+/// Everything succeeds at once.
+impl Default for Installation {
+    fn default() -> Self {
+        Self::new(FakeProvider::default())
+    }
+}
+
+impl Installation {
+    /// An installation where nothing fails but what `provider` is told to fail.
+    pub fn new(provider: FakeProvider) -> Self {
+        let fakes = Fakes::new(provider);
+        let ports = Ports {
+            clock: fakes.clock.clone(),
+            store: fakes.store.clone(),
+            queue: fakes.queue.clone(),
+            claims: fakes.claims.clone(),
+            outputs: fakes.outputs.clone(),
+            providers: Arc::new(FakeProviders::new(fakes.provider.clone())),
+            notifier: fakes.notifier.clone(),
+        };
+        Self::wire(fakes, ports)
+    }
+
+    /// One process over `fakes` whose calls to the outside fail as `faults` has it, and whose clock is `clock`.
+    pub fn faulty(fakes: &Fakes, faults: &Arc<Faults>, clock: Arc<dyn Clock>) -> Self {
+        let provider: Arc<dyn Provider> = Faulty::new(fakes.provider.clone(), faults);
+        let ports = Ports {
+            clock,
+            store: Faulty::new(fakes.store.clone(), faults),
+            queue: Faulty::new(fakes.queue.clone(), faults),
+            claims: Faulty::new(fakes.claims.clone(), faults),
+            outputs: Faulty::new(fakes.outputs.clone(), faults),
+            providers: Arc::new(FakeProviders::new(provider)),
+            notifier: Faulty::new(fakes.notifier.clone(), faults),
+        };
+        Self::wire(fakes.clone(), ports)
+    }
+
+    fn wire(fakes: Fakes, ports: Ports) -> Self {
+        let Ports {
+            clock,
+            store,
+            queue,
+            claims,
+            outputs,
+            providers,
+            notifier,
+        } = ports;
+        let logs: Arc<dyn Logs> = fakes.logs.clone();
+        let repository: Arc<dyn Repository> = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
+        let base_url = BaseUrl::new("http://penstock.example");
+        let transition = Arc::new(Transition::new(store.clone(), queue, clock.clone()));
+        let dispatch = Arc::new(Dispatch::new(
+            transition.clone(),
+            store.clone(),
+            claims,
+            outputs.clone(),
+            providers.clone(),
+            clock.clone(),
+        ));
+        let key = ApprovalKey::new([7; 32]);
+        let approvals = Arc::new(Approvals::new(
+            key,
+            store.clone(),
+            outputs.clone(),
+            transition.clone(),
+            clock.clone(),
+            base_url.clone(),
+        ));
+        let control = Arc::new(Control::new(
+            transition.clone(),
+            store.clone(),
+            providers,
+            approvals.clone(),
+            clock.clone(),
+        ));
+        let query = Query::new(&transition, store.clone(), outputs, approvals.clone(), logs);
+        Self {
+            fakes,
+            worker: Worker::new(transition.clone(), dispatch.clone()),
+            deliveries: Arc::new(Deliveries::new(control.clone(), store.clone(), repository)),
+            notify: Notify::new(store.clone(), approvals.clone(), notifier, base_url),
+            sweep: Sweep::new(transition.clone(), store, clock),
+            query: Arc::new(query),
+            transition,
+            dispatch,
+            approvals,
+            control,
+        }
+    }
+
+    /// Handles messages until there are no more.
+    ///
+    /// # Panics
+    /// If one cannot be handled.
+    pub async fn settle(&self) {
+        while let Some(message) = self.fakes.queue.take() {
+            self.worker.handle(message).await.expect("handling a message");
+        }
+    }
+}
