@@ -44,7 +44,12 @@ pub(crate) async fn json(State(web): State<Arc<Web>>, headers: HeaderMap, body: 
 }
 
 /// `POST /service/CodePipeline_20150709/operation/NAME` with `smithy-protocol: rpc-v2-cbor`.
-pub(crate) async fn rpc(State(web): State<Arc<Web>>, Path((service, name)): Path<(String, String)>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn rpc(
+    State(web): State<Arc<Web>>,
+    Path((service, name)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let id = RequestId::next();
     let result = cbor_result(&web, &service, &name, &headers, body).await;
     Protocol::Cbor.respond(result, &id)
@@ -52,21 +57,37 @@ pub(crate) async fn rpc(State(web): State<Arc<Web>>, Path((service, name)): Path
 
 async fn json_result(web: &Web, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
     let target = text(headers, "x-amz-target").ok_or_else(|| {
-        ApiError::unknown_operation(format!("this is CodePipeline's API: name the operation in the header X-Amz-Target: {SERVICE}.NAME"))
+        ApiError::unknown_operation(format!(
+            "this is CodePipeline's API: name the operation in the header X-Amz-Target: {SERVICE}.NAME"
+        ))
     })?;
-    let name = target.strip_prefix(SERVICE).and_then(|rest| rest.strip_prefix('.')).ok_or_else(|| unknown_service(target))?;
-    if !matches!(body::media_type(headers), "application/x-amz-json-1.1" | "application/x-amz-json-1.0" | "application/json") {
+    let name = target
+        .strip_prefix(SERVICE)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .ok_or_else(|| unknown_service(target))?;
+    if !matches!(
+        body::media_type(headers),
+        "application/x-amz-json-1.1" | "application/x-amz-json-1.0" | "application/json"
+    ) {
         return Err(unsupported("application/x-amz-json-1.1"));
     }
     carry_out(web, Protocol::Json, name, headers, body).await
 }
 
-async fn cbor_result(web: &Web, service: &str, name: &str, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+async fn cbor_result(
+    web: &Web,
+    service: &str,
+    name: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, ApiError> {
     if service != SERVICE {
         return Err(unknown_service(service));
     }
     if text(headers, "smithy-protocol") != Some("rpc-v2-cbor") {
-        return Err(ApiError::serialization("this address speaks Smithy RPC v2 CBOR: send the header smithy-protocol: rpc-v2-cbor"));
+        return Err(ApiError::serialization(
+            "this address speaks Smithy RPC v2 CBOR: send the header smithy-protocol: rpc-v2-cbor",
+        ));
     }
     if !matches!(body::media_type(headers), "application/cbor" | "") {
         return Err(unsupported("application/cbor"));
@@ -74,16 +95,28 @@ async fn cbor_result(web: &Web, service: &str, name: &str, headers: &HeaderMap, 
     carry_out(web, Protocol::Cbor, name, headers, body).await
 }
 
-async fn carry_out(web: &Web, protocol: Protocol, name: &str, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+async fn carry_out(
+    web: &Web,
+    protocol: Protocol,
+    name: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, ApiError> {
     let body = body::read(body, MAX_BODY).await.map_err(|error| match error {
-        body::BodyError::TooLarge => {
-            ApiError::new("RequestEntityTooLargeException", format!("the request has more than {MAX_BODY} bytes"))
-                .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-        }
+        body::BodyError::TooLarge => ApiError::new(
+            "RequestEntityTooLargeException",
+            format!("the request has more than {MAX_BODY} bytes"),
+        )
+        .with_status(StatusCode::PAYLOAD_TOO_LARGE),
         body::BodyError::Broken => ApiError::serialization("the request's body ended early"),
     })?;
     let value = protocol.read(&body)?;
-    let call = Call { web, protocol, by: by(headers), input: Input::of(&value, "the request")? };
+    let call = Call {
+        web,
+        protocol,
+        by: by(headers),
+        input: Input::of(&value, "the request")?,
+    };
     operation::carry_out(call, name).await
 }
 
@@ -102,14 +135,18 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-
 fn unknown_service(name: &str) -> ApiError {
     let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
-    ApiError::unknown_operation(format!("`{name}` is no part of CodePipeline's API ({SERVICE}), the only service that is served here"))
-        .with_status(StatusCode::NOT_FOUND)
+    ApiError::unknown_operation(format!(
+        "`{name}` is no part of CodePipeline's API ({SERVICE}), the only service that is served here"
+    ))
+    .with_status(StatusCode::NOT_FOUND)
 }
 
 fn unsupported(kind: &str) -> ApiError {
-    ApiError::new("UnsupportedMediaTypeException", format!("send the request with the header Content-Type: {kind}"))
-        .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+    ApiError::new(
+        "UnsupportedMediaTypeException",
+        format!("send the request with the header Content-Type: {kind}"),
+    )
+    .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }

@@ -27,14 +27,18 @@ pub(crate) async fn check(State(web): State<Arc<Web>>, request: Request, next: N
     }
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD);
     if !signed && !harmless && !path.starts_with("/approvals/") && foreign(request.headers()) {
-        let message = "the request comes from a web page of another origin; only this server's own pages may do that";
+        let message =
+            "the request comes from a web page of another origin; only this server's own pages may do that";
         return Failure::new(StatusCode::FORBIDDEN, "ForeignOrigin", message).into_response();
     }
     next.run(request).await
 }
 
 fn known(web: &Web, request: &Request) -> bool {
-    let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let named = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
     let authority = named.map_or_else(|| request.uri().authority().cloned(), |text| text.parse().ok());
     authority.is_some_and(|authority| is_known(&web.hosts, authority.host()))
 }
@@ -54,8 +58,12 @@ fn foreign(headers: &HeaderMap) -> bool {
     if let Some(site) = text("sec-fetch-site") {
         return !matches!(site, "same-origin" | "none");
     }
-    let Some(origin) = text("origin") else { return false };
-    let authority = origin.split_once("://").and_then(|(_, rest)| rest.parse::<Authority>().ok());
+    let Some(origin) = text("origin") else {
+        return false;
+    };
+    let authority = origin
+        .split_once("://")
+        .and_then(|(_, rest)| rest.parse::<Authority>().ok());
     let host = text("host").and_then(|host| host.parse::<Authority>().ok());
     authority.is_none() || authority != host
 }
@@ -69,10 +77,22 @@ mod tests {
     #[test]
     fn hosts_are_known_by_address_or_name() {
         let hosts = ["penstock.example.com".to_owned()];
-        for host in ["127.0.0.1", "[::1]", "LOCALHOST", "web.localhost", "10.0.0.7", "Penstock.Example.com"] {
+        for host in [
+            "127.0.0.1",
+            "[::1]",
+            "LOCALHOST",
+            "web.localhost",
+            "10.0.0.7",
+            "Penstock.Example.com",
+        ] {
             assert!(is_known(&hosts, host), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "",
+        ] {
             assert!(!is_known(&hosts, host), "{host}");
         }
     }
@@ -80,15 +100,36 @@ mod tests {
     #[test]
     fn only_own_pages_may_change_something() {
         let foreign = |pairs: &[(&'static str, &'static str)]| {
-            let headers: HeaderMap = pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
-            super::foreign(&headers)
+            let pairs = pairs.iter().map(|(name, value)| {
+                (
+                    header::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            });
+            foreign(&pairs.collect())
         };
         assert!(!foreign(&[("host", "127.0.0.1:7878")]));
-        assert!(!foreign(&[("host", "127.0.0.1:7878"), ("origin", "http://127.0.0.1:7878")]));
-        assert!(!foreign(&[("host", "127.0.0.1:7878"), ("origin", "null"), ("sec-fetch-site", "same-origin")]));
-        assert!(foreign(&[("host", "127.0.0.1:7878"), ("origin", "http://127.0.0.1:8080")]));
+        assert!(!foreign(&[
+            ("host", "127.0.0.1:7878"),
+            ("origin", "http://127.0.0.1:7878")
+        ]));
+        assert!(!foreign(&[
+            ("host", "127.0.0.1:7878"),
+            ("origin", "null"),
+            ("sec-fetch-site", "same-origin")
+        ]));
+        assert!(foreign(&[
+            ("host", "127.0.0.1:7878"),
+            ("origin", "http://127.0.0.1:8080")
+        ]));
         assert!(foreign(&[("host", "127.0.0.1:7878"), ("origin", "null")]));
-        assert!(foreign(&[("host", "127.0.0.1:7878"), ("sec-fetch-site", "cross-site")]));
-        assert!(foreign(&[("host", "127.0.0.1:7878"), ("sec-fetch-site", "same-site")]));
+        assert!(foreign(&[
+            ("host", "127.0.0.1:7878"),
+            ("sec-fetch-site", "cross-site")
+        ]));
+        assert!(foreign(&[
+            ("host", "127.0.0.1:7878"),
+            ("sec-fetch-site", "same-site")
+        ]));
     }
 }

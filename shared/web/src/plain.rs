@@ -12,7 +12,10 @@ pub(crate) fn short(text: &str, max: usize) -> String {
 
 /// `text` in one line: control characters become spaces, characters that reorder what follows vanish.
 pub(crate) fn line(text: &str) -> String {
-    text.chars().filter(|c| !reorders(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .filter(|c| !reorders(*c))
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// A log's text: line feeds stay, terminal sequences and other control characters vanish, tabs become spaces.
@@ -38,7 +41,10 @@ fn skip_sequence(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match rest.next_if(|c| *c != '\n') {
         Some('[') => while rest.next_if(|c| matches!(c, ' '..='?')).is_some() {},
         Some(']') => {
-            while rest.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n')).is_some() {}
+            while rest
+                .next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n'))
+                .is_some()
+            {}
             if rest.next_if_eq(&'\u{1b}').is_none() {
                 return;
             }
@@ -59,7 +65,10 @@ mod tests {
 
     #[test]
     fn terminal_sequences_vanish_from_logs() {
-        assert_eq!(log("\u{1b}[1;31mred\u{1b}[0m\tend\r\nnext\u{1b}]0;title\u{7}!\u{1b}]8;;x\u{1b}\\link"), "red    end\nnext!link");
+        assert_eq!(
+            log("\u{1b}[1;31mred\u{1b}[0m\tend\r\nnext\u{1b}]0;title\u{7}!\u{1b}]8;;x\u{1b}\\link"),
+            "red    end\nnext!link"
+        );
     }
 
     #[test]

@@ -27,7 +27,10 @@ const SANDBOX: &str = "sandbox allow-scripts allow-forms allow-popups allow-popu
 
 /// The routes below `/sites`.
 pub(crate) fn routes() -> Router<Arc<Web>> {
-    Router::new().route("/{name}", get(root)).route("/{name}/", get(index)).route("/{name}/{*path}", get(serve))
+    Router::new()
+        .route("/{name}", get(root))
+        .route("/{name}/", get(index))
+        .route("/{name}/{*path}", get(serve))
 }
 
 async fn root(Path(name): Path<String>) -> Response {
@@ -42,12 +45,18 @@ async fn index(State(web): State<Arc<Web>>, Path(name): Path<String>, headers: H
     answer(&web, &name, "", &headers).await
 }
 
-async fn serve(State(web): State<Arc<Web>>, Path((name, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+async fn serve(
+    State(web): State<Arc<Web>>,
+    Path((name, path)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
     answer(&web, &name, &path, &headers).await
 }
 
 async fn answer(web: &Web, name: &str, path: &str, headers: &HeaderMap) -> Response {
-    let Some(sites) = web.sites.as_deref() else { return page::missing("site") };
+    let Some(sites) = web.sites.as_deref() else {
+        return page::missing("site");
+    };
     match file::find(sites, name, path).await {
         Ok(Some(Found::File(file))) => etag::tagged(headers, &file.tag.clone(), || respond(file)),
         Ok(Some(Found::Folder)) => Redirect::permanent(&format!("{}/", last_segment(path))).into_response(),
@@ -68,11 +77,20 @@ fn last_segment(path: &str) -> String {
 fn respond(file: file::File) -> Response {
     let mut response = Response::new(Body::from(file.content));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind::of(FilePath::new(&file.name))));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(kind::of(FilePath::new(&file.name))),
+    );
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
-    if let Some(control) = file.cache_control.and_then(|control| HeaderValue::from_str(&control).ok()) {
+    headers.insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("cross-origin"),
+    );
+    if let Some(control) = file
+        .cache_control
+        .and_then(|control| HeaderValue::from_str(&control).ok())
+    {
         headers.insert(header::CACHE_CONTROL, control);
     }
     response

@@ -28,13 +28,25 @@ pub(crate) fn routes() -> Router<Arc<Web>> {
         .route("/pipelines", get(definitions::list))
         .route("/apply", post(definitions::apply))
         .route("/pipelines/{pipeline}/executions", get(executions::list))
-        .route("/pipelines/{pipeline}/executions/{execution}", get(executions::one))
+        .route(
+            "/pipelines/{pipeline}/executions/{execution}",
+            get(executions::one),
+        )
         .route("/executions/{execution}", get(executions::anywhere))
         .route("/executions/{execution}/attempts", get(executions::attempts))
-        .route("/executions/{execution}/logs/{stage}/{action}/{number}", get(logs::read))
-        .route("/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict", post(stages::verdict))
+        .route(
+            "/executions/{execution}/logs/{stage}/{action}/{number}",
+            get(logs::read),
+        )
+        .route(
+            "/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict",
+            post(stages::verdict),
+        )
         .route("/pipelines/{pipeline}/stages/{stage}/retry", post(stages::retry))
-        .route("/pipelines/{pipeline}/stages/{stage}/rollback", post(stages::rollback))
+        .route(
+            "/pipelines/{pipeline}/stages/{stage}/rollback",
+            post(stages::rollback),
+        )
         .fallback(unknown)
 }
 
@@ -46,14 +58,20 @@ async fn unknown() -> Response {
 async fn request<T: DeserializeOwned>(body: Body) -> Result<T, Failure> {
     let body = bytes(body).await?;
     let text = if body.is_empty() { b"{}" } else { body.as_ref() };
-    serde_json::from_slice(text).map_err(|error| Failure::bad_request(format!("the body is not the JSON that this endpoint takes: {error}")))
+    serde_json::from_slice(text).map_err(|error| {
+        Failure::bad_request(format!(
+            "the body is not the JSON that this endpoint takes: {error}"
+        ))
+    })
 }
 
 async fn bytes(body: Body) -> Result<axum::body::Bytes, Failure> {
     body::read(body, MAX_BODY).await.map_err(|error| match error {
-        BodyError::TooLarge => {
-            Failure::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", format!("the request has more than {MAX_BODY} bytes"))
-        }
+        BodyError::TooLarge => Failure::new(
+            axum::http::StatusCode::PAYLOAD_TOO_LARGE,
+            "TooLarge",
+            format!("the request has more than {MAX_BODY} bytes"),
+        ),
         BodyError::Broken => Failure::bad_request("the request's body ended early"),
     })
 }

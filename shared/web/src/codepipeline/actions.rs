@@ -6,7 +6,9 @@ use std::sync::Arc;
 use penstock_app::engine::AttemptHistory;
 use penstock_app::engine::state::{Attempt, Execution};
 use penstock_model::artifact::Artifact;
-use penstock_model::id::{ActionName, ArtifactName, AttemptId, ExecutionId, Namespace, PipelineName, StageName};
+use penstock_model::id::{
+    ActionName, ArtifactName, AttemptId, ExecutionId, Namespace, PipelineName, StageName,
+};
 use penstock_model::pipeline::{Action, ActionType, Category, ExecutionMode, Pipeline};
 use serde::Serialize;
 
@@ -85,8 +87,14 @@ struct Location {
 
 impl Located {
     fn of(artifact: &Artifact) -> Self {
-        let location = Location { bucket: artifact.bucket.clone(), key: artifact.key.clone() };
-        Self { name: artifact.name.clone(), location: Some(location) }
+        let location = Location {
+            bucket: artifact.bucket.clone(),
+            key: artifact.key.clone(),
+        };
+        Self {
+            name: artifact.name.clone(),
+            location: Some(location),
+        }
     }
 }
 
@@ -115,20 +123,41 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("pipelineName")?;
     let filter = filter(call.input)?;
     let limit = usize::try_from(call.input.count("maxResults", 100)?.unwrap_or(100)).unwrap_or(100);
-    let from = token::read(call.input, "actions")?.map(|place| Place::parse(&place)).transpose()?;
+    let from = token::read(call.input, "actions")?
+        .map(|place| Place::parse(&place))
+        .transpose()?;
     call.web.query.definition(&name, None).await?;
-    let mut reader = Reader { web: call.web, name: &name, filter: &filter, limit, details: Vec::new() };
+    let mut reader = Reader {
+        web: call.web,
+        name: &name,
+        filter: &filter,
+        limit,
+        details: Vec::new(),
+    };
     let next = reader.read(from).await?;
     let next_token = next.map(|place| token::write("actions", &format!("{}/{}", place.sequence, place.skip)));
-    call.answer(&Listed { action_execution_details: reader.details, next_token })
+    call.answer(&Listed {
+        action_execution_details: reader.details,
+        next_token,
+    })
 }
 
 fn filter(input: Input<'_>) -> Result<Filter, ApiError> {
-    let Some(filter) = input.structure("filter")? else { return Ok(Filter::default()) };
+    let Some(filter) = input.structure("filter")? else {
+        return Ok(Filter::default());
+    };
     let execution = filter.optional_id("pipelineExecutionId")?;
-    let Some(latest) = filter.structure("latestInPipelineExecution")? else { return Ok(Filter { execution, latest_only: false }) };
+    let Some(latest) = filter.structure("latestInPipelineExecution")? else {
+        return Ok(Filter {
+            execution,
+            latest_only: false,
+        });
+    };
     let latest_only = latest.one_of("startTimeRange", &[("Latest", true), ("All", false)])?;
-    Ok(Filter { execution: Some(latest.id("pipelineExecutionId")?), latest_only })
+    Ok(Filter {
+        execution: Some(latest.id("pipelineExecutionId")?),
+        latest_only,
+    })
 }
 
 /// Where a page begins: at an execution, by its admission number, after some of its attempts.
@@ -141,7 +170,10 @@ impl Place {
     fn parse(text: &str) -> Result<Self, ApiError> {
         let (sequence, skip) = text.split_once('/').ok_or_else(token::invalid)?;
         let sequence = sequence.parse().map_err(|_| token::invalid())?;
-        Ok(Self { sequence, skip: skip.parse().map_err(|_| token::invalid())? })
+        Ok(Self {
+            sequence,
+            skip: skip.parse().map_err(|_| token::invalid())?,
+        })
     }
 }
 
@@ -179,24 +211,29 @@ impl Reader<'_> {
 
     async fn batch(&self, before: Option<u64>) -> Result<Vec<Arc<Execution>>, ApiError> {
         match &self.filter.execution {
-            Some(id) => {
-                Ok(vec![self.web.query.raw_execution(self.name, id).await?])
-            }
+            Some(id) => Ok(vec![self.web.query.raw_execution(self.name, id).await?]),
             None => Ok(self.web.query.executions(self.name, before, BATCH).await?),
         }
     }
 
     /// Adds the attempts of one execution; says where to go on if the page is full before they end.
     async fn execution(&mut self, execution: &Execution, skip: usize) -> Result<Option<Place>, ApiError> {
-        let (_, pipeline, _) = self.web.query.definition(self.name, Some(execution.definition)).await?;
+        let (_, pipeline, _) = self
+            .web
+            .query
+            .definition(self.name, Some(execution.definition))
+            .await?;
         let mut attempts = self.web.query.attempts(self.name, &execution.id).await?;
         if self.filter.latest_only {
             attempts.retain(|history| execution.attempt(&history.id).is_some());
         }
-        attempts.sort_by(|a, b| (b.attempt.scheduled_at, &b.id).cmp(&(a.attempt.scheduled_at, &a.id)));
+        attempts.reverse();
         for (index, history) in attempts.iter().enumerate().skip(skip) {
             if self.details.len() == self.limit {
-                return Ok(Some(Place { sequence: execution.sequence, skip: index }));
+                return Ok(Some(Place {
+                    sequence: execution.sequence,
+                    skip: index,
+                }));
             }
             let detail = self.detail(execution, &pipeline, history).await?;
             self.details.push(detail);
@@ -204,10 +241,21 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    async fn detail(&self, execution: &Execution, pipeline: &Pipeline, history: &AttemptHistory) -> Result<Detail, ApiError> {
+    async fn detail(
+        &self,
+        execution: &Execution,
+        pipeline: &Pipeline,
+        history: &AttemptHistory,
+    ) -> Result<Detail, ApiError> {
         let AttemptHistory { id, attempt } = history;
-        let action = pipeline.stage(&id.stage).and_then(|stage| stage.action(&id.action));
-        let output_variables = if attempt.has_variables { self.web.query.variables(id).await? } else { BTreeMap::new() };
+        let action = pipeline
+            .stage(&id.stage)
+            .and_then(|stage| stage.action(&id.action));
+        let output_variables = if attempt.has_variables {
+            self.web.query.variables(id).await?
+        } else {
+            BTreeMap::new()
+        };
         Ok(Detail {
             pipeline_execution_id: id.execution.clone(),
             action_execution_id: id.token(),
@@ -215,7 +263,12 @@ impl Reader<'_> {
             stage_name: id.stage.clone(),
             action_name: id.action.clone(),
             start_time: Moment(attempt.started_at.unwrap_or(attempt.scheduled_at)),
-            last_update_time: Moment(attempt.ended_at.or(attempt.started_at).unwrap_or(attempt.scheduled_at)),
+            last_update_time: Moment(
+                attempt
+                    .ended_at
+                    .or(attempt.started_at)
+                    .unwrap_or(attempt.scheduled_at),
+            ),
             updated_by: attempt.verdict.as_ref().map(|verdict| verdict.by.clone()),
             status: action_status(attempt.status),
             input: action.map(|action| input(execution, action)),
@@ -227,15 +280,25 @@ impl Reader<'_> {
         })
     }
 
-    fn result(&self, execution: &Execution, action: Option<&Action>, id: &AttemptId, attempt: &Attempt) -> ExecutionResult {
-        let token = (waits_in_parallel(execution, action) && !attempt.status.is_terminal()).then(|| self.web.approvals.api_token(id));
+    fn result(
+        &self,
+        execution: &Execution,
+        action: Option<&Action>,
+        id: &AttemptId,
+        attempt: &Attempt,
+    ) -> ExecutionResult {
+        let token = (waits_in_parallel(execution, action) && !attempt.status.is_terminal())
+            .then(|| self.web.approvals.api_token(id));
         let external = attempt.external.as_ref();
         let error = attempt.error.as_ref();
         ExecutionResult {
             external_execution_id: token.or_else(|| external.map(|external| external.id.clone())),
             external_execution_summary: attempt.summary.clone(),
             external_execution_url: external.and_then(|external| external.url.clone()),
-            error_details: error.map(|error| ErrorDetails { code: error.code.clone(), message: error.message.clone() }),
+            error_details: error.map(|error| ErrorDetails {
+                code: error.code.clone(),
+                message: error.message.clone(),
+            }),
         }
     }
 }
@@ -243,22 +306,36 @@ impl Reader<'_> {
 /// In PARALLEL mode `GetPipelineState` cannot show the token of each waiting approval, so it is shown here
 /// (CodePipeline user guide, "Approve or reject an approval action").
 fn waits_in_parallel(execution: &Execution, action: Option<&Action>) -> bool {
-    execution.mode == ExecutionMode::Parallel && action.is_some_and(|action| action.action_type_id.category == Category::Approval)
+    execution.mode == ExecutionMode::Parallel
+        && action.is_some_and(|action| action.action_type_id.category == Category::Approval)
 }
 
 fn input(execution: &Execution, action: &Action) -> DetailInput {
     let stages = execution.inherited.iter().chain(&execution.stages);
-    let produced: Vec<&Artifact> = stages.flat_map(|stage| stage.actions.values()).flat_map(|attempt| &attempt.artifacts).collect();
+    let produced: Vec<&Artifact> = stages
+        .flat_map(|stage| stage.actions.values())
+        .flat_map(|attempt| &attempt.artifacts)
+        .collect();
     let located = |name: &ArtifactName| {
         let found = produced.iter().find(|artifact| artifact.name == *name);
-        found.map_or_else(|| Located { name: name.clone(), location: None }, |artifact| Located::of(artifact))
+        found.map_or_else(
+            || Located {
+                name: name.clone(),
+                location: None,
+            },
+            |artifact| Located::of(artifact),
+        )
     };
     DetailInput {
         action_type_id: action.action_type_id.clone(),
         configuration: action.configuration.clone(),
         role_arn: action.role_arn.clone(),
         region: action.region.clone(),
-        input_artifacts: action.input_artifacts.iter().map(|artifact| located(&artifact.name)).collect(),
+        input_artifacts: action
+            .input_artifacts
+            .iter()
+            .map(|artifact| located(&artifact.name))
+            .collect(),
         namespace: action.namespace.clone(),
     }
 }
@@ -273,5 +350,7 @@ struct Rules {
 pub(crate) async fn rules(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("pipelineName")?;
     call.web.query.definition(&name, None).await?;
-    call.answer(&Rules { rule_execution_details: [] })
+    call.answer(&Rules {
+        rule_execution_details: [],
+    })
 }

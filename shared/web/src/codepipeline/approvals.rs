@@ -23,6 +23,21 @@ pub(crate) async fn put(call: Call<'_>) -> Answer {
     let approved = result.one_of("status", &[("Approved", true), ("Rejected", false)])?;
     result.required_text("summary")?;
     let comment = result.text_within("summary", 512)?.unwrap_or_default();
-    let at = call.web.control.verdict(&pipeline, &stage, &action, Some(token), approved, &call.by, comment).await.map_err(or_missing("InvalidApprovalTokenException"))?;
-    call.answer(&Put { approved_at: Moment(at) })
+    let at = call
+        .web
+        .control
+        .verdict(
+            &pipeline,
+            &stage,
+            &action,
+            Some(token),
+            approved,
+            &call.by,
+            comment,
+        )
+        .await
+        .map_err(or_missing("InvalidApprovalTokenException"))?;
+    call.answer(&Put {
+        approved_at: Moment(at),
+    })
 }

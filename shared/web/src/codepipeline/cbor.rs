@@ -23,7 +23,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ApiError> {
 /// Writes `output`.
 pub(crate) fn write(output: &impl Serialize) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
-    ciborium::into_writer(output, &mut body).map_err(|error| ApiError::internal(format!("the answer cannot be written: {error}")))?;
+    ciborium::into_writer(output, &mut body)
+        .map_err(|error| ApiError::internal(format!("the answer cannot be written: {error}")))?;
     Ok(body)
 }
 
@@ -36,17 +37,27 @@ fn convert(value: Cbor) -> Result<Value, ApiError> {
         Cbor::Null => Ok(Value::Null),
         // Tag 1 is a timestamp; no other tag changes what a member means.
         Cbor::Tag(_, value) => convert(*value),
-        Cbor::Array(items) => items.into_iter().map(convert).collect::<Result<_, _>>().map(Value::Array),
+        Cbor::Array(items) => items
+            .into_iter()
+            .map(convert)
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         Cbor::Map(entries) => map(entries),
-        Cbor::Bytes(_) => Err(ApiError::serialization("a member is a byte string, and no operation here takes one")),
-        other => Err(ApiError::serialization(format!("a member has a form that no operation takes: {other:?}"))),
+        Cbor::Bytes(_) => Err(ApiError::serialization(
+            "a member is a byte string, and no operation here takes one",
+        )),
+        other => Err(ApiError::serialization(format!(
+            "a member has a form that no operation takes: {other:?}"
+        ))),
     }
 }
 
 fn map(entries: Vec<(Cbor, Cbor)>) -> Result<Value, ApiError> {
     let mut map = Map::with_capacity(entries.len());
     for (key, value) in entries {
-        let Cbor::Text(key) = key else { return Err(ApiError::serialization("a structure's keys must be text")) };
+        let Cbor::Text(key) = key else {
+            return Err(ApiError::serialization("a structure's keys must be text"));
+        };
         map.insert(key, convert(value)?);
     }
     Ok(Value::Object(map))
@@ -68,17 +79,29 @@ mod tests {
     fn indefinite_lengths_are_accepted() {
         // {_ "name": (_ "we", "b"), "list": [_ 1, true]}
         let body = b"\xbf\x64name\x7f\x62we\x61b\xff\x64list\x9f\x01\xf5\xff\xff";
-        assert_eq!(read(body).unwrap(), serde_json::json!({"name": "web", "list": [1, true]}));
+        assert_eq!(
+            read(body).unwrap(),
+            serde_json::json!({"name": "web", "list": [1, true]})
+        );
     }
 
     #[test]
     fn a_timestamp_is_read_as_its_seconds() {
-        assert_eq!(read(b"\xa1\x61t\xc1\x1a\x65\x53\xf1\x00").unwrap(), serde_json::json!({"t": 1_700_000_000}));
+        assert_eq!(
+            read(b"\xa1\x61t\xc1\x1a\x65\x53\xf1\x00").unwrap(),
+            serde_json::json!({"t": 1_700_000_000})
+        );
     }
 
     #[test]
     fn what_is_no_single_item_is_refused() {
-        for body in [&b"\xa1"[..], b"\xa0\x00", b"\xa1\x01\x02", b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", &[0x81; 500]] {
+        for body in [
+            &b"\xa1"[..],
+            b"\xa0\x00",
+            b"\xa1\x01\x02",
+            b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+            &[0x81; 500],
+        ] {
             assert!(read(body).is_err(), "{body:x?}");
         }
     }

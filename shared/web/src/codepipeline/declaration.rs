@@ -13,10 +13,13 @@ use crate::Web;
 
 /// `pipeline` in the API's shape.
 pub(crate) fn show(web: &Web, pipeline: &Pipeline, version: DefinitionVersion) -> Result<Value, ApiError> {
-    let mut value = serde_json::to_value(pipeline).map_err(|error| ApiError::internal(format!("the definition cannot be shown: {error}")))?;
+    let mut value = serde_json::to_value(pipeline)
+        .map_err(|error| ApiError::internal(format!("the definition cannot be shown: {error}")))?;
     if let Some(members) = value.as_object_mut() {
         members.insert("version".into(), json!(version.0));
-        members.entry("roleArn").or_insert_with(|| json!(default_role(web)));
+        members
+            .entry("roleArn")
+            .or_insert_with(|| json!(default_role(web)));
         members.entry("pipelineType").or_insert_with(|| json!("V2"));
         each_action(members, fill);
     }
@@ -45,9 +48,18 @@ pub(crate) fn arn(web: &Web, name: &str) -> String {
 }
 
 fn each_action(pipeline: &mut Map<String, Value>, change: fn(&mut Map<String, Value>)) {
-    let stages = pipeline.get_mut("stages").and_then(Value::as_array_mut).into_iter().flatten();
+    let stages = pipeline
+        .get_mut("stages")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten();
     for stage in stages {
-        for action in stage.get_mut("actions").and_then(Value::as_array_mut).into_iter().flatten() {
+        for action in stage
+            .get_mut("actions")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             if let Some(action) = action.as_object_mut() {
                 change(action);
             }

@@ -22,22 +22,33 @@ struct Defined {
 
 pub(crate) async fn create(call: Call<'_>) -> Answer {
     if !call.input.structures("tags")?.is_empty() {
-        return Err(ApiError::new("InvalidTagsException", "tags are not kept here; create the pipeline without them"));
+        return Err(ApiError::new(
+            "InvalidTagsException",
+            "tags are not kept here; create the pipeline without them",
+        ));
     }
     let pipeline = definition(&call)?;
     let (version, _) = call.web.control.create(pipeline.clone(), &call.by).await?;
-    call.answer(&Defined { pipeline: declaration::show(call.web, &pipeline, version)?, tags: Some([]) })
+    call.answer(&Defined {
+        pipeline: declaration::show(call.web, &pipeline, version)?,
+        tags: Some([]),
+    })
 }
 
 pub(crate) async fn update(call: Call<'_>) -> Answer {
     let pipeline = definition(&call)?;
     let (version, _) = call.web.control.update(pipeline.clone(), &call.by).await?;
-    call.answer(&Defined { pipeline: declaration::show(call.web, &pipeline, version)?, tags: None })
+    call.answer(&Defined {
+        pipeline: declaration::show(call.web, &pipeline, version)?,
+        tags: None,
+    })
 }
 
 fn definition(call: &Call<'_>) -> Result<Pipeline, ApiError> {
     let parsed = declaration::read(call.web, call.input.required("pipeline")?)?;
-    parsed.pipeline.ok_or_else(|| AppError::Refused(parsed.diagnostics).into())
+    parsed
+        .pipeline
+        .ok_or_else(|| AppError::Refused(parsed.diagnostics).into())
 }
 
 #[derive(Serialize)]
@@ -61,8 +72,10 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     let (state, latest, number) = query.definition(&name, None).await?;
     let (pipeline, number) = match version {
         Some(version) if version != number => {
-            let (_, pipeline, number) =
-                query.definition(&name, Some(version)).await.map_err(or_missing("PipelineVersionNotFoundException"))?;
+            let (_, pipeline, number) = query
+                .definition(&name, Some(version))
+                .await
+                .map_err(or_missing("PipelineVersionNotFoundException"))?;
             (pipeline, number)
         }
         Some(_) | None => (latest, number),
@@ -72,14 +85,19 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         created: Moment(state.created_at),
         updated: Moment(state.updated_at),
     };
-    call.answer(&Got { pipeline: declaration::show(call.web, &pipeline, number)?, metadata })
+    call.answer(&Got {
+        pipeline: declaration::show(call.web, &pipeline, number)?,
+        metadata,
+    })
 }
 
 /// Deleting what is not there is done already: the model has no exception for it.
 pub(crate) async fn delete(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("name")?;
     match call.web.control.delete(&name).await {
-        Ok(()) | Err(AppError::Rejected(Rejection::PipelineNotFound { .. }) | AppError::NotFound(_)) => call.done(),
+        Ok(()) | Err(AppError::Rejected(Rejection::PipelineNotFound { .. }) | AppError::NotFound(_)) => {
+            call.done()
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -113,7 +131,10 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     states.retain(|state| state.name.as_str() > after.as_str());
     let more = states.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     states.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next_token = states.last().filter(|_| more).map(|last| token::write("pipelines", last.name.as_str()));
+    let next_token = states
+        .last()
+        .filter(|_| more)
+        .map(|last| token::write("pipelines", last.name.as_str()));
     let mut pipelines = Vec::with_capacity(states.len());
     for state in states {
         let (_, pipeline, version) = call.web.query.definition(&state.name, None).await?;
@@ -126,7 +147,10 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
             updated: Moment(state.updated_at),
         });
     }
-    call.answer(&Listed { pipelines, next_token })
+    call.answer(&Listed {
+        pipelines,
+        next_token,
+    })
 }
 
 #[derive(Serialize)]
@@ -138,12 +162,23 @@ struct Tags {
 pub(crate) async fn tags(call: Call<'_>) -> Answer {
     let arn = call.input.required_text("resourceArn")?;
     let name = arn.strip_prefix(&declaration::arn(call.web, "")).ok_or_else(|| {
-        ApiError::new("InvalidArnException", format!("the ARNs of this installation begin with {}", declaration::arn(call.web, "")))
+        ApiError::new(
+            "InvalidArnException",
+            format!(
+                "the ARNs of this installation begin with {}",
+                declaration::arn(call.web, "")
+            ),
+        )
     })?;
-    let name = PipelineName::new(name).map_err(|error| ApiError::new("InvalidArnException", error.to_string()))?;
+    let name =
+        PipelineName::new(name).map_err(|error| ApiError::new("InvalidArnException", error.to_string()))?;
     call.web.query.definition(&name, None).await.map_err(|error| {
         let error = ApiError::from(error);
-        if error.code() == "PipelineNotFoundException" { ApiError::new("ResourceNotFoundException", error.message()) } else { error }
+        if error.code() == "PipelineNotFoundException" {
+            ApiError::new("ResourceNotFoundException", error.message())
+        } else {
+            error
+        }
     })?;
     call.answer(&Tags { tags: [] })
 }

@@ -25,7 +25,11 @@ impl ApiError {
             Some((end, _)) => message[..end].to_owned(),
             None => message,
         };
-        Self { code, message, status: StatusCode::BAD_REQUEST }
+        Self {
+            code,
+            message,
+            status: StatusCode::BAD_REQUEST,
+        }
     }
 
     /// A member that is missing, too long or of the wrong form.
@@ -45,7 +49,10 @@ impl ApiError {
 
     /// A failure that is not the client's; the same request may succeed later.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, ..Self::new("InternalFailure", message) }
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            ..Self::new("InternalFailure", message)
+        }
     }
 
     /// The same error with another status.
@@ -82,7 +89,9 @@ impl From<AppError> for ApiError {
             AppError::Rejected(rejection) => rejection.into(),
             AppError::Refused(diagnostics) => refused(&diagnostics),
             AppError::NotFound(message) => Self::new("PipelineNotFoundException", message),
-            AppError::Busy(message) => Self::new("ConflictException", message).with_status(StatusCode::CONFLICT),
+            AppError::Busy(message) => {
+                Self::new("ConflictException", message).with_status(StatusCode::CONFLICT)
+            }
             AppError::Port(error) => {
                 tracing::error!(%error, "a request failed");
                 Self::internal(error.to_string())
@@ -103,7 +112,11 @@ impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
         let message = rejection.to_string();
         let error = Self::new(code(&rejection), message);
-        if error.code == "ConflictException" { error.with_status(StatusCode::CONFLICT) } else { error }
+        if error.code == "ConflictException" {
+            error.with_status(StatusCode::CONFLICT)
+        } else {
+            error
+        }
     }
 }
 
@@ -123,15 +136,22 @@ fn code(rejection: &Rejection) -> &'static str {
         Rejection::NotRollbackable { .. } => "UnableToRollbackStageException",
         Rejection::NotStoppable { .. } => "PipelineExecutionNotStoppableException",
         Rejection::StopRequestedAlready => "DuplicatedStopRequestException",
-        Rejection::Variable { .. } | Rejection::NoSourceAction { .. } | Rejection::Invalid { .. } => "ValidationException",
+        Rejection::Variable { .. } | Rejection::NoSourceAction { .. } | Rejection::Invalid { .. } => {
+            "ValidationException"
+        }
         Rejection::Stale => "ConflictException",
     }
 }
 
 /// All errors of a definition in one message, under the name that CodePipeline has for the first of them.
 fn refused(diagnostics: &[Diagnostic]) -> ApiError {
-    let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
-    let name = errors.first().map_or("ValidationException", |first| declaration(&first.code, &first.message));
+    let errors: Vec<&Diagnostic> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .collect();
+    let name = errors.first().map_or("ValidationException", |first| {
+        declaration(&first.code, &first.message)
+    });
     let messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
     ApiError::new(name, messages.join("\n"))
 }
@@ -141,11 +161,12 @@ fn declaration(code: &str, message: &str) -> &'static str {
     match code {
         "blockers" => "InvalidBlockerDeclarationException",
         _ if code.contains("stage") => "InvalidStageDeclarationException",
-        "missing-key" | "wrong-type" | "execution-mode" | "category" | "owner" | "version" | "name" | "unknown-key" | "too-deep" => {
-            "ValidationException"
-        }
+        "missing-key" | "wrong-type" | "execution-mode" | "category" | "owner" | "version" | "name"
+        | "unknown-key" | "too-deep" => "ValidationException",
         _ if code.contains("limit") || code.starts_with("too-many") => "LimitExceededException",
-        _ if message.starts_with("stages[") || message.contains("action") => "InvalidActionDeclarationException",
+        _ if message.starts_with("stages[") || message.contains("action") => {
+            "InvalidActionDeclarationException"
+        }
         _ => "InvalidStructureException",
     }
 }

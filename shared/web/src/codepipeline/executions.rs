@@ -29,24 +29,45 @@ pub(crate) async fn start(call: Call<'_>) -> Answer {
         variables: variables(call.input)?,
         overrides: overrides(call.input)?,
         token: client_token(call.input)?,
-        trigger: TriggerCause { kind: "StartPipelineExecution".into(), detail: call.by.clone(), delivery: None },
+        trigger: TriggerCause {
+            kind: "StartPipelineExecution".into(),
+            detail: call.by.clone(),
+            delivery: None,
+        },
     };
     let id = call.web.control.start(request).await?;
-    call.answer(&Started { pipeline_execution_id: id })
+    call.answer(&Started {
+        pipeline_execution_id: id,
+    })
 }
 
 fn variables(input: Input<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     let given = input.structures("variables")?;
-    given.into_iter().map(|one| Ok((one.required_text("name")?.into(), one.required_text("value")?.into()))).collect()
+    given
+        .into_iter()
+        .map(|one| {
+            Ok((
+                one.required_text("name")?.into(),
+                one.required_text("value")?.into(),
+            ))
+        })
+        .collect()
 }
 
 fn overrides(input: Input<'_>) -> Result<Vec<RevisionOverride>, ApiError> {
-    const KINDS: [&str; 4] = ["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"];
+    const KINDS: [&str; 4] = [
+        "COMMIT_ID",
+        "IMAGE_DIGEST",
+        "S3_OBJECT_VERSION_ID",
+        "S3_OBJECT_KEY",
+    ];
     let given = input.structures("sourceRevisions")?;
     let read = |one: Input<'_>| {
         Ok(RevisionOverride {
             action: one.id("actionName")?,
-            kind: one.one_of("revisionType", &KINDS.map(|kind| (kind, kind)))?.into(),
+            kind: one
+                .one_of("revisionType", &KINDS.map(|kind| (kind, kind)))?
+                .into(),
             value: one.required_text("revisionValue")?.into(),
         })
     };
@@ -54,9 +75,13 @@ fn overrides(input: Input<'_>) -> Result<Vec<RevisionOverride>, ApiError> {
 }
 
 fn client_token(input: Input<'_>) -> Result<Option<String>, ApiError> {
-    let Some(token) = input.text_within("clientRequestToken", 128)? else { return Ok(None) };
+    let Some(token) = input.text_within("clientRequestToken", 128)? else {
+        return Ok(None);
+    };
     if token.is_empty() || !token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(ApiError::validation("`clientRequestToken` takes 1 to 128 of the characters A-Z a-z 0-9 -"));
+        return Err(ApiError::validation(
+            "`clientRequestToken` takes 1 to 128 of the characters A-Z a-z 0-9 -",
+        ));
     }
     Ok(Some(token.to_owned()))
 }
@@ -65,8 +90,20 @@ pub(crate) async fn stop(call: Call<'_>) -> Answer {
     let pipeline: PipelineName = call.input.id("pipelineName")?;
     let execution: ExecutionId = call.input.id("pipelineExecutionId")?;
     let reason = call.input.text_within("reason", 200)?.unwrap_or_default();
-    call.web.control.stop(&pipeline, &execution, call.input.flag("abandon")?, reason, &call.by).await.map_err(not_stoppable)?;
-    call.answer(&Started { pipeline_execution_id: execution })
+    call.web
+        .control
+        .stop(
+            &pipeline,
+            &execution,
+            call.input.flag("abandon")?,
+            reason,
+            &call.by,
+        )
+        .await
+        .map_err(not_stoppable)?;
+    call.answer(&Started {
+        pipeline_execution_id: execution,
+    })
 }
 
 /// `StopPipelineExecution` has no exception of its own for an execution that does not exist.
@@ -128,11 +165,16 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     query.definition(&name, None).await?;
     let execution = query.raw_execution(&name, &id).await?;
     let (_, pipeline, _) = query.definition(&name, Some(execution.definition)).await?;
-    call.answer(&Got { pipeline_execution: whole(&execution, &pipeline) })
+    call.answer(&Got {
+        pipeline_execution: whole(&execution, &pipeline),
+    })
 }
 
 fn whole(execution: &Execution, pipeline: &Pipeline) -> Whole {
-    let resolved = |(name, value): (&String, &String)| Resolved { name: name.clone(), resolved_value: value.clone() };
+    let resolved = |(name, value): (&String, &String)| Resolved {
+        name: name.clone(),
+        resolved_value: value.clone(),
+    };
     Whole {
         pipeline_name: execution.pipeline.clone(),
         pipeline_version: execution.definition.0,
@@ -153,7 +195,10 @@ fn artifact_revisions(execution: &Execution, pipeline: &Pipeline) -> Vec<Artifac
     let actions = pipeline.stages.iter().flat_map(|stage| &stage.actions);
     let sources = actions.filter_map(|action| Some((action, execution.revisions.get(&action.name)?)));
     let shown = sources.map(|(action, revision)| ArtifactRevision {
-        name: action.output_artifacts.first().map_or_else(|| action.name.to_string(), |artifact| artifact.name.to_string()),
+        name: action
+            .output_artifacts
+            .first()
+            .map_or_else(|| action.name.to_string(), |artifact| artifact.name.to_string()),
         revision_id: revision.id.clone(),
         revision_summary: revision.summary.clone().filter(|text| !text.is_empty()),
         revision_url: revision.url.clone(),
@@ -203,7 +248,9 @@ fn summary(execution: &Execution) -> Summary {
         last_update_time: Moment(last_update(execution)),
         source_revisions: SourceRevision::all(execution),
         trigger: Trigger::of(&execution.trigger),
-        stop_trigger: execution.stop.as_ref().map(|stop| StopTrigger { reason: stop.reason.clone() }),
+        stop_trigger: execution.stop.as_ref().map(|stop| StopTrigger {
+            reason: stop.reason.clone(),
+        }),
         execution_mode: execution.mode,
         execution_type: execution_type(execution),
         rollback_metadata: Rollback::of(execution),
@@ -240,16 +287,27 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
             break unseen.next().is_some() || !last_page;
         }
     };
-    let next_token = before.filter(|_| more).map(|before| token::write("executions", &before.to_string()));
-    call.answer(&Listed { pipeline_execution_summaries: found.iter().map(|execution| summary(execution)).collect(), next_token })
+    let next_token = before
+        .filter(|_| more)
+        .map(|before| token::write("executions", &before.to_string()));
+    call.answer(&Listed {
+        pipeline_execution_summaries: found.iter().map(|execution| summary(execution)).collect(),
+        next_token,
+    })
 }
 
 fn succeeded_in(input: Input<'_>) -> Result<Option<StageName>, ApiError> {
-    let Some(filter) = input.structure("filter")? else { return Ok(None) };
-    let Some(filter) = filter.structure("succeededInStage")? else { return Ok(None) };
+    let Some(filter) = input.structure("filter")? else {
+        return Ok(None);
+    };
+    let Some(filter) = filter.structure("succeededInStage")? else {
+        return Ok(None);
+    };
     filter.optional_id("stageName")
 }
 
 fn succeeded(execution: &Execution, stage: &StageName) -> bool {
-    execution.stage(stage).is_some_and(|run| run.status == StageStatus::Succeeded)
+    execution
+        .stage(stage)
+        .is_some_and(|run| run.status == StageStatus::Succeeded)
 }

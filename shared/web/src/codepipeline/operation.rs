@@ -63,17 +63,37 @@ pub(crate) async fn carry_out(call: Call<'_>, name: &str) -> Answer {
 /// What to do instead of an operation that is not served.
 fn not_served(name: &str) -> ApiError {
     let instead = match name {
-        "PutWebhook" | "DeleteWebhook" | "ListWebhooks" | "RegisterWebhookWithThirdParty" | "DeregisterWebhookWithThirdParty" => {
+        "PutWebhook"
+        | "DeleteWebhook"
+        | "ListWebhooks"
+        | "RegisterWebhookWithThirdParty"
+        | "DeregisterWebhookWithThirdParty" => {
             "let GitHub deliver to POST /webhooks/github, which needs no registration"
         }
-        "OverrideStageCondition" | "ListRuleTypes" => "stages have no conditions here yet; remove them from the definition",
+        "OverrideStageCondition" | "ListRuleTypes" => {
+            "stages have no conditions here yet; remove them from the definition"
+        }
         "PutActionRevision" => "start an execution with StartPipelineExecution and sourceRevisions",
-        "TagResource" | "UntagResource" => "tags are not kept here; name what you need in the pipeline's name or its variables",
-        "ListActionTypes" | "GetActionType" | "CreateCustomActionType" | "DeleteCustomActionType" | "UpdateActionType" => {
+        "TagResource" | "UntagResource" => {
+            "tags are not kept here; name what you need in the pipeline's name or its variables"
+        }
+        "ListActionTypes"
+        | "GetActionType"
+        | "CreateCustomActionType"
+        | "DeleteCustomActionType"
+        | "UpdateActionType" => {
             "action types are fixed here; `penstock check FILE` says whether a definition's actions can be performed"
         }
-        "AcknowledgeJob" | "GetJobDetails" | "PollForJobs" | "PutJobFailureResult" | "PutJobSuccessResult" | "AcknowledgeThirdPartyJob"
-        | "GetThirdPartyJobDetails" | "PollForThirdPartyJobs" | "PutThirdPartyJobFailureResult" | "PutThirdPartyJobSuccessResult" => {
+        "AcknowledgeJob"
+        | "GetJobDetails"
+        | "PollForJobs"
+        | "PutJobFailureResult"
+        | "PutJobSuccessResult"
+        | "AcknowledgeThirdPartyJob"
+        | "GetThirdPartyJobDetails"
+        | "PollForThirdPartyJobs"
+        | "PutThirdPartyJobFailureResult"
+        | "PutThirdPartyJobSuccessResult" => {
             "there are no job workers here; perform the action with a Commands or CodeBuild action"
         }
         "ListDeployActionExecutionTargets" => "read the deployment's targets in its log (`penstock logs`)",
@@ -84,5 +104,7 @@ fn not_served(name: &str) -> ApiError {
 
 fn unknown(name: &str) -> ApiError {
     let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
-    ApiError::unknown_operation(format!("CodePipeline's API has no operation `{name}`; check its spelling against the API reference"))
+    ApiError::unknown_operation(format!(
+        "CodePipeline's API has no operation `{name}`; check its spelling against the API reference"
+    ))
 }

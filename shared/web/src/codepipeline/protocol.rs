@@ -31,21 +31,23 @@ impl Protocol {
             return Ok(Value::Object(serde_json::Map::new()));
         }
         let value = match self {
-            Self::Json => serde_json::from_slice(body).map_err(|error| ApiError::serialization(format!("the body is not JSON: {error}")))?,
+            Self::Json => serde_json::from_slice(body)
+                .map_err(|error| ApiError::serialization(format!("the body is not JSON: {error}")))?,
             Self::Cbor => cbor::read(body)?,
         };
         match value {
             Value::Object(_) => Ok(value),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(ApiError::serialization("the body must be a structure with the operation's members"))
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(
+                ApiError::serialization("the body must be a structure with the operation's members"),
+            ),
         }
     }
 
     /// The body of an answer.
     pub(crate) fn write(self, output: &impl Serialize) -> Result<Vec<u8>, ApiError> {
         match self {
-            Self::Json => serde_json::to_vec(output).map_err(|error| ApiError::internal(format!("the answer cannot be written: {error}"))),
+            Self::Json => serde_json::to_vec(output)
+                .map_err(|error| ApiError::internal(format!("the answer cannot be written: {error}"))),
             Self::Cbor => cbor::write(output),
         }
     }
@@ -66,7 +68,10 @@ impl Protocol {
             Self::Json => code.to_owned(),
             Self::Cbor => format!("{NAMESPACE}#{code}"),
         };
-        let body = ErrorBody { name, message: error.message() };
+        let body = ErrorBody {
+            name,
+            message: error.message(),
+        };
         let mut response = self.response(error.status(), self.write(&body).unwrap_or_default());
         if let Ok(kind) = HeaderValue::from_str(code) {
             response.headers_mut().insert("x-amzn-errortype", kind);
@@ -113,4 +118,3 @@ impl Serialize for Moment {
         ciborium::tag::Required::<f64, 1>(seconds).serialize(serializer)
     }
 }
-

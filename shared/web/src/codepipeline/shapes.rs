@@ -20,7 +20,10 @@ impl Trigger {
     const MAX_DETAIL: usize = 1024;
 
     pub(crate) fn of(cause: &TriggerCause) -> Self {
-        Self { trigger_type: cause.kind.clone(), trigger_detail: plain::short(&cause.detail, Self::MAX_DETAIL) }
+        Self {
+            trigger_type: cause.kind.clone(),
+            trigger_detail: plain::short(&cause.detail, Self::MAX_DETAIL),
+        }
     }
 }
 
@@ -62,7 +65,9 @@ impl Rollback {
     pub(crate) fn of(execution: &Execution) -> Option<Self> {
         match &execution.kind {
             ExecutionKind::Standard => None,
-            ExecutionKind::Rollback { target, .. } => Some(Self { rollback_target_pipeline_execution_id: target.clone() }),
+            ExecutionKind::Rollback { target, .. } => Some(Self {
+                rollback_target_pipeline_execution_id: target.clone(),
+            }),
         }
     }
 }
@@ -87,16 +92,33 @@ pub(crate) fn action_status(status: AttemptStatus) -> &'static str {
 
 /// `PipelineExecutionStatusSummary`: why it stands where it stands, if that needs words.
 pub(crate) fn status_summary(execution: &Execution) -> Option<String> {
-    execution.stop.as_ref().map(|stop| stop.reason.clone()).filter(|reason| !reason.is_empty())
+    execution
+        .stop
+        .as_ref()
+        .map(|stop| stop.reason.clone())
+        .filter(|reason| !reason.is_empty())
 }
 
 /// When something of `execution` last changed.
 pub(crate) fn last_update(execution: &Execution) -> Timestamp {
     let attempts = execution.stages.iter().flat_map(|stage| stage.actions.values());
-    let moments = attempts.flat_map(|attempt| [Some(attempt.scheduled_at), attempt.started_at, attempt.ended_at]);
-    let stages = execution.stages.iter().flat_map(|stage| [Some(stage.entered_at), stage.ended_at]);
-    let own = [Some(execution.started_at), execution.ended_at, execution.stop.as_ref().map(|stop| stop.at)];
-    moments.chain(stages).chain(own).flatten().max().unwrap_or(execution.started_at)
+    let moments =
+        attempts.flat_map(|attempt| [Some(attempt.scheduled_at), attempt.started_at, attempt.ended_at]);
+    let stages = execution
+        .stages
+        .iter()
+        .flat_map(|stage| [Some(stage.entered_at), stage.ended_at]);
+    let own = [
+        Some(execution.started_at),
+        execution.ended_at,
+        execution.stop.as_ref().map(|stop| stop.at),
+    ];
+    moments
+        .chain(stages)
+        .chain(own)
+        .flatten()
+        .max()
+        .unwrap_or(execution.started_at)
 }
 
 /// `ErrorDetails`.

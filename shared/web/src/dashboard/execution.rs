@@ -18,7 +18,11 @@ use crate::answer::Failure;
 use crate::page;
 use crate::plain;
 
-pub(super) async fn show(State(web): State<Arc<Web>>, Path((pipeline, id)): Path<(String, String)>, headers: HeaderMap) -> Response {
+pub(super) async fn show(
+    State(web): State<Arc<Web>>,
+    Path((pipeline, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
     live::respond(&web, &headers, || draw(&web, &pipeline, &id)).await
 }
 
@@ -38,7 +42,10 @@ async fn draw(web: &Web, pipeline: &str, id: &str) -> Result<Drawn, Failure> {
     };
     Ok(Drawn {
         title: format!("{} {}", name, short_id(id.as_str())),
-        crumbs: vec![(name.to_string(), Some(format!("/pipelines/{name}"))), (short_id(id.as_str()).to_owned(), None)],
+        crumbs: vec![
+            (name.to_string(), Some(format!("/pipelines/{name}"))),
+            (short_id(id.as_str()).to_owned(), None),
+        ],
         content,
         moving: flow::moves(&view),
         says: flow::says(&view),
@@ -83,8 +90,15 @@ fn table(view: &ExecutionView, attempts: &[AttemptHistory]) -> Markup {
 
 fn row(view: &ExecutionView, history: &AttemptHistory) -> Markup {
     let AttemptHistory { id, attempt } = history;
-    let status = match format!("{:?}", attempt.status) { status if status == "Scheduled" => "InProgress".to_owned(), status => status };
-    let said = attempt.error.as_ref().map(|error| error.message.as_str()).or(attempt.summary.as_deref());
+    let status = match format!("{:?}", attempt.status) {
+        status if status == "Scheduled" => "InProgress".to_owned(),
+        status => status,
+    };
+    let said = attempt
+        .error
+        .as_ref()
+        .map(|error| error.message.as_str())
+        .or(attempt.summary.as_deref());
     html! {
         tr {
             td { (id.stage) " / " (id.action) }

@@ -32,7 +32,12 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let attempt = || -> Result<(PipelineName, AttemptId), Failure> {
-        let attempt = AttemptId { execution: execution.parse()?, stage: stage.parse()?, action: action.parse()?, number };
+        let attempt = AttemptId {
+            execution: execution.parse()?,
+            stage: stage.parse()?,
+            action: action.parse()?,
+            number,
+        };
         Ok((pipeline.parse()?, attempt))
     };
     live::respond(&web, &headers, || async {
@@ -42,7 +47,12 @@ pub(super) async fn show(
     .await
 }
 
-async fn draw(web: &Web, pipeline: &PipelineName, attempt: &AttemptId, offset: u64) -> Result<Drawn, Failure> {
+async fn draw(
+    web: &Web,
+    pipeline: &PipelineName,
+    attempt: &AttemptId,
+    offset: u64,
+) -> Result<Drawn, Failure> {
     let execution = web.query.raw_execution(pipeline, &attempt.execution).await?;
     let ended = attempt_ended(&execution, attempt);
     let chunk = web.query.log(attempt, offset, PAGE).await?;
@@ -60,7 +70,10 @@ async fn draw(web: &Web, pipeline: &PipelineName, attempt: &AttemptId, offset: u
         title: format!("Log of {}", attempt.action),
         crumbs: vec![
             (pipeline.to_string(), Some(format!("/pipelines/{pipeline}"))),
-            (short_id(attempt.execution.as_str()).to_owned(), Some(execution_page)),
+            (
+                short_id(attempt.execution.as_str()).to_owned(),
+                Some(execution_page),
+            ),
             (format!("{}/{}", attempt.stage, attempt.action), None),
         ],
         content,

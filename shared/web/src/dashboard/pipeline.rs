@@ -23,7 +23,11 @@ const RECENT: usize = 20;
 /// How many executions under way it draws.
 const DRAWN: usize = 5;
 
-pub(super) async fn show(State(web): State<Arc<Web>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn show(
+    State(web): State<Arc<Web>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     live::respond(&web, &headers, || draw(&web, &name)).await
 }
 
@@ -34,7 +38,7 @@ async fn draw(web: &Web, name: &str) -> Result<Drawn, Failure> {
     let views = current(web, &name, &recent).await?;
     let mut panels = Vec::with_capacity(views.len());
     for view in &views {
-        panels.push(panel(view, flow::failures(web, view).await));
+        panels.push(panel(view, &flow::failures(web, view).await));
     }
     let content = html! {
         (head(&state, &definition))
@@ -52,8 +56,15 @@ async fn draw(web: &Web, name: &str) -> Result<Drawn, Failure> {
 }
 
 /// The executions under way, newest first, or the latest one.
-async fn current(web: &Web, name: &PipelineName, recent: &[Arc<Execution>]) -> Result<Vec<ExecutionView>, Failure> {
-    let open = recent.iter().filter(|execution| !execution.status.is_terminal()).take(DRAWN);
+async fn current(
+    web: &Web,
+    name: &PipelineName,
+    recent: &[Arc<Execution>],
+) -> Result<Vec<ExecutionView>, Failure> {
+    let open = recent
+        .iter()
+        .filter(|execution| !execution.status.is_terminal())
+        .take(DRAWN);
     let mut shown: Vec<&Arc<Execution>> = open.collect();
     if shown.is_empty() {
         shown.extend(recent.first());
@@ -85,7 +96,10 @@ fn head(state: &PipelineState, definition: &Pipeline) -> Markup {
 
 /// The stages whose inbound transition is disabled, with the reason.
 fn closed(state: &PipelineState, definition: &Pipeline) -> Markup {
-    let disabled = definition.stages.iter().filter_map(|stage| Some((stage, state.stages.get(&stage.name)?.disabled.as_ref()?)));
+    let disabled = definition
+        .stages
+        .iter()
+        .filter_map(|stage| Some((stage, state.stages.get(&stage.name)?.disabled.as_ref()?)));
     html! {
         @for (stage, disabled) in disabled {
             p class="note wait" data-part={ "closed-" (stage.name) } {
@@ -97,7 +111,7 @@ fn closed(state: &PipelineState, definition: &Pipeline) -> Markup {
     }
 }
 
-fn panel(view: &ExecutionView, failures: Markup) -> Markup {
+fn panel(view: &ExecutionView, failures: &Markup) -> Markup {
     let id = format!("execution-{}", view.execution_id);
     html! {
         section class="card" data-part=(id) aria-labelledby=(id) {

@@ -25,12 +25,16 @@ pub(super) struct File {
 /// Finds `path` in the site `name` below `sites`. Links are followed only as long as they stay inside the site.
 pub(super) async fn find(sites: &Path, name: &str, path: &str) -> io::Result<Option<Found>> {
     let (sites, name, path) = (sites.to_path_buf(), name.to_owned(), path.to_owned());
-    tokio::task::spawn_blocking(move || absent_is_none(look(&sites, &name, &path))).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || absent_is_none(look(&sites, &name, &path)))
+        .await
+        .map_err(io::Error::other)?
 }
 
 /// Whether `segment` is one plain name: no way up, no separator, nothing hidden from the eye.
 pub(super) fn is_plain(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..") && !segment.contains(['/', '\\', '\0', ':']) && !segment.chars().any(char::is_control)
+    !matches!(segment, "" | "." | "..")
+        && !segment.contains(['/', '\\', '\0', ':'])
+        && !segment.chars().any(char::is_control)
 }
 
 fn look(sites: &Path, name: &str, path: &str) -> io::Result<Option<Found>> {
@@ -46,7 +50,9 @@ fn look(sites: &Path, name: &str, path: &str) -> io::Result<Option<Found>> {
     if !segments().all(is_plain) {
         return Ok(None);
     }
-    let mut file = segments().fold(site.clone(), |file, segment| file.join(segment)).canonicalize()?;
+    let mut file = segments()
+        .fold(site.clone(), |file, segment| file.join(segment))
+        .canonicalize()?;
     if file.is_dir() {
         if !folder_asked {
             return Ok(Some(Found::Folder));
@@ -58,20 +64,25 @@ fn look(sites: &Path, name: &str, path: &str) -> io::Result<Option<Found>> {
     if !file.starts_with(&site) || !file.is_file() {
         return Ok(None);
     }
-    read(sites, name, &site, file).map(|file| Some(Found::File(file)))
+    read(sites, name, file).map(|file| Some(Found::File(file)))
 }
 
-fn read(sites: &Path, name: &str, site: &Path, file: PathBuf) -> io::Result<File> {
+fn read(sites: &Path, name: &str, file: PathBuf) -> io::Result<File> {
     let about = file.metadata()?;
     let changed = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let cache_control = cache_control(sites, name, file.strip_prefix(site).unwrap_or(&file));
-    Ok(File { tag: etag::of(&(changed, about.len())), content: std::fs::read(&file)?, cache_control, name: file })
+    let cache_control = cache_control(sites, name);
+    Ok(File {
+        tag: etag::of(&(changed, about.len())),
+        content: std::fs::read(&file)?,
+        cache_control,
+        name: file,
+    })
 }
 
 /// The file beside a site's folder that keeps what the deployment said about its objects.
 const METADATA: &str = ".metadata.json";
 
-fn cache_control(sites: &Path, name: &str, _file: &Path) -> Option<String> {
+fn cache_control(sites: &Path, name: &str) -> Option<String> {
     let text = std::fs::read(sites.join(format!("{name}{METADATA}"))).ok()?;
     let metadata: serde_json::Value = serde_json::from_slice(&text).ok()?;
     metadata.get("cacheControl")?.as_str().map(str::to_owned)
@@ -79,7 +90,14 @@ fn cache_control(sites: &Path, name: &str, _file: &Path) -> Option<String> {
 
 fn absent_is_none(result: io::Result<Option<Found>>) -> io::Result<Option<Found>> {
     match result {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         other => other,
     }
 }

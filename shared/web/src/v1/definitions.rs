@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use penstock_app::engine::rejection::Rejection;
 use penstock_app::error::AppError;
 use penstock_model::definition;
 use penstock_model::diagnostic::Diagnostic;
@@ -27,7 +28,11 @@ pub(super) struct Listed {
 pub(super) async fn list(State(web): State<Arc<Web>>) -> Result<Json<Vec<Listed>>, Failure> {
     let mut states = web.query.pipelines().await?;
     states.sort_by(|a, b| a.name.cmp(&b.name));
-    let shown = states.iter().map(|state| Listed { name: state.name.clone(), version: state.definition, updated_at: state.updated_at });
+    let shown = states.iter().map(|state| Listed {
+        name: state.name.clone(),
+        version: state.definition,
+        updated_at: state.updated_at,
+    });
     Ok(Json(shown.collect()))
 }
 
@@ -40,19 +45,34 @@ pub(super) struct Applied {
 }
 
 /// Creates or updates the pipeline whose definition file is the body.
-pub(super) async fn apply(State(web): State<Arc<Web>>, headers: HeaderMap, body: Body) -> Result<Json<Applied>, Failure> {
+pub(super) async fn apply(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Applied>, Failure> {
     let body = super::bytes(body).await?;
-    let text = std::str::from_utf8(&body).map_err(|_| Failure::bad_request("the definition is not UTF-8; save it as UTF-8"))?;
+    let text = std::str::from_utf8(&body)
+        .map_err(|_| Failure::bad_request("the definition is not UTF-8; save it as UTF-8"))?;
     let parsed = definition::parse(text);
     let mut diagnostics = parsed.diagnostics;
-    let Some(pipeline) = parsed.pipeline else { return Err(Failure::refused(diagnostics)) };
+    let Some(pipeline) = parsed.pipeline else {
+        return Err(Failure::refused(diagnostics));
+    };
     let name = pipeline.name.clone();
     let created = missing(&web, &name).await?;
-    let by = headers.get("penstock-user").and_then(|value| value.to_str().ok()).unwrap_or("api");
+    let by = headers
+        .get("penstock-user")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("api");
     match web.control.apply(pipeline, by).await {
         Ok((version, more)) => {
             diagnostics.extend(more);
-            Ok(Json(Applied { name, version, created, diagnostics }))
+            Ok(Json(Applied {
+                name,
+                version,
+                created,
+                diagnostics,
+            }))
         }
         Err(AppError::Refused(more)) => {
             diagnostics.extend(more);
@@ -65,7 +85,7 @@ pub(super) async fn apply(State(web): State<Arc<Web>>, headers: HeaderMap, body:
 async fn missing(web: &Web, name: &PipelineName) -> Result<bool, Failure> {
     match web.query.definition(name, None).await {
         Ok(_) => Ok(false),
-        Err(AppError::NotFound(_)) => Ok(true),
+        Err(AppError::NotFound(_) | AppError::Rejected(Rejection::PipelineNotFound { .. })) => Ok(true),
         Err(error) => Err(error.into()),
     }
 }

@@ -26,7 +26,10 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<ExecutionView>>, Failure> {
     let pipeline: PipelineName = pipeline.parse()?;
     web.query.definition(&pipeline, None).await?;
-    let executions = web.query.executions(&pipeline, None, page.limit.unwrap_or(20).clamp(1, 200)).await?;
+    let executions = web
+        .query
+        .executions(&pipeline, None, page.limit.unwrap_or(20).clamp(1, 200))
+        .await?;
     let mut views = Vec::with_capacity(executions.len());
     for execution in executions {
         views.push(web.query.execution(&pipeline, Some(&execution.id)).await?);
@@ -40,12 +43,19 @@ pub(super) async fn one(
     Path((pipeline, execution)): Path<(String, String)>,
 ) -> Result<Json<ExecutionView>, Failure> {
     let pipeline: PipelineName = pipeline.parse()?;
-    let execution: Option<ExecutionId> = if execution == "latest" { None } else { Some(execution.parse()?) };
+    let execution: Option<ExecutionId> = if execution == "latest" {
+        None
+    } else {
+        Some(execution.parse()?)
+    };
     Ok(Json(web.query.execution(&pipeline, execution.as_ref()).await?))
 }
 
 /// One execution of whichever pipeline.
-pub(super) async fn anywhere(State(web): State<Arc<Web>>, Path(execution): Path<String>) -> Result<Json<ExecutionView>, Failure> {
+pub(super) async fn anywhere(
+    State(web): State<Arc<Web>>,
+    Path(execution): Path<String>,
+) -> Result<Json<ExecutionView>, Failure> {
     let execution: ExecutionId = execution.parse()?;
     let pipeline = web.query.pipeline_of(&execution).await?;
     Ok(Json(web.query.execution(&pipeline, Some(&execution)).await?))
@@ -59,9 +69,17 @@ pub(super) struct Shown {
 }
 
 /// Every attempt of an execution, oldest first.
-pub(super) async fn attempts(State(web): State<Arc<Web>>, Path(execution): Path<String>) -> Result<Json<Vec<Shown>>, Failure> {
+pub(super) async fn attempts(
+    State(web): State<Arc<Web>>,
+    Path(execution): Path<String>,
+) -> Result<Json<Vec<Shown>>, Failure> {
     let execution: ExecutionId = execution.parse()?;
     let pipeline = web.query.pipeline_of(&execution).await?;
     let attempts = web.query.attempts(&pipeline, &execution).await?;
-    Ok(Json(attempts.into_iter().map(|AttemptHistory { id, attempt }| Shown { id, attempt }).collect()))
+    Ok(Json(
+        attempts
+            .into_iter()
+            .map(|AttemptHistory { id, attempt }| Shown { id, attempt })
+            .collect(),
+    ))
 }
