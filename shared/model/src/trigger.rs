@@ -170,6 +170,12 @@ fn follows(source: &GitSource, push: &Push) -> Answer {
     if let Some(reason) = other_repository(source, &push.repository) {
         return Answer::No(reason);
     }
+    if let Some(pinned) = &source.pinned {
+        let action = quoted(source.action.as_str());
+        return Answer::No(format!(
+            "the source action {action} is pinned to {pinned}, so pushes start nothing"
+        ));
+    }
     match (&push.reference, &source.branch) {
         (Reference::Tag(tag), _) => Answer::No(format!(
             "tag {}: tags start a pipeline only by a trigger with `tags`",

@@ -1,6 +1,7 @@
 //! Which repository and branch a source action follows.
 
 use super::DEFAULT_BRANCH;
+use crate::definition::findings::quoted;
 use crate::id::ActionName;
 use crate::pipeline::{Action, Category, Pipeline};
 use crate::variable::{self, PIPELINE_NAMESPACE};
@@ -14,6 +15,8 @@ pub struct GitSource {
     pub repository: Option<String>,
     /// The branch; `None` for a source without a repository that names none: any branch.
     pub branch: Option<String>,
+    /// The commit or tag to which the source is pinned, for people: ``tag `v1` ``. Pushes change nothing for it.
+    pub pinned: Option<String>,
     /// Whether pushes start the pipeline without a trigger (`DetectChanges`).
     pub detects_changes: bool,
 }
@@ -45,14 +48,18 @@ fn git_source(pipeline: &Pipeline, action: &Action) -> Option<GitSource> {
         ),
         "CodeStarSourceConnection" => (setting("FullRepositoryId"), setting("BranchName")),
         "CodeCommit" => (setting("RepositoryName"), setting("BranchName")),
+        "Git" => (None, setting("Branch").or_else(|| setting("BranchName"))),
         _ => return None,
     };
     let branch = branch.or_else(|| repository.is_some().then(|| DEFAULT_BRANCH.to_owned()));
+    let pinned = setting("Commit").map(|commit| format!("commit {}", quoted(&commit)));
+    let pinned = pinned.or_else(|| setting("Tag").map(|tag| format!("tag {}", quoted(&tag))));
     let detects_changes = !setting("DetectChanges").is_some_and(|value| value.eq_ignore_ascii_case("false"));
     Some(GitSource {
         action: action.name.clone(),
         repository,
         branch,
+        pinned,
         detects_changes,
     })
 }

@@ -138,6 +138,17 @@ fn sources_of_other_providers_and_without_repository() {
     assert_eq!(told(&bare, &dev), "? push to branch `dev` of `acme/web`");
     let bare_main = pipeline("    provider: GitHub\n    configuration: {Branch: main}\n", "");
     assert!(told(&bare_main, &dev).starts_with("- branch `dev` is not `main`"));
+    let clone = pipeline(
+        "    provider: Git\n    configuration: {RepositoryPath: /srv/web, Branch: dev}\n",
+        "",
+    );
+    assert_eq!(told(&clone, &dev), "? push to branch `dev` of `acme/web`");
+    assert!(told(&clone, &main).starts_with("- branch `main` is not `dev`"));
+    let pinned = pipeline("    provider: Git\n    configuration: {Tag: v1}\n", "");
+    assert_eq!(
+        told(&pinned, &main),
+        "- the source action `App` is pinned to tag `v1`, so pushes start nothing"
+    );
     let bucket = pipeline(
         "    provider: S3\n    configuration: {S3Bucket: b, S3ObjectKey: k}\n",
         "",

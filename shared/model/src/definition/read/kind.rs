@@ -123,7 +123,7 @@ fn parts(place: Place, written: Written, findings: &mut Findings) -> Kind {
 fn default_owner(provider: &str) -> Owner {
     match provider {
         "GitHub" => Owner::ThirdParty,
-        "Jenkins" => Owner::Custom,
+        "Jenkins" | "Git" | "Command" => Owner::Custom,
         _ => Owner::Aws,
     }
 }

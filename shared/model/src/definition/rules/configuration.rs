@@ -23,6 +23,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
         check_codebuild(action, findings);
         check_cloudformation(action, findings);
         check_alternatives(action, findings);
+        check_command(action, findings);
     }
 }
 
@@ -298,5 +299,19 @@ fn check_alternatives(action: &Action, findings: &mut Findings) {
     };
     if let Some(message) = needs {
         findings.error(action.place, "missing-configuration", message);
+    }
+}
+
+/// Penstock's own Command: a program and its arguments, never a shell string.
+fn check_command(action: &Action, findings: &mut Findings) {
+    let command = action
+        .setting("Command")
+        .filter(|command| command.known && !command.text.contains("#{"));
+    let Some(command) = command.filter(|_| action.is(Category::Invoke, "Command")) else {
+        return;
+    };
+    if !serde_json::from_str::<Vec<String>>(&command.text).is_ok_and(|words| !words.is_empty()) {
+        let message = "`Command` must be a JSON list, the program and its arguments, such as [\"python3\", \"announce.py\"]";
+        findings.error(command.place, "configuration-value", message);
     }
 }

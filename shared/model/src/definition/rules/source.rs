@@ -49,6 +49,10 @@ pub(super) fn is_git(action: &Action) -> bool {
 }
 
 fn check_repository(action: &Action, source: &GitSource, findings: &mut Findings) {
+    if let Some(path) = action.setting("RepositoryPath") {
+        let message = "`RepositoryPath` names a clone on this machine, which the cloud refuses; the provider Git says the same without promising more";
+        return findings.warning(path.place, "local-repository", message);
+    }
     let missing: Vec<&str> = source
         .repository
         .iter()

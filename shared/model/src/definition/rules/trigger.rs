@@ -73,14 +73,14 @@ fn check_source(draft: &Draft, trigger: &Trigger, findings: &mut Findings) {
             findings.error(source.place, "trigger-source", message);
         }
         Some(action) if trigger.provider.known && action.kind.provider.known => {
-            if PROVIDERS.contains(&trigger.provider.text.as_str())
-                && action.kind.provider.text != trigger.provider.text
-            {
+            let (provider, own) = (trigger.provider.text.as_str(), action.kind.provider.text.as_str());
+            let agree = provider == own || (provider, own) == ("GitHub", "Git");
+            if PROVIDERS.contains(&provider) && !agree {
                 let message = format!(
                     "the trigger is of {} and its source action {} of {}; make them the same",
-                    quoted(&trigger.provider.text),
+                    quoted(provider),
                     quoted(&source.text),
-                    quoted(&action.kind.provider.text)
+                    quoted(own)
                 );
                 findings.error(trigger.provider.place, "trigger-source", message);
             }

@@ -388,6 +388,11 @@ fn configuration() {
             &[],
         ),
         (
+            "    provider: S3\n    runOrder: 5\n    configuration: {BucketName: site, Extract: true}\n",
+            "    owner: Custom\n    provider: S4\n    configuration: {Anything: goes}\n",
+            &[],
+        ),
+        (
             deploy,
             "    provider: EKS\n    configuration: {ClusterName: c, HelmReleaseName: r}\n    inputArtifacts: [{name: Report}]\n",
             &["error missing-configuration"],
@@ -399,6 +404,24 @@ fn configuration() {
         &key,
         &["warning unknown-configuration", "error configuration-length"],
     )]);
+}
+
+#[test]
+fn programs_are_lists_of_words() {
+    let told = |command: &str| {
+        let (before, _) = FULL.split_once("  - name: Site").unwrap();
+        let action = format!(
+            "  - name: Tell\n    actionType: Invoke\n    provider: Command\n    configuration: {{Command: {command}}}\n"
+        );
+        codes(&parse(&format!("{before}{action}")))
+    };
+    assert_eq!(told("'[\"echo\", \"a b\"]'"), Vec::<String>::new());
+    assert_eq!(told("[echo, a b]"), ["warning configuration-not-text"]);
+    assert_eq!(told("echo a b"), ["error configuration-value"]);
+    assert_eq!(
+        told("[]"),
+        ["warning configuration-not-text", "error configuration-value"]
+    );
 }
 
 #[test]
@@ -421,6 +444,10 @@ fn sources() {
     assert_eq!(
         hub("Owner: a, Branch: main, OAuthToken: t"),
         ["error missing-configuration"]
+    );
+    assert_eq!(
+        hub("RepositoryPath: ../web, Tag: v1"),
+        ["warning local-repository"]
     );
     assert_eq!(
         hub("Owner: a, Repo: b"),
