@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::exit::{Exit, Failure};
+use crate::reach::me;
 
 mod reach;
 pub(crate) mod suggest;
@@ -87,7 +88,14 @@ impl Client {
 
     /// A request to the server.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.endpoint))
+        let request = self.http.request(method, format!("{}{path}", self.endpoint));
+        let me = me();
+        // A name that no header can carry is left to the server to call something.
+        if me.is_ascii() {
+            request.header("penstock-user", me)
+        } else {
+            request
+        }
     }
 
     /// Sends a request; anything but success is an error that says what to do.

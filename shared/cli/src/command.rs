@@ -8,16 +8,20 @@ use crate::exit::Exit;
 mod apply;
 mod check;
 mod completions;
+mod demo;
 mod history;
 mod list;
 mod logs;
+mod new;
 mod retry;
 mod rollback;
+mod run;
 mod stage;
 mod start;
 mod status;
 mod stop;
 mod transition;
+mod up;
 mod verdict;
 
 /// Where a server listens unless told otherwise.
@@ -45,7 +49,11 @@ pub(crate) struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
+    New(new::New),
     Check(check::Check),
+    Run(run::Run),
+    Up(up::Up),
     Apply(apply::Apply),
     List(list::List),
     Start(start::Start),
@@ -66,7 +74,11 @@ impl Program {
     /// Carries the command out.
     pub(crate) async fn carry_out(self) -> anyhow::Result<Exit> {
         match self.command {
+            Command::Demo(demo) => demo.carry_out().await,
+            Command::New(new) => new.carry_out(),
             Command::Check(check) => check.carry_out(),
+            Command::Run(run) => run.carry_out().await,
+            Command::Up(up) => up.carry_out().await,
             Command::Apply(apply) => apply.carry_out().await,
             Command::List(list) => list.carry_out().await,
             Command::Start(start) => start.carry_out().await,

@@ -23,7 +23,7 @@ mod project;
 mod push;
 
 use address::Address;
-use penstock_local::Settings;
+use penstock_local::settings::Settings;
 use push::Delivered;
 
 /// Plays the demo in `dir`.

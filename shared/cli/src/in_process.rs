@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use penstock_app::view::ExecutionView;
-use penstock_local::Machine;
+use penstock_local::machine::Machine;
 use penstock_model::id::{AttemptId, ExecutionId, PipelineName};
 
 use crate::reach::{ApprovalPlace, LogPart, Reach, me};

@@ -3,11 +3,16 @@
 mod client;
 mod command;
 mod definition;
+mod demo;
 mod exit;
 mod follow;
+mod in_process;
 mod interrupt;
 mod keyboard;
+mod machine;
+mod nonce;
 mod reach;
+mod server;
 mod show;
 mod tail;
 

@@ -1,21 +1,21 @@
 //! A Penstock server in this process: the machine, its router, a listening socket.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use penstock_app::delivery::Webhook;
 use penstock_github::signature::WebhookSecrets;
 use penstock_github::webhook::GitHubWebhook;
-use penstock_local::{Machine, Settings};
+use penstock_local::machine::Machine;
+use penstock_local::settings::Settings;
 use penstock_web::Web;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::exit::{Exit, Failure};
+use crate::machine;
 
 /// How long open connections may take to end once the server shuts down; a page that updates itself never ends.
 const GRACE: Duration = Duration::from_millis(500);
@@ -60,9 +60,8 @@ impl Server {
         let url = format!("http://{}", listener.local_addr()?);
         let base_url = base_url.unwrap_or_else(|| url.clone());
         settings.base_url.clone_from(&base_url);
-        let sites = settings.dir.join("sites");
-        let machine = start_machine(settings).await?;
-        let router = penstock_web::router(web(&machine, sites, secrets, &base_url));
+        let machine = machine::start(settings).await?;
+        let router = penstock_web::router(web(&machine, secrets, &base_url));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = axum::serve(listener, router).with_graceful_shutdown(async {
             // A sender that is gone means the same.
@@ -88,15 +87,7 @@ impl Server {
     }
 }
 
-/// Starts the machine; a folder that another process holds is said so.
-pub(crate) async fn start_machine(settings: Settings) -> anyhow::Result<Machine> {
-    let dir = settings.dir.clone();
-    Machine::start(settings, vec![])
-        .await
-        .with_context(|| format!("cannot start in {}", dir.display()))
-}
-
-fn web(machine: &Machine, sites: PathBuf, secrets: Vec<String>, base_url: &str) -> Web {
+fn web(machine: &Machine, secrets: Vec<String>, base_url: &str) -> Web {
     let webhook: Arc<dyn Webhook> = Arc::new(GitHubWebhook::new(WebhookSecrets::new(secrets)));
     Web {
         control: Arc::clone(&machine.control),
@@ -104,7 +95,7 @@ fn web(machine: &Machine, sites: PathBuf, secrets: Vec<String>, base_url: &str) 
         approvals: Arc::clone(&machine.approvals),
         deliveries: Arc::clone(&machine.deliveries),
         webhook,
-        sites: Some(sites),
+        sites: Some(machine.sites.clone()),
         hosts: host(base_url).into_iter().collect(),
         account: ACCOUNT.into(),
         region: REGION.into(),

@@ -6,6 +6,7 @@ pub(crate) mod duration;
 pub(crate) mod failure;
 pub(crate) mod glyph;
 pub(crate) mod live;
+pub(crate) mod notice;
 pub(crate) mod out;
 pub(crate) mod plain;
 pub(crate) mod tree;

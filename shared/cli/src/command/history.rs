@@ -24,7 +24,7 @@ pub(crate) struct History {
     /// The pipeline
     pipeline: PipelineName,
     /// How many executions
-    #[arg(long, default_value = "20", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, default_value = "20", value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
     #[command(flatten)]
     server: Server,

@@ -1,11 +1,11 @@
 //! `penstock run`: one pipeline, once, over the git working tree, in the foreground.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use penstock_app::control::StartRequest;
 use penstock_app::error::AppError;
-use penstock_local::{Machine, Settings};
+use penstock_local::machine::Machine;
 use penstock_model::definition;
 use penstock_model::diagnostic::{Diagnostic, Severity, refuses};
 use penstock_model::pipeline::Pipeline;
@@ -14,8 +14,8 @@ use crate::exit::{Exit, Failure};
 use crate::follow::{Approvals, Follow, OnInterrupt};
 use crate::in_process::InProcess;
 use crate::keyboard::Keyboard;
+use crate::machine;
 use crate::reach::me;
-use crate::server::start_machine;
 use crate::show::{diagnostics, out};
 
 /// Where a run keeps its state: beside a server's, so that both can be at work.
@@ -59,9 +59,9 @@ impl Run {
         let Some(pipeline) = self.read()? else {
             return Ok(Exit::Misused);
         };
-        let mut settings = Settings::new(PathBuf::from(DIR));
+        let mut settings = machine::settings(Path::new(DIR))?;
         settings.dirty = self.dirty;
-        let machine = start_machine(settings).await?;
+        let machine = machine::start(settings).await?;
         let exit = self.perform(&machine, pipeline).await;
         machine.shut_down().await;
         exit

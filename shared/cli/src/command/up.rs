@@ -4,11 +4,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::Args;
-use penstock_local::Settings;
 
 use super::ADDRESS;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
+use crate::machine;
 use crate::server::{Options, Server};
 use crate::show::out;
 
@@ -48,8 +48,8 @@ impl Up {
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let listen = self.address()?;
         let mut interrupts = Interrupts::listen()?;
-        let mut settings = Settings::new(self.dir.clone());
-        settings.notify = self.notify.clone();
+        let mut settings = machine::with_console(machine::settings(&self.dir)?);
+        settings.notification_webhook = self.notify.clone();
         let options = Options {
             listen,
             settings,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use console::{measure_text_width, pad_str, style, truncate_str};
+use console::{pad_str, style, truncate_str};
 use penstock_app::view::{ActionView, ExecutionView, StageView};
 use penstock_model::time::Timestamp;
 
@@ -212,13 +212,4 @@ fn span(stage: &StageView) -> Option<(Timestamp, Option<Timestamp>)> {
     let open = glyph::look(&stage.status) == Look::Busy;
     let end = stage.actions.iter().filter_map(|action| action.ended_at).max();
     Some((start, if open { None } else { end }))
-}
-
-/// The widest of `lines`, in columns.
-pub(crate) fn width(lines: &[String]) -> usize {
-    lines
-        .iter()
-        .map(|line| measure_text_width(line))
-        .max()
-        .unwrap_or(0)
 }

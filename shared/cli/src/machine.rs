@@ -1,0 +1,53 @@
+//! The machine in this process: its settings, and the GitHub source, which is no business of one machine's own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use penstock_github::api::DEFAULT_BASE_URL;
+use penstock_github::source::GitHubSource;
+use penstock_local::machine::Machine;
+use penstock_local::registry::Further;
+use penstock_local::secrets::MachineSecrets;
+use penstock_local::settings::Settings;
+
+use crate::show::notice;
+
+/// The environment variable that names another GitHub API: an Enterprise server's, or a test's.
+const GITHUB_API: &str = "PENSTOCK_GITHUB_API_URL";
+
+/// Settings with the state in `dir` and the git working tree around the current folder.
+pub(crate) fn settings(dir: &Path) -> anyhow::Result<Settings> {
+    let mut settings = Settings::new(dir);
+    settings.repository = Some(std::env::current_dir().context("cannot tell the current folder")?);
+    Ok(settings)
+}
+
+/// `settings` with notices on standard error.
+pub(crate) fn with_console(settings: Settings) -> Settings {
+    Settings {
+        console: Some(Arc::new(notice::show)),
+        ..settings
+    }
+}
+
+/// Starts the machine.
+pub(crate) async fn start(settings: Settings) -> anyhow::Result<Machine> {
+    let github = github(&settings.dir)?;
+    Ok(Machine::start(settings, vec![github]).await?)
+}
+
+fn github(dir: &Path) -> anyhow::Result<Further> {
+    // A second installation of the same provider is refused and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let base_url = std::env::var(GITHUB_API).unwrap_or_else(|_| DEFAULT_BASE_URL.to_owned());
+    let source = GitHubSource::new(
+        base_url,
+        Arc::new(MachineSecrets::new(dir)),
+        Arc::new(Machine::artifacts(dir)?),
+    );
+    Ok(Further {
+        serves: Box::new(GitHubSource::serves),
+        provider: Arc::new(source),
+    })
+}
