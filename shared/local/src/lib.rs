@@ -1,8 +1,33 @@
-//! Adapters for one machine: SQLite, files, child processes.
+//! Adapters for one machine: SQLite, files, child processes. [`machine::Machine`] wires them to the use cases.
+//!
+//! The state folder, as a rule `.penstock`, holds `penstock.db` (the state), `claims.jsonl`, `approval.key`,
+//! `artifacts/`, `logs/<execution>/<stage>.<action>.<number>.log`, `sites/<name>/`, `deployments/` and `instances/`
+//! (what `CodeDeploy` actions did), `cache/`, `work/` (emptied at each start), `notifications.jsonl`, and what a person
+//! puts there: `projects.yml`, `deployment-groups.yml`, `functions.yml`, `secrets.yml`.
 
+pub mod builds;
 pub mod claims;
 pub mod clock;
+pub mod code_deploy;
 pub mod database;
+pub mod deployment_groups;
+pub mod in_flight;
+pub mod invoke;
 pub mod logs;
+pub mod machine;
+pub mod machine_files;
+pub mod notices;
 pub mod objects;
+pub mod projects;
+pub mod queue;
+pub mod registry;
+pub mod secrets;
+pub mod settings;
+pub mod site;
 pub mod source;
+pub mod workspace;
+
+mod attempt_log;
+mod environment;
+mod follower;
+mod timer;

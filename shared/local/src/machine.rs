@@ -1,0 +1,237 @@
+//! One machine: the use cases wired to SQLite, files, child processes and a queue in memory.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use penstock_app::approvals::{ApprovalKey, Approvals};
+use penstock_app::base_url::BaseUrl;
+use penstock_app::control::Control;
+use penstock_app::delivery::Deliveries;
+use penstock_app::dispatch::Dispatch;
+use penstock_app::error::AppError;
+use penstock_app::notify::Notify;
+use penstock_app::port::PortError;
+use penstock_app::port::clock::Clock;
+use penstock_app::query::Query;
+use penstock_app::sweep::Sweep;
+use penstock_app::transition::Transition;
+use penstock_app::worker::Worker;
+use penstock_process::Lineage;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::claims::ClaimJournal;
+use crate::clock::SystemClock;
+use crate::database::{Database, DatabaseError};
+use crate::follower::Follower;
+use crate::in_flight::InFlight;
+use crate::logs::LogFiles;
+use crate::notices::Notices;
+use crate::objects::Objects;
+use crate::queue::MemoryQueue;
+use crate::registry::Further;
+use crate::settings::Settings;
+use crate::source::GitRepository;
+use crate::timer;
+
+mod providers;
+
+/// How long the processes of a server that was killed have to end: they are killed with it, which takes moments.
+const PREDECESSORS: Duration = Duration::from_secs(60);
+
+/// Why a machine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// Another server works in the folder.
+    #[error("{} is in use by another penstock; stop it, or use another folder with --dir", .0.display())]
+    InUse(PathBuf),
+    /// Processes of an earlier server do not end.
+    #[error("processes that an earlier penstock in {} began are still running; end them, then start again", .0.display())]
+    ProcessesLeft(PathBuf),
+    /// The folder or a file in it cannot be used.
+    #[error("failed to use {}: {error}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A setting is wrong.
+    #[error("{0}")]
+    Setting(String),
+    /// What was under way could not be taken up again.
+    #[error("failed to take up what was under way: {0}")]
+    Recovery(#[from] AppError),
+    /// The database failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// One machine at work. It goes on until [`Machine::shut_down`]; dropping it without is like a crash.
+pub struct Machine {
+    /// People's commands.
+    pub control: Arc<Control>,
+    /// What people look at.
+    pub query: Arc<Query>,
+    /// Approvals by link.
+    pub approvals: Arc<Approvals>,
+    /// Webhooks.
+    pub deliveries: Arc<Deliveries>,
+    /// The folder whose subfolders are the deployed sites.
+    pub sites: PathBuf,
+    base_url: BaseUrl,
+    database: Arc<Database>,
+    queue: MemoryQueue,
+    in_flight: InFlight,
+    end: watch::Sender<bool>,
+    follower: Option<JoinHandle<()>>,
+    timer: JoinHandle<()>,
+    _lock: File,
+}
+
+impl Machine {
+    /// Starts a machine: takes the folder's lock, waits until processes of a server that was killed are gone, and
+    /// takes up what was under way.
+    ///
+    /// # Errors
+    /// [`MachineError`]; nothing has begun then.
+    pub async fn start(settings: Settings, further: Vec<Further>) -> Result<Self, MachineError> {
+        let dir = prepare(&settings.dir)?;
+        let lock = lock(&dir)?;
+        let lineage = predecessors_gone(&dir).await?;
+        let settings = Settings { dir: dir.clone(), ..settings };
+        let database = Arc::new(Database::open(&dir.join("penstock.db"))?);
+        let claims = Arc::new(ClaimJournal::open(&dir.join("claims.jsonl")).map_err(io_at(&dir.join("claims.jsonl")))?);
+        let (logs, in_flight, queue) = (LogFiles::new(&dir.join("logs")), InFlight::default(), MemoryQueue::default());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let base_url = BaseUrl::new(&settings.base_url);
+        let repository = settings.repository.as_deref().and_then(GitRepository::discover);
+        let parts = providers::Parts { settings: &settings, logs: &logs, in_flight: &in_flight, lineage: &lineage, clock: &clock };
+        let providers = Arc::new(parts.registry(repository.as_ref(), further)?);
+
+        let transition = Arc::new(Transition::new(database.clone(), Arc::new(queue.clone()), clock.clone()));
+        let key = ApprovalKey::new(approval_key(&dir)?);
+        let approvals = Arc::new(Approvals::new(key, database.clone(), database.clone(), transition.clone(), clock.clone(), base_url.clone()));
+        let control = Arc::new(Control::new(transition.clone(), database.clone(), providers.clone(), approvals.clone(), clock.clone()));
+        let query = Arc::new(Query::new(&transition, database.clone(), database.clone(), approvals.clone(), Arc::new(logs)));
+        let deliveries = Arc::new(Deliveries::new(control.clone(), database.clone(), providers::repository(repository)));
+        let dispatch = Dispatch::new(transition.clone(), database.clone(), claims.clone(), database.clone(), providers, clock.clone());
+        let dispatch = Arc::new(dispatch);
+        let notices = Notices::new(&dir, settings.console.clone(), settings.notification_webhook.as_deref()).map_err(MachineError::Setting)?;
+        let notify = Notify::new(database.clone(), approvals.clone(), Arc::new(notices), base_url.clone());
+
+        in_flight.report_to(dispatch.clone());
+        queue.serve(Arc::new(Worker::new(transition.clone(), dispatch)));
+        recover(&claims, &Sweep::new(transition.clone(), database.clone(), clock.clone())).await?;
+        let (end, ended) = watch::channel(false);
+        let follower = tokio::spawn(Follower::new(database.clone(), notify, claims)?.follow(ended));
+        let timer = tokio::spawn(timer::run(database.clone(), Sweep::new(transition, database.clone(), clock.clone()), clock));
+        let (sites, follower) = (dir.join("sites"), Some(follower));
+        Ok(Self { control, query, approvals, deliveries, sites, base_url, database, queue, in_flight, end, follower, timer, _lock: lock })
+    }
+
+    /// The artifact store of the state folder `dir`, for providers from outside this crate.
+    ///
+    /// # Errors
+    /// [`MachineError::Io`] if the folder cannot be made.
+    pub fn artifacts(dir: &Path) -> Result<Objects, MachineError> {
+        let path = prepare(dir)?.join("artifacts");
+        Objects::open(&path).map_err(io_at(&path))
+    }
+
+    /// Says under which address people reach this machine, once that is known.
+    pub fn set_base_url(&self, url: &str) {
+        self.base_url.set(url);
+    }
+
+    /// Ends builds and records them as interrupted, leaves deployments where they stand, tells people what there is to
+    /// tell. The next start takes everything up again.
+    pub async fn shut_down(mut self) {
+        self.queue.close();
+        self.in_flight.shut_down().await;
+        self.end.send_replace(true);
+        if let Some(follower) = self.follower.take() {
+            // A follower that panicked has nothing left to tell.
+            let _ = follower.await;
+        }
+        self.database.close().await;
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.queue.close();
+        self.timer.abort();
+        if let Some(follower) = &self.follower {
+            follower.abort();
+        }
+        self.in_flight.abandon();
+    }
+}
+
+/// Whatever a server that is gone had claimed is looked at again, and everything owed is sent.
+async fn recover(claims: &ClaimJournal, sweep: &Sweep) -> Result<(), MachineError> {
+    claims.expire_all()?;
+    for (pipeline, error) in sweep.recover().await?.failed {
+        tracing::error!(%pipeline, "what was under way could not be taken up: {error}");
+    }
+    Ok(())
+}
+
+/// Makes the state folder and gives its absolute path.
+fn prepare(dir: &Path) -> Result<PathBuf, MachineError> {
+    fs::create_dir_all(dir).and_then(|()| dir.canonicalize()).map_err(io_at(dir))
+}
+
+fn lock(dir: &Path) -> Result<File, MachineError> {
+    let path = dir.join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(MachineError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(MachineError::Io { path, error }),
+    }
+}
+
+async fn predecessors_gone(dir: &Path) -> Result<Lineage, MachineError> {
+    let path = dir.join("processes");
+    match tokio::time::timeout(PREDECESSORS, Lineage::open(&path)).await {
+        Ok(lineage) => lineage.map_err(io_at(&path)),
+        Err(_) => Err(MachineError::ProcessesLeft(dir.to_owned())),
+    }
+}
+
+/// The key that approvals' tokens are derived with, made at the first start; nobody else may read it.
+fn approval_key(dir: &Path) -> Result<[u8; 32], MachineError> {
+    let path = dir.join("approval.key");
+    if let Ok(bytes) = fs::read(&path)
+        && let Ok(key) = <[u8; 32]>::try_from(bytes)
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| MachineError::Setting(format!("the system gives no random numbers: {error}")))?;
+    let fresh = dir.join("approval.key.new");
+    let _ = fs::remove_file(&fresh);
+    let write = || {
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)?;
+        file.write_all(&key)?;
+        file.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(io_at(&path))?;
+    Ok(key)
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> MachineError {
+    let path = path.to_owned();
+    move |error| MachineError::Io { path, error }
+}

@@ -1,0 +1,112 @@
+//! Puts the machine's providers together.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use penstock_app::port::PortError;
+use penstock_app::port::clock::Clock;
+use penstock_app::port::repository::Repository;
+use penstock_process::Lineage;
+use tokio::sync::Semaphore;
+
+use super::{MachineError, io_at};
+use crate::builds::{self, BuildNumbers, Builds};
+use crate::code_deploy::CodeDeploy;
+use crate::in_flight::InFlight;
+use crate::invoke::Invoke;
+use crate::logs::LogFiles;
+use crate::machine_files::MachineFiles;
+use crate::objects::Objects;
+use crate::registry::{Further, Own, Registry};
+use crate::secrets::MachineSecrets;
+use crate::settings::Settings;
+use crate::site::Sites;
+use crate::source::{GitRepository, GitSource};
+use crate::workspace::Workspaces;
+
+/// What providers are made of.
+pub(super) struct Parts<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) logs: &'a LogFiles,
+    pub(super) in_flight: &'a InFlight,
+    pub(super) lineage: &'a Lineage,
+    pub(super) clock: &'a Arc<dyn Clock>,
+}
+
+impl Parts<'_> {
+    /// All providers, the `further` ones first.
+    pub(super) fn registry(&self, repository: Option<&GitRepository>, further: Vec<Further>) -> Result<Registry, MachineError> {
+        let dir = &self.settings.dir;
+        let tree = repository.map(GitRepository::path);
+        let files = MachineFiles::new(dir, tree);
+        let objects = at(&dir.join("artifacts"), Objects::open)?;
+        let limits = self.settings.limits;
+        let workspaces = at(&dir.join("work"), |root| Workspaces::open(root, objects.clone(), limits))?;
+        let sites = at(&dir.join("sites"), |root| std::fs::create_dir_all(root).map(|()| root.to_owned()))?;
+        let (logs, clock) = (self.logs.clone(), Arc::clone(self.clock));
+        let own = Own {
+            source: GitSource::new(tree.map(Path::to_owned), self.settings.dirty, objects.clone(), logs.clone(), clock.clone()),
+            builds: self.builds(files.clone(), workspaces.clone(), objects),
+            code_deploy: CodeDeploy {
+                dir: dir.clone(),
+                files: files.clone(),
+                workspaces: workspaces.clone(),
+                logs: logs.clone(),
+                in_flight: self.in_flight.clone(),
+                lineage: self.lineage.clone(),
+                clock: clock.clone(),
+            },
+            sites: Sites { root: sites, workspaces: workspaces.clone(), logs: logs.clone(), clock: clock.clone(), publishing: Arc::default() },
+            invoke: Invoke {
+                files: files.clone(),
+                workspaces,
+                logs,
+                in_flight: self.in_flight.clone(),
+                lineage: self.lineage.clone(),
+                clock,
+            },
+        };
+        Ok(Registry::new(own, further, files, tree.is_some()))
+    }
+
+    fn builds(&self, files: MachineFiles, workspaces: Workspaces, objects: Objects) -> Builds {
+        let dir = self.settings.dir.clone();
+        Builds(Arc::new(builds::Parts {
+            files,
+            workspaces,
+            objects,
+            logs: self.logs.clone(),
+            in_flight: self.in_flight.clone(),
+            secrets: Arc::new(MachineSecrets::new(&dir)),
+            lineage: self.lineage.clone(),
+            clock: Arc::clone(self.clock),
+            numbers: BuildNumbers::open(&dir),
+            places: Arc::new(Semaphore::new(self.settings.parallel_builds.max(1))),
+            dir,
+        }))
+    }
+}
+
+fn at<T>(path: &Path, open: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, MachineError> {
+    open(path).map_err(io_at(path))
+}
+
+/// The repository as deliveries ask for it.
+pub(super) fn repository(repository: Option<GitRepository>) -> Arc<dyn Repository> {
+    match repository {
+        Some(repository) => Arc::new(repository),
+        None => Arc::new(NoRepository),
+    }
+}
+
+/// The server was started outside any git repository.
+struct NoRepository;
+
+#[async_trait]
+impl Repository for NoRepository {
+    async fn contains(&self, _commit: &str) -> Result<bool, PortError> {
+        Ok(false)
+    }
+}

@@ -1,0 +1,106 @@
+//! A folder of its own for an attempt's work, removed afterwards, with the input artifacts extracted.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use penstock_app::port::PortError;
+use penstock_archive::{Limits, extract};
+use penstock_model::artifact::Artifact;
+use penstock_model::id::AttemptId;
+
+use crate::objects::Objects;
+
+/// Where attempts work: `<dir>/work/<token>`.
+#[derive(Debug, Clone)]
+pub struct Workspaces {
+    root: PathBuf,
+    objects: Objects,
+    limits: Limits,
+}
+
+/// An attempt's folder; dropping it removes it.
+#[derive(Debug)]
+pub struct Workspace {
+    path: PathBuf,
+}
+
+impl Workspaces {
+    /// Workspaces below `root`, which is emptied: nobody works there yet.
+    ///
+    /// # Errors
+    /// As removing and creating folders gives them.
+    pub fn open(root: &Path, objects: Objects, limits: Limits) -> io::Result<Self> {
+        if root.exists() {
+            remove(root)?;
+        }
+        fs::create_dir_all(root)?;
+        Ok(Self { root: root.to_owned(), objects, limits })
+    }
+
+    /// A new folder for the attempt.
+    ///
+    /// # Errors
+    /// As creating folders gives them.
+    pub fn create(&self, attempt: &AttemptId) -> io::Result<Workspace> {
+        let path = self.root.join(attempt.token());
+        if path.exists() {
+            remove(&path)?;
+        }
+        fs::create_dir(&path)?;
+        Ok(Workspace { path })
+    }
+
+    /// The object of `artifact`, its digest checked, to be copied.
+    ///
+    /// # Errors
+    /// A permanent [`PortError`] if it is missing or damaged.
+    pub fn object(&self, artifact: &Artifact) -> Result<PathBuf, PortError> {
+        self.objects.checked(artifact)
+    }
+
+    /// Extracts `artifact` into the new folder `into`; its digest is checked.
+    ///
+    /// # Errors
+    /// A [`PortError`]: retryable if the disk failed, permanent if the artifact is refused.
+    pub fn extract(&self, artifact: &Artifact, into: &Path) -> Result<(), PortError> {
+        let zip = self.objects.checked(artifact)?;
+        match extract(&zip, into, self.limits) {
+            Ok(_) => Ok(()),
+            Err(error @ penstock_archive::ArchiveError::Io { .. }) => {
+                Err(PortError::transient(format!("extracting the artifact `{}`: {error}", artifact.name)))
+            }
+            Err(error) => Err(PortError::permanent(format!("extracting the artifact `{}`: {error}", artifact.name))),
+        }
+    }
+}
+
+impl Workspace {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!("the work folder {} could not be removed: {error}", self.path.display());
+        }
+    }
+}
+
+/// Removes a folder even if something made folders in it read-only.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            for entry in walkdir::WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+                fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700))?;
+            }
+            fs::remove_dir_all(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
