@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::Ending;
 use penstock_app::port::store::Store;
-use penstock_engine::state::{AttemptStatus, Execution, ExecutionKind, ExecutionStatus, StageStatus, State};
+use penstock_engine::state::{
+    Attempt, AttemptStatus, Execution, ExecutionKind, ExecutionStatus, Position, StageStatus, State,
+};
 use penstock_engine::{apply, pending};
 use penstock_model::id::AttemptId;
+use penstock_model::pipeline::ExecutionMode;
 
 use super::world::{World, is_approval};
 
@@ -112,9 +115,43 @@ async fn ended_rightly(world: &World, execution: &Execution) {
             }
             let ending = world.fakes.provider.ending(&id);
             let well = matches!(ending, Some(Ending::Succeeded(_)));
-            if attempt.status == AttemptStatus::Succeeded {
-                assert!(well, "{id} is said to have succeeded, but {ending:?}");
+            match attempt.status {
+                AttemptStatus::Succeeded => assert!(well, "{id} is said to have succeeded, but {ending:?}"),
+                AttemptStatus::Failed => failed_rightly(&id, attempt, ending.as_ref()),
+                AttemptStatus::Scheduled | AttemptStatus::InProgress | AttemptStatus::Abandoned => {}
             }
+        }
+    }
+}
+
+/// An attempt fails because its work did, its worker died, or its time was over; never because of the weather.
+fn failed_rightly(id: &AttemptId, attempt: &Attempt, ending: Option<&Ending>) {
+    let error = attempt.error.as_ref().expect("a failure has a reason");
+    match error.code.as_str() {
+        "JobFailed" => assert!(
+            matches!(ending, Some(Ending::Failed { .. })),
+            "{id}: {error:?}, but {ending:?}"
+        ),
+        "TimedOut" => assert!(attempt.cancellation.is_some(), "{id}: {error:?}"),
+        code => assert_eq!(code, "Interrupted", "{id}: {error:?}"),
+    }
+}
+
+/// Outside PARALLEL an execution has each stage to itself.
+pub(crate) async fn one_occupant(world: &World) {
+    let mut occupied = BTreeSet::new();
+    for execution in world.executions().await {
+        let Position::In { stage } = &execution.position else {
+            continue;
+        };
+        if execution.mode != ExecutionMode::Parallel {
+            let place = (execution.pipeline.clone(), stage.clone());
+            assert!(
+                occupied.insert(place),
+                "{} is not alone in {stage} of {}",
+                execution.id,
+                execution.pipeline
+            );
         }
     }
 }

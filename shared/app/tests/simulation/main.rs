@@ -13,7 +13,7 @@ mod world;
 use world::World;
 
 /// How many seeds a test run tries.
-const SEEDS: u64 = 250;
+const SEEDS: u64 = 160;
 
 /// Names the seed of a run that panics.
 struct Seed(u64);

@@ -10,6 +10,7 @@ use penstock_testkit::build::name;
 use penstock_testkit::fake::FakeProvider;
 use penstock_testkit::installation::COMMIT;
 
+use super::check;
 use super::flight::Flight;
 use super::world::{World, stage};
 
@@ -17,24 +18,35 @@ use super::world::{World, stage};
 const STEPS: usize = 900;
 
 pub(crate) async fn rage(world: &mut World) {
-    for _ in 0..STEPS {
+    for step in 0..STEPS {
+        if step % 20 == 0 {
+            check::one_occupant(world).await;
+        }
         match world.dice.below(100) {
-            0..55 => go_on(world),
-            55..72 => take(world),
-            72..78 => finish(world),
-            78..82 => lose_or_repeat(world),
-            82..85 => crash(world),
-            85..90 => pass(world),
-            90..92 => world.sweep(),
-            92..95 => deliver(world),
+            0..50 => go_on(world),
+            50..72 => take(world),
+            72..82 => finish(world),
+            82..85 => lose_or_repeat(world),
+            85..87 => crash(world),
+            87..91 => pass(world),
+            91..93 => world.sweep(),
+            93..95 => deliver(world),
             _ => ask(world).await,
         }
     }
 }
 
+/// Some flight passes a few calls.
 fn go_on(world: &mut World) {
-    if !world.flights.is_empty() {
-        let index = world.dice.below(world.flights.len());
+    for _ in 0..world.dice.below(12) {
+        if world.flights.is_empty() {
+            return;
+        }
+        let index = if world.dice.chance(70) {
+            0
+        } else {
+            world.dice.below(world.flights.len())
+        };
         world.go_on(index);
     }
 }
