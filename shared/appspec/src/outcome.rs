@@ -49,17 +49,23 @@ impl Outcome {
             self.status,
             self.targets.len()
         );
-        if let Some((target, event)) = self.first_failure() {
-            let why = event
-                .diagnostics
-                .as_ref()
-                .map_or("", |diagnostics| &diagnostics.message);
-            text += &format!("; {} on {}: {why}", event.event, target.instance);
+        if let Some(why) = self.why_not() {
+            text += &format!("; {why}");
         }
         if let Some(rollback) = &self.rollback {
             text += &format!("; rolled back by {}: {:?}", rollback.deployment, rollback.status);
         }
         text
+    }
+
+    /// The first failure, for a person: event, instance and message.
+    pub(crate) fn why_not(&self) -> Option<String> {
+        let (target, event) = self.first_failure()?;
+        let message = event
+            .diagnostics
+            .as_ref()
+            .map_or("", |diagnostics| &diagnostics.message);
+        Some(format!("{} on {}: {message}", event.event, target.instance))
     }
 
     /// The first event that failed, with its instance: what a person wants to see first.
@@ -138,6 +144,12 @@ impl Target {
             instance: instance.into(),
             status: TargetStatus::Pending,
             events,
+        }
+    }
+
+    pub(crate) fn set(&mut self, event: LifecycleEvent, status: EventStatus) {
+        if let Some(record) = self.events.iter_mut().find(|record| record.event == event) {
+            record.status = status;
         }
     }
 

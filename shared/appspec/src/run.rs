@@ -1,5 +1,8 @@
 //! A deployment on one instance: its lifecycle events in order, from wherever it was interrupted.
 
+mod blocking;
+mod heal;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,8 +12,8 @@ use penstock_process::Lineage;
 
 use crate::appspec::Server;
 use crate::beneath::Folder;
-use crate::deployment::{Deployment, DeploymentId, Instance};
-use crate::install::{self, Installation, Recovery};
+use crate::deployment::{Deployment, Instance};
+use crate::install::{self, Installation};
 use crate::lifecycle::LifecycleEvent;
 use crate::outcome::{Diagnostics, ErrorCode, EventStatus, Target, TargetStatus};
 use crate::revision;
@@ -52,10 +55,10 @@ impl InstanceRun {
                     Err(trouble) => Err(trouble),
                 };
                 if let Err(Trouble(message)) = result {
-                    self.fail_current(&message, &log.tail());
+                    self.fail_current(message, log.tail());
                 }
             }
-            Err(Trouble(message)) => self.fail_current(&message, ""),
+            Err(Trouble(message)) => self.fail_current(message, String::new()),
         }
         self.close()
     }
@@ -69,65 +72,6 @@ impl InstanceRun {
         )?)
     }
 
-    /// Heals what an earlier, interrupted deployment has left, whichever it was.
-    async fn prepare(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
-        let interrupted = self
-            .target
-            .events
-            .iter()
-            .find(|record| record.status == EventStatus::InProgress);
-        let mut interrupted = interrupted.map(|record| record.event);
-        self.target.status = TargetStatus::InProgress;
-        let recovery = self.blocking(|run, step| {
-            let folder = Folder::open(&run.root).map_err(|error| run.describe(&error))?;
-            install::recover(&folder, &run.store, step).map_err(|error| error.to_string())
-        });
-        match recovery.await? {
-            Ok(Recovery::Nothing) => {}
-            Ok(Recovery::Undone(id)) => {
-                log.note(&format!(
-                    "the interrupted installation of {id} had changed nothing; undone"
-                ));
-                interrupted = self
-                    .has_come_to_install(&id, EventStatus::Pending)
-                    .or(interrupted);
-            }
-            Ok(Recovery::Finished(id)) => {
-                log.note(&format!("finished the interrupted installation of {id}"));
-                interrupted = self
-                    .has_come_to_install(&id, EventStatus::Succeeded)
-                    .or(interrupted);
-            }
-            Err(message) => log.note(&format!(
-                "warning: an interrupted installation cannot be finished: {message}"
-            )),
-        }
-        if let Some(event) = interrupted {
-            log.note(&format!(
-                "deployment {} was interrupted during {event} and goes on there",
-                self.deployment.id
-            ));
-        }
-        Ok(())
-    }
-
-    /// An installation that had begun tells that all before it was done, if it is this deployment's.
-    fn has_come_to_install(&mut self, id: &DeploymentId, install: EventStatus) -> Option<LifecycleEvent> {
-        if *id != self.deployment.id {
-            return None;
-        }
-        for record in &mut self.target.events {
-            if record.event == LifecycleEvent::Install {
-                record.status = install;
-                break;
-            }
-            if record.status != EventStatus::Failed {
-                record.status = EventStatus::Succeeded;
-            }
-        }
-        Some(LifecycleEvent::Install)
-    }
-
     async fn events(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
         for index in 0..self.target.events.len() {
             let record = &self.target.events[index];
@@ -135,7 +79,7 @@ impl InstanceRun {
                 continue;
             }
             if record.status == EventStatus::Failed {
-                if record.event.failure_may_be_ignored() && self.deployment.ignore_application_stop_failures {
+                if self.ignores_failure_of(record.event) {
                     continue;
                 }
                 break;
@@ -165,49 +109,39 @@ impl InstanceRun {
         };
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.target.events[index].milliseconds += milliseconds;
-        let goes_on = match result {
-            Ok(()) => {
-                self.record(event, EventStatus::Succeeded);
-                true
-            }
-            Err(Ended::Stopped) => {
-                let message = "the deployment was stopped".to_owned();
-                let log_tail = log.tail();
-                let error_code = ErrorCode::UnknownError;
-                self.target.events[index].diagnostics = Some(Diagnostics {
-                    error_code,
-                    script_name: String::new(),
-                    message,
-                    log_tail,
-                });
-                self.record(event, EventStatus::Failed);
-                false
-            }
-            Err(Ended::Failed(diagnostics)) => {
-                self.target.events[index].diagnostics = Some(*diagnostics);
-                self.record(event, EventStatus::Failed);
-                let ignored =
-                    event.failure_may_be_ignored() && self.deployment.ignore_application_stop_failures;
-                if ignored {
-                    log.note(&format!(
-                        "warning: the failure of {event} is ignored, as the deployment asks"
-                    ));
-                }
-                ignored
-            }
+        let Err(ended) = result else {
+            self.record(event, EventStatus::Succeeded);
+            return Ok(true);
         };
-        Ok(goes_on)
+        let ignored = matches!(ended, Ended::Failed(_)) && self.ignores_failure_of(event);
+        self.target.events[index].diagnostics = Some(match ended {
+            Ended::Failed(diagnostics) => *diagnostics,
+            Ended::Stopped => unscripted("the deployment was stopped".into(), log.tail()),
+        });
+        self.record(event, EventStatus::Failed);
+        if ignored {
+            log.note(&format!(
+                "warning: the failure of {event} is ignored, as the deployment asks"
+            ));
+        }
+        Ok(ignored)
+    }
+
+    fn ignores_failure_of(&self, event: LifecycleEvent) -> bool {
+        event.failure_may_be_ignored() && self.deployment.ignore_application_stop_failures
     }
 
     async fn download(&self) -> Result<Result<(), Ended>, Trouble> {
-        let revision = self.revision.clone();
+        let (revision, durable) = (self.revision.clone(), !self.spec.hooks.is_empty());
         let result = self.blocking(move |run, step| {
             step("download");
             run.store
-                .download(&run.deployment, &revision)
+                .download(&run.deployment, &revision, durable)
                 .map_err(|error| run.describe(&error))
         });
-        Ok(result.await?.map_err(|message| unscripted(message, "")))
+        Ok(result
+            .await?
+            .map_err(|message| Ended::Failed(Box::new(unscripted(message, String::new())))))
     }
 
     async fn install(&self, log: &ScriptLog) -> Result<Result<(), Ended>, Trouble> {
@@ -242,7 +176,7 @@ impl InstanceRun {
             }
             Err(message) => {
                 log.note(&message);
-                Err(unscripted(message, &log.tail()))
+                Err(Ended::Failed(Box::new(unscripted(message, log.tail()))))
             }
         })
     }
@@ -330,10 +264,8 @@ impl InstanceRun {
     }
 
     fn record(&mut self, event: LifecycleEvent, status: EventStatus) {
-        if let Some(record) = self.target.events.iter_mut().find(|record| record.event == event) {
-            record.status = status;
-            self.deployment.observer.event(&self.instance.name, event, status);
-        }
+        self.target.set(event, status);
+        self.deployment.observer.event(&self.instance.name, event, status);
     }
 
     fn save(&self) -> Result<(), Trouble> {
@@ -342,25 +274,20 @@ impl InstanceRun {
     }
 
     /// Blames the event that is under way, or the next one, for what is no script's fault.
-    fn fail_current(&mut self, message: &str, log_tail: &str) {
+    fn fail_current(&mut self, message: String, log_tail: String) {
         let open = |status| matches!(status, EventStatus::InProgress | EventStatus::Pending);
         let Some(record) = self.target.events.iter_mut().find(|record| open(record.status)) else {
             return;
         };
-        record.status = EventStatus::Failed;
-        record.diagnostics = Some(Diagnostics {
-            error_code: ErrorCode::UnknownError,
-            script_name: String::new(),
-            message: message.into(),
-            log_tail: log_tail.into(),
-        });
+        record.diagnostics = Some(unscripted(message, log_tail));
+        let event = record.event;
+        self.record(event, EventStatus::Failed);
     }
 
     fn close(mut self) -> Target {
-        let ignores = self.deployment.ignore_application_stop_failures;
         let done = self.target.events.iter().all(|record| {
             record.status == EventStatus::Succeeded
-                || record.status == EventStatus::Failed && ignores && record.event.failure_may_be_ignored()
+                || record.status == EventStatus::Failed && self.ignores_failure_of(record.event)
         });
         self.target.skip_rest();
         self.target.status = if done {
@@ -374,54 +301,14 @@ impl InstanceRun {
         }
         self.target
     }
-
-    /// Runs `work` where it may block; a panic in it goes on here.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Blocking, &dyn Fn(&str)) -> T + Send + 'static,
-    ) -> Result<T, Trouble> {
-        let context = Blocking {
-            root: self.instance.root.clone(),
-            store: self.store.clone(),
-            deployment: self.deployment.id.clone(),
-            _lock: self.lock.clone(),
-        };
-        let (observer, instance) = (Arc::clone(&self.deployment.observer), self.instance.name.clone());
-        let task =
-            tokio::task::spawn_blocking(move || work(&context, &|step| observer.step(&instance, step)));
-        match task.await {
-            Ok(result) => Ok(result),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(error) => Err(Trouble(format!("the work was given up: {error}"))),
-        }
-    }
 }
 
-/// What blocking work is given.
-struct Blocking {
-    root: PathBuf,
-    store: InstanceStore,
-    deployment: DeploymentId,
-    /// Work in progress outlives whoever waits for it.
-    _lock: Lineage,
-}
-
-impl Blocking {
-    fn describe(&self, error: &std::io::Error) -> String {
-        format!(
-            "{error} (instance {}, state {})",
-            self.root.display(),
-            self.store.directory().display()
-        )
-    }
-}
-
-fn unscripted(message: String, log_tail: &str) -> Ended {
-    let (script_name, log_tail) = (String::new(), log_tail.to_owned());
-    Ended::Failed(Box::new(Diagnostics {
+/// A failure that is no script's fault.
+fn unscripted(message: String, log_tail: String) -> Diagnostics {
+    Diagnostics {
         error_code: ErrorCode::UnknownError,
-        script_name,
+        script_name: String::new(),
         message,
         log_tail,
-    }))
+    }
 }

@@ -67,6 +67,10 @@ impl GroupStore {
         Ok(groups)
     }
 
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The file whose lock the one deployment that is under way holds.
     pub(crate) fn lock_path(&self) -> PathBuf {
         self.directory.join("lock")
@@ -118,25 +122,17 @@ impl GroupStore {
         self.deployment(deployment).join("revision")
     }
 
-    /// Keeps a copy of `revision` for `deployment`, unless there is one, and forgets the oldest deployments.
-    pub(crate) fn keep_revision(&self, deployment: &DeploymentId, revision: &Path) -> io::Result<PathBuf> {
-        let copy = self.revision(deployment);
-        if !copy.is_dir() {
-            let mut kept = vec![deployment.clone()];
-            kept.extend(self.last_successful()?);
-            kept.extend(
-                self.open_records()?
-                    .into_iter()
-                    .map(|record| record.outcome.deployment),
-            );
-            kept.extend(
-                self.record(deployment)?
-                    .and_then(|record| record.outcome.rollback_of),
-            );
-            retention::prune(&self.directory.join("deployments"), &kept)?;
-            tree::copy(revision, &copy)?;
-        }
-        Ok(copy)
+    /// Keeps a copy of `revision` for `deployment`, and forgets the oldest deployments.
+    pub(crate) fn keep_revision(&self, deployment: &DeploymentId, revision: &Path) -> io::Result<()> {
+        let mut kept = vec![deployment.clone()];
+        kept.extend(self.last_successful()?);
+        kept.extend(
+            self.open_records()?
+                .into_iter()
+                .map(|record| record.outcome.deployment),
+        );
+        retention::prune(&self.directory.join("deployments"), &kept)?;
+        tree::copy(revision, &self.revision(deployment))
     }
 
     /// Makes the kept revision durable, before it becomes what a rollback returns to.

@@ -70,11 +70,20 @@ impl InstanceStore {
     }
 
     /// Unpacks `revision` for `deployment`, and forgets the oldest deployments.
-    pub(crate) fn download(&self, deployment: &DeploymentId, revision: &Path) -> io::Result<()> {
+    ///
+    /// With `durable`, a machine that stops later does not leave empty scripts behind, which would succeed.
+    pub(crate) fn download(
+        &self,
+        deployment: &DeploymentId,
+        revision: &Path,
+        durable: bool,
+    ) -> io::Result<()> {
         let mut kept = vec![deployment.clone()];
         kept.extend(self.manifest()?.deployment);
         retention::prune(&self.directory, &kept)?;
-        tree::copy(revision, &self.archive(deployment))
+        let archive = self.archive(deployment);
+        tree::copy(revision, &archive)?;
+        if durable { tree::sync(&archive) } else { Ok(()) }
     }
 
     /// The log of every script that `deployment` has run here.

@@ -34,7 +34,8 @@ pub(super) fn prune(directory: &Path, kept: &[DeploymentId]) -> io::Result<()> {
         .map(|(_, id)| id)
         .filter(|id| !kept.contains(id));
     for id in old.take(total.saturating_sub(MAX_REVISIONS)) {
-        fs::remove_dir_all(directory.join(id.as_str()))?;
+        // What scripts have made unremovable is tried again next time; it is no reason not to deploy.
+        let _tried_again = fs::remove_dir_all(directory.join(id.as_str()));
     }
     Ok(())
 }
