@@ -3,11 +3,14 @@
 //! Raw text matters: `8.0` must stay `8.0`, `755` is octal to `CodeDeploy`, `NO` reaches a build as `NO`.
 //! What a scalar means is asked with [`Node::flag`], [`Node::text`] and the like, by the format that knows.
 
+mod indentation;
+
 use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, SpannedEventReceiver};
 
 use crate::diagnostic::{Diagnostic, Place};
+use indentation::{Indented, Shifts};
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -79,20 +82,26 @@ pub fn parse(source: &str) -> Document {
         };
     }
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str(source);
-    match parser.load(&mut builder, true) {
-        Ok(()) => {}
-        Err(error) => {
+    let mut source = Indented::new(source);
+    loop {
+        let mut builder = Builder {
+            shifts: source.shifts.clone(),
+            ..Builder::default()
+        };
+        let Err(error) = Parser::new_from_str(&source.text).load(&mut builder, true) else {
+            return builder.finish();
+        };
+        if builder.failed || !source.indent(&error) {
             let mark = error.marker();
+            let place = builder.place(mark.line(), mark.col());
             builder.fail(
-                place(mark.line(), mark.col()),
+                place,
                 "syntax",
-                syntax_message(source, mark.line(), error.info()),
+                syntax_message(&source.text, mark.line(), error.info()),
             );
+            return builder.finish();
         }
     }
-    builder.finish()
 }
 
 fn syntax_message(source: &str, line: usize, info: &str) -> String {
@@ -102,13 +111,6 @@ fn syntax_message(source: &str, line: usize, info: &str) -> String {
         return format!("{info}; the line is indented with a tab, and YAML allows only spaces there");
     }
     format!("not valid YAML or JSON: {info}")
-}
-
-fn place(line: usize, column_from_zero: usize) -> Place {
-    Place {
-        line: u32::try_from(line.max(1)).unwrap_or(u32::MAX),
-        column: u32::try_from(column_from_zero + 1).unwrap_or(u32::MAX),
-    }
 }
 
 /// A collection whose end has not been seen yet.
@@ -135,9 +137,18 @@ struct Builder {
     failed: bool,
     documents: usize,
     diagnostics: Vec<Diagnostic>,
+    shifts: Shifts,
 }
 
 impl Builder {
+    fn place(&self, line: usize, column_from_zero: usize) -> Place {
+        let column = self.shifts.column(line, column_from_zero);
+        Place {
+            line: u32::try_from(line.max(1)).unwrap_or(u32::MAX),
+            column: u32::try_from(column + 1).unwrap_or(u32::MAX),
+        }
+    }
+
     fn fail(&mut self, place: Place, code: &str, message: impl Into<String>) {
         if !self.failed {
             self.failed = true;
@@ -328,7 +339,7 @@ impl<'input> SpannedEventReceiver<'input> for Builder {
         if self.failed {
             return;
         }
-        let place = place(span.start.line(), span.start.col());
+        let place = self.place(span.start.line(), span.start.col());
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             Event::DocumentStart(_) => self.documents += 1,

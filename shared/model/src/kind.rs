@@ -57,10 +57,11 @@ fn is_template(root: &Node) -> bool {
             .is_some_and(|kind| kind.contains("::"))
     };
     root.get("AWSTemplateFormatVersion").is_some()
-        || root
-            .get("Resources")
-            .and_then(Node::map)
-            .is_some_and(|resources| resources.iter().any(|(_, node)| resource(node)))
+        || root.get("version").is_none()
+            && root
+                .get("Resources")
+                .and_then(Node::map)
+                .is_some_and(|resources| resources.iter().any(|(_, node)| resource(node)))
 }
 
 fn from_name(file_name: &str) -> Kind {
@@ -107,6 +108,10 @@ mod tests {
             ("version: 0.0\nos: linux\nfiles: []\n", Kind::Appspec),
             (
                 "version: 0.0\nResources:\n  - T:\n      Type: AWS::ECS::Service\n",
+                Kind::Appspec,
+            ),
+            (
+                "version: 0.0\nResources:\n  T: {Type: AWS::ECS::Service}\n",
                 Kind::Appspec,
             ),
             ("version: 0.0\nhooks: {}\n", Kind::Appspec),
