@@ -19,6 +19,9 @@ pub enum DeployError {
     /// The revision cannot be deployed.
     #[error(transparent)]
     Revision(#[from] RevisionError),
+    /// This machine, or this user, lacks what the appspec asks for.
+    #[error("the revision cannot be deployed here: {0}")]
+    NotHere(String),
     /// There is no instance.
     #[error("the deployment group {0} has no instances; name some in its configuration")]
     NoInstances(String),
@@ -73,12 +76,10 @@ pub async fn deploy(mut deployment: Deployment) -> Result<Outcome, DeployError> 
     if record.rollback_due {
         match roll_back(&deployment, &held, &record.outcome).await {
             Ok(rolled_back) => record.outcome.rollback = rolled_back.map(Box::new),
-            Err(DeployError::Revision(error)) => {
-                deployment
-                    .observer
-                    .line(None, &format!("the rollback cannot begin: {error}"));
-            }
-            Err(error) => return Err(error),
+            Err(error @ DeployError::State { .. }) => return Err(error),
+            Err(error) => deployment
+                .observer
+                .line(None, &format!("the rollback cannot begin: {error}")),
         }
         record.rollback_due = false;
         held.of(held.group.save(&record))?;

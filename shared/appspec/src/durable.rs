@@ -4,8 +4,18 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The edition of the format; a release reads its own and its predecessor's.
+const SCHEMA: u32 = 1;
+
+/// What a file holds.
+#[derive(Serialize, Deserialize)]
+struct Stored<T> {
+    schema: u32,
+    item: T,
+}
 
 /// Writes `value` as JSON beside `path`, makes it durable and renames it.
 ///
@@ -14,7 +24,7 @@ use serde::de::DeserializeOwned;
 pub(crate) fn save<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let beside = beside(path);
     let mut file = File::create(&beside)?;
-    file.write_all(&serde_json::to_vec(value)?)?;
+    file.write_all(&encode(value)?)?;
     file.sync_data()?;
     fs::rename(beside, path)
 }
@@ -28,7 +38,7 @@ pub(crate) fn save_now<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
 /// As [`save`], but only the death of this program is survived, not that of the machine.
 pub(crate) fn save_lightly<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let beside = beside(path);
-    fs::write(&beside, serde_json::to_vec(value)?)?;
+    fs::write(&beside, encode(value)?)?;
     fs::rename(beside, path)
 }
 
@@ -45,12 +55,23 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{} is damaged: {error}", path.display()),
-        )
-    })
+    let damaged =
+        |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{} {what}", path.display()));
+    let stored: Stored<serde_json::Value> =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is damaged: {error}")))?;
+    if stored.schema != SCHEMA {
+        return Err(damaged(format!(
+            "was written by another release (schema {}); use that one",
+            stored.schema
+        )));
+    }
+    serde_json::from_value(stored.item)
+        .map(Some)
+        .map_err(|error| damaged(format!("is damaged: {error}")))
+}
+
+fn encode<T: Serialize>(item: &T) -> io::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(&Stored { schema: SCHEMA, item })?)
 }
 
 /// Makes names in `directory` durable.
@@ -87,4 +108,63 @@ pub(crate) fn sync_files(files: &[File]) -> io::Result<()> {
                 .unwrap_or_else(|_| Err(io::Error::other("a thread that syncs files ended early")))
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Manifest;
+    use crate::outcome::{EventStatus, Target, TargetStatus};
+
+    #[test]
+    fn what_the_first_release_wrote_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("item.json");
+        fs::write(
+            &path,
+            r#"{"schema":1,"item":{"deployment":"d-ABCDEFGH1","entries":["srv","srv/f",[255]]}}"#,
+        )
+        .unwrap();
+        let manifest: Manifest = load(&path).unwrap().unwrap();
+        assert_eq!(
+            (manifest.entries.len(), manifest.deployment.unwrap().as_str()),
+            (3, "d-ABCDEFGH1")
+        );
+        let target = r#"{"schema":1,"item":{"instance":"a","status":"InProgress","events":[
+            {"event":"ApplicationStop","status":"Succeeded","scriptsDone":2,"milliseconds":7},
+            {"event":"Install","status":"Failed","diagnostics":
+                {"errorCode":"UnknownError","scriptName":"","message":"m","logTail":"t"}}]}}"#;
+        fs::write(&path, target).unwrap();
+        let target: Target = load(&path).unwrap().unwrap();
+        assert_eq!(
+            (target.status, target.events[1].status),
+            (TargetStatus::InProgress, EventStatus::Failed)
+        );
+    }
+
+    #[test]
+    fn damaged_and_newer_files_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("item.json");
+        assert_eq!(load::<Manifest>(&path).unwrap(), None);
+        for (text, expected) in [
+            ("{", "item.json is damaged"),
+            (r#"{"schema":9,"item":{}}"#, "another release"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = load::<Manifest>(&path).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_saved_replaces_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("item.json");
+        save(&path, &1).unwrap();
+        save_now(&path, &2).unwrap();
+        save_lightly(&path, &3).unwrap();
+        assert_eq!(load(&path).unwrap(), Some(3));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }

@@ -8,9 +8,11 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use crate::deploy::DeployError;
 use crate::deployment::{Creator, Deployment, DeploymentId};
 use crate::fleet::{self, Next, Standing};
+use crate::install;
 use crate::outcome::{DeploymentStatus, ErrorInformation, Outcome, Target, TargetStatus};
 use crate::revision::{self, Revision};
 use crate::run::InstanceRun;
+use crate::script;
 use crate::store::{GroupStore, Record};
 
 /// A deployment group whose lock is held.
@@ -74,6 +76,7 @@ impl<'a> Execution<'a> {
             self.say(&format!("deployment {id} goes on after an interruption"));
         }
         let revision = self.revision().await?;
+        self.check(&revision)?;
         self.warn(&revision);
         let mut record = Record::new(&self.deployment.group, self.begin()?);
         self.held.of(self.held.group.save(&record))?;
@@ -243,6 +246,30 @@ impl<'a> Execution<'a> {
         let message =
             format!("{failed} of {total} instances failed, at least {minimum} must stay healthy{why}");
         ErrorInformation::new("HEALTH_CONSTRAINTS", message)
+    }
+
+    /// Refuses what is sure to fail later, when the old revision may have been stopped already.
+    fn check(&self, revision: &Revision) -> Result<(), DeployError> {
+        let lenient = self.deployment.ignore_ownership;
+        install::check_permissions(&revision.spec.permissions, lenient)
+            .map_err(|error| DeployError::NotHere(error.to_string()))?;
+        let hooks = revision
+            .spec
+            .hooks
+            .iter()
+            .filter(|(event, _)| event.is_in_place() && !lenient);
+        for (event, script) in
+            hooks.flat_map(|(event, scripts)| scripts.iter().map(move |script| (event, script)))
+        {
+            if let Err(message) = script::account(script) {
+                let way_out = "correct it, or let the deployment group set ignoreOwnership";
+                return Err(DeployError::NotHere(format!(
+                    "{event}, {}: {message}; {way_out}",
+                    script.location
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn warn(&self, revision: &Revision) {

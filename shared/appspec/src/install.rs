@@ -25,6 +25,7 @@ use crate::deployment::DeploymentId;
 use crate::manifest::{InstallRecord, Manifest, Phase};
 use crate::path::RelativePath;
 use crate::store::InstanceStore;
+pub(crate) use permission::check as check_permissions;
 pub(crate) use plan::Plan;
 
 /// Everything that an installation needs to know.

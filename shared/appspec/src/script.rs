@@ -116,24 +116,18 @@ impl ScriptContext<'_> {
 
     /// As whom it runs; `None` is this user.
     fn account(&self, script: &Script) -> Result<Option<Account>, String> {
-        let Some(name) = &script.run_as else {
-            return Ok(None);
-        };
-        let message = match Account::named(name) {
-            Ok(account) if account.is_current() => return Ok(None),
-            Ok(account) if account.permitted() => return Ok(Some(account)),
-            Ok(_) => format!("only root may run a script as `{name}` (`runas`)"),
-            Err(error) => format!("{error} (`runas`)"),
-        };
-        if self.ignore_ownership {
-            self.log.note(&format!(
-                "warning: {message}; it runs as this user, as the group asks"
-            ));
-            return Ok(None);
+        match account(script) {
+            Err(message) if self.ignore_ownership => {
+                self.log.note(&format!(
+                    "warning: {message}; it runs as this user, as the group asks"
+                ));
+                Ok(None)
+            }
+            Err(message) => Err(format!(
+                "{message}; correct it, or let the deployment group set ignoreOwnership"
+            )),
+            found => found,
         }
-        Err(format!(
-            "{message}; correct it, or let the deployment group set ignoreOwnership"
-        ))
     }
 
     fn spec(&self, program: &Path, account: Option<Account>) -> Spec {
@@ -226,6 +220,19 @@ impl ScriptContext<'_> {
         if line.len() > prefix.len() {
             self.log.line(&line);
         }
+    }
+}
+
+/// The account that `runas` names; `None` is this user.
+pub(crate) fn account(script: &Script) -> Result<Option<Account>, String> {
+    let Some(name) = &script.run_as else {
+        return Ok(None);
+    };
+    match Account::named(name) {
+        Ok(account) if account.is_current() => Ok(None),
+        Ok(account) if account.permitted() => Ok(Some(account)),
+        Ok(_) => Err(format!("only root may run a script as `{name}` (`runas`)")),
+        Err(error) => Err(format!("{error} (`runas`)")),
     }
 }
 

@@ -11,6 +11,14 @@ use crate::beneath::Kind;
 use crate::path::RelativePath;
 use crate::pattern::Pattern;
 
+/// Whether this machine and this user can set what `rules` ask for.
+pub(crate) fn check(rules: &[PermissionRule], ignore_ownership: bool) -> Result<(), InstallError> {
+    let mut warned_later = vec![];
+    rules
+        .iter()
+        .try_for_each(|rule| Attributes::resolve(rule, ignore_ownership, &mut warned_later).map(drop))
+}
+
 /// Gives the plan's files and new folders the attributes of the entries that match them.
 ///
 /// What was there before, and what RETAIN has left, is never matched; nor is the object of an entry itself, if it is

@@ -11,11 +11,10 @@ use crate::deployment::{DeploymentId, Group};
 use crate::durable;
 use crate::outcome::{DeploymentStatus, ErrorInformation, Outcome};
 
-/// A deployment as recorded; `schema` lets a later release know it.
+/// A deployment as recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Record {
-    pub(crate) schema: u32,
     pub(crate) group: Group,
     pub(crate) outcome: Outcome,
     /// The deployment has ended badly and its rollback has not ended yet.
@@ -26,7 +25,6 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn new(group: &Group, outcome: Outcome) -> Self {
         Self {
-            schema: 1,
             group: group.clone(),
             outcome,
             rollback_due: false,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::support::{Lab, appspec};
 use penstock_appspec::{
-    Creator, DeployError, DeploymentStatus, ErrorCode, EventStatus, MinimumHealthy, RollbackPolicy, Stop,
-    TargetStatus, deploy, interrupted, stop_channel,
+    Creator, DeployError, DeploymentStatus, ErrorCode, EventStatus, MinimumHealthy, Outcome, RollbackPolicy,
+    Stop, TargetStatus, deploy, interrupted, stop_channel,
 };
 
-fn failure(outcome: &penstock_appspec::Outcome) -> (String, ErrorCode, String) {
+fn failure(outcome: &Outcome) -> (String, ErrorCode, String) {
     let (target, event) = outcome.first_failure().unwrap();
     let diagnostics = event.diagnostics.clone().unwrap();
     (
@@ -256,12 +256,21 @@ async fn owners_that_cannot_be_set_fail_or_warn() {
         appspec(&[])
     );
     let revision = lab.revision("1", &spec, &[("web/f", ""), ("id.sh", "#!/bin/sh\nid -un\n")]);
-    let (place, _, message) = failure(&lab.deploy("1", &revision).await);
-    assert_eq!(place, "a Install");
-    assert!(
-        message.contains("no user `no-such-user-here`") && message.contains("ignoreOwnership"),
-        "{message}"
-    );
+    for runas_only in [false, true] {
+        let spec = if runas_only {
+            spec.replace("owner: no-such-user-here, ", "")
+        } else {
+            spec.clone()
+        };
+        fs::write(revision.join("appspec.yml"), spec).unwrap();
+        let message = deploy(lab.deployment("1", &revision))
+            .await
+            .unwrap_err()
+            .to_string();
+        let named = message.contains("no user `no-such-user-here`") && message.contains("ignoreOwnership");
+        assert!(named && message.contains("runas") == runas_only, "{message}");
+    }
+    fs::write(revision.join("appspec.yml"), spec).unwrap();
     let mut lenient = lab.deployment("2", &revision);
     lenient.ignore_ownership = true;
     assert!(deploy(lenient).await.unwrap().succeeded());
@@ -543,7 +552,7 @@ async fn a_script_runs_as_another_user_where_that_may_be_chosen() {
     let revision = lab.revision("1", &spec, &[("web/f", ""), ("id.sh", script)]);
     // Somebody else must be able to enter the folders of the state.
     fs::set_permissions(&lab.path, fs::Permissions::from_mode(0o755)).unwrap();
-    let outcome = lab.deploy("1", &revision).await;
+    let outcome = deploy(lab.deployment("1", &revision)).await;
     if is_root(&lab) {
         assert!(
             lab.recorder.says("[stdout]user nobody nobody"),
@@ -552,8 +561,9 @@ async fn a_script_runs_as_another_user_where_that_may_be_chosen() {
         );
     } else {
         assert!(
-            failure(&outcome)
-                .2
+            outcome
+                .unwrap_err()
+                .to_string()
                 .contains("only root may run a script as `nobody`")
         );
     }
@@ -571,13 +581,13 @@ async fn acls_are_set_where_the_machine_has_them() {
         appspec(&[])
     );
     let revision = lab.revision("1", &spec, &[("web/f", "")]);
-    let outcome = lab.deploy("1", &revision).await;
+    let outcome = deploy(lab.deployment("1", &revision)).await;
     match std::process::Command::new("getfacl")
         .arg("-cE")
         .arg(lab.root("a").join("srv/web/f"))
         .output()
     {
-        Ok(output) if outcome.succeeded() => {
+        Ok(output) if outcome.as_ref().is_ok_and(Outcome::succeeded) => {
             let shown = String::from_utf8(output.stdout).unwrap();
             assert!(
                 shown.contains("user:root:rw-") && shown.contains("mask::rw-"),
@@ -586,7 +596,8 @@ async fn acls_are_set_where_the_machine_has_them() {
         }
         // No setfacl, or a file system without acls: the message says which, and nothing is half done.
         _ => {
-            assert!(failure(&outcome).2.contains("setfacl"), "{:?}", failure(&outcome));
+            let message = outcome.map_or_else(|error| error.to_string(), |outcome| failure(&outcome).2);
+            assert!(message.contains("setfacl"), "{message}");
             assert!(lab.tree("a").is_empty());
         }
     }
