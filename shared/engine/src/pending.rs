@@ -1,5 +1,7 @@
 //! What the state owes the outside, and when time alone will make something due.
 
+use std::sync::Arc;
+
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 
@@ -54,42 +56,62 @@ fn debt(attempt: &Attempt, now: Timestamp, id: impl Fn() -> AttemptId) -> Option
 /// If nothing changed, or the command was rejected, that is everything owed: an earlier delivery of it may have been
 /// lost after its commit. Otherwise only what the decision created or what was due to be sent again.
 pub fn to_send(before: &State, decision: &Decision, now: Timestamp) -> Vec<Debt> {
-    let everything = decision.events.is_empty() || decision.rejection.is_some();
-    let owed = pending(&decision.state, now).into_iter();
-    let due = owed.filter(|debt| everything || is_fresh(before, &decision.state, debt, now));
-    let observations = pending(before, now)
-        .into_iter()
-        .filter(|debt| is_moved_on(before, &decision.state, debt));
-    observations.chain(due).collect()
+    let after = &decision.state;
+    let changed = || {
+        let unchanged = |it: &Arc<Execution>| {
+            before
+                .executions
+                .get(&it.id)
+                .is_some_and(|old| Arc::ptr_eq(old, it))
+        };
+        after.executions.values().filter(move |it| !unchanged(it))
+    };
+    let mut debts: Vec<Debt> = changed()
+        .flat_map(|execution| observed(before, execution))
+        .collect();
+    if decision.events.is_empty() || decision.rejection.is_some() {
+        debts.extend(
+            after
+                .executions
+                .values()
+                .flat_map(|execution| owed_by(execution, now)),
+        );
+    } else {
+        let owed = changed().flat_map(|execution| owed_by(execution, now));
+        debts.extend(owed.filter(|debt| is_fresh(before, after, debt, now)));
+    }
+    debts.extend(decision.unfinished.then_some(Debt::GoOn));
+    debts
+}
+
+/// The observations that the decision recorded as made, so that sending them is left.
+fn observed(before: &State, execution: &Execution) -> Vec<Debt> {
+    let Some(run) = latest_run(execution) else {
+        return vec![];
+    };
+    let ids = run
+        .actions
+        .iter()
+        .filter(|(_, attempt)| attempt.is_live() && attempt.checks > 0);
+    let ids = ids.map(|(action, attempt)| (attempt.checks, attempt_id(execution, run, action, attempt)));
+    ids.filter(|(checks, id)| find(before, id).is_some_and(|earlier| earlier.checks < *checks))
+        .map(|(_, attempt)| Debt::Observe { attempt })
+        .collect()
 }
 
 /// Whether the debt was not owed before, was due to be sent again, or can be paid only now.
 fn is_fresh(before: &State, after: &State, debt: &Debt, now: Timestamp) -> bool {
-    let (Debt::Dispatch { attempt: id } | Debt::Cancel { attempt: id }) = debt else {
-        return matches!(debt, Debt::GoOn);
+    let (id, cancels) = match debt {
+        Debt::Dispatch { attempt } => (attempt, false),
+        Debt::Cancel { attempt } => (attempt, true),
+        Debt::Observe { .. } | Debt::GoOn => return false,
     };
     let Some(earlier) = find(before, id) else {
         return true;
     };
-    let same = match debt {
-        Debt::Cancel { .. } => earlier.unsettled().is_some(),
-        Debt::Dispatch { .. } | Debt::Observe { .. } | Debt::GoOn => earlier.unsettled().is_none(),
-    };
+    let created = cancels != earlier.unsettled().is_some();
     let reachable_now = find(after, id).is_some_and(|later| later.external != earlier.external);
-    !same || reachable_now || earlier.resend_at.is_some_and(|at| at <= now)
-}
-
-/// Whether the debt is an observation that the decision recorded as made, so that sending it is left.
-fn is_moved_on(before: &State, after: &State, debt: &Debt) -> bool {
-    let Debt::Observe { attempt: id } = debt else {
-        return false;
-    };
-    let checks = |state| {
-        find(state, id)
-            .filter(|attempt| attempt.is_live())
-            .map(|attempt| attempt.checks)
-    };
-    checks(after) > checks(before)
+    created || reachable_now || earlier.resend_at.is_some_and(|at| at <= now)
 }
 
 fn find<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
