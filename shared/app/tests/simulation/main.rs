@@ -7,6 +7,7 @@
 mod calm;
 mod check;
 mod flight;
+mod interleave;
 mod storm;
 mod world;
 
