@@ -7,7 +7,7 @@ mod indentation;
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, SpannedEventReceiver};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use crate::diagnostic::{Diagnostic, Place};
 use indentation::{Indented, Shifts};
@@ -88,10 +88,10 @@ pub fn parse(source: &str) -> Document {
             shifts: source.shifts.clone(),
             ..Builder::default()
         };
-        let Err(error) = Parser::new_from_str(&source.text).load(&mut builder, true) else {
+        let Err(error) = builder.read(&source.text) else {
             return builder.finish();
         };
-        if builder.failed || !source.indent(&error) {
+        if !source.indent(&error) {
             let mark = error.marker();
             let place = builder.place(mark.line(), mark.col());
             builder.fail(
@@ -334,11 +334,21 @@ fn merge(node: &mut Node) {
     }
 }
 
-impl<'input> SpannedEventReceiver<'input> for Builder {
-    fn on_event(&mut self, event: Event<'input>, span: Span) {
-        if self.failed {
-            return;
+impl Builder {
+    /// Takes the events one by one: the parser's own loading recurses and would run out of stack before [`MAX_DEPTH`]
+    /// is noticed.
+    fn read(&mut self, text: &str) -> Result<(), ScanError> {
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event?;
+            self.on_event(event, span);
+            if self.failed {
+                break;
+            }
         }
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: Event<'_>, span: Span) {
         let place = self.place(span.start.line(), span.start.col());
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -534,10 +544,16 @@ mod tests {
             bomb += &format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(","));
         }
         assert_eq!(parse(&bomb).diagnostics[0].code, "too-large");
-        assert_eq!(
-            parse(&format!("{}{}", "[".repeat(100), "]".repeat(100))).diagnostics[0].code,
-            "too-deep"
-        );
+        for deep in [
+            "[".repeat(200),
+            "- ".repeat(400_000),
+            "? ".repeat(400_000),
+            "{a: ".repeat(200),
+        ] {
+            let document = parse(&deep);
+            assert!(document.root.is_none());
+            assert_eq!(document.diagnostics[0].code, "too-deep");
+        }
     }
 
     #[test]
