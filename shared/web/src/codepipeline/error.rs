@@ -156,17 +156,29 @@ fn refused(diagnostics: &[Diagnostic]) -> ApiError {
     ApiError::new(name, messages.join("\n"))
 }
 
-/// The exception for a diagnostic's code (CodePipeline API, errors of `CreatePipeline`).
+/// The exception for a diagnostic's code and the path before its message (`CodePipeline` API, errors of `CreatePipeline`).
 fn declaration(code: &str, message: &str) -> &'static str {
+    const FORM: [&str; 9] = [
+        "missing-key",
+        "wrong-type",
+        "execution-mode",
+        "category",
+        "owner",
+        "version",
+        "pipeline-name",
+        "pipeline-type",
+        "text-length",
+    ];
+    let path = message.split(": ").next().unwrap_or_default();
     match code {
         "blockers" => "InvalidBlockerDeclarationException",
-        _ if code.contains("stage") => "InvalidStageDeclarationException",
-        "missing-key" | "wrong-type" | "execution-mode" | "category" | "owner" | "version" | "name"
-        | "unknown-key" | "too-deep" => "ValidationException",
-        _ if code.contains("limit") || code.starts_with("too-many") => "LimitExceededException",
-        _ if message.starts_with("stages[") || message.contains("action") => {
-            "InvalidActionDeclarationException"
+        "too-many" | "too-many-variables" | "too-many-problems" => "LimitExceededException",
+        _ if FORM.contains(&code) => "ValidationException",
+        "source-stage" | "stage-count" | "stage-name" | "duplicate-stage" | "action-count" => {
+            "InvalidStageDeclarationException"
         }
+        _ if path.contains("actions[") => "InvalidActionDeclarationException",
+        _ if path.starts_with("stages[") => "InvalidStageDeclarationException",
         _ => "InvalidStructureException",
     }
 }

@@ -1,5 +1,7 @@
 //! The router over adapters in memory: what a client, a browser or GitHub sends and gets back.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod approvals;
 mod fixture;
 mod fuzz;
