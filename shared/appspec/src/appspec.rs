@@ -66,6 +66,18 @@ pub enum FileExistsBehavior {
     Retain,
 }
 
+impl FileExistsBehavior {
+    /// The behaviour called `name`, in upper case as an appspec has it.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "DISALLOW" => Some(Self::Disallow),
+            "OVERWRITE" => Some(Self::Overwrite),
+            "RETAIN" => Some(Self::Retain),
+            _ => None,
+        }
+    }
+}
+
 /// An entry of `permissions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionRule {

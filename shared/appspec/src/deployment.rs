@@ -38,7 +38,8 @@ pub struct Deployment {
     pub ignore_application_stop_failures: bool,
     /// When the last good revision is brought back.
     pub rollback: RollbackPolicy,
-    /// What scripts inherit, beside the deployment's own variables. Nothing else reaches them.
+    /// What scripts inherit beside the deployment's own variables: `PATH`, `HOME`, and for a GitHub revision
+    /// `BUNDLE_COMMIT`. Nothing else reaches them.
     pub environment: Vec<(OsString, OsString)>,
     /// Where groups, instances and revisions are remembered; one folder for all groups.
     pub state_dir: PathBuf,

@@ -71,18 +71,15 @@ fn os(checker: &mut Checker, root: &Node) -> Option<Os> {
 }
 
 fn behavior(checker: &mut Checker, node: &Node) -> Option<FileExistsBehavior> {
-    match checker.text(node, "file_exists_behavior")? {
-        "DISALLOW" => Some(FileExistsBehavior::Disallow),
-        "OVERWRITE" => Some(FileExistsBehavior::Overwrite),
-        "RETAIN" => Some(FileExistsBehavior::Retain),
-        other => {
-            let message = format!(
-                "`file_exists_behavior` is DISALLOW, OVERWRITE or RETAIN in upper case, this is `{other}`"
-            );
-            checker.error(node.place, "file-exists-behavior", message);
-            None
-        }
+    let text = checker.text(node, "file_exists_behavior")?;
+    let behavior = FileExistsBehavior::named(text);
+    if behavior.is_none() {
+        let message = format!(
+            "`file_exists_behavior` is DISALLOW, OVERWRITE or RETAIN in upper case, this is `{text}`"
+        );
+        checker.error(node.place, "file-exists-behavior", message);
     }
+    behavior
 }
 
 fn files(checker: &mut Checker, node: &Node, windows: bool) -> Vec<FileRule> {
