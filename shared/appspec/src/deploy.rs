@@ -57,7 +57,7 @@ pub struct Interrupted {
 ///
 /// One deployment of a group is under way at a time; others wait for it, unless they are stopped. Completed lifecycle
 /// events are not repeated; an interrupted installation is finished or begun anew; an interrupted script runs again.
-/// If the deployment fails and has a [`RollbackPolicy`], or was stopped so, the last good revision is deployed to the
+/// If the deployment fails and has a [`RollbackPolicy`](crate::RollbackPolicy), or was stopped so, the last good revision is deployed to the
 /// instances that it has reached, as a deployment of its own, [`Outcome::rollback`].
 ///
 /// # Errors
