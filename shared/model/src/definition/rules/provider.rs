@@ -100,8 +100,9 @@ fn count(
         format!("{} to {}", allowed.start(), allowed.end())
     };
     let category = action.kind.category.map_or("", category_name);
+    let plural = if *allowed.end() == 1 { "" } else { "s" };
     let message = format!(
-        "a {provider} {category} action {verb} {range} artifacts, and this one has {found}; correct its list"
+        "a {provider} {category} action {verb} {range} artifact{plural}, and this one has {found}; correct its list"
     );
     findings.error(action.place, code, message);
 }
