@@ -240,6 +240,8 @@ pub(super) fn input_artifacts(fields: &mut Fields<'_>, findings: &mut Findings) 
     let mut inputs = Vec::new();
     for node in fields.list("inputArtifacts", findings) {
         let Some(mut fields) = Fields::of(node, "an input artifact (`- name: …`)", findings) else {
+            // It still counts as one.
+            inputs.push(Text::unknown(node.place));
             continue;
         };
         inputs.push(fields.required_text("name", findings));
@@ -294,50 +296,41 @@ pub(super) fn configuration(fields: &mut Fields<'_>, findings: &mut Findings) ->
         );
         return Vec::new();
     };
-    let mut settings = Vec::with_capacity(entries.len());
-    for (key, node) in entries {
+    let setting = |(key, node): &(Key, Node)| {
         let name = Text {
             text: key.text.clone(),
             place: key.place,
             known: true,
         };
-        match &node.value {
-            Value::Scalar { text: value, .. } => {
-                settings.push((
-                    name,
-                    Text {
-                        text: value.clone(),
-                        place: node.place,
-                        known: !tagged(node),
-                    },
-                ));
-            }
-            Value::Null => {
-                let message = format!(
-                    "{} has no value, so it is as if it were absent; give it one or remove it",
-                    quoted(&key.text)
-                );
-                findings.warning(key.place, "configuration-null", message);
-            }
-            Value::List(_) | Value::Map(_) => {
-                let message = format!(
-                    "{} is {}, and CodePipeline takes only texts; it is passed on as JSON in a text, write it so",
-                    quoted(&key.text),
-                    node.kind()
-                );
-                findings.warning(node.place, "configuration-not-text", message);
-                settings.push((
-                    name,
-                    Text {
-                        text: node.to_json().to_string(),
-                        place: node.place,
-                        known: !computed(node),
-                    },
-                ));
-            }
+        Some((name, value(key, node, findings)?))
+    };
+    entries.iter().filter_map(setting).collect()
+}
+
+fn value(key: &Key, node: &Node, findings: &mut Findings) -> Option<Text> {
+    let name = quoted(&key.text);
+    let text = match &node.value {
+        Value::Scalar { text, .. } => text.clone(),
+        Value::Null => {
+            let message =
+                format!("{name} has no value, so it is as if it were absent; give it one or remove it");
+            findings.warning(key.place, "configuration-null", message);
+            return None;
         }
-    }
-    settings
+        Value::List(_) | Value::Map(_) => {
+            let message = format!(
+                "{name} is {}, and CodePipeline takes only texts; it is passed on as JSON in a text, write it so",
+                node.kind()
+            );
+            findings.warning(node.place, "configuration-not-text", message);
+            node.to_json().to_string()
+        }
+    };
+    Some(Text {
+        text,
+        place: node.place,
+        known: !computed(node),
+    })
 }
 
 /// Whether a template computes any part of `node`.

@@ -225,6 +225,11 @@ fn check_provider(rule: &Rule, findings: &mut Findings) {
             "a Commands rule needs `commands`; add it",
         );
     }
+    check_settings(rule, provider, findings);
+    check_operator(rule, findings);
+}
+
+fn check_settings(rule: &Rule, provider: &RuleProvider, findings: &mut Findings) {
     let has = |key: &str| rule.configuration.iter().any(|(other, _)| other.text == key);
     for key in provider.required.iter().filter(|key| !has(key)) {
         let message = format!(
@@ -252,7 +257,6 @@ fn check_provider(rule: &Rule, findings: &mut Findings) {
         );
         findings.warning(key.place, "unknown-configuration", message);
     }
-    check_operator(rule, findings);
 }
 
 fn check_operator(rule: &Rule, findings: &mut Findings) {

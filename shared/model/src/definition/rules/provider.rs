@@ -100,9 +100,14 @@ fn count(
         format!("{} to {}", allowed.start(), allowed.end())
     };
     let category = action.kind.category.map_or("", category_name);
+    let list = if verb == "consumes" {
+        "inputArtifacts"
+    } else {
+        "outputArtifacts"
+    };
     let plural = if *allowed.end() == 1 { "" } else { "s" };
     let message = format!(
-        "a {provider} {category} action {verb} {range} artifact{plural}, and this one has {found}; correct its list"
+        "{provider} ({category}) {verb} {range} artifact{plural}, and this action has {found}; correct `{list}`"
     );
     findings.error(action.place, code, message);
 }

@@ -49,11 +49,7 @@ fn keys_and_kinds() {
             "    outputVariables: TAG",
             &["error wrong-type", "warning unknown-output-variable"],
         ),
-        (
-            "[{name: Report}]",
-            "[Report]",
-            &["error input-artifact-count", "error wrong-type"],
-        ),
+        ("[{name: Report}]", "[Report]", &["error wrong-type"]),
     ]);
 }
 
