@@ -78,14 +78,18 @@ impl Deliveries {
     /// [`AppError::Port`] or [`AppError::Busy`]: the delivery is to be repeated as a whole; what it started already
     /// is not started again.
     pub async fn deliver(&self, delivery: &DeliveryId, event: &GitEvent) -> Result<Vec<Answer>, AppError> {
-        let mut answers = vec![];
+        let (mut answers, mut failure) = (vec![], None);
         for pipeline in self.store.pipelines().await? {
             let Some(definition) = self.store.definition(&pipeline.name, pipeline.definition).await? else {
                 continue;
             };
-            answers.push(self.answer(delivery, &definition, event).await?);
+            match self.answer(delivery, &definition, event).await {
+                Ok(answer) => answers.push(answer),
+                // One that fails does not keep the others from starting.
+                Err(error) => failure = failure.or(Some(error)),
+            }
         }
-        Ok(answers)
+        failure.map_or(Ok(answers), Err)
     }
 
     async fn answer(

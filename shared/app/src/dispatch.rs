@@ -149,6 +149,7 @@ impl Dispatch {
             Claim::Taken => self.begin(provider.as_ref(), &work, false).await,
             Claim::TakenOver => self.begin(provider.as_ref(), &work, true).await,
             Claim::Started { external } => {
+                // Whoever started it died before saying so, maybe long ago: look at once what became of it.
                 self.say(
                     pipeline,
                     id,
@@ -157,7 +158,8 @@ impl Dispatch {
                         external: Some(external),
                     },
                 )
-                .await
+                .await?;
+                self.observe(pipeline, id).await
             }
             Claim::Held { .. } | Claim::Cancelled => Ok(()),
         }

@@ -3,7 +3,7 @@
 //! Each call also gives way twice, before and after, so that a test that polls it by hand can let it crash there.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use penstock_app::port::PortError;
@@ -17,8 +17,16 @@ mod work;
 /// When and how calls fail.
 #[derive(Debug)]
 pub struct Faults {
-    dice: Mutex<Dice>,
-    percent: AtomicU32,
+    plan: Plan,
+    calls: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Plan {
+    /// So many of a hundred.
+    Chance { dice: Mutex<Dice>, percent: AtomicU32 },
+    /// This one call, counted from 0.
+    One { call: usize, fault: Fault },
 }
 
 /// What happens to one call.
@@ -35,23 +43,50 @@ pub enum Fault {
 impl Faults {
     /// `percent` of a hundred calls fail, half of them after the fact.
     pub fn new(seed: u64, percent: u32) -> Arc<Self> {
-        Arc::new(Self {
+        let plan = Plan::Chance {
             dice: Mutex::new(Dice::new(seed)),
             percent: AtomicU32::new(percent),
+        };
+        Arc::new(Self {
+            plan,
+            calls: AtomicUsize::new(0),
         })
     }
 
-    /// Changes how often calls fail; 0 ends all faults.
-    pub fn set(&self, percent: u32) {
-        self.percent.store(percent, Ordering::Relaxed);
+    /// Nothing fails but the call with this number, counted from 0, in this way.
+    pub fn one(call: usize, fault: Fault) -> Arc<Self> {
+        Arc::new(Self {
+            plan: Plan::One { call, fault },
+            calls: AtomicUsize::new(0),
+        })
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Changes how often calls fail by chance; 0 ends all faults.
+    pub fn set(&self, chance: u32) {
+        match &self.plan {
+            Plan::Chance { percent, .. } => percent.store(chance, Ordering::Relaxed),
+            Plan::One { .. } => {}
+        }
     }
 
     fn draw(&self) -> Fault {
-        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
-        match (dice.chance(self.percent.load(Ordering::Relaxed)), dice.chance(50)) {
-            (false, _) => Fault::None,
-            (true, false) => Fault::Before,
-            (true, true) => Fault::After,
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        match &self.plan {
+            Plan::One { call, fault } if *call == number => *fault,
+            Plan::One { .. } => Fault::None,
+            Plan::Chance { dice, percent } => {
+                let mut dice = dice.lock().unwrap_or_else(PoisonError::into_inner);
+                match (dice.chance(percent.load(Ordering::Relaxed)), dice.chance(50)) {
+                    (false, _) => Fault::None,
+                    (true, false) => Fault::Before,
+                    (true, true) => Fault::After,
+                }
+            }
         }
     }
 

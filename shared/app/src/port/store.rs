@@ -119,7 +119,8 @@ pub struct Change {
     pub expected: u64,
     /// What it becomes.
     pub item: ItemState,
-    /// What happened to it: the record.
+    /// What happened to it: the record. Empty if another item's events changed it too, or if it is only written so
+    /// that a decision that meets this one is noticed; then a record may be left out.
     pub events: Vec<Event>,
 }
 

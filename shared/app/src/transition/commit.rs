@@ -51,11 +51,16 @@ pub(super) fn compose(
     }
 }
 
+/// Each event goes into the record of the item that it is about; the other items that it changes are only written.
 fn by_item(events: &[Event]) -> BTreeMap<Item, Vec<Event>> {
     let mut items: BTreeMap<Item, Vec<Event>> = BTreeMap::new();
     for event in events {
-        for item in event.fact.items() {
-            items.entry(item).or_default().push(event.clone());
+        let mut changed = event.fact.items().into_iter();
+        if let Some(about) = changed.next() {
+            items.entry(about).or_default().push(event.clone());
+        }
+        for item in changed {
+            items.entry(item).or_default();
         }
     }
     items

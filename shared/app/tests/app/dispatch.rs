@@ -366,3 +366,38 @@ async fn what_was_never_begun_is_cancelled_before_it_begins() {
         .expect("a claim");
     assert_eq!(claim, penstock_app::port::claims::Claim::Cancelled);
 }
+
+#[tokio::test]
+async fn what_ended_before_its_start_was_reported_is_taken_up() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let request = penstock_app::control::StartRequest::by(web_name(), "alice");
+    let id = installation.control.start(request).await.expect("starting");
+    let fetch = attempt(&id, "Source", "Fetch", 1);
+    let (fakes, now) = (&installation.fakes, installation.fakes.clock.now());
+    fakes
+        .claims
+        .claim(&fetch, now, now.plus(CLAIM))
+        .await
+        .expect("a claim");
+    let external = penstock_engine::state::External {
+        id: "build:1".to_owned(),
+        url: None,
+    };
+    fakes
+        .claims
+        .started(&fetch, &external)
+        .await
+        .expect("started, and the process died");
+    installation.settle().await;
+    let history = installation
+        .query
+        .attempts(&web_name(), &id)
+        .await
+        .expect("the history");
+    let numbers: Vec<u32> = history.iter().map(|known| known.id.number).collect();
+    assert_eq!(
+        numbers,
+        [1, 2],
+        "the provider knows nothing of it: it is attempted again at once"
+    );
+}

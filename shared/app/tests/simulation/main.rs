@@ -6,6 +6,7 @@
 
 mod calm;
 mod check;
+mod each_call;
 mod flight;
 mod interleave;
 mod storm;
@@ -14,7 +15,7 @@ mod world;
 use world::World;
 
 /// How many seeds a test run tries.
-const SEEDS: u64 = 160;
+const SEEDS: u64 = 120;
 
 /// Names the seed of a run that panics.
 struct Seed(u64);
