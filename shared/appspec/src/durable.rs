@@ -35,7 +35,7 @@ pub(crate) fn save_now<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
-/// As [`save`], but only the death of this program is survived, not that of the machine.
+/// As [`save`], but only the death of this program is survived. When the machine stops, the file may be lost.
 pub(crate) fn save_lightly<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let beside = beside(path);
     fs::write(&beside, encode(value)?)?;
@@ -55,6 +55,10 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
+    // What some file systems leave of a file that was not synced when the machine stopped.
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(None);
+    }
     let damaged =
         |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{} {what}", path.display()));
     let stored: Stored<serde_json::Value> =
@@ -146,6 +150,8 @@ mod tests {
     fn damaged_and_newer_files_are_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("item.json");
+        assert_eq!(load::<Manifest>(&path).unwrap(), None);
+        fs::write(&path, [0, 0]).unwrap();
         assert_eq!(load::<Manifest>(&path).unwrap(), None);
         for (text, expected) in [
             ("{", "item.json is damaged"),

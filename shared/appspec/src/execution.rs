@@ -78,8 +78,8 @@ impl<'a> Execution<'a> {
         let revision = self.revision().await?;
         self.check(&revision)?;
         self.warn(&revision);
-        let mut record = Record::new(&self.deployment.group, self.begin()?);
-        self.held.of(self.held.group.save(&record))?;
+        let group = &self.deployment.group;
+        let mut record = self.held.of(self.held.group.begin(group, self.begin()?))?;
         let minimum = self
             .deployment
             .minimum_healthy
@@ -91,8 +91,6 @@ impl<'a> Execution<'a> {
         if record.outcome.succeeded() {
             // From now on a rollback returns to this deployment.
             self.held.of(joined(kept.await))?;
-            self.held
-                .of(self.held.group.save_last_successful(&self.deployment.id))?;
         }
         self.held.of(self.held.group.save(&record))?;
         self.say(&format!("deployment {id}: {}", record.outcome.summary()));
@@ -131,8 +129,7 @@ impl<'a> Execution<'a> {
         let mut targets = vec![];
         for instance in &self.deployment.instances {
             let store = self.held.of(self.held.group.instance(&instance.name))?;
-            let target = self.held.of(store.target(&self.deployment.id))?;
-            targets.push(target.unwrap_or_else(|| Target::pending(&instance.name)));
+            targets.push(self.held.of(store.target(&self.deployment.id, &instance.name))?);
         }
         Ok(Outcome {
             deployment: self.deployment.id.clone(),

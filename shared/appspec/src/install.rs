@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::appspec::{FileExistsBehavior, Server};
 use crate::beneath::Folder;
 use crate::deployment::DeploymentId;
-use crate::manifest::{InstallRecord, Manifest, Phase};
+use crate::manifest::{InstallRecord, Phase};
 use crate::path::RelativePath;
 use crate::store::InstanceStore;
 pub(crate) use permission::check as check_permissions;
@@ -135,6 +135,7 @@ pub(crate) fn install(input: &Installation<'_>) -> Result<Installed, InstallErro
     let (plan, warnings) = plan::plan(input, &before)?;
     let mut installing = InstallRecord {
         deployment: input.deployment.clone(),
+        entries: plan.installed(),
         phase: Phase::Staging,
         plan,
     };
@@ -201,24 +202,14 @@ fn finish(
 ) -> Result<(), InstallError> {
     let failed = |error| InstallError::io("record the installation in", store.directory(), error);
     let swapped = swap::swap(folder, &record.plan, step);
-    let mut entries = record.plan.installed();
-    if swapped.is_err() {
-        stage::discard(folder, &record.plan);
-        entries.splice(0..0, record.plan.previous.iter().cloned());
-    }
-    let last = if swapped.is_ok() {
-        Some(record.deployment.clone())
-    } else {
-        store.manifest().map_err(failed)?.deployment
-    };
     step("swapped");
-    store
-        .save_manifest(&Manifest {
-            deployment: last,
-            entries,
-        })
-        .map_err(failed)?;
-    step("manifest");
+    if swapped.is_ok() {
+        return store.complete_install().map_err(failed);
+    }
+    stage::discard(folder, &record.plan);
+    let mut manifest = store.manifest().map_err(failed)?;
+    manifest.entries.extend(record.entries.iter().cloned());
+    store.save_manifest(&manifest).map_err(failed)?;
     store.clear_install().map_err(failed)?;
     swapped
 }

@@ -15,10 +15,13 @@ pub(crate) struct Manifest {
     pub(crate) entries: Vec<RelativePath>,
 }
 
-/// An installation that is under way; gone when it is complete.
+/// An installation that is under way. When it is complete its file becomes the [`Manifest`], by a rename: hence
+/// the same names for what both have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InstallRecord {
     pub(crate) deployment: DeploymentId,
+    /// What will have been put there.
+    pub(crate) entries: Vec<RelativePath>,
     pub(crate) phase: Phase,
     pub(crate) plan: Plan,
 }
@@ -30,4 +33,27 @@ pub(crate) enum Phase {
     Staging,
     /// All temporary files are complete; renaming has begun.
     Swapping,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complete_installation_reads_as_a_manifest() {
+        let deployment = DeploymentId::derive("x");
+        let entries = vec![RelativePath::new("srv").unwrap()];
+        let manifest = Manifest {
+            deployment: Some(deployment.clone()),
+            entries: entries.clone(),
+        };
+        let record = InstallRecord {
+            deployment,
+            entries,
+            phase: Phase::Swapping,
+            plan: Plan::default(),
+        };
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
+    }
 }

@@ -153,6 +153,23 @@ impl Target {
         }
     }
 
+    /// An event is known to have begun.
+    pub(crate) fn begin(&mut self, event: LifecycleEvent) {
+        self.status = TargetStatus::InProgress;
+        if let Some(record) = self.events.iter_mut().find(|record| record.event == event)
+            && record.status == EventStatus::Pending
+        {
+            record.status = EventStatus::InProgress;
+        }
+    }
+
+    /// Whether any script has ended well or badly.
+    pub(crate) fn ran_scripts(&self) -> bool {
+        self.events
+            .iter()
+            .any(|record| record.scripts_done > 0 || record.diagnostics.is_some())
+    }
+
     /// Everything that has not begun never will.
     pub(crate) fn skip_rest(&mut self) {
         for event in &mut self.events {
@@ -176,6 +193,12 @@ pub enum TargetStatus {
     Failed,
     /// Never begun, because the deployment ended first.
     Skipped,
+}
+
+impl TargetStatus {
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Skipped)
+    }
 }
 
 /// What has become of a lifecycle event on one instance.

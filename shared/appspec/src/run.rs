@@ -99,6 +99,7 @@ impl InstanceRun {
         let event = self.target.events[index].event;
         let begun = Instant::now();
         self.record(event, EventStatus::InProgress);
+        self.store.begin_event(&self.deployment.id, event)?;
         log.begin_event();
         let result = if event == LifecycleEvent::DownloadBundle {
             self.download().await?
@@ -199,7 +200,6 @@ impl InstanceRun {
         log.note(&format!("LifecycleEvent - {event}"));
         let environment = self.environment(event);
         for script in scripts.iter().skip(self.target.events[index].scripts_done) {
-            self.save()?;
             self.deployment.observer.step(&self.instance.name, "script");
             let context = ScriptContext {
                 archive: &archive,

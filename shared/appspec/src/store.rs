@@ -2,10 +2,9 @@
 //!
 //! ```text
 //! STATE/<group id>/lock
-//!                  last-successful.json
 //!                  deployments/<deployment>/{deployment.json, revision/}
 //!                  instances/<name>/{manifest.json, install.json}
-//!                                   <deployment>/{target.json, deployment-archive/, logs/scripts.log}
+//!                                   <deployment>/{target.json, event.json, deployment-archive/, logs/scripts.log}
 //! ```
 
 mod group;

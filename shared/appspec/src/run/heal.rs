@@ -5,7 +5,7 @@ use crate::beneath::Folder;
 use crate::deployment::DeploymentId;
 use crate::install::{self, Recovery};
 use crate::lifecycle::LifecycleEvent;
-use crate::outcome::{EventRecord, EventStatus, TargetStatus};
+use crate::outcome::{EventStatus, TargetStatus};
 use crate::script_log::ScriptLog;
 
 impl InstanceRun {
@@ -15,7 +15,7 @@ impl InstanceRun {
             .target
             .events
             .iter()
-            .find(|record| record.status == EventStatus::InProgress);
+            .rfind(|record| record.status == EventStatus::InProgress);
         let mut interrupted = interrupted.map(|record| record.event);
         self.target.status = TargetStatus::InProgress;
         let recovery = self.blocking(|run, step| {
@@ -41,6 +41,10 @@ impl InstanceRun {
             Err(message) => log.note(&format!(
                 "warning: an interrupted installation cannot be finished: {message}"
             )),
+        }
+        let installed = self.store.manifest()?.deployment;
+        if let Some(id) = installed.filter(|id| *id == self.deployment.id) {
+            self.has_come_to_install(&id, EventStatus::Succeeded);
         }
         self.miss_archive();
         if let Some(event) = interrupted {
@@ -69,13 +73,18 @@ impl InstanceRun {
         Some(LifecycleEvent::Install)
     }
 
-    /// A revision that was unpacked and is gone is unpacked again.
+    /// Unpacks a revision again that is gone, or that was not made durable (because it has no scripts) and may have
+    /// been lost in part.
     fn miss_archive(&mut self) {
-        let unpacked = |record: &EventRecord| {
-            record.event == LifecycleEvent::DownloadBundle && record.status == EventStatus::Succeeded
+        let done = |event| {
+            self.target
+                .events
+                .iter()
+                .any(|record| record.event == event && record.status == EventStatus::Succeeded)
         };
         let is_there = self.store.archive(&self.deployment.id).is_dir();
-        if !is_there && self.target.events.iter().any(unpacked) {
+        let is_sound = !self.spec.hooks.is_empty() || done(LifecycleEvent::Install);
+        if done(LifecycleEvent::DownloadBundle) && !(is_there && is_sound) {
             self.target
                 .set(LifecycleEvent::DownloadBundle, EventStatus::Pending);
         }

@@ -16,6 +16,8 @@ use crate::outcome::{DeploymentStatus, ErrorInformation, Outcome};
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Record {
     pub(crate) group: Group,
+    /// Which of the group's deployments it is, in the order in which they began.
+    pub(crate) sequence: u64,
     pub(crate) outcome: Outcome,
     /// The deployment has ended badly and its rollback has not ended yet.
     #[serde(default)]
@@ -23,14 +25,6 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new(group: &Group, outcome: Outcome) -> Self {
-        Self {
-            group: group.clone(),
-            outcome,
-            rollback_due: false,
-        }
-    }
-
     fn is_open(&self) -> bool {
         self.rollback_due || !self.outcome.status.is_final()
     }
@@ -82,37 +76,66 @@ impl GroupStore {
         durable::load(&self.deployment(deployment).join("deployment.json"))
     }
 
+    /// Whoever asked for a deployment asks again if the machine forgets that it began; its end is remembered.
     pub(crate) fn save(&self, record: &Record) -> io::Result<()> {
         let directory = self.deployment(&record.outcome.deployment);
         fs::create_dir_all(&directory)?;
         let path = directory.join("deployment.json");
         if record.is_open() {
-            durable::save(&path, record)
+            durable::save_lightly(&path, record)
         } else {
             durable::save_now(&path, record)
         }
     }
 
-    /// Every deployment that has a record and has not ended, its rollback included.
-    pub(crate) fn open_records(&self) -> io::Result<Vec<Record>> {
-        let mut open = vec![];
+    /// The record of a deployment that begins, numbered after all others; of one that goes on, with its number.
+    pub(crate) fn begin(&self, group: &Group, outcome: Outcome) -> io::Result<Record> {
+        let known = self.record(&outcome.deployment)?.map(|record| record.sequence);
+        let next = || {
+            Ok(self
+                .records()?
+                .iter()
+                .map(|record| record.sequence)
+                .max()
+                .unwrap_or(0)
+                + 1)
+        };
+        let sequence = known.map_or_else(next, io::Result::Ok)?;
+        let record = Record {
+            group: group.clone(),
+            sequence,
+            outcome,
+            rollback_due: false,
+        };
+        self.save(&record)?;
+        Ok(record)
+    }
+
+    fn records(&self) -> io::Result<Vec<Record>> {
+        let mut records = vec![];
         for entry in fs::read_dir(self.directory.join("deployments"))? {
             let name = entry?.file_name();
-            let Some(id) = name.to_str().and_then(|name| DeploymentId::new(name).ok()) else {
-                continue;
-            };
-            open.extend(self.record(&id)?.filter(Record::is_open));
+            if let Some(id) = name.to_str().and_then(|name| DeploymentId::new(name).ok()) {
+                records.extend(self.record(&id)?);
+            }
         }
-        Ok(open)
+        Ok(records)
+    }
+
+    /// Every deployment that has a record and has not ended, its rollback included.
+    pub(crate) fn open_records(&self) -> io::Result<Vec<Record>> {
+        Ok(self.records()?.into_iter().filter(Record::is_open).collect())
     }
 
     /// The last deployment that succeeded, to which a rollback returns.
     pub(crate) fn last_successful(&self) -> io::Result<Option<DeploymentId>> {
-        durable::load(&self.directory.join("last-successful.json"))
-    }
-
-    pub(crate) fn save_last_successful(&self, deployment: &DeploymentId) -> io::Result<()> {
-        durable::save(&self.directory.join("last-successful.json"), deployment)
+        let succeeded = self
+            .records()?
+            .into_iter()
+            .filter(|record| record.outcome.succeeded());
+        Ok(succeeded
+            .max_by_key(|record| record.sequence)
+            .map(|record| record.outcome.deployment))
     }
 
     /// The revision of `deployment` as it came, which no script has touched.

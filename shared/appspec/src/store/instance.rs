@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::{retention, tree};
 use crate::deployment::DeploymentId;
 use crate::durable;
+use crate::lifecycle::LifecycleEvent;
 use crate::manifest::{InstallRecord, Manifest};
-use crate::outcome::Target;
+use crate::outcome::{Target, TargetStatus};
 
 /// An instance's folder of state (not the folder that is deployed to).
 #[derive(Debug, Clone)]
@@ -49,19 +50,45 @@ impl InstanceStore {
         }
     }
 
+    /// The installation that was under way is now what is installed. If the machine forgets the rename, the
+    /// installation is finished once more.
+    pub(crate) fn complete_install(&self) -> io::Result<()> {
+        fs::rename(
+            self.directory.join("install.json"),
+            self.directory.join("manifest.json"),
+        )
+    }
+
     pub(crate) fn clear_install(&self) -> io::Result<()> {
         durable::remove(&self.directory.join("install.json"))
     }
 
-    /// What has become of `deployment` here.
-    pub(crate) fn target(&self, deployment: &DeploymentId) -> io::Result<Option<Target>> {
-        durable::load(&self.deployment(deployment).join("target.json"))
+    /// What has become of `deployment` on this instance, which is called `name`.
+    pub(crate) fn target(&self, deployment: &DeploymentId, name: &str) -> io::Result<Target> {
+        let directory = self.deployment(deployment);
+        let saved: Option<Target> = durable::load(&directory.join("target.json"))?;
+        let mut target = saved.unwrap_or_else(|| Target::pending(name));
+        let begun: Option<LifecycleEvent> = durable::load(&directory.join("event.json"))?;
+        if let Some(event) = begun.filter(|_| !target.status.is_final()) {
+            target.begin(event);
+        }
+        Ok(target)
     }
 
+    /// Remembers that `event` has begun, so that an interruption can be told.
+    pub(crate) fn begin_event(&self, deployment: &DeploymentId, event: LifecycleEvent) -> io::Result<()> {
+        durable::save_lightly(&self.deployment(deployment).join("event.json"), &event)
+    }
+
+    /// Whatever a script has done must be remembered; an installation can simply be repeated.
     pub(crate) fn save_target(&self, deployment: &DeploymentId, target: &Target) -> io::Result<()> {
-        let directory = self.deployment(deployment);
-        fs::create_dir_all(&directory)?;
-        durable::save(&directory.join("target.json"), target)
+        let path = self.deployment(deployment).join("target.json");
+        let repeatable = target.status == TargetStatus::Succeeded && !target.ran_scripts();
+        if repeatable {
+            durable::save_lightly(&path, target)
+        } else {
+            durable::save(&path, target)
+        }
     }
 
     /// The unpacked revision of `deployment`, in which its scripts run.
