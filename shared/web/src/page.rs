@@ -126,7 +126,8 @@ fn elapsed(milliseconds: i64) -> String {
     let milliseconds = milliseconds.max(0);
     let seconds = milliseconds / 1000;
     match seconds {
-        0..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
+        0 => format!("{milliseconds} ms"),
+        1..10 => format!("{}.{} s", seconds, milliseconds % 1000 / 100),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
@@ -215,7 +216,7 @@ mod tests {
             .into();
         assert_eq!(
             shown,
-            ["0.0 s", "1.2 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]
+            ["0 ms", "1.2 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]
         );
     }
 }

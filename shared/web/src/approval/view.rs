@@ -23,7 +23,7 @@ pub(super) fn ask(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Ma
                 }
             }
             @if view.waiting_behind > 0 {
-                p class="note wait" { strong { (behind(view.waiting_behind)) } " They go on when this one is decided." }
+                p class="note wait" { strong { (behind(view.waiting_behind)) } " Nothing passes this stage until this one is decided." }
             }
             (facts(view))
             @if !view.artifacts.is_empty() { (artifacts(&view.artifacts)) }
@@ -48,7 +48,7 @@ fn facts(view: &ApprovalView) -> Markup {
                 @if let Some(link) = &view.external_link { dt { "Look at" } dd { (link_or_text(link)) } }
                 @if let Some(revision) = &view.commit { dt { "Commit" } dd { (commit(revision)) } }
                 @if let Some(author) = &view.author { dt { "Author" } dd { (plain::short(author, 200)) } }
-                dt { "Started by" } dd { (plain::short(&view.trigger, 500)) }
+                dt { "Cause" } dd { (plain::short(&view.trigger, 500)) }
                 dt { "Then" }
                 dd {
                     @if view.will_do.is_empty() {
@@ -127,14 +127,18 @@ fn verdict_form(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Mark
                 p #problem class="note bad" role="alert" { strong { "Not decided." } " " (plain::line(problem)) }
             }
             form method="post" autocomplete="off" {
-                label for="pipeline" {
-                    "Pipeline name"
-                    span { "Type " strong { (view.pipeline) } " to confirm that it is the right one." }
+                div class="field" {
+                    label for="pipeline" {
+                        "Pipeline name"
+                        span { "Type " strong { (view.pipeline) } " to confirm that it is the right one." }
+                    }
+                    input #pipeline name="pipeline" type="text" required value=(form.pipeline) spellcheck="false" autocapitalize="none"
+                        aria-invalid=[problem.map(|_| "true")] aria-describedby=[problem.map(|_| "problem")];
                 }
-                input #pipeline name="pipeline" type="text" required value=(form.pipeline) spellcheck="false" autocapitalize="none"
-                    aria-invalid=[problem.map(|_| "true")] aria-describedby=[problem.map(|_| "problem")];
-                label for="comment" { "Comment" span { "At most " (MAX_COMMENT) " characters; everybody who looks at the execution sees it." } }
-                textarea #comment name="comment" maxlength=(MAX_COMMENT) { (form.comment) }
+                div class="field" {
+                    label for="comment" { "Comment" span { "At most " (MAX_COMMENT) " characters; everybody who looks at the execution sees it." } }
+                    textarea #comment name="comment" maxlength=(MAX_COMMENT) { (form.comment) }
+                }
                 div class="buttons" {
                     button class="primary" name="verdict" value="approve" { "Approve" }
                     button class="secondary" name="verdict" value="reject" { "Reject" }

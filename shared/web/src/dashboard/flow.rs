@@ -11,7 +11,7 @@ use crate::page;
 use crate::plain;
 
 /// How many lines of a failed action's log a page shows.
-const TAIL: usize = 20;
+const TAIL: usize = 16;
 
 /// The stages as a pipe.
 pub(super) fn stages(view: &ExecutionView) -> Markup {
@@ -64,7 +64,7 @@ fn action(view: &ExecutionView, stage: &StageView, action: &ActionView) -> Marku
                 span { (plain::short(&action.provider, 40)) @if action.attempt > 1 { " · attempt " (action.attempt) } }
                 (page::duration(action.started_at, action.ended_at))
             }
-            @if let Some(summary) = &action.summary { p class="said" { (plain::short(summary, 600)) } }
+            @if let Some(summary) = &action.summary { p class="said" { (plain::short(summary.lines().next().unwrap_or_default(), 600)) } }
             div class="links" {
                 @if asks && let Some(link) = action.link.as_deref().and_then(page::safe_link) { a href=(link) { "Review and decide" } }
                 @if action.attempt > 0 && action.category != Category::Approval {
@@ -119,7 +119,7 @@ async fn failure(web: &Web, view: &ExecutionView, stage: &StageView, action: &Ac
             h3 { (stage.name) " / " (action.name) }
             p {
                 @if let Some(code) = &action.error_code { strong { (plain::short(code, 60)) } ": " }
-                @if let Some(summary) = &action.summary { (plain::short(summary, 2000)) }
+                @if let Some(summary) = &action.summary { (plain::log(summary)) }
             }
             @if !tail.is_empty() {
                 pre class="log" tabindex="0" aria-label={ "Last lines of the log of " (action.name) } { (plain::log(&tail.join("\n"))) }
@@ -132,7 +132,7 @@ async fn failure(web: &Web, view: &ExecutionView, stage: &StageView, action: &Ac
 /// The name, status and cause of an execution in a line or two.
 pub(super) fn headline(view: &ExecutionView) -> Markup {
     html! {
-        @if let Some(summary) = &view.commit_summary { span { (plain::short(summary, 200)) } }
+        @if let Some(summary) = &view.commit_summary { span { (plain::short(summary, 200)) } " " }
         @if let Some(commit) = &view.commit { code { (plain::short(commit, 12).trim_end_matches('…')) } }
     }
 }

@@ -89,7 +89,7 @@ fn body(text: &str, offset: u64, next: Option<u64>, ended: bool) -> Markup {
             @if text.is_empty() {
                 p class="quiet" { @if ended { "Nothing was written." } @else { "Nothing has been written yet." } }
             } @else {
-                pre class="log whole" tabindex="0" aria-label="Log" { (text) }
+                pre class="log" tabindex="0" aria-label="Log" { (text) }
             }
             @if let Some(next) = next { p { a href={ "?offset=" (next) } { "Go on" } } }
         }

@@ -1,0 +1,186 @@
+//! The clients that people have, boto3 and the AWS command line, against `penstock up`, in both protocols.
+//!
+//! They are installed once, pinned, into a Python environment of their own: where `PENSTOCK_PYTHON_ENV` says, else
+//! below the target folder. That needs python3 with venv and, the first time, the network.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "scenarios/program.rs"]
+mod program;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+#[test]
+fn boto3_speaks_aws_json() {
+    run("operations.py", &["json"]);
+}
+
+#[test]
+fn boto3_speaks_cbor() {
+    run("operations.py", &["cbor"]);
+}
+
+#[test]
+fn the_aws_command_line_speaks_to_it() {
+    run("command_line.py", &[]);
+}
+
+/// Runs a script against a server of its own.
+fn run(script: &str, arguments: &[&str]) {
+    let python = environment();
+    let server = Server::start();
+    let ended = Command::new(python)
+        .arg(scripts().join(script))
+        .arg(&server.url)
+        .args(arguments)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env_remove("AWS_PROFILE")
+        .output()
+        .unwrap();
+    assert!(
+        ended.status.success(),
+        "{script} {arguments:?}:\n{}",
+        said(&ended)
+    );
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A server in a git repository with one commit.
+struct Server {
+    child: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        static PROGRAM: LazyLock<PathBuf> = LazyLock::new(program::build);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("index.html"), "lit\n").unwrap();
+        git(folder.path(), &["init", "--quiet", "--initial-branch=main"]);
+        git(folder.path(), &["add", "index.html"]);
+        git(
+            folder.path(),
+            &[
+                "-c",
+                "user.name=Ada",
+                "-c",
+                "user.email=ada@example.com",
+                "commit",
+                "--quiet",
+                "-m",
+                "Light the canal",
+            ],
+        );
+        let mut child = Command::new(&*PROGRAM)
+            .args(["up", "--listen", "127.0.0.1:0"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .trim_end()
+            .strip_prefix("LISTENING ")
+            .unwrap_or_else(|| panic!("the server does not start: {line}"))
+            .to_owned();
+        Self {
+            child,
+            url,
+            _folder: folder,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let ended = Command::new("git")
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "git {arguments:?}: {}", said(&ended));
+}
+
+/// The Python of an environment that has what `requirements.txt` pins; made on first use.
+fn environment() -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let requirements = scripts().join("requirements.txt");
+    let digest = hex::encode(Sha256::digest(fs::read(&requirements).unwrap()));
+    let folder = std::env::var_os("PENSTOCK_PYTHON_ENV").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", &digest[..12])),
+        PathBuf::from,
+    );
+    let python = folder.join("bin/python");
+    let stamp = folder.join("penstock-requirements.sha256");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == digest) && python.exists() {
+        return python;
+    }
+    install(&folder, &python, &requirements);
+    fs::write(stamp, digest).unwrap();
+    python
+}
+
+fn install(folder: &Path, python: &Path, requirements: &Path) {
+    let made = Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(folder)
+        .output();
+    match made {
+        Ok(made) if made.status.success() => {}
+        Ok(made) => panic!(
+            "python3 cannot make an environment; install its venv module (python3-venv on Debian):\n{}",
+            said(&made)
+        ),
+        Err(error) => panic!(
+            "python3 cannot be run ({error}); install Python 3 with venv: boto3 and the AWS command line need it"
+        ),
+    }
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--require-hashes",
+        "--requirement",
+    ];
+    let installed = Command::new(python).args(pip).arg(requirements).output().unwrap();
+    assert!(
+        installed.status.success(),
+        "the pinned clients of {} cannot be installed; is the package index reachable?\n{}",
+        requirements.display(),
+        said(&installed)
+    );
+}
