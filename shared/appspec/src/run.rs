@@ -34,6 +34,9 @@ pub(crate) struct InstanceRun {
     pub(crate) target: Target,
 }
 
+/// A revision whose scripts run before the new one's: where it lies and what it says.
+type Previous = Option<(PathBuf, Arc<Server>)>;
+
 /// An instance that could not even begin, or whose progress could not be recorded.
 #[derive(Debug)]
 pub(crate) struct Trouble(String);
@@ -121,6 +124,7 @@ impl InstanceRun {
         });
         self.record(event, EventStatus::Failed);
         if ignored {
+            self.save()?;
             log.note(&format!(
                 "warning: the failure of {event} is ignored, as the deployment asks"
             ));
@@ -187,8 +191,12 @@ impl InstanceRun {
         let event = self.target.events[index].event;
         let (archive, spec) = if event.runs_previous_revision() {
             match self.previous_revision(log)? {
-                Some(previous) => previous,
-                None => return Ok(Ok(())),
+                Ok(Some(previous)) => previous,
+                Ok(None) => return Ok(Ok(())),
+                Err(message) => {
+                    log.note(&message);
+                    return Ok(Err(Ended::Failed(Box::new(unscripted(message, log.tail())))));
+                }
             }
         } else {
             (self.store.archive(&self.deployment.id), Arc::clone(&self.spec))
@@ -224,21 +232,24 @@ impl InstanceRun {
     }
 
     /// The last revision that was installed here, if it is still kept. A first deployment has none.
-    fn previous_revision(&self, log: &ScriptLog) -> Result<Option<(PathBuf, Arc<Server>)>, Trouble> {
-        let Some(last) = self.store.manifest()?.deployment else {
-            return Ok(None);
-        };
+    fn previous_revision(&self, log: &ScriptLog) -> Result<Result<Previous, String>, Trouble> {
+        let last = self
+            .store
+            .manifest()?
+            .deployment
+            .filter(|last| *last != self.deployment.id);
+        let Some(last) = last else { return Ok(Ok(None)) };
         let archive = self.store.archive(&last);
         if !archive.is_dir() {
             log.note(&format!(
                 "the revision of {last} is not kept any more; its scripts do not run"
             ));
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        match revision::read(&archive, self.deployment.appspec_name.as_deref()) {
-            Ok(found) => Ok(Some((found.top, found.spec))),
-            Err(error) => Err(Trouble(format!("the scripts of {last} cannot be run: {error}"))),
-        }
+        let found = revision::read(&archive, self.deployment.appspec_name.as_deref());
+        Ok(found.map(|found| Some((found.top, found.spec))).map_err(|error| {
+            format!("the scripts of {last} cannot be run: {error}; deploy with ignoreApplicationStopFailures")
+        }))
     }
 
     fn environment(&self, event: LifecycleEvent) -> Vec<(OsString, OsString)> {

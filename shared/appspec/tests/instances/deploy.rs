@@ -651,3 +651,27 @@ async fn scripts_that_no_event_runs_are_mentioned() {
     assert!(lab.recorder.says("there is no lifecycle event `AfterInstal`"));
     assert!(lab.recorder.says("Succeeded, 1 of 1 instances succeeded"));
 }
+
+#[tokio::test]
+async fn an_old_revision_that_cannot_be_read_can_be_got_past() {
+    let lab = Lab::new(1);
+    let first = lab.revision("1", &appspec(&[]), &[("web/f", "1")]);
+    lab.deploy("1", &first).await;
+    let group = fs::read_dir(lab.path.join("state"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let archive = group
+        .join("instances/a")
+        .join(penstock_appspec::DeploymentId::derive("1").as_str());
+    fs::write(archive.join("deployment-archive/appspec.yml"), "version: 7\n").unwrap();
+    let second = lab.revision("2", &appspec(&[]), &[("web/f", "2")]);
+    let (place, _, message) = failure(&lab.deploy("2", &second).await);
+    assert_eq!(place, "a ApplicationStop");
+    assert!(message.contains("ignoreApplicationStopFailures"), "{message}");
+    let mut lenient = lab.deployment("3", &second);
+    lenient.ignore_application_stop_failures = true;
+    assert!(deploy(lenient).await.unwrap().succeeded());
+}
