@@ -8,12 +8,13 @@ use penstock_engine::event::Event;
 use penstock_engine::rejection::Rejection;
 use penstock_engine::state::{Execution, PipelineState};
 use penstock_engine::{AttemptHistory, attempts};
-use penstock_model::id::{AttemptId, DefinitionVersion, ExecutionId, PipelineName};
-use penstock_model::pipeline::Pipeline;
+use penstock_model::id::{AttemptId, DefinitionVersion, ExecutionId, PipelineName, StageName};
+use penstock_model::pipeline::{Action, Pipeline};
 use tokio::sync::watch;
 
 use crate::approvals::Approvals;
 use crate::control::no_pipeline;
+use crate::dispatch::resolve::{ResolveError, resolve};
 use crate::error::AppError;
 use crate::port::logs::Logs;
 use crate::port::outputs::Outputs;
@@ -170,6 +171,26 @@ impl Query {
     /// [`AppError::Port`] if they could not be read.
     pub async fn variables(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, AppError> {
         Ok(self.outputs.get(attempt).await?)
+    }
+
+    /// The configuration of an action with its references replaced; as written where one has no value yet.
+    ///
+    /// # Errors
+    /// [`AppError::Port`] if the outputs it refers to could not be read.
+    pub async fn resolved_configuration(
+        &self,
+        pipeline: &Pipeline,
+        execution: &Execution,
+        stage: &StageName,
+        action: &Action,
+    ) -> Result<BTreeMap<String, String>, AppError> {
+        match resolve(self.outputs.as_ref(), pipeline, execution, stage, action).await {
+            Ok(resolved) => Ok(resolved.configuration),
+            Err(ResolveError::Port(error)) => Err(error.into()),
+            Err(ResolveError::Unresolved { .. } | ResolveError::TooLarge { .. }) => {
+                Ok(action.configuration.clone())
+            }
+        }
     }
 
     /// At most `limit` bytes of an attempt's log from `offset`.

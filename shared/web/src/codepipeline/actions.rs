@@ -53,6 +53,7 @@ struct Detail {
 struct DetailInput {
     action_type_id: ActionType,
     configuration: BTreeMap<String, String>,
+    resolved_configuration: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     role_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,6 +252,17 @@ impl Reader<'_> {
         let action = pipeline
             .stage(&id.stage)
             .and_then(|stage| stage.action(&id.action));
+        let input = match action {
+            Some(action) => {
+                let resolved = self
+                    .web
+                    .query
+                    .resolved_configuration(pipeline, execution, &id.stage, action)
+                    .await?;
+                Some(input(execution, action, resolved))
+            }
+            None => None,
+        };
         let output_variables = if attempt.has_variables {
             self.web.query.variables(id).await?
         } else {
@@ -271,7 +283,7 @@ impl Reader<'_> {
             ),
             updated_by: attempt.verdict.as_ref().map(|verdict| verdict.by.clone()),
             status: action_status(attempt.status),
-            input: action.map(|action| input(execution, action)),
+            input,
             output: DetailOutput {
                 output_artifacts: attempt.artifacts.iter().map(Located::of).collect(),
                 execution_result: self.result(execution, action, id, attempt),
@@ -310,7 +322,11 @@ fn waits_in_parallel(execution: &Execution, action: Option<&Action>) -> bool {
         && action.is_some_and(|action| action.action_type_id.category == Category::Approval)
 }
 
-fn input(execution: &Execution, action: &Action) -> DetailInput {
+fn input(
+    execution: &Execution,
+    action: &Action,
+    resolved_configuration: BTreeMap<String, String>,
+) -> DetailInput {
     let stages = execution.inherited.iter().chain(&execution.stages);
     let produced: Vec<&Artifact> = stages
         .flat_map(|stage| stage.actions.values())
@@ -329,6 +345,7 @@ fn input(execution: &Execution, action: &Action) -> DetailInput {
     DetailInput {
         action_type_id: action.action_type_id.clone(),
         configuration: action.configuration.clone(),
+        resolved_configuration,
         role_arn: action.role_arn.clone(),
         region: action.region.clone(),
         input_artifacts: action
