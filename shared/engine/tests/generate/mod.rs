@@ -95,7 +95,7 @@ fn action(name: &str, category: &str, provider: &str, order: u16) -> Json {
 }
 
 pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
-    vec(a_move(), 1..60)
+    vec(a_move(), 1..40)
 }
 
 fn a_move() -> impl Strategy<Value = Move> {

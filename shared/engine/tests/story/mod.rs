@@ -1,5 +1,6 @@
 //! A pipeline's life as a story: what was asked, and beneath it what happened, one event a line.
 
+mod stored;
 mod words;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_engine::command::{Command, DefineMode, Report, Request, RetryActions, Success};
+use penstock_engine::event::Event;
 use penstock_engine::state::{Attempt, AttemptError, Definitions, External, Position, State, TriggerCause};
 use penstock_engine::{apply, decide, pending, to_send};
 use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId, PipelineName};
@@ -28,8 +30,9 @@ pub(crate) struct Story {
     pub(crate) definitions: Definitions,
     pub(crate) now: Timestamp,
     replayed: State,
+    events: Vec<Event>,
+    commands: Vec<Command>,
     lines: Vec<String>,
-    commands: u32,
 }
 
 /// A pipeline from one line: `Source: Fetch | Build: Unit, Lint; Package | Prod: ?Ask; Ship=CodeDeploy`.
@@ -88,7 +91,8 @@ impl Story {
             now: Timestamp(1_700_000_000_000),
             replayed: State::default(),
             lines: vec![],
-            commands: 0,
+            events: vec![],
+            commands: vec![],
         };
         story.define(1, mode, line, DefineMode::Create);
         story
@@ -106,8 +110,7 @@ impl Story {
     /// Asks for `request` and tells what happened.
     pub(crate) fn ask(&mut self, title: &str, request: Request) {
         self.lines.push(format!("> {title}"));
-        self.commands += 1;
-        let command = command(&format!("command-{}", self.commands), request);
+        let command = command(&format!("command-{}", self.commands.len() + 1), request);
         let decision = decide(&self.definitions, &self.state, &command, self.now);
         for event in &decision.events {
             apply(&mut self.replayed, event);
@@ -124,6 +127,8 @@ impl Story {
             "replaying the events gives another state"
         );
         self.state = decision.state;
+        self.events.extend(decision.events);
+        self.commands.push(command);
     }
 
     /// Lets time pass, and wakes the engine up.
