@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use crate::files::{Found, Search, is_pattern};
+use crate::files::{Search, copy, copy_tree, is_pattern};
 
 /// A build's cache; all texts are expanded by now.
 #[derive(Debug, Clone)]
@@ -157,45 +157,6 @@ fn replace(fresh: &Path, entry: &Path) -> io::Result<()> {
         return fs::remove_dir_all(old);
     }
     fs::rename(fresh, entry)
-}
-
-fn copy_tree(from: &Path, to: &Path) -> io::Result<usize> {
-    let mut count = 0;
-    if !from.is_dir() {
-        return Ok(count);
-    }
-    for entry in walkdir::WalkDir::new(from).min_depth(1) {
-        let entry = entry?;
-        if !entry.file_type().is_dir() {
-            let target = to.join(entry.path().strip_prefix(from).map_err(io::Error::other)?);
-            let link = entry.file_type().is_symlink();
-            copy(
-                &Found {
-                    path: entry.into_path(),
-                    link,
-                },
-                &target,
-            )?;
-            count += 1;
-        }
-    }
-    Ok(count)
-}
-
-fn copy(found: &Found, target: &Path) -> io::Result<()> {
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    if found.link {
-        match fs::remove_file(target) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        return std::os::unix::fs::symlink(fs::read_link(&found.path)?, target);
-    }
-    // A running program cannot be overwritten, its name can be given to another file.
-    drop(fs::remove_file(target));
-    fs::copy(&found.path, target).map(drop)
 }
 
 /// What `codebuild-hash-files` prints: one SHA-256 for all files that the patterns match.

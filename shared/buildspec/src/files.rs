@@ -1,6 +1,8 @@
 //! Finds files by the patterns of artifacts, reports and caches.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -181,10 +183,49 @@ fn inside(name: &str) -> String {
     parts.join("/")
 }
 
+/// Copies everything beneath `from` to the same place beneath `to`; how many files and links that were.
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> io::Result<usize> {
+    let mut count = 0;
+    if !from.is_dir() {
+        return Ok(count);
+    }
+    for entry in WalkDir::new(from).min_depth(1) {
+        let entry = entry?;
+        if !entry.file_type().is_dir() {
+            let target = to.join(entry.path().strip_prefix(from).map_err(io::Error::other)?);
+            let link = entry.file_type().is_symlink();
+            copy(
+                &Found {
+                    path: entry.into_path(),
+                    link,
+                },
+                &target,
+            )?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Copies a file with its mode, or a link as a link, over what may be there.
+pub(crate) fn copy(found: &Found, target: &Path) -> io::Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    if found.link {
+        match fs::remove_file(target) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        return std::os::unix::fs::symlink(fs::read_link(&found.path)?, target);
+    }
+    // A running program cannot be overwritten, its name can be given to another file.
+    drop(fs::remove_file(target));
+    fs::copy(&found.path, target).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn tree(files: &[&str]) -> tempfile::TempDir {

@@ -15,7 +15,7 @@ pub use log::{Clock, LogSink, MAX_LINE, MaskError};
 pub use parse::{Parsed, parse};
 pub use reports::{Counts, FailingCase, Report};
 pub use run::{
-    Artifact, BuildInfo, BuildPhase, BuildStatus, Failure, Outcome, Outputs, PhaseOutcome, Request, Variable,
-    VariableValue, run,
+    Artifact, BatchError, BatchOutcome, BatchedOutcome, BuildInfo, BuildPhase, BuildStatus, Failure, Outcome,
+    Outputs, PhaseOutcome, Request, Variable, VariableValue, run, run_batch,
 };
 pub use secrets::{NoSecrets, SecretError, SecretReference, Secrets};

@@ -37,8 +37,8 @@ impl Halt {
     }
 }
 
-/// If nobody can ask for a stop any more, it never comes.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+/// Waits for a wish to stop. If nobody can ask for it any more, it never comes.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,5 +1,6 @@
 //! Runs one build: its phases in its shell, its reports, artifacts and cache.
 
+mod batch;
 mod build;
 mod environment;
 mod halt;
@@ -11,6 +12,7 @@ mod shell;
 mod shells;
 mod upload;
 
+pub use batch::{BatchError, BatchOutcome, BatchedOutcome, run_batch};
 pub use outcome::{Artifact, BuildPhase, BuildStatus, Failure, Outcome, PhaseOutcome};
 pub use request::{BuildInfo, Outputs, Request, Variable, VariableValue};
 
