@@ -46,11 +46,17 @@ impl EndSignal {
 }
 
 /// The work that runs in this process. Clones share it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct InFlight(Arc<Shared>);
 
-#[derive(Default)]
+impl Default for InFlight {
+    fn default() -> Self {
+        Self::with_patience(PATIENCE)
+    }
+}
+
 struct Shared {
+    patience: Duration,
     table: Mutex<HashMap<AttemptId, Entry>>,
     dispatch: OnceLock<Arc<Dispatch>>,
     /// Changes when work leaves the table.
@@ -78,6 +84,12 @@ pub enum OnShutDown {
 }
 
 impl InFlight {
+    /// Work whose start waits up to `patience` for its end.
+    pub fn with_patience(patience: Duration) -> Self {
+        let (table, dispatch, left) = (Mutex::default(), OnceLock::new(), watch::Sender::default());
+        Self(Arc::new(Shared { patience, table, dispatch, left }))
+    }
+
     /// Says to whom ends are reported.
     pub fn report_to(&self, dispatch: Arc<Dispatch>) {
         // A second call changes nothing: one machine has one dispatch.
@@ -102,7 +114,7 @@ impl InFlight {
             table.insert(attempt.clone(), Entry { pipeline, external, end, waiter, ended: None, task, on_shut_down });
         }
         let mut ended = ended;
-        match tokio::time::timeout(PATIENCE, &mut ended).await {
+        match tokio::time::timeout(self.0.patience, &mut ended).await {
             Ok(Ok(ending)) => return Begun::Ended(ending),
             Ok(Err(_)) => return Begun::Running(external),
             Err(_) => {}
@@ -248,9 +260,9 @@ mod tests {
         assert_eq!(flight.observe(&attempt(1)), Observation::Gone);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn slow_work_runs_once_and_ends_when_asked() {
-        let flight = InFlight::default();
+        let flight = InFlight::with_patience(Duration::ZERO);
         let ends = |end: EndSignal| async move {
             end.asked().await;
             Ending::Cancelled

@@ -1,0 +1,206 @@
+//! Whole pipelines on one machine, over a git repository made for the test.
+
+mod bench;
+
+use penstock_app::engine::command::RetryActions;
+use penstock_model::pipeline::{Category, ExecutionMode};
+use penstock_testkit::build::{action, approval, build, deploy, name, pipeline, source};
+
+use bench::Bench;
+
+const BUILDSPEC: &str = "version: 0.2
+env: {exported-variables: [GREETING]}
+phases:
+  build:
+    commands:
+      - export GREETING=hello
+      - mkdir out && cp index.html out/
+artifacts: {files: ['**/*'], base-directory: out}
+";
+
+const APPSPEC: &str = "version: 0.0
+os: linux
+files: [{source: index.html, destination: /srv}]
+hooks: {ValidateService: [{location: validate.sh}]}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_travels_to_the_site() {
+    let bench = Bench::with(&[("buildspec.yml", BUILDSPEC), ("index.html", "one\n")]).await;
+    let machine = bench.start().await;
+    let definition = pipeline("web")
+        .stage("Source", [source("Pull", "Code").namespace("Source")])
+        .stage("Build", [build("Make").consumes("Code").produces("Site").namespace("Made")])
+        .stage("Approve", [approval("Ask").set("CustomData", "#{Made.GREETING} #{Source.CommitId}")])
+        .stage("Deploy", [action("Publish", Category::Deploy, "S3").consumes("Site").set("BucketName", "web").set("Extract", "true")])
+        .build();
+    machine.apply(definition).await;
+    let execution = machine.begin("web").await;
+    let waiting = machine.until(&execution, |view| machine.action(view, "Ask").link.is_some()).await;
+    assert_eq!(waiting.commit.as_deref(), Some(bench.head().as_str()));
+    machine.approve("web", "Approve", "Ask").await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(std::fs::read_to_string(bench.dir().join("sites/web/index.html")).unwrap(), "one\n");
+    let log = machine.log(&execution, "Build", "Make", 1).await;
+    assert!(log.contains("mkdir out"), "{log}");
+    machine.shut_down().await;
+    let told = std::fs::read_to_string(bench.dir().join("notifications.jsonl")).unwrap();
+    assert!(told.contains("approval-needed"), "{told}");
+    assert_eq!(std::fs::read_dir(bench.dir().join("work")).unwrap().count(), 0, "work folders are removed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_names_its_command_and_is_retried() {
+    let buildspec = "version: 0.2\nphases: {build: {commands: ['echo before', 'test -e ../../../ready', 'echo after']}}\n";
+    let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
+    let machine = bench.start().await;
+    let definition = pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Build", [build("Make").consumes("Code")]).build();
+    machine.apply(definition).await;
+    let execution = machine.begin("web").await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Failed");
+    let summary = machine.action(&view, "Make").summary.unwrap_or_default();
+    for part in ["test -e ../../../ready", "exit code 1", ".log"] {
+        assert!(summary.contains(part), "{part} is missing in: {summary}");
+    }
+    std::fs::write(bench.dir().join("ready"), "").unwrap();
+    let retried = machine.control.retry(&name("web"), None, &name("Build"), RetryActions::FailedActions).await.unwrap();
+    assert_eq!(retried, execution);
+    let view = machine.until(&execution, |view| view.status == "Succeeded").await;
+    assert_eq!(machine.action(&view, "Make").attempt, 2);
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_deploy_reaches_every_instance() {
+    let files = [("appspec.yml", APPSPEC), ("index.html", "one\n"), ("validate.sh", "#!/bin/sh\ntest -s \"$PENSTOCK_INSTANCE_ROOT/srv/index.html\"\n")];
+    let bench = Bench::with(&files).await;
+    let machine = bench.start().await;
+    std::fs::write(
+        bench.dir().join("deployment-groups.yml"),
+        "applications: {web: {live: {instances: [blue, green]}}}\n",
+    )
+    .unwrap();
+    let action = deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
+    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build()).await;
+    let execution = machine.begin("web").await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    for instance in ["blue", "green"] {
+        let page = bench.dir().join("instances/web/live").join(instance).join("srv/index.html");
+        assert_eq!(std::fs::read_to_string(page).unwrap(), "one\n");
+    }
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_build_under_way_when_the_server_dies_is_attempted_again() {
+    let buildspec = "version: 0.2\nphases: {build: {commands: ['touch ../../../begun', 'test -e ../../../ready || sleep 1000']}}\n";
+    let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
+    let machine = bench.start().await;
+    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Build", [build("Make").consumes("Code")]).build()).await;
+    let execution = machine.begin("web").await;
+    machine.until(&execution, |view| machine.action(view, "Make").started_at.is_some()).await;
+    machine.crash();
+
+    let machine = bench.start().await;
+    machine.until(&execution, |view| machine.action(view, "Make").attempt == 2 && machine.action(view, "Make").started_at.is_some()).await;
+    machine.shut_down().await;
+
+    std::fs::write(bench.dir().join("ready"), "").unwrap();
+    let machine = bench.start().await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(machine.action(&view, "Make").attempt, 3, "both interruptions are attempts of their own");
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_goes_on_at_the_event_that_was_interrupted() {
+    let install = "#!/bin/sh\necho installed >> \"$PENSTOCK_INSTANCE_ROOT/installs\"\n";
+    let start = "#!/bin/sh\ntest -e \"$PENSTOCK_INSTANCE_ROOT/ready\" || sleep 1000\n";
+    let appspec = "version: 0.0\nos: linux\nfiles: [{source: index.html, destination: /srv}]\n\
+        hooks: {AfterInstall: [{location: install.sh}], ApplicationStart: [{location: start.sh}]}\n";
+    let bench = Bench::with(&[("appspec.yml", appspec), ("index.html", "one\n"), ("install.sh", install), ("start.sh", start)]).await;
+    let machine = bench.start().await;
+    let action = deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
+    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build()).await;
+    let execution = machine.begin("web").await;
+    machine.log_says(&execution, "Deploy", "Roll", "ApplicationStart: InProgress").await;
+    machine.crash();
+
+    let root = bench.dir().join("instances/web/live/default");
+    std::fs::write(root.join("ready"), "").unwrap();
+    let machine = bench.start().await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(machine.action(&view, "Roll").attempt, 1);
+    assert_eq!(std::fs::read_to_string(root.join("installs")).unwrap(), "installed\n", "finished events are not repeated");
+    let log = machine.log(&execution, "Deploy", "Roll", 1).await;
+    assert!(log.contains("goes on where it stood"), "{log}");
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_this_machine_cannot_do_is_refused_before_it_starts() {
+    let bench = Bench::with(&[("a", "a")]).await;
+    let machine = bench.start().await;
+    let definition = pipeline("web")
+        .stage("Source", [source("Pull", "Code")])
+        .stage("Deploy", [action("Stack", Category::Deploy, "CloudFormation").consumes("Code")])
+        .build();
+    let refused = machine.control.apply(definition, "me").await.unwrap_err().to_string();
+    assert!(refused.contains("`Stack`") && refused.contains("CloudFormation") && refused.contains("or run the pipeline on AWS"), "{refused}");
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_folder_belongs_to_one_machine() {
+    let bench = Bench::with(&[("a", "a")]).await;
+    let machine = bench.start().await;
+    let second = bench.try_start().await.err().unwrap().to_string();
+    assert!(second.contains("in use by another penstock"), "{second}");
+    machine.shut_down().await;
+    bench.start().await.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_executions_share_the_machine() {
+    let bench = Bench::with(&[("a", "a")]).await;
+    let machine = bench.start().await;
+    let mut echo = action("Echo", Category::Compute, "Commands").consumes("Code").build();
+    echo.commands = vec!["echo hello".into()];
+    let mut definition = pipeline("many").mode(ExecutionMode::Parallel).stage("Source", [source("Pull", "Code")]).stage("Echo", []).build();
+    definition.stages[1].actions.push(echo);
+    machine.apply(definition).await;
+    let mut executions = vec![];
+    for _ in 0..20 {
+        executions.push(machine.begin("many").await);
+    }
+    for execution in executions {
+        assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+    }
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uncommitted_files_travel_only_when_asked() {
+    let bench = Bench::with(&[(".gitignore", "*.tmp\n"), ("a", "committed")]).await;
+    bench.write("a", "changed");
+    bench.write("new", "untracked");
+    bench.write("x.tmp", "ignored");
+    for (dirty, expected) in [(false, "committed"), (true, "changeduntracked")] {
+        let machine = bench.start_with(|settings| settings.dirty = dirty).await;
+        let mut show = action("Show", Category::Compute, "Commands").consumes("Code").build();
+        show.commands = vec!["cat a new x.tmp 2>/dev/null; true".into()];
+        let mut definition = pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Show", []).build();
+        definition.stages[1].actions.push(show);
+        machine.apply(definition).await;
+        let execution = machine.begin("web").await;
+        assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+        let log = machine.log(&execution, "Show", "Show", 1).await;
+        assert!(log.lines().any(|line| line == expected), "dirty = {dirty}: {log}");
+        machine.shut_down().await;
+    }
+}
