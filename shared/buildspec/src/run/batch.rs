@@ -154,12 +154,14 @@ impl BatchRun {
     }
 
     fn settled_well(&self, identifier: &str) -> bool {
-        let ignored = self
-            .builds
-            .iter()
-            .any(|build| build.identifier == identifier && build.ignore_failure);
         let outcome = self.outcomes.get(identifier);
-        outcome.is_some_and(|outcome| ignored || outcome.status == BuildStatus::Succeeded)
+        outcome.is_some_and(|outcome| outcome.status == BuildStatus::Succeeded || self.may_fail(identifier))
+    }
+
+    fn may_fail(&self, identifier: &str) -> bool {
+        self.builds
+            .iter()
+            .any(|build| build.identifier == identifier && build.ignore_failure)
     }
 
     fn done(&mut self, identifier: String, outcome: Outcome) {
