@@ -460,6 +460,20 @@ async fn no_matching_files_fail_the_upload() {
 }
 
 #[tokio::test]
+async fn what_the_shell_cannot_expand_fails_the_upload() {
+    let place = Place::new();
+    let mut request =
+        place.request(&(build("      - 'true'\n") + "artifacts: {files: ['${MISSING:?not set}']}\n"));
+    request.outputs.primary = Some(place.path("primary.zip"));
+    let failure = run(request).await.failure.unwrap();
+    assert!(
+        failure.message.contains("cannot expand `${MISSING:?not set}`"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
 async fn reports_are_read_although_the_tests_failed() {
     let place = Place::new();
     let outcome = place
@@ -544,11 +558,11 @@ version: 0.2
 phases:
   install: {commands: [mkdir d, cd d, A=1]}
   build: {run-as: nobody, commands: ['echo $(id -un) $A $(basename $PWD)', B=2]}
-  post_build: {commands: ['echo $(id -u) $B']}
+  post_build: {commands: ['echo $(id -u) $B $HOME']}
 ";
     let outcome = place.run(text).await;
     if penstock_process::Account::named("nobody").unwrap().permitted() {
-        assert_eq!(place.output(), ["nobody 1 d", "0 2"], "{}", place.log());
+        assert_eq!(place.output(), ["nobody 1 d", "0 2 /"], "{}", place.log());
     } else {
         assert!(outcome.failure.unwrap().message.contains("run Penstock as root"));
     }

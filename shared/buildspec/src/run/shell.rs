@@ -260,6 +260,12 @@ fn exit_code(status: ExitStatus) -> i32 {
 }
 
 fn make_pipe(path: &Path, account: Option<&Account>) -> io::Result<PathBuf> {
+    // A build that was killed may have left one behind.
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
     nix::unistd::mkfifo(path, nix::sys::stat::Mode::from_bits_truncate(0o600))?;
     if let Some(account) = account {
         chown(path, Some(account.uid), Some(account.gid))?;

@@ -69,22 +69,25 @@ impl Shells {
         Ok(())
     }
 
-    /// Expands variables and `$(…)` in `text`, with the source directory as the working directory.
+    /// Expands variables and `$(…)` in `text`, with the source directory as the working directory; `None` if the
+    /// shell cannot.
     pub(super) async fn expand(
         &mut self,
         text: &str,
         log: &mut Log,
         halt: &mut Halt,
-    ) -> Result<String, NoAnswer> {
+    ) -> Result<Option<String>, NoAnswer> {
         if !text.contains(['$', '`', '\\']) {
-            return Ok(text.to_owned());
+            return Ok(Some(text.to_owned()));
         }
         let directory = self.first.directory.clone();
-        let shell = self.shell()?;
-        let question = script::expansion(text, &directory, &shell.pipes);
+        let question = script::expansion(text, &directory, &self.shell()?.pipes);
         let answer = self.ask(&question, log, halt).await?;
-        let expanded = String::from_utf8_lossy(&answer.content).into_owned();
-        Ok(expanded.strip_suffix('\n').map(str::to_owned).unwrap_or(expanded))
+        let expanded = String::from_utf8_lossy(&answer.content);
+        Ok(expanded
+            .strip_suffix('\n')
+            .filter(|_| answer.code == 0)
+            .map(str::to_owned))
     }
 
     /// The values of those of `names` that are set.
@@ -123,15 +126,29 @@ impl Shells {
             self.take_over(&answer.content);
             self.finish(log).await?;
         }
-        if let Some(account) = &account {
-            let home = account.home.clone().into_os_string();
-            for (name, value) in [("HOME", home), ("USER", account.name.clone().into())] {
-                self.spec.environment.retain(|(other, _)| other != name);
-                self.spec.environment.push((name.into(), value));
-            }
+        let (home, user) = match &account {
+            Some(account) => (
+                Some(account.home.clone().into_os_string()),
+                Some(account.name.clone().into()),
+            ),
+            None => (self.at_first("HOME"), self.at_first("USER")),
+        };
+        for (name, value) in [("HOME", home), ("USER", user)] {
+            self.spec.environment.retain(|(other, _)| other != name);
+            self.spec
+                .environment
+                .extend(value.map(|value| (name.into(), value)));
         }
         self.spec.account = account;
         Ok(())
+    }
+
+    fn at_first(&self, name: &str) -> Option<OsString> {
+        self.first
+            .environment
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.clone())
     }
 
     fn take_over(&mut self, content: &[u8]) {

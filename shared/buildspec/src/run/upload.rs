@@ -43,11 +43,18 @@ pub(super) async fn upload(
     Ok(())
 }
 
-async fn expand(build: &mut Build, text: &str) -> Result<String, NoAnswer> {
-    build.shells.expand(text, &mut build.log, &mut build.halt).await
+async fn expand(build: &mut Build, text: &str) -> Result<String, Break> {
+    let expanded = build.shells.expand(text, &mut build.log, &mut build.halt).await?;
+    let message = || {
+        format!(
+            "the shell cannot expand `{text}` in {}",
+            build.request.source.display()
+        )
+    };
+    expanded.ok_or_else(|| Problem::new("CLIENT_ERROR", message()).into())
 }
 
-async fn expand_all(build: &mut Build, texts: &[String]) -> Result<Vec<String>, NoAnswer> {
+async fn expand_all(build: &mut Build, texts: &[String]) -> Result<Vec<String>, Break> {
     let mut expanded = Vec::with_capacity(texts.len());
     for text in texts {
         let result = expand(build, text).await?;
@@ -59,7 +66,7 @@ async fn expand_all(build: &mut Build, texts: &[String]) -> Result<Vec<String>, 
     Ok(expanded)
 }
 
-async fn expand_option(build: &mut Build, text: Option<&String>) -> Result<Option<String>, NoAnswer> {
+async fn expand_option(build: &mut Build, text: Option<&String>) -> Result<Option<String>, Break> {
     match text {
         Some(text) => expand(build, text).await.map(Some),
         None => Ok(None),
