@@ -99,7 +99,7 @@ impl ShellProcess {
         process.output = Output::Null;
         process.account.clone_from(&spec.account);
         process.lineage.clone_from(&spec.lineage);
-        let child = process.spawn()?;
+        let child = process.spawn().map_err(|error| cannot_start(spec.shell, error))?;
         let buffer = vec![0; PIPE_BYTES];
         Ok(Self {
             child,
@@ -235,6 +235,21 @@ impl ShellProcess {
             drop(std::fs::remove_file(pipe));
         }
     }
+}
+
+fn cannot_start(shell: Shell, error: io::Error) -> io::Error {
+    let way_out = match error.kind() {
+        io::ErrorKind::NotFound => "; install it, or take `shell` out of the buildspec's `env`",
+        io::ErrorKind::ArgumentListTooLong => "; the environment variables are too long for this machine",
+        _ => "",
+    };
+    io::Error::new(
+        error.kind(),
+        format!(
+            "the shell {} cannot start: {error}{way_out}",
+            script::program(shell)
+        ),
+    )
 }
 
 async fn write(commands: &pipe::Sender, text: &str) {
