@@ -99,7 +99,7 @@ impl ShellProcess {
         process.output = Output::Null;
         process.account.clone_from(&spec.account);
         process.lineage.clone_from(&spec.lineage);
-        let child = process.spawn().map_err(|error| cannot_start(spec.shell, error))?;
+        let child = process.spawn().map_err(|error| cannot_start(spec, &error))?;
         let buffer = vec![0; PIPE_BYTES];
         Ok(Self {
             child,
@@ -237,18 +237,18 @@ impl ShellProcess {
     }
 }
 
-fn cannot_start(shell: Shell, error: io::Error) -> io::Error {
-    let way_out = match error.kind() {
-        io::ErrorKind::NotFound => "; install it, or take `shell` out of the buildspec's `env`",
-        io::ErrorKind::ArgumentListTooLong => "; the environment variables are too long for this machine",
-        _ => "",
+fn cannot_start(spec: &ShellSpec, error: &io::Error) -> io::Error {
+    let way_out = if error.kind() == io::ErrorKind::ArgumentListTooLong {
+        "; the environment variables are too long for this machine"
+    } else if error.kind() == io::ErrorKind::NotFound && spec.directory.is_dir() {
+        "; install it, or take `shell` out of the buildspec's `env`"
+    } else {
+        ""
     };
+    let program = script::program(spec.shell);
     io::Error::new(
         error.kind(),
-        format!(
-            "the shell {} cannot start: {error}{way_out}",
-            script::program(shell)
-        ),
+        format!("the shell {program} cannot start: {error}{way_out}"),
     )
 }
 
