@@ -20,6 +20,9 @@ pub struct Lineage {
 impl Lineage {
     /// Takes the lock at once, creating the file if need be.
     ///
+    /// A program that is just starting another one holds its own locks twice for a moment, between `fork` and `exec`;
+    /// whoever must not fail because of that uses [`Lineage::open`].
+    ///
     /// # Errors
     /// `WouldBlock` if a predecessor or one of its processes still lives; others as opening a file gives them.
     pub fn try_open(path: &Path) -> io::Result<Self> {

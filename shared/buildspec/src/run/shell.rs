@@ -171,7 +171,7 @@ impl ShellProcess {
     /// The shell ended without a reply (killed, `exec`, or its pipes were removed).
     fn gone(&mut self, status: ExitStatus, received: &[u8], log: &mut Log) -> Result<Answer, NoAnswer> {
         let mut received = received.to_vec();
-        let read = count(self.replies.try_read(&mut self.buffer))?;
+        let read = read_now(&self.replies, &mut self.buffer)?;
         received.extend_from_slice(&self.buffer[..read]);
         self.drain(log)?;
         let code = script::reply(&received).map_or_else(|| exit_code(status), |(_, _, code)| code);
@@ -199,19 +199,22 @@ impl ShellProcess {
         }
     }
 
-    fn read_output(&mut self, log: &mut Log) -> io::Result<usize> {
+    fn read_output(&mut self, log: &mut Log) -> io::Result<()> {
         let read = count(self.output.try_read(&mut self.buffer))?;
         log.output(&self.buffer[..read]);
-        Ok(read)
+        Ok(())
     }
 
     /// Reads what was written until now; a background process may go on writing, so not for ever.
     fn drain(&mut self, log: &mut Log) -> io::Result<()> {
         let mut left = PIPE_BYTES;
         while left > 0 {
-            match self.read_output(log)? {
+            match read_now(&self.output, &mut self.buffer)? {
                 0 => break,
-                read => left = left.saturating_sub(read),
+                read => {
+                    log.output(&self.buffer[..read]);
+                    left = left.saturating_sub(read);
+                }
             }
         }
         log.settle();
@@ -257,6 +260,11 @@ async fn write(commands: &pipe::Sender, text: &str) {
     if commands.writable().await.is_ok() {
         drop(commands.try_write(text.as_bytes()));
     }
+}
+
+/// Reads what is in the pipe at this moment, which the runtime may not have noticed yet.
+fn read_now(pipe: &pipe::Receiver, buffer: &mut [u8]) -> io::Result<usize> {
+    count(nix::unistd::read(pipe, buffer).map_err(io::Error::from))
 }
 
 fn count(done: io::Result<usize>) -> io::Result<usize> {

@@ -311,7 +311,7 @@ async fn a_stop_and_the_timeout_end_every_process() {
         };
         assert_eq!(outcome.status, expected);
         assert_eq!(outcome.phases.last().unwrap().status, expected);
-        Lineage::try_open(&lock).unwrap();
+        Lineage::open(&lock).await.unwrap();
     }
 }
 
