@@ -105,7 +105,7 @@ fn row(view: &ExecutionView, history: &AttemptHistory) -> Markup {
             td { (id.number) }
             td { (tone::pill(&status)) }
             td { (page::duration(attempt.started_at.or(Some(attempt.scheduled_at)), attempt.ended_at)) }
-            td class="said" { @if let Some(said) = said { (plain::short(said, 300)) } }
+            td class="said" { @if let Some(said) = said { (plain::short(said.lines().next().unwrap_or_default(), 300)) } }
             td {
                 a href={ "/pipelines/" (view.pipeline) "/executions/" (id.execution) "/logs/" (id.stage) "/" (id.action) "/" (id.number) }
                     aria-label={ "Log of " (id.action) ", attempt " (id.number) } { "Log" }
