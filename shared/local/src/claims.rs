@@ -145,7 +145,7 @@ impl Claims for ClaimJournal {
         let mut inner = self.lock();
         let answer = match inner.claims.get(attempt) {
             None => Claim::Taken,
-            Some(Held::Claimed(before)) if *before < now => Claim::TakenOver,
+            Some(Held::Claimed(before)) if *before <= now => Claim::TakenOver,
             Some(Held::Claimed(before)) => return Ok(Claim::Held { until: *before }),
             Some(Held::Started(external)) => return Ok(Claim::Started { external: external.clone() }),
             Some(Held::Cancelled) => return Ok(Claim::Cancelled),

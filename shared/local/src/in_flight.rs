@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use penstock_app::dispatch::Dispatch;
@@ -58,7 +58,7 @@ impl Default for InFlight {
 struct Shared {
     patience: Duration,
     table: Mutex<HashMap<AttemptId, Entry>>,
-    dispatch: OnceLock<Arc<Dispatch>>,
+    dispatch: Mutex<Option<Arc<Dispatch>>>,
     /// Changes when work leaves the table.
     left: watch::Sender<u64>,
 }
@@ -86,14 +86,13 @@ pub enum OnShutDown {
 impl InFlight {
     /// Work whose start waits up to `patience` for its end.
     pub fn with_patience(patience: Duration) -> Self {
-        let (table, dispatch, left) = (Mutex::default(), OnceLock::new(), watch::Sender::default());
+        let (table, dispatch, left) = (Mutex::default(), Mutex::default(), watch::Sender::default());
         Self(Arc::new(Shared { patience, table, dispatch, left }))
     }
 
     /// Says to whom ends are reported.
     pub fn report_to(&self, dispatch: Arc<Dispatch>) {
-        // A second call changes nothing: one machine has one dispatch.
-        let _ = self.0.dispatch.set(dispatch);
+        *self.0.dispatch.lock().unwrap_or_else(PoisonError::into_inner) = Some(dispatch);
     }
 
     /// Begins `work` unless the attempt's work runs already, and waits a moment for its end.
@@ -168,8 +167,9 @@ impl InFlight {
         }
     }
 
-    /// Drops everything where it stands, as a crash would.
+    /// Drops everything where it stands, as a crash would, and reports no more.
     pub(crate) fn abandon(&self) {
+        self.0.dispatch.lock().unwrap_or_else(PoisonError::into_inner).take();
         for (_, entry) in self.lock().drain() {
             entry.task.abort();
         }
@@ -204,7 +204,7 @@ impl InFlight {
 
     /// Reports until it succeeds or cannot: the state goes on owing an answer.
     async fn report(&self, pipeline: &PipelineName, attempt: &AttemptId, ending: Ending) {
-        let Some(dispatch) = self.0.dispatch.get() else { return };
+        let Some(dispatch) = self.0.dispatch.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return };
         let mut pause = Duration::from_millis(100);
         loop {
             match dispatch.report(pipeline, attempt, ending.clone()).await {

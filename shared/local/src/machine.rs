@@ -43,6 +43,13 @@ mod providers;
 /// How long the processes of a server that was killed have to end: they are killed with it, which takes moments.
 const PREDECESSORS: Duration = Duration::from_secs(60);
 
+/// How often the folder's lock is tried...
+const LOCK_TRIES: u32 = 20;
+/// ...and the pause after each.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// How long what is being handled has to be finished when the machine shuts down.
+const FAREWELL: Duration = Duration::from_secs(30);
+
 /// Why a machine could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
@@ -104,7 +111,7 @@ impl Machine {
     /// [`MachineError`]; nothing has begun then.
     pub async fn start(settings: Settings, further: Vec<Further>) -> Result<Self, MachineError> {
         let dir = prepare(&settings.dir)?;
-        let lock = lock(&dir)?;
+        let lock = lock(&dir).await?;
         let lineage = predecessors_gone(&dir).await?;
         let settings = Settings { dir: dir.clone(), ..settings };
         let database = Arc::new(Database::open(&dir.join("penstock.db"))?);
@@ -156,6 +163,9 @@ impl Machine {
     pub async fn shut_down(mut self) {
         self.queue.close();
         self.in_flight.shut_down().await;
+        if tokio::time::timeout(FAREWELL, self.queue.idle()).await.is_err() {
+            tracing::warn!("some work is still being reported; the next start takes care of it");
+        }
         self.end.send_replace(true);
         if let Some(follower) = self.follower.take() {
             // A follower that panicked has nothing left to tell.
@@ -167,7 +177,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        self.queue.close();
+        self.queue.abandon();
         self.timer.abort();
         if let Some(follower) = &self.follower {
             follower.abort();
@@ -190,14 +200,18 @@ fn prepare(dir: &Path) -> Result<PathBuf, MachineError> {
     fs::create_dir_all(dir).and_then(|()| dir.canonicalize()).map_err(io_at(dir))
 }
 
-fn lock(dir: &Path) -> Result<File, MachineError> {
+/// Takes the folder's lock. A server that was just ended may hold it for a moment, as may a child that it was starting.
+async fn lock(dir: &Path) -> Result<File, MachineError> {
     let path = dir.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_at(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(MachineError::InUse(dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(MachineError::Io { path, error }),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(TryLockError::Error(error)) => return Err(MachineError::Io { path, error }),
+        }
     }
+    Err(MachineError::InUse(dir.to_owned()))
 }
 
 async fn predecessors_gone(dir: &Path) -> Result<Lineage, MachineError> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 /// What the state records as the bucket of an artifact that lies here.
 pub const BUCKET: &str = "local";
 
-/// The artifact store in a folder: `<first two digits>/<digest>.zip`.
+/// The artifact store in a folder: `<first two digits>/<digest>.zip`, and `keys/…`, a link for each artifact that says
+/// which object it is.
 #[derive(Debug, Clone)]
 pub struct Objects {
     root: PathBuf,
@@ -38,17 +39,58 @@ impl Objects {
 
     /// Records `name` of `attempt` as the object with this digest, if it is here.
     pub fn adopt(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, sha256: &str) -> Option<Artifact> {
+        if let Some(there) = self.stored(pipeline, attempt, name) {
+            return Some(there);
+        }
         let size = fs::metadata(self.place(sha256)).ok()?.len();
+        self.remember(attempt, name, sha256).ok()?;
         Some(recorded(pipeline, attempt, name, sha256, size))
     }
 
-    /// Stores the zip at `file`, which is moved away, and returns what is recorded of it.
+    /// What is stored already as `name` of `attempt`, if it is sound.
+    fn stored(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName) -> Option<Artifact> {
+        let target = fs::read_link(self.key(attempt, name)).ok()?;
+        let sha256 = target.to_str().filter(|sha256| is_digest(sha256))?;
+        let (there, size) = digest(&self.place(sha256)).ok()?;
+        (there == sha256).then(|| recorded(pipeline, attempt, name, sha256, size))
+    }
+
+    /// Notes which object is stored as `name` of `attempt`: a link that leads nowhere, made in one step.
+    fn remember(&self, attempt: &AttemptId, name: &ArtifactName, sha256: &str) -> io::Result<()> {
+        let key = self.key(attempt, name);
+        let link = || symlink(sha256, &key);
+        match link() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(key.parent().unwrap_or(&self.root))?;
+                link()
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::remove_file(&key)?;
+                link()
+            }
+            linked => linked,
+        }
+    }
+
+    fn key(&self, attempt: &AttemptId, name: &ArtifactName) -> PathBuf {
+        let token = attempt.token();
+        let token = token.trim_start_matches("p-");
+        self.root.join("keys").join(&token[..2]).join(format!("{token}.{name}"))
+    }
+
+    /// Stores the zip at `file`, which is moved away, and returns what is recorded of it. What the attempt stored
+    /// before under this name stays, and is returned instead.
     ///
     /// # Errors
     /// As reading, moving and synchronising files give them.
     pub fn store(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, file: &Path) -> io::Result<Artifact> {
+        if let Some(there) = self.stored(pipeline, attempt, name) {
+            fs::remove_file(file)?;
+            return Ok(there);
+        }
         let (sha256, size) = digest(file)?;
         let place = self.place(&sha256);
+        self.remember(attempt, name, &sha256)?;
         if place.exists() && digest(&place).is_ok_and(|(there, _)| there == sha256) {
             fs::remove_file(file)?;
             return Ok(recorded(pipeline, attempt, name, &sha256, size));
@@ -71,9 +113,12 @@ impl Objects {
     /// # Errors
     /// A permanent [`PortError`] if it is missing or damaged.
     pub fn checked(&self, artifact: &Artifact) -> Result<PathBuf, PortError> {
-        let valid = artifact.sha256.len() == 64 && artifact.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if artifact.bucket != BUCKET || !valid {
+        if artifact.bucket != BUCKET || !is_digest(&artifact.sha256) {
             let message = format!("reading the artifact `{}`: it lies in `{}`, not on this machine", artifact.name, artifact.bucket);
+            return Err(PortError::permanent(message));
+        }
+        if !artifact.key.ends_with(&ending(&artifact.sha256)) {
+            let message = format!("reading the artifact `{}`: its key and its digest do not belong together", artifact.name);
             return Err(PortError::permanent(message));
         }
         let place = self.place(&artifact.sha256);
@@ -119,11 +164,20 @@ fn recorded(pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, s
     Artifact {
         name: name.clone(),
         bucket: BUCKET.into(),
-        key: format!("{pipeline}/{attempt}/{name}.zip"),
+        key: format!("{pipeline}/{attempt}/{name}{}", ending(sha256)),
         version_id: None,
         sha256: sha256.into(),
         size,
     }
+}
+
+/// How the key of an object with this digest ends, so that a key and a digest that do not belong together are noticed.
+fn ending(sha256: &str) -> String {
+    format!(".{}.zip", &sha256[..16])
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn digest(file: &Path) -> io::Result<(String, u64)> {
