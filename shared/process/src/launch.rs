@@ -13,6 +13,8 @@ use crate::account::Account;
 use crate::spec::Spec;
 
 const STACK_BYTES: usize = 64 * 1024;
+/// A file that was just written is busy while another thread's fork, on its way to `execve`, holds it open for writing.
+const BUSY_ATTEMPTS: libc::c_uint = 12;
 /// A shell for scripts without a `#!` line, as `execvp` has it.
 const FALLBACK_SHELL: &str = "/bin/sh";
 /// Signals that a calling program may have been started with as ignored; handlers fall away by themselves.
@@ -157,20 +159,23 @@ impl Launch {
             libc::sigemptyset(&raw mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
             let environment = self.environment.addresses.as_ptr();
-            libc::execve(
-                self.program.as_ptr(),
-                self.arguments.addresses.as_ptr(),
-                environment,
-            );
-            let errno = *libc::__errno_location();
-            if errno == libc::ENOEXEC {
+            for attempt in 1..=BUSY_ATTEMPTS {
                 libc::execve(
-                    self.shell.as_ptr(),
-                    self.shell_arguments.addresses.as_ptr(),
+                    self.program.as_ptr(),
+                    self.arguments.addresses.as_ptr(),
                     environment,
                 );
+                match *libc::__errno_location() {
+                    libc::ETXTBSY => libc::usleep(attempt * 1000),
+                    libc::ENOEXEC => {
+                        let arguments = self.shell_arguments.addresses.as_ptr();
+                        libc::execve(self.shell.as_ptr(), arguments, environment);
+                        return *libc::__errno_location();
+                    }
+                    errno => return errno,
+                };
             }
-            errno
+            libc::ETXTBSY
         }
     }
 }
