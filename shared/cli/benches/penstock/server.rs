@@ -218,10 +218,9 @@ pub(crate) fn now() -> f64 {
 
 /// Signs `body` as GitHub does.
 pub(crate) fn sign(body: &[u8]) -> String {
-    use hmac::{KeyInit, Mac};
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
-    mac.update(body);
-    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+    penstock_github::signature::WebhookSecrets::new([SECRET])
+        .sign(body)
+        .expect("a secret")
 }
 
 /// Commits everything in `folder`.
