@@ -16,7 +16,7 @@ use penstock_engine::{Decision, decide, to_send};
 use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::{Category, Pipeline};
 use penstock_model::time::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::error::AppError;
 use crate::port::PortError;
@@ -25,6 +25,9 @@ use crate::port::queue::{Message, Queue};
 use crate::port::store::{CommitError, Snapshot, Store};
 
 mod commit;
+mod turns;
+
+use turns::Turns;
 
 /// How often a command is decided anew when others changed the same items first.
 pub const TRIES: u32 = 12;
@@ -37,6 +40,7 @@ pub struct Transition {
     queue: Arc<dyn Queue>,
     clock: Arc<dyn Clock>,
     changes: watch::Sender<u64>,
+    turns: Option<Turns>,
 }
 
 /// What a command led to.
@@ -76,6 +80,24 @@ impl Transition {
             queue,
             clock,
             changes: watch::Sender::new(0),
+            turns: None,
+        }
+    }
+
+    /// Lets commands to one pipeline take turns: for an installation whose only writer this is, where a conflict is
+    /// certain to be of its own making.
+    #[must_use]
+    pub fn taking_turns(self) -> Self {
+        Self {
+            turns: Some(Turns::default()),
+            ..self
+        }
+    }
+
+    async fn turn(&self, pipeline: &PipelineName) -> Option<OwnedMutexGuard<()>> {
+        match &self.turns {
+            Some(turns) => Some(turns.next(pipeline).await),
+            None => None,
         }
     }
 
@@ -92,6 +114,7 @@ impl Transition {
     /// retryable, if the command could not be decided and was quarantined.
     pub async fn carry_out(&self, command: Command) -> Result<Outcome, AppError> {
         let named: Vec<ExecutionId> = command.request.named().into_iter().cloned().collect();
+        let _turn = self.turn(&command.pipeline).await;
         for attempt in 0..TRIES {
             pause(attempt, &command.id).await;
             let snapshot = self.store.load(&command.pipeline, &named).await?;
@@ -113,6 +136,7 @@ impl Transition {
         id: CommandId,
     ) -> Result<DefinitionVersion, AppError> {
         let pipeline = Arc::new(pipeline);
+        let _turn = self.turn(&pipeline.name).await;
         for attempt in 0..TRIES {
             pause(attempt, &id).await;
             let mut snapshot = self.store.load(&pipeline.name, &[]).await?;

@@ -3,6 +3,7 @@
 //! A transition's commit is durable (`synchronous = FULL`) before it is acknowledged. Output variables and cursors are
 //! written in order with the commits and are durable no later than the next one.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,11 +79,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens or creates the database at `path` and decodes what is open.
+    /// Opens or creates the database at `path` and decodes what is open. The folder's `lock` is held until the last
+    /// write is done.
     ///
     /// # Errors
     /// [`DatabaseError`] if the file is none of ours, is damaged, or cannot be written.
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+    pub fn open(path: &Path, lock: Option<Arc<File>>) -> Result<Self, DatabaseError> {
         let connection = schema::open_writer(path)?;
         let cache = Arc::new(Cache::default());
         read::open_items(&connection, &cache)?;
@@ -90,7 +92,7 @@ impl Database {
         let (sender, landed) = watch::channel(0);
         let items = Mutex::new(schema::open_reader(path)?);
         let pages = Arc::new(Mutex::new(schema::open_reader(path)?));
-        let writer = writer::start(connection, Arc::clone(&cache), Arc::clone(&fresh), sender)?;
+        let writer = writer::start(connection, Arc::clone(&cache), Arc::clone(&fresh), sender, lock)?;
         Ok(Self { writer, items, pages, cache, fresh, landed })
     }
 

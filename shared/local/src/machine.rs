@@ -100,7 +100,7 @@ pub struct Machine {
     end: watch::Sender<bool>,
     follower: Option<JoinHandle<()>>,
     timer: JoinHandle<()>,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 impl Machine {
@@ -111,10 +111,10 @@ impl Machine {
     /// [`MachineError`]; nothing has begun then.
     pub async fn start(settings: Settings, further: Vec<Further>) -> Result<Self, MachineError> {
         let dir = prepare(&settings.dir)?;
-        let lock = lock(&dir).await?;
+        let lock = Arc::new(lock(&dir).await?);
         let lineage = predecessors_gone(&dir).await?;
         let settings = Settings { dir: dir.clone(), ..settings };
-        let database = Arc::new(Database::open(&dir.join("penstock.db"))?);
+        let database = Arc::new(Database::open(&dir.join("penstock.db"), Some(Arc::clone(&lock)))?);
         let claims = Arc::new(ClaimJournal::open(&dir.join("claims.jsonl")).map_err(io_at(&dir.join("claims.jsonl")))?);
         let (logs, in_flight, queue) = (LogFiles::new(&dir.join("logs")), InFlight::default(), MemoryQueue::default());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -123,7 +123,8 @@ impl Machine {
         let parts = providers::Parts { settings: &settings, logs: &logs, in_flight: &in_flight, lineage: &lineage, clock: &clock };
         let providers = Arc::new(parts.registry(repository.as_ref(), further)?);
 
-        let transition = Arc::new(Transition::new(database.clone(), Arc::new(queue.clone()), clock.clone()));
+        let transition = Transition::new(database.clone(), Arc::new(queue.clone()), clock.clone());
+        let transition = Arc::new(transition.taking_turns());
         let key = ApprovalKey::new(approval_key(&dir)?);
         let approvals = Arc::new(Approvals::new(key, database.clone(), database.clone(), transition.clone(), clock.clone(), base_url.clone()));
         let control = Arc::new(Control::new(transition.clone(), database.clone(), providers.clone(), approvals.clone(), clock.clone()));

@@ -27,7 +27,7 @@ impl Folders {
     }
 
     fn database(&self) -> Arc<Database> {
-        Arc::new(Database::open(&self.fresh().join("penstock.db")).unwrap())
+        Arc::new(Database::open(&self.fresh().join("penstock.db"), None).unwrap())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one thread that writes: whatever waits goes into one transaction with one synchronisation of the disk.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -49,6 +50,8 @@ struct Writer {
     /// Requests that need not be durable at once.
     riders: Vec<Request>,
     since_checkpoint: u32,
+    /// Nobody else may write before this thread has ended.
+    _lock: Option<Arc<File>>,
 }
 
 /// Starts the thread. `landed` counts commits.
@@ -57,9 +60,10 @@ pub(super) fn start(
     cache: Arc<Cache>,
     fresh: Arc<Fresh>,
     landed: watch::Sender<u64>,
+    lock: Option<Arc<File>>,
 ) -> Result<Sender<Request>, DatabaseError> {
     let (sender, receiver) = channel();
-    let mut writer = Writer { connection, cache, fresh, landed, riders: vec![], since_checkpoint: 0 };
+    let mut writer = Writer { connection, cache, fresh, landed, riders: vec![], since_checkpoint: 0, _lock: lock };
     std::thread::Builder::new().name("database".into()).spawn(move || writer.serve(&receiver))?;
     Ok(sender)
 }
