@@ -18,8 +18,8 @@ mod screen;
 
 use screen::Screen;
 
-/// Between two looks at the execution, which is also between two pictures.
-const TICK: Duration = Duration::from_millis(80);
+/// Between two looks for an answer that was given elsewhere.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What happens when an approval waits for a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Follow<'_> {
                 return Ok(exit);
             }
             tokio::select! {
-                () = tokio::time::sleep(TICK) => {}
+                () = tokio::time::sleep(screen.tick()) => {}
                 () = interrupts.next() => {
                     stops += 1;
                     screen.leave();
@@ -138,19 +138,24 @@ impl Follow<'_> {
                 self.reach.verdict(&place, true, "approved by --yes").await?;
                 Ok(None)
             }
-            Approvals::Stop => {
-                self.reach.stop(self.pipeline, self.execution, true).await?;
-                out::note(format!(
-                    "{}/{} waits for a verdict and nobody can be asked here; run it on a terminal, or with --yes",
-                    place.stage, place.action
-                ));
-                Ok(Some(Exit::Stopped))
-            }
+            Approvals::Ask if keyboard.is_closed() && action.link.is_some() => Ok(None),
+            Approvals::Ask if keyboard.is_closed() => self.give_up(&place).await,
+            Approvals::Stop => self.give_up(&place).await,
             Approvals::Ask => {
                 screen.leave();
                 self.ask(&place, action, keyboard, interrupts).await
             }
         }
+    }
+
+    /// Stops the execution because nobody can give the verdict.
+    async fn give_up(&self, place: &ApprovalPlace) -> anyhow::Result<Option<Exit>> {
+        self.reach.stop(self.pipeline, self.execution, true).await?;
+        let ApprovalPlace { stage, action, .. } = place;
+        out::note(format!(
+            "{stage}/{action} waits for a verdict and nobody can be asked here; run it on a terminal, or with --yes"
+        ));
+        Ok(Some(Exit::Stopped))
     }
 
     /// Asks until there is a verdict, here or elsewhere.
@@ -168,12 +173,13 @@ impl Follow<'_> {
                 line = keyboard.line() => match line.as_deref().map(Answer::read) {
                     Some(Answer::Verdict { approved, comment }) => {
                         self.reach.verdict(place, approved, &comment).await?;
+                        out::line("")?;
                         return Ok(None);
                     }
                     Some(Answer::Unclear) => question(action)?,
                     None => return Ok(None),
                 },
-                () = tokio::time::sleep(TICK * 4) => {
+                () = tokio::time::sleep(PATIENCE) => {
                     let view = self.reach.execution(self.pipeline, Some(self.execution)).await?;
                     if asking(&view).is_none() {
                         out::line("")?;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use penstock_app::view::ExecutionView;
 use penstock_local::machine::Machine;
 use penstock_model::id::{AttemptId, ExecutionId, PipelineName};
+use penstock_model::pipeline::Category;
 
 use crate::reach::{ApprovalPlace, LogPart, Reach, me};
 
@@ -20,7 +21,13 @@ impl Reach for InProcess<'_> {
         pipeline: &PipelineName,
         id: Option<&ExecutionId>,
     ) -> anyhow::Result<ExecutionView> {
-        Ok(self.0.query.execution(pipeline, id).await?)
+        let mut view = self.0.query.execution(pipeline, id).await?;
+        // No server answers here, so an approval has no page.
+        let actions = view.stages.iter_mut().flat_map(|stage| &mut stage.actions);
+        actions
+            .filter(|action| action.category == Category::Approval)
+            .for_each(|action| action.link = None);
+        Ok(view)
     }
 
     async fn log(&self, attempt: &AttemptId, offset: u64) -> anyhow::Result<LogPart> {

@@ -21,6 +21,13 @@ impl Keyboard {
     pub(crate) async fn line(&mut self) -> Option<String> {
         self.lines.get_or_insert_with(read).recv().await
     }
+
+    /// Whether nobody can type any more, as after Ctrl-D.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lines
+            .as_ref()
+            .is_some_and(|lines| lines.is_closed() && lines.is_empty())
+    }
 }
 
 fn read() -> UnboundedReceiver<String> {

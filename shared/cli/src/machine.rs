@@ -33,8 +33,20 @@ pub(crate) fn with_console(settings: Settings) -> Settings {
 
 /// Starts the machine.
 pub(crate) async fn start(settings: Settings) -> anyhow::Result<Machine> {
+    keep_out_of_git(&settings.dir).with_context(|| format!("cannot use {}", settings.dir.display()))?;
     let github = github(&settings.dir)?;
     Ok(Machine::start(settings, vec![github]).await?)
+}
+
+/// State is no part of anybody's commits, whatever their `.gitignore` says.
+fn keep_out_of_git(dir: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let file = dir.join(".gitignore");
+    if file.exists() {
+        Ok(())
+    } else {
+        std::fs::write(file, "*\n")
+    }
 }
 
 fn github(dir: &Path) -> anyhow::Result<Further> {

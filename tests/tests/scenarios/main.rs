@@ -38,7 +38,9 @@ fn everything_happens_as_the_scenarios_say() {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
                 loop {
-                    let Some(file) = queue.lock().unwrap().pop() else { return };
+                    let Some(file) = queue.lock().unwrap().pop() else {
+                        return;
+                    };
                     if let Err(failure) = check(&file, &program) {
                         failures.lock().unwrap().push(failure);
                     }
@@ -77,5 +79,8 @@ fn check(file: &Path, program: &Path) -> Result<(), String> {
         return Ok(());
     }
     let diff = diff::lines(&expected, &seen);
-    Err(format!("{} (UPDATE_SCENARIOS=1 accepts what was seen):\n{diff}", file.display()))
+    Err(format!(
+        "{} (UPDATE_SCENARIOS=1 accepts what was seen):\n{diff}",
+        file.display()
+    ))
 }

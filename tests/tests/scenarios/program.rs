@@ -1,5 +1,6 @@
 //! The program under test, built by cargo beside this test.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,13 +14,35 @@ pub(crate) fn build() -> PathBuf {
         "debug" => "dev",
         other => other,
     };
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "penstock-cli", "--bin", "penstock", "--profile", name])
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "penstock-cli",
+            "--bin",
+            "penstock",
+            "--profile",
+            name,
+        ])
         .arg("--target-dir")
         .arg(target)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
-        .status()
-        .unwrap();
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    for (variable, _) in std::env::vars_os().filter(|(variable, _)| is_of_this_package(variable)) {
+        build.env_remove(variable);
+    }
+    let status = build.status().unwrap();
     assert!(status.success(), "penstock does not build");
     profile.join("penstock")
+}
+
+/// Whether cargo set `variable` for this test. Build scripts that watch such variables would run again, and with them
+/// everything that depends on their crates would be built again, here and at the next `cargo test`.
+fn is_of_this_package(variable: &OsStr) -> bool {
+    let variable = variable.to_string_lossy();
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]
+        .iter()
+        .any(|start| variable.starts_with(start))
+        || variable == "CARGO_PRIMARY_PACKAGE"
 }

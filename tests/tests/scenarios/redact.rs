@@ -8,7 +8,9 @@ use regex::{Captures, Regex};
 pub(crate) struct Redaction {
     folder: PathBuf,
     executions: Vec<String>,
+    commits: Vec<String>,
     uuid: Regex,
+    commit: Regex,
     rules: Vec<(Regex, &'static str)>,
 }
 
@@ -19,14 +21,19 @@ impl Redaction {
         Self {
             folder: folder.to_owned(),
             executions: vec![],
+            commits: vec![],
+            commit: Regex::new(r"\b([0-9a-f]{40}|[0-9a-f]{12}|[0-9a-f]{7})\b").unwrap(),
             uuid: Regex::new(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b").unwrap(),
             rules: vec![
                 rule(r"(127\.0\.0\.1|localhost):\d{4,5}\b", "$1:[port]"),
-                rule(r"/approvals/[\w-]+", "/approvals/[token]"),
-                rule(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?( UTC)?", "[moment]"),
+                rule(r"/approvals/[\w.-]+", "/approvals/[token]"),
+                rule(
+                    r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?( UTC)?",
+                    "[moment]",
+                ),
                 rule(r"penstock-demo-\w+", "penstock-demo-[random]"),
                 rule(r"\bd-[A-Z0-9]{9}\b", "[deployment]"),
-                rule(r" *(\b\d+(\.\d+)?s\b|\b\d+m \d\ds\b)", " [time]"),
+                rule(r" *(\b\d+(\.\d+)?m?s\b|\b\d+m \d\ds\b)", " [time]"),
             ],
         }
     }
@@ -34,8 +41,18 @@ impl Redaction {
     /// `text` as it stands in a scenario.
     pub(crate) fn apply(&mut self, text: &str) -> String {
         let text = text.replace(&*self.folder.to_string_lossy(), "[folder]");
-        let executions = &mut self.executions;
-        let text = self.uuid.replace_all(&text, |found: &Captures<'_>| number(executions, &found[0]));
+        let beside = self.folder.parent().unwrap_or(&self.folder);
+        let text = text.replace(&*beside.to_string_lossy(), "[folder]/..");
+        let text = self.uuid.replace_all(&text, |found: &Captures<'_>| {
+            format!("[execution {}]", number(&mut self.executions, &found[0]))
+        });
+        let text = self.commit.replace_all(&text, |found: &Captures<'_>| {
+            // A word of the language has no digits, and zeros are no commit.
+            match found[0].contains(|c: char| ('1'..='9').contains(&c)) {
+                true => format!("[commit {}]", number(&mut self.commits, &found[0][..7])),
+                false => found[0].to_owned(),
+            }
+        });
         let mut text = text.into_owned();
         for (number, id) in self.executions.iter().enumerate() {
             text = text.replace(&id[..8], &format!("[execution {}]", number + 1));
@@ -43,22 +60,32 @@ impl Redaction {
         for (pattern, with) in &self.rules {
             text = pattern.replace_all(&text, *with).into_owned();
         }
-        text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        text.lines()
+            .map(|line| format!("{}\n", line.trim_end()))
+            .collect()
     }
 }
 
-fn number(executions: &mut Vec<String>, id: &str) -> String {
-    let at = executions.iter().position(|known| known == id).unwrap_or_else(|| {
-        executions.push(id.to_owned());
-        executions.len() - 1
+/// Which of `known` `id` is, from 1; a new one is added.
+fn number(known: &mut Vec<String>, id: &str) -> usize {
+    let at = known.iter().position(|other| other == id).unwrap_or_else(|| {
+        known.push(id.to_owned());
+        known.len() - 1
     });
-    format!("[execution {}]", at + 1)
+    at + 1
 }
 
 #[test]
 fn ids_keep_their_names() {
-    let mut redaction = Redaction::new(Path::new("/tmp/x"));
-    let text = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 after   0.2s in /tmp/x at http://127.0.0.1:4242/";
-    assert_eq!(redaction.apply(text), "[execution 1] after [time] in [folder] at http://127.0.0.1:[port]/\n");
-    assert_eq!(redaction.apply("2b1f0c3a took 3m 05s\n"), "[execution 1] took [time]\n");
+    let mut redaction = Redaction::new(Path::new("/tmp/x/project"));
+    let text =
+        "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 after   0.2s in /tmp/x/project at http://127.0.0.1:4242/";
+    assert_eq!(
+        redaction.apply(text),
+        "[execution 1] after [time] in [folder] at http://127.0.0.1:[port]/\n"
+    );
+    assert_eq!(
+        redaction.apply("2b1f0c3a took 3m 05s\n"),
+        "[execution 1] took [time]\n"
+    );
 }

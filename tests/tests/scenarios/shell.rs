@@ -1,14 +1,17 @@
 //! One shell that lasts for a scenario, so that `cd`, variables and functions carry over as they do for a person.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 /// A shell in a folder of its own.
 pub(crate) struct Shell {
     child: Child,
     input: ChildStdin,
-    output: BufReader<std::io::PipeReader>,
+    lines: Receiver<Vec<u8>>,
 }
 
 /// What a command printed and how it ended.
@@ -20,6 +23,9 @@ pub(crate) struct Seen {
     pub(crate) code: i32,
 }
 
+/// How long a command may print nothing before it counts as stuck.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// Stands between the outputs of two commands.
 const MARK: &str = "\u{1}end of output";
 
@@ -27,7 +33,8 @@ impl Shell {
     /// A shell in `folder` that finds `program` as `penstock`, with nothing of the user's own surroundings.
     pub(crate) fn start(folder: &Path, program: &Path) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(program.parent().unwrap().to_owned()).chain(std::env::split_paths(&path));
+        let folders =
+            std::iter::once(program.parent().unwrap().to_owned()).chain(std::env::split_paths(&path));
         let (output, writer) = std::io::pipe().unwrap();
         let mut child = Command::new("sh")
             .current_dir(folder)
@@ -45,23 +52,34 @@ impl Shell {
             .spawn()
             .unwrap();
         let input = child.stdin.take().unwrap();
-        Self { child, input, output: BufReader::new(output) }
+        Self {
+            child,
+            input,
+            lines: lines(output),
+        }
     }
 
     /// Carries `line` out. Its standard input is empty.
     pub(crate) fn carry_out(&mut self, line: &str) -> Result<Seen, String> {
         let script = format!("{{ {line}\n}} </dev/null; printf '\\n{MARK} %s\\n' \"$?\"\n");
-        self.input.write_all(script.as_bytes()).map_err(|error| format!("the shell is gone: {error}"))?;
+        self.input
+            .write_all(script.as_bytes())
+            .map_err(|error| format!("the shell is gone: {error}"))?;
         let mut output = String::new();
         loop {
-            let mut line = vec![];
-            let read = self.output.read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
-            if read == 0 {
-                return Err(format!("the shell ended; it printed:\n{output}"));
-            }
+            let line = match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout) => return Err(format!("it is stuck; it printed:\n{output}")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(format!("the shell ended; it printed:\n{output}"));
+                }
+            };
             let line = String::from_utf8_lossy(&line);
             if let Some(code) = line.strip_prefix(MARK) {
-                let code = code.trim().parse().map_err(|_| format!("odd exit code `{code}`"))?;
+                let code = code
+                    .trim()
+                    .parse()
+                    .map_err(|_| format!("odd exit code `{code}`"))?;
                 // The line break before the mark is ours.
                 output.pop();
                 return Ok(Seen { output, code });
@@ -75,6 +93,23 @@ impl Shell {
         let seen = self.carry_out(&format!("printf '%s\\n' {text}"))?;
         Ok(seen.output.lines().map(str::to_owned).collect())
     }
+}
+
+/// The lines of `output` as they come, so that waiting for one can end.
+fn lines(output: PipeReader) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        loop {
+            let mut line = vec![];
+            match output.read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) if sender.send(line).is_err() => return,
+                Ok(_) => {}
+            }
+        }
+    });
+    receiver
 }
 
 impl Drop for Shell {

@@ -15,7 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The scenario as it happened.
 pub(crate) fn play(text: &str, program: &Path) -> Result<String, String> {
     let home = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let folder = home.path().canonicalize().map_err(|error| error.to_string())?.join("project");
+    let folder = home
+        .path()
+        .canonicalize()
+        .map_err(|error| error.to_string())?
+        .join("project");
     fs::create_dir(&folder).map_err(|error| error.to_string())?;
     let mut stage = Stage {
         program,
@@ -34,7 +38,9 @@ pub(crate) fn play(text: &str, program: &Path) -> Result<String, String> {
                 lines.iter().for_each(|line| seen += &format!("{line}\n"));
             }
             Part::Command(line) => {
-                let output = stage.command(line).map_err(|problem| format!("`{line}`: {problem}"))?;
+                let output = stage
+                    .command(line)
+                    .map_err(|problem| format!("`{line}`: {problem}"))?;
                 seen += &format!("{line}\n{}", stage.redaction.apply(&output));
             }
         }
@@ -55,7 +61,9 @@ impl Stage<'_> {
     fn write(&self, name: &str, text: &str) -> Result<(), String> {
         let path = self.folder.join(name);
         let parent = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).map_err(|error| format!("{name}: {error}"))
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|error| format!("{name}: {error}"))
     }
 
     fn command(&mut self, line: &str) -> Result<String, String> {
@@ -96,7 +104,8 @@ impl Stage<'_> {
         let arguments: Vec<String> = arguments.into_iter().filter(|word| !word.is_empty()).collect();
         let folder = self.shell.words("\"$PWD\"")?.concat();
         let server = Server::start(self.program, Path::new(&folder), &arguments)?;
-        self.shell.carry_out(&format!("export PENSTOCK_ENDPOINT={}", server.url))?;
+        self.shell
+            .carry_out(&format!("export PENSTOCK_ENDPOINT={}", server.url))?;
         let output = format!("LISTENING {}\n", server.url);
         self.server = Some(server);
         Ok(output)
@@ -105,23 +114,37 @@ impl Stage<'_> {
     /// `deliver EVENT FILE [ID]`.
     fn deliver(&mut self, line: &str) -> Result<String, String> {
         let words = self.shell.words(line)?;
-        let [_, event, file, rest @ ..] = words.as_slice() else { return Err("deliver EVENT FILE [ID]".into()) };
+        let [_, event, file, rest @ ..] = words.as_slice() else {
+            return Err("deliver EVENT FILE [ID]".into());
+        };
         let body = self.shell.carry_out(&format!("cat '{file}'"))?.output;
         self.deliveries += 1;
-        let id = rest.first().cloned().unwrap_or_else(|| format!("delivery-{}", self.deliveries));
+        let id = rest
+            .first()
+            .cloned()
+            .unwrap_or_else(|| format!("delivery-{}", self.deliveries));
         server::deliver(&self.url()?, event, &id, &body)
     }
 
     /// `http METHOD URL [NAME=VALUE…]`; a path means the scenario's server.
     fn http(&mut self, line: &str) -> Result<String, String> {
         let words = self.shell.words(line)?;
-        let [_, method, url, fields @ ..] = words.as_slice() else { return Err("http METHOD URL".into()) };
-        let url = if url.starts_with('/') { format!("{}{url}", self.url()?) } else { url.clone() };
+        let [_, method, url, fields @ ..] = words.as_slice() else {
+            return Err("http METHOD URL".into());
+        };
+        let url = if url.starts_with('/') {
+            format!("{}{url}", self.url()?)
+        } else {
+            url.clone()
+        };
         server::http(method, &url, fields)
     }
 
     fn url(&self) -> Result<String, String> {
-        self.server.as_ref().map(|server| server.url.clone()).ok_or_else(|| "no `penstock up` yet".into())
+        self.server
+            .as_ref()
+            .map(|server| server.url.clone())
+            .ok_or_else(|| "no `penstock up` yet".into())
     }
 }
 

@@ -55,10 +55,7 @@ impl Reach for Client {
     }
 
     async fn stop(&self, pipeline: &PipelineName, id: &ExecutionId, abandon: bool) -> anyhow::Result<()> {
-        let body = json!({
-            "pipelineName": pipeline, "pipelineExecutionId": id, "abandon": abandon,
-            "reason": format!("stopped by {}", me()),
-        });
+        let body = json!({ "pipelineName": pipeline, "pipelineExecutionId": id, "abandon": abandon });
         let _: Json = self.operation("StopPipelineExecution", &body).await?;
         Ok(())
     }

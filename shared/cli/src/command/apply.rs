@@ -91,6 +91,7 @@ impl Apply {
 fn show(file: &str, found: &[Diagnostic], source: Option<&str>) {
     for line in found
         .iter()
+        .filter(|diagnostic| diagnostics::is_news(diagnostic))
         .flat_map(|diagnostic| diagnostics::lines(file, diagnostic, source))
     {
         out::note(line);

@@ -7,7 +7,7 @@ use penstock_app::control::StartRequest;
 use penstock_app::error::AppError;
 use penstock_local::machine::Machine;
 use penstock_model::definition;
-use penstock_model::diagnostic::{Diagnostic, Severity, refuses};
+use penstock_model::diagnostic::refuses;
 use penstock_model::pipeline::Pipeline;
 
 use crate::exit::{Exit, Failure};
@@ -20,14 +20,6 @@ use crate::show::{diagnostics, out};
 
 /// Where a run keeps its state: beside a server's, so that both can be at work.
 const DIR: &str = ".penstock/run";
-/// Warnings that only say which default applies; `penstock check` tells them.
-const DEFAULTS: [&str; 4] = [
-    "default-artifact-store",
-    "default-role",
-    "default-project",
-    "source-without-repository",
-];
-
 /// Run a pipeline once over the git working tree, in the foreground
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -77,10 +69,7 @@ impl Run {
             ))
         })?;
         let parsed = definition::parse(&source);
-        let worth_saying = |found: &&Diagnostic| {
-            found.severity == Severity::Error || !DEFAULTS.contains(&found.code.as_str())
-        };
-        for diagnostic in parsed.diagnostics.iter().filter(worth_saying) {
+        for diagnostic in parsed.diagnostics.iter().filter(|it| diagnostics::is_news(it)) {
             diagnostics::lines(&file, diagnostic, Some(&source))
                 .into_iter()
                 .for_each(out::note);

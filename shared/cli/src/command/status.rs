@@ -2,8 +2,8 @@
 
 use clap::Args;
 use penstock_app::view::{ActionView, ExecutionView, StageView};
-use penstock_model::id::{ExecutionId, PipelineName};
-use serde_json::{Value as Json, json};
+use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
+use serde::Serialize;
 
 use super::list::pipelines;
 use super::{Output, Server};
@@ -54,7 +54,7 @@ impl Status {
             .await;
         }
         if self.output.is_json() {
-            out::json(&as_json(&view))?;
+            out::json(&Shown::new(&view))?;
         } else {
             print(&client, &view).await?;
         }
@@ -119,30 +119,57 @@ pub(super) async fn or_suggest<T>(
 }
 
 /// The shape on which other programs rely.
-pub(super) fn as_json(view: &ExecutionView) -> Json {
-    json!({
-        "pipeline": view.pipeline,
-        "executionId": view.execution_id,
-        "status": view.status,
-        "commit": view.commit,
-        "stages": view.stages.iter().map(stage).collect::<Vec<_>>(),
-    })
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    pipeline: &'a PipelineName,
+    execution_id: &'a ExecutionId,
+    status: &'a str,
+    commit: Option<&'a str>,
+    stages: Vec<ShownStage<'a>>,
 }
 
-fn stage(stage: &StageView) -> Json {
-    json!({
-        "name": stage.name,
-        "status": stage.status,
-        "actions": stage.actions.iter().map(action).collect::<Vec<_>>(),
-    })
+#[derive(Serialize)]
+struct ShownStage<'a> {
+    name: &'a StageName,
+    status: &'a str,
+    actions: Vec<ShownAction<'a>>,
 }
 
-fn action(action: &ActionView) -> Json {
-    json!({
-        "name": action.name,
-        "status": action.status,
-        "attempt": action.attempt,
-        "summary": action.summary,
-        "link": action.link,
-    })
+#[derive(Serialize)]
+struct ShownAction<'a> {
+    name: &'a ActionName,
+    status: &'a str,
+    attempt: u32,
+    summary: Option<&'a str>,
+    link: Option<&'a str>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(view: &'a ExecutionView) -> Self {
+        Self {
+            pipeline: &view.pipeline,
+            execution_id: &view.execution_id,
+            status: &view.status,
+            commit: view.commit.as_deref(),
+            stages: view.stages.iter().map(ShownStage::new).collect(),
+        }
+    }
+}
+
+impl<'a> ShownStage<'a> {
+    fn new(stage: &'a StageView) -> Self {
+        let action = |action: &'a ActionView| ShownAction {
+            name: &action.name,
+            status: &action.status,
+            attempt: action.attempt,
+            summary: action.summary.as_deref(),
+            link: action.link.as_deref(),
+        };
+        Self {
+            name: &stage.name,
+            status: &stage.status,
+            actions: stage.actions.iter().map(action).collect(),
+        }
+    }
 }

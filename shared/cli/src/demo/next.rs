@@ -27,7 +27,7 @@ pub(super) async fn stay(
     delivered: &Delivered,
     keyboard: &mut Keyboard,
 ) -> anyhow::Result<()> {
-    for line in suggestions(address, folder, &program(), &delivered.pipeline.to_string()) {
+    for line in suggestions(address, folder, delivered.pipeline.as_str()) {
         out::line(line)?;
     }
     let mut seen = delivered.execution.clone();
@@ -60,21 +60,16 @@ async fn next(client: &Client, delivered: &Delivered, seen: &ExecutionId) -> any
     }
 }
 
-/// How this program is called: by name if the shell would find this very file.
-fn program() -> String {
-    let Ok(this) = std::env::current_exe() else {
-        return "penstock".into();
-    };
+/// The line that lets a shell find this very program as `penstock`, if it would not.
+fn alias() -> Option<String> {
+    let this = std::env::current_exe().ok()?;
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("penstock"))
-        .find(|file| file.is_file());
-    let same = found.and_then(|file| file.canonicalize().ok()) == this.canonicalize().ok();
-    if same {
-        "penstock".into()
-    } else {
-        quoted(&this.display().to_string())
-    }
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join("penstock"));
+    let found = found
+        .find(|file| file.is_file())
+        .and_then(|file| file.canonicalize().ok());
+    let different = found != this.canonicalize().ok();
+    different.then(|| format!("alias penstock={}", quoted(&this.display().to_string())))
 }
 
 /// `text` as one word of a POSIX shell.
@@ -87,33 +82,41 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn suggestions(address: &Address, folder: &Path, program: &str, pipeline: &str) -> Vec<String> {
+fn suggestions(address: &Address, folder: &Path, pipeline: &str) -> Vec<String> {
+    let command = |text: String| format!("    {text}");
     let title = |text: &str| format!("  {}", style(text).cyan());
     let push = |line: &str, message: &str| {
-        format!(
-            "    echo '{line}' > site/headline.txt && git commit -qam '{message}' && {program} demo --announce"
-        )
+        command(format!(
+            "echo '{line}' > site/headline.txt && git commit -qam '{message}' && penstock demo --announce"
+        ))
     };
-    vec![
+    let mut lines = vec![
         format!("{} In another terminal:", style("Try next.").bold()),
         String::new(),
-        format!("    cd {}", quoted(&folder.display().to_string())),
-        format!("    export PENSTOCK_ENDPOINT={}", address.endpoint),
+    ];
+    lines.push(command(format!("cd {}", quoted(&folder.display().to_string()))));
+    lines.extend(alias().map(command));
+    lines.push(command(format!("export PENSTOCK_ENDPOINT={}", address.endpoint)));
+    lines.extend([
         String::new(),
         title("Break the test: a headline must be a sentence"),
         push("no full stop", "Break the headline"),
         title("Mend it, push again, and approve"),
         push("The gate is open.", "Open the gate"),
-        format!("    {program} approve {pipeline} --stage Approval --action GoLive"),
+        command(format!(
+            "penstock approve {pipeline} --stage Approval --action GoLive"
+        )),
         title("Roll back what is deployed"),
-        format!("    {program} rollback {pipeline} --stage Deploy --follow"),
-        title("Look"),
-        format!("    {program} history {pipeline}        or {}/", address.endpoint),
+        command(format!("penstock rollback {pipeline} --stage Deploy --follow")),
+        title("Look back, or in a browser"),
+        command(format!("penstock history {pipeline}")),
+        command(format!("{}/", address.endpoint)),
         String::new(),
         style("The server stays up and further executions appear here; Ctrl-C ends it.")
             .dim()
             .to_string(),
-    ]
+    ]);
+    lines
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The picture of an execution while it is followed: a live tree on a terminal, plain lines elsewhere.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use penstock_app::view::ExecutionView;
 use penstock_model::id::AttemptId;
@@ -58,6 +59,14 @@ impl Screen {
             }
         }
         Ok(())
+    }
+
+    /// Between two looks at the execution: a picture moves at the pace of the eye, lines come as things happen.
+    pub(super) fn tick(&self) -> Duration {
+        match self {
+            Self::Tree { .. } => Duration::from_millis(80),
+            Self::Lines(_) => Duration::from_millis(20),
+        }
     }
 
     /// Leaves the picture as it is: other lines follow.

@@ -20,6 +20,11 @@ fn reorders(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// The first line of `text`, cleaned.
+pub(crate) fn first_line(text: &str) -> String {
+    clean(text.lines().next().unwrap_or_default())
+}
+
 /// The lines of a log, cleaned; a carriage return starts the line anew, as a progress bar means it.
 pub(crate) fn log_line(line: &str) -> String {
     let line = line.strip_suffix('\r').unwrap_or(line);

@@ -8,6 +8,19 @@ use super::clean::clean;
 /// The longest part of a source line that is shown.
 const LONGEST: usize = 160;
 
+/// Warnings that only say which default applies: `penstock check` tells them, others would tell them every time.
+const DEFAULTS: [&str; 4] = [
+    "default-artifact-store",
+    "default-role",
+    "default-project",
+    "source-without-repository",
+];
+
+/// Whether a command that does something with a definition mentions `diagnostic`.
+pub(crate) fn is_news(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error || !DEFAULTS.contains(&diagnostic.code.as_str())
+}
+
 /// `LINE:COLUMN: error[code]: message`.
 pub(crate) fn line(diagnostic: &Diagnostic) -> String {
     format!(

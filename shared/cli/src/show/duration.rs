@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use penstock_model::time::Timestamp;
 
-/// `0.2s`, `14s`, `3m 05s`, `2h 10m`, `3d 4h`.
+/// `40ms`, `2.5s`, `14s`, `3m 05s`, `2h 10m`, `3d 4h`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
-        0..10 => format!("{:.1}s", time.as_secs_f64()),
+        0 => format!("{}ms", time.as_millis()),
+        1..10 => format!("{:.1}s", time.as_secs_f64()),
         10..60 => format!("{seconds}s"),
         60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
@@ -41,7 +42,8 @@ mod tests {
     #[test]
     fn durations_get_coarser_as_they_grow() {
         let shown = |millis| duration(Duration::from_millis(millis));
-        assert_eq!(shown(230), "0.2s");
+        assert_eq!(shown(230), "230ms");
+        assert_eq!(shown(1_500), "1.5s");
         assert_eq!(shown(9_940), "9.9s");
         assert_eq!(shown(14_200), "14s");
         assert_eq!(shown(185_000), "3m 05s");

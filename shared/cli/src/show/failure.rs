@@ -11,6 +11,10 @@ use crate::tail::last_lines;
 
 /// How many lines of a failed action's log are shown.
 const LINES: usize = 15;
+/// How a line begins that tells of the build's phases instead of what its commands printed.
+const NARRATION: &str = "[Container] ";
+/// How a line begins that says where the rest is; a message may have one already.
+const WHOLE_LOG: &str = "the whole log:";
 
 /// The lines about every action of `view` that failed.
 pub(crate) async fn lines(reach: &dyn Reach, view: &ExecutionView) -> Vec<String> {
@@ -40,21 +44,34 @@ async fn of_action(
         action: action.name.clone(),
         number: action.attempt,
     };
+    let said = action.summary.as_deref().unwrap_or_default();
+    let mut said = said
+        .lines()
+        .filter(|line| !line.starts_with(WHOLE_LOG))
+        .map(clean);
     let code = action.error_code.as_deref().unwrap_or("Failed");
-    let message = action.summary.as_deref().map(clean).unwrap_or_default();
+    let message = said.next().unwrap_or_default();
+    let sign = Look::Bad.sign(None);
     let mut lines = vec![format!(
-        "{} {}/{}: {code}: {message}",
-        Look::Bad.sign(None),
-        stage.name,
-        action.name
+        "{sign} {}/{}: {code}: {message}",
+        stage.name, action.name
     )];
-    // A log that cannot be read must not hide the failure itself.
-    let tail = last_lines(reach, &attempt, LINES).await.unwrap_or_default();
-    if !tail.is_empty() {
-        lines.extend(tail.iter().map(|line| format!("  {} {line}", style("│").red())));
+    let mut details: Vec<String> = said.collect();
+    if details.is_empty() {
+        // A log that cannot be read must not hide the failure itself.
+        details = last_lines(reach, &attempt, LINES * 4).await.unwrap_or_default();
+        details.retain(|line| !line.starts_with(NARRATION));
+        details.drain(..details.len().saturating_sub(LINES));
+    }
+    if !details.is_empty() {
+        lines.extend(
+            details
+                .iter()
+                .map(|line| format!("  {} {line}", style("│").red())),
+        );
         lines.push(format!(
             "  {} {}",
-            style("the whole log:").dim(),
+            style(WHOLE_LOG).dim(),
             reach.whole_log(&attempt)
         ));
     }

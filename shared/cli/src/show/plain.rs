@@ -7,7 +7,7 @@ use penstock_app::view::{ActionView, ExecutionView, StageView};
 use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 
-use super::clean::clean;
+use super::clean::{clean, first_line};
 use super::duration::elapsed;
 use super::glyph::{self, Look, look};
 use super::{brief, short};
@@ -131,7 +131,7 @@ fn result(place: &str, action: &ActionView, start: Timestamp) -> String {
     let summary = action
         .summary
         .as_deref()
-        .map(|text| format!(" {}", clean(text)))
+        .map(|text| format!(" {}", first_line(text)))
         .unwrap_or_default();
     let colon = if code.is_empty() && summary.is_empty() {
         ""

@@ -6,7 +6,7 @@ use console::{pad_str, style, truncate_str};
 use penstock_app::view::{ActionView, ExecutionView, StageView};
 use penstock_model::time::Timestamp;
 
-use super::clean::clean;
+use super::clean::{clean, first_line};
 use super::duration::{duration, elapsed, now};
 use super::glyph::{self, Look, of_action, of_stage};
 
@@ -128,15 +128,21 @@ impl Picture<'_> {
             .into()
     }
 
+    /// Whether there is room for `link` behind the other columns.
+    fn fits(&self, link: &str) -> bool {
+        self.width > link.len() + 80
+    }
+
     fn detail(&self, stage: &StageView, action: &ActionView, look: Look) -> String {
-        let summary = || clean(action.summary.as_deref().unwrap_or_default());
+        let summary = || first_line(action.summary.as_deref().unwrap_or_default());
         match look {
             Look::Busy => {
                 let key = format!("{}/{}", stage.name, action.name);
                 self.last_lines.get(&key).cloned().unwrap_or_else(summary)
             }
-            Look::Asking => match &action.link {
-                Some(link) => format!("waits for a verdict: {}", clean(link)),
+            // Half a link is of no use.
+            Look::Asking => match action.link.as_deref().map(clean).filter(|link| self.fits(link)) {
+                Some(link) => format!("waits for a verdict: {link}"),
                 None => "waits for a verdict".into(),
             },
             Look::Bad => match &action.error_code {
