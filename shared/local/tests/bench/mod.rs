@@ -22,6 +22,8 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn with(files: &[(&str, &str)]) -> Self {
+        // A second test finds it set; what is logged is shown when a test fails.
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let bench = Self { folder: tempfile::tempdir().unwrap() };
         let repository = git2::Repository::init(bench.tree()).unwrap();
         for (path, content) in files {
@@ -130,10 +132,10 @@ impl Running {
         String::from_utf8_lossy(&self.query.log(&attempt, 0, 1 << 20).await.unwrap()).into_owned()
     }
 
-    /// Waits until the first attempt's log says something.
-    pub(crate) async fn log_says(&self, execution: &ExecutionId, stage: &str, action: &str, text: &str) {
+    /// Waits until an attempt's log has a line that ends with `text`.
+    pub(crate) async fn log_says(&self, execution: &ExecutionId, (stage, action, number): (&str, &str, u32), text: &str) {
         let wait = async {
-            while !self.log(execution, stage, action, 1).await.contains(text) {
+            while !self.log(execution, stage, action, number).await.lines().any(|line| line.ends_with(text)) {
                 tokio::task::yield_now().await;
             }
         };
