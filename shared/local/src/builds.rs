@@ -128,7 +128,7 @@ impl Parts {
 
     fn request(&self, work: &Work, plan: Plan, folder: &Path, sink: Arc<dyn LogSink>, stop: watch::Receiver<bool>) -> Request {
         let id = build_id(&work.attempt.token());
-        let number = plan.counted.then(|| self.numbers.next(&plan.project)).unwrap_or(u64::from(work.attempt.number));
+        let number = if plan.counted { self.numbers.next(&plan.project) } else { u64::from(work.attempt.number) };
         let revision = work.revisions.values().next().map(|revision| revision.id.clone());
         let build = BuildInfo {
             project: plan.project.clone(),

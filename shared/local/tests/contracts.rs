@@ -1,5 +1,7 @@
 //! The adapters pass the contract suites of their ports.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 use std::sync::{Arc, Mutex};
 
 use penstock_app::port::artifacts::Artifacts;

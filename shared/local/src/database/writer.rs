@@ -41,6 +41,9 @@ pub(super) enum Request {
     Close(oneshot::Sender<()>),
 }
 
+/// A commit and whom to tell.
+type Waiting = (Box<Transaction>, oneshot::Sender<Result<(), CommitError>>);
+
 /// The thread's state.
 struct Writer {
     connection: Connection,
@@ -115,7 +118,7 @@ impl Writer {
     }
 
     /// All of `commits` in one transaction, each in a savepoint of its own, then one answer to each.
-    fn commit(&mut self, commits: Vec<(Box<Transaction>, oneshot::Sender<Result<(), CommitError>>)>) {
+    fn commit(&mut self, commits: Vec<Waiting>) {
         let landed = self.write(commits.iter().map(|(transaction, _)| &**transaction));
         match landed {
             Ok(landed) => {

@@ -4,24 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use git2::{Oid, Repository};
+use git2::{ErrorCode, Oid, Repository};
 use penstock_app::port::PortError;
 
 use super::SourceError;
 
 /// Opens the repository whose working tree or git folder is `path`, or that `path` lies in.
 pub(super) fn open(path: &Path) -> Result<Repository, SourceError> {
-    Repository::discover(path).map_err(|error| match error.code() {
-        git2::ErrorCode::NotFound => SourceError::Configuration(format!(
-            "{} is no git repository; start the server inside one, or set `RepositoryPath` to one",
-            path.display()
-        )),
-        git2::ErrorCode::Owner => SourceError::Configuration(format!(
-            "{} belongs to another user; run as its owner, or `git config --global --add safe.directory {}`",
-            path.display(),
-            path.display()
-        )),
-        _ => SourceError::Git(error),
+    Repository::discover(path).map_err(|error| {
+        let path = path.display();
+        if error.code() == ErrorCode::NotFound {
+            let message = format!("{path} is no git repository; start the server inside one, or set `RepositoryPath` to one");
+            return SourceError::Configuration(message);
+        }
+        if error.code() == ErrorCode::Owner {
+            let message = format!(
+                "{path} belongs to another user; run as its owner, or `git config --global --add safe.directory {path}`"
+            );
+            return SourceError::Configuration(message);
+        }
+        SourceError::Git(error)
     })
 }
 

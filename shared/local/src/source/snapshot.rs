@@ -69,7 +69,7 @@ impl Zip {
     fn tree(&mut self, repository: &Repository, tree: &Tree<'_>, above: &str) -> Result<(), SourceError> {
         for entry in tree {
             let Ok(name) = entry.name() else {
-                self.warn(format!("a file in `{above}` is left out: its name is not UTF-8"));
+                self.warn(&format!("a file in `{above}` is left out: its name is not UTF-8"));
                 continue;
             };
             let path = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
@@ -96,7 +96,7 @@ impl Zip {
         // A tracked file that was deleted is no longer there.
         let Ok(metadata) = fs::symlink_metadata(&place) else { return Ok(()) };
         let Some(name) = path.to_str().map(|name| name.trim_end_matches('/')) else {
-            self.warn(format!("{} is left out: its name is not UTF-8", path.display()));
+            self.warn(&format!("{} is left out: its name is not UTF-8", path.display()));
             return Ok(());
         };
         if metadata.is_symlink() {
@@ -106,7 +106,7 @@ impl Zip {
             return self.submodule(name);
         }
         if !metadata.is_file() {
-            self.warn(format!("`{name}` is left out: it is neither a file nor a link"));
+            self.warn(&format!("`{name}` is left out: it is neither a file nor a link"));
             return Ok(());
         }
         let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
@@ -120,7 +120,7 @@ impl Zip {
         let mut content = std::io::BufReader::new(content);
         let start = std::io::BufRead::fill_buf(&mut content)?;
         if size < 1024 && start.starts_with(LFS_POINTER) {
-            self.warn(format!("`{path}` is kept in Git LFS: the artifact holds its pointer; fetch it in the build with `git lfs`"));
+            self.warn(&format!("`{path}` is kept in Git LFS: the artifact holds its pointer; fetch it in the build with `git lfs`"));
         }
         self.writer.file(path, mode, size, content)?;
         self.done.files += 1;
@@ -129,23 +129,23 @@ impl Zip {
 
     fn link(&mut self, path: &str, target: &[u8]) -> Result<(), SourceError> {
         let Ok(target) = std::str::from_utf8(target) else {
-            self.warn(format!("the link `{path}` is left out: its target is not UTF-8"));
+            self.warn(&format!("the link `{path}` is left out: its target is not UTF-8"));
             return Ok(());
         };
         match self.writer.link(path, target) {
             Ok(()) => self.done.files += 1,
-            Err(ArchiveError::Refused { reason, .. }) => self.warn(format!("the link `{path}` is left out: {reason}")),
+            Err(ArchiveError::Refused { reason, .. }) => self.warn(&format!("the link `{path}` is left out: {reason}")),
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
 
     fn submodule(&mut self, path: &str) -> Result<(), SourceError> {
-        self.warn(format!("`{path}` is a submodule: the artifact holds an empty folder; give it a source action of its own"));
+        self.warn(&format!("`{path}` is a submodule: the artifact holds an empty folder; give it a source action of its own"));
         Ok(self.writer.folder(path, 0o755)?)
     }
 
-    fn warn(&mut self, warning: String) {
+    fn warn(&mut self, warning: &str) {
         self.done.warnings.push(warning.chars().filter(|c| !c.is_control()).collect());
     }
 

@@ -1,5 +1,7 @@
 //! A git repository, a state folder, and machines that start in them.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
