@@ -9,7 +9,7 @@ use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Ending, Observation, Provider, Work};
-use penstock_buildspec::{BuildInfo, Buildspec, LogSink, Outputs, Request, Variable, run};
+use penstock_buildspec::{BuildInfo, Buildspec, LogSink, Outputs, Request, Variable, run, run_batch};
 use penstock_process::Lineage;
 use tokio::sync::{Semaphore, watch};
 
@@ -22,6 +22,7 @@ use crate::objects::Objects;
 use crate::secrets::MachineSecrets;
 use crate::workspace::{Workspace, Workspaces};
 
+mod batch;
 mod ending;
 mod numbers;
 mod plan;
@@ -84,8 +85,8 @@ impl Parts {
             _ = end.asked() => return Ending::Cancelled,
         };
         let ending = match self.prepare(&work).await {
-            Ok((workspace, request, stop)) => {
-                let ending = self.run(&work, request, stop, external, end).await;
+            Ok((workspace, build)) => {
+                let ending = self.run(&work, build, workspace.path(), external, end).await;
                 // Removing a large folder must not hold up the report.
                 drop(tokio::task::spawn_blocking(move || drop(workspace)));
                 ending
@@ -96,14 +97,14 @@ impl Parts {
         ending
     }
 
-    async fn prepare(self: &Arc<Self>, work: &Work) -> Result<(Workspace, Request, watch::Sender<bool>), AttemptError> {
+    async fn prepare(self: &Arc<Self>, work: &Work) -> Result<(Workspace, Prepared), AttemptError> {
         let log = AttemptLog::open(&self.logs, &work.attempt).map_err(|error| system(format!("opening the log: {error}")))?;
         let (this, inner) = (Arc::clone(self), work.clone());
         let prepared = tokio::task::spawn_blocking(move || this.lay_out(&inner)).await;
         let (workspace, plan) = prepared.map_err(|error| system(error.to_string()))??;
-        let (sender, stop) = watch::channel(false);
-        let request = self.request(work, plan, workspace.path(), Arc::new(Told(log)), stop);
-        Ok((workspace, request, sender))
+        let ((stop, stopped), batched) = (watch::channel(false), plan.batched);
+        let request = self.request(work, plan, workspace.path(), Arc::new(Told(log)), stopped);
+        Ok((workspace, Prepared { request, stop, batched }))
     }
 
     /// Extracts the inputs and reads what is to be done.
@@ -162,19 +163,41 @@ impl Parts {
         }
     }
 
-    async fn run(&self, work: &Work, request: Request, stop: watch::Sender<bool>, external: External, end: EndSignal) -> Ending {
+    async fn run(&self, work: &Work, build: Prepared, folder: &Path, external: External, end: EndSignal) -> Ending {
         let started_at = self.clock.now();
-        let building = run(request);
-        tokio::pin!(building);
-        let outcome = tokio::select! {
-            outcome = &mut building => outcome,
-            _ = end.asked() => {
-                stop.send_replace(true);
-                building.await
+        let Prepared { request, stop, batched } = build;
+        let stopping = async {
+            end.asked().await;
+            stop.send_replace(true);
+            std::future::pending::<()>().await;
+        };
+        if batched {
+            let zips = folder.join("zips");
+            if let Err(error) = std::fs::create_dir(&zips) {
+                let error = system(format!("making a work folder: {error}"));
+                return Ending::Failed { error, external: Some(external) };
             }
+            let ended = tokio::select! {
+                ended = run_batch(request, &zips) => ended,
+                () = stopping => return Ending::Cancelled,
+            };
+            return self.batch_ending(work, ended, &zips, external, started_at).await;
+        }
+        let outcome = tokio::select! {
+            outcome = run(request) => outcome,
+            () = stopping => return Ending::Cancelled,
         };
         self.ending(work, outcome, external, started_at).await
     }
+}
+
+/// A build that can begin.
+struct Prepared {
+    request: Request,
+    /// Ends it.
+    stop: watch::Sender<bool>,
+    /// Whether it is a batch.
+    batched: bool,
 }
 
 /// Where the build's artifacts go: one output is the primary artifact, several are the secondary ones of their names.

@@ -1,6 +1,7 @@
 //! Invoke actions: a program of this machine, never a shell string.
 //!
-//! Owner `Custom`, provider `Command`: the configuration's `Command` is a JSON list, the program and its arguments.
+//! Owner `Custom`, provider `Command`: the configuration's `Command` is a JSON list, the program and its arguments, without
+//! `#{...}`; those go into `UserParameters`.
 //! Owner `AWS`, provider `Lambda`: `FunctionName` names an entry of `functions.yml`:
 //!
 //! ```yaml

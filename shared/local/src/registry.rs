@@ -104,6 +104,9 @@ impl Registry {
             if !action.output_artifacts.is_empty() {
                 return Some("an Invoke action hands on no artifacts on one machine; use a Commands action for that".into());
             }
+            if action.configuration.get("Command").is_some_and(|command| command.contains("#{")) {
+                return Some("Command holds a `#{...}`, which is other people's text; write it into UserParameters, which the program finds as USER_PARAMETERS in its environment".into());
+            }
             return invoke::program(action, &self.files).err();
         }
         None

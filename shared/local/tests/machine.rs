@@ -204,3 +204,42 @@ async fn uncommitted_files_travel_only_when_asked() {
         machine.shut_down().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_hands_on_what_all_its_builds_made() {
+    let buildspec = "version: 0.2
+batch: {build-list: [{identifier: one, env: {variables: {NAME: one}}}, {identifier: two, env: {variables: {NAME: two}}}]}
+phases: {build: {commands: ['mkdir out; echo $NAME > out/$NAME.html']}}
+artifacts: {files: ['**/*'], base-directory: out}
+";
+    let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
+    let machine = bench.start().await;
+    let make = build("Make").consumes("Code").produces("Site").set("BatchEnabled", "true").set("CombineArtifacts", "true");
+    let publish = action("Publish", Category::Deploy, "S3").consumes("Site").set("BucketName", "web").set("Extract", "true");
+    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Build", [make]).stage("Deploy", [publish]).build()).await;
+    let execution = machine.begin("web").await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    for name in ["one", "two"] {
+        let page = std::fs::read_to_string(bench.dir().join(format!("sites/web/{name}.html"))).unwrap();
+        assert_eq!(page.trim(), name);
+    }
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_is_invoked_with_its_arguments_and_never_through_a_shell() {
+    let bench = Bench::with(&[("show.sh", "#!/bin/sh\necho \"$1 $USER_PARAMETERS\"\n")]).await;
+    let machine = bench.start().await;
+    let call = action("Call", Category::Invoke, "Command").consumes("Code").set("Command", r#"["/bin/sh", "show.sh", "$(id)"]"#);
+    let mut call = call.set("UserParameters", "#{Source.CommitMessage}").build();
+    call.action_type_id.owner = penstock_model::pipeline::Owner::Custom;
+    let mut definition = pipeline("web").stage("Source", [source("Pull", "Code").namespace("Source")]).stage("Call", []).build();
+    definition.stages[1].actions.push(call);
+    machine.apply(definition).await;
+    let execution = machine.begin("web").await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert!(machine.log(&execution, "Call", "Call", 1).await.contains("$(id) First"));
+    machine.shut_down().await;
+}

@@ -59,7 +59,7 @@ impl Parts {
 }
 
 /// The failing command, its exit code and its last lines.
-fn why(failure: &Failure) -> String {
+pub(super) fn why(failure: &Failure) -> String {
     let mut message = match (&failure.command, failure.exit_code) {
         (Some(command), Some(code)) => format!("`{command}` ended with exit code {code} in phase {}", failure.phase),
         (Some(command), None) => format!("`{command}` failed in phase {}: {}", failure.phase, failure.message),

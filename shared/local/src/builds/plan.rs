@@ -27,6 +27,8 @@ pub(super) struct Plan {
     pub(super) project: String,
     /// Whether the project's builds are counted.
     pub(super) counted: bool,
+    /// Whether the buildspec's batch runs instead of its phases.
+    pub(super) batched: bool,
     pub(super) image: Option<String>,
     pub(super) timeout: Duration,
     pub(super) project_variables: Variables,
@@ -48,14 +50,12 @@ impl Plan {
         let settings = projects::find(files, &project).map_err(|error| wrong(error.to_string()))?;
         let wanted = get("BuildspecOverride").or(settings.buildspec.as_deref());
         let buildspec = buildspec(&source, wanted)?;
-        if get("BatchEnabled").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-            return Err(wrong("batch builds do not run on one machine yet; set BatchEnabled to false to run the buildspec's phases as one build".into()));
-        }
         let literal = |(name, value)| Variable { name, value: VariableValue::Plaintext(value) };
         Ok(Self {
             buildspec: Arc::new(buildspec),
             project,
             counted: true,
+            batched: get("BatchEnabled").is_some_and(|value| value.eq_ignore_ascii_case("true")),
             image: settings.image,
             timeout: settings.timeout,
             project_variables: settings.environment.into_iter().map(literal).collect(),
@@ -85,6 +85,7 @@ impl Plan {
             buildspec: Arc::new(Buildspec::from_commands(action.commands.clone(), action.output_variables.clone(), files)),
             project: format!("{}-{}-{}", work.pipeline, work.attempt.stage, action.name),
             counted: false,
+            batched: false,
             image: None,
             timeout: COMMANDS_TIMEOUT,
             project_variables: vec![],
