@@ -108,11 +108,10 @@ fn host(url: &str) -> Option<String> {
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
-    let hint = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            "; is a server running already? Choose another port, or :0 for a free one, with --listen"
-        }
-        _ => "",
+    let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
+        "; is a server running already? Choose another port, or :0 for a free one, with --listen"
+    } else {
+        ""
     };
     Failure::new(Exit::Failed, format!("cannot listen at {address}: {error}{hint}"))
 }

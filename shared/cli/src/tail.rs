@@ -55,13 +55,9 @@ impl Tail {
         self.lines.push_back(line);
     }
 
-    /// The last line that says something.
-    pub(crate) fn last_line(&self) -> Option<&str> {
-        self.lines
-            .iter()
-            .rev()
-            .map(|line| line.trim())
-            .find(|line| !line.is_empty())
+    /// The last line that says something: what a command printed, or which command runs.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        self.lines.iter().rev().find_map(|line| telling(line))
     }
 
     /// The last lines, with the one that has no end yet.
@@ -70,6 +66,20 @@ impl Tail {
             self.end_line();
         }
         self.lines.into()
+    }
+}
+
+/// How a line begins in which a build tells of its phases, instead of what its commands print.
+pub(crate) const NARRATION: &str = "[Container] ";
+
+/// `line` as it stands beside an action that runs; `None` if it tells nothing there.
+fn telling(line: &str) -> Option<String> {
+    let line = line.trim();
+    match line.strip_prefix(NARRATION) {
+        Some(narration) => narration
+            .split_once(" Running command ")
+            .map(|(_, command)| format!("$ {command}")),
+        None => (!line.is_empty()).then(|| line.to_owned()),
     }
 }
 
@@ -93,9 +103,17 @@ mod tests {
         let mut tail = Tail::new(2);
         tail.feed(b"one\ntwo\nthr");
         tail.feed(b"ee\n\n");
-        assert_eq!(tail.last_line(), Some("three"));
+        assert_eq!(tail.last_line().as_deref(), Some("three"));
         tail.feed(b"four");
         assert_eq!(tail.into_lines(), ["", "four"]);
+    }
+
+    #[test]
+    fn a_build_tells_which_command_runs_and_little_else() {
+        let mut tail = Tail::new(5);
+        tail.feed(b"[Container] 2026/01/31 12:00:00.000000 Running command make\n");
+        tail.feed(b"[Container] 2026/01/31 12:00:00.000001 Phase complete: BUILD State: SUCCEEDED\n");
+        assert_eq!(tail.last_line().as_deref(), Some("$ make"));
     }
 
     #[test]

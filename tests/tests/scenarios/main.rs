@@ -14,6 +14,11 @@
 //! `UPDATE_SCENARIOS=1 cargo test -p penstock-tests --test scenarios` writes what was seen into the files;
 //! `SCENARIO=approval` runs only files whose name contains that.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up can only stop"
+)]
+
 mod diff;
 mod program;
 mod redact;

@@ -31,6 +31,7 @@ impl Redaction {
                     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?( UTC)?",
                     "[moment]",
                 ),
+                rule(r"\b\d+ B [0-9a-f]{64}\b", "[size] [digest]"),
                 rule(r"penstock-demo-\w+", "penstock-demo-[random]"),
                 rule(r"\bd-[A-Z0-9]{9}\b", "[deployment]"),
                 rule(r" *(\b\d+(\.\d+)?m?s\b|\b\d+m \d\ds\b)", " [time]"),

@@ -80,7 +80,7 @@ fn text(view: &ExecutionView) -> String {
         .iter()
         .map(|stage| of_stage(stage).sign(None).to_string())
         .collect();
-    let commit = view.commit.as_deref().map(short).unwrap_or("-");
+    let commit = view.commit.as_deref().map_or("-", short);
     let summary = view.commit_summary.as_deref().map(clean).unwrap_or_default();
     let rollback = view
         .rollback_of

@@ -105,11 +105,11 @@ async fn last_lines(
     tails.retain(|attempt, _| running.contains(attempt));
     let mut last_lines = LastLines::new();
     for attempt in running {
-        let tail = tails.entry(attempt.clone()).or_insert_with(|| Tail::new(5));
+        let tail = tails.entry(attempt.clone()).or_insert_with(|| Tail::new(20));
         // What a log says is an ornament here: the execution is shown without it too.
         let _ = tail.read_on(reach, &attempt).await;
         if let Some(line) = tail.last_line() {
-            last_lines.insert(format!("{}/{}", attempt.stage, attempt.action), line.to_owned());
+            last_lines.insert(format!("{}/{}", attempt.stage, attempt.action), line);
         }
     }
     last_lines

@@ -7,12 +7,10 @@ use penstock_model::id::AttemptId;
 use super::clean::clean;
 use super::glyph::{Look, look};
 use crate::reach::Reach;
-use crate::tail::last_lines;
+use crate::tail::{NARRATION, last_lines};
 
 /// How many lines of a failed action's log are shown.
 const LINES: usize = 15;
-/// How a line begins that tells of the build's phases instead of what its commands printed.
-const NARRATION: &str = "[Container] ";
 /// How a line begins that says where the rest is; a message may have one already.
 const WHOLE_LOG: &str = "the whole log:";
 

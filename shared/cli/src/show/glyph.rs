@@ -40,18 +40,23 @@ pub(crate) fn look(status: &str) -> Look {
 
 /// The look of an action: an approval under way asks a person.
 pub(crate) fn of_action(action: &ActionView) -> Look {
-    match look(&action.status) {
-        Look::Busy if action.category == Category::Approval => Look::Asking,
-        other => other,
+    let look = look(&action.status);
+    if look == Look::Busy && action.category == Category::Approval {
+        Look::Asking
+    } else {
+        look
     }
 }
 
 /// The look of a stage: it asks if one of its actions does and none is busy.
 pub(crate) fn of_stage(stage: &StageView) -> Look {
     let looks = || stage.actions.iter().map(of_action);
-    match look(&stage.status) {
-        Look::Busy if looks().any(|l| l == Look::Asking) && !looks().any(|l| l == Look::Busy) => Look::Asking,
-        other => other,
+    let look = look(&stage.status);
+    let asks = looks().any(|action| action == Look::Asking) && !looks().any(|action| action == Look::Busy);
+    if look == Look::Busy && asks {
+        Look::Asking
+    } else {
+        look
     }
 }
 

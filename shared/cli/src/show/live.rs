@@ -43,7 +43,7 @@ impl Live {
         picture += END;
         self.drawn = lines.len();
         (&self.term).write_all(picture.as_bytes())?;
-        (&self.term).flush()
+        self.term.flush()
     }
 
     /// Leaves the picture as it is; the next one begins below it.

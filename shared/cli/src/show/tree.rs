@@ -171,11 +171,12 @@ fn header(view: &ExecutionView) -> String {
         .commit_summary
         .as_deref()
         .map(|text| format!("  {}", clean(text)));
-    let why = view
-        .status_summary
-        .as_deref()
-        .map(|text| format!(": {}", clean(text)));
-    let status = format!("{}{}", glyph::words(&view.status), why.unwrap_or_default());
+    let status = glyph::words(&view.status);
+    let status = match view.status_summary.as_deref().map(clean) {
+        Some(why) if why.starts_with(&status) => why,
+        Some(why) => format!("{status}: {why}"),
+        None => status,
+    };
     format!(
         "{}{}{}  {} {}",
         style(&view.pipeline).bold(),

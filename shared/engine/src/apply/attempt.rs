@@ -150,7 +150,10 @@ pub(super) fn abandoned(state: &mut State, id: &AttemptId, at: Timestamp) {
         .executions
         .get(&id.execution)
         .and_then(|execution| execution.stop.as_ref());
-    let summary = stop.map(|stop| format!("stopped by {}: {}", stop.by, stop.reason));
+    let summary = stop.map(|stop| match stop.reason.as_str() {
+        "" => format!("stopped by {}", stop.by),
+        reason => format!("stopped by {}: {reason}", stop.by),
+    });
     let Some(attempt) = attempt_mut(state, id) else {
         return;
     };
