@@ -156,7 +156,8 @@ fn every_dependency_is_used() {
             sources(&[folder.as_str()]).iter().map(|source| std::fs::read_to_string(source).unwrap()).collect();
         for dependency in &package.dependencies {
             let name = dependency.name.replace('-', "_");
-            if !text.contains(&name) {
+            let used = regex::Regex::new(&format!(r"\b{name}(::|;| as )")).unwrap();
+            if !used.is_match(&text) {
                 unused.push(format!("`{}` does not use `{}`", package.name, dependency.name));
             }
         }
