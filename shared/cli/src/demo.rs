@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::follow::{Approvals, Follow, OnInterrupt};
 use crate::keyboard::Keyboard;
 use crate::nonce;
-use crate::reach::me;
+use crate::reach::{Reach, me};
 use crate::server::{Options, Server};
 use crate::show::glyph::Look;
 use crate::show::{out, short};
@@ -101,6 +101,15 @@ async fn watch(server: &Server, address: &Address, folder: &Path, yes: bool) -> 
                 delivered.commit
             ))?;
         }
+        return Ok(exit);
+    }
+    if client
+        .execution(&delivered.pipeline, Some(&delivered.execution))
+        .await?
+        .status
+        == "Stopped"
+    {
+        // Whoever pressed Ctrl-C has seen enough.
         return Ok(exit);
     }
     next::stay(&client, address, folder, &delivered, &mut keyboard).await?;

@@ -119,6 +119,12 @@ fn read_form(body: &[u8]) -> Form {
             .decode_utf8_lossy()
             .into_owned();
     }
+    // The API's words for a verdict mean the same.
+    form.verdict = match form.verdict.to_ascii_lowercase().as_str() {
+        "approve" | "approved" => "approve".to_owned(),
+        "reject" | "rejected" => "reject".to_owned(),
+        _ => form.verdict,
+    };
     form
 }
 

@@ -92,6 +92,7 @@ pub(super) fn write(folder: &Path) -> anyhow::Result<()> {
     // The commits that a person makes here later need a name too.
     git(folder, &["config", "user.name", "Penstock demo"])?;
     git(folder, &["config", "user.email", "demo@localhost"])?;
+    git(folder, &["config", "commit.gpgSign", "false"])?;
     for chapter in &HISTORY {
         for (name, text) in chapter.files {
             write_file(&folder.join(name), text)?;
