@@ -19,6 +19,7 @@ use crate::port::store::Store;
 use crate::transition::{Outcome, Transition};
 
 mod default_target;
+mod later;
 mod verdict;
 
 /// Carries out what people ask for; each call ends when it is durable, or says why it is not accepted.
@@ -48,18 +49,9 @@ pub struct StartRequest {
 impl StartRequest {
     /// A start of `pipeline` by the person or program `by`, with nothing special.
     pub fn by(pipeline: PipelineName, by: &str) -> Self {
-        let trigger = TriggerCause {
-            kind: "StartPipelineExecution".to_owned(),
-            detail: by.to_owned(),
-            delivery: None,
-        };
-        Self {
-            pipeline,
-            variables: BTreeMap::new(),
-            overrides: vec![],
-            token: None,
-            trigger,
-        }
+        let trigger =
+            TriggerCause { kind: "StartPipelineExecution".to_owned(), detail: by.to_owned(), delivery: None };
+        Self { pipeline, variables: BTreeMap::new(), overrides: vec![], token: None, trigger }
     }
 }
 
@@ -75,13 +67,7 @@ impl Control {
         approvals: Arc<Approvals>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self {
-            transition,
-            store,
-            providers,
-            approvals,
-            clock,
-        }
+        Self { transition, store, providers, approvals, clock }
     }
 
     /// Creates a pipeline; starts nothing. Returns its version and warnings.
@@ -178,11 +164,7 @@ impl Control {
             Some(execution) => execution,
             None => default_target::latest_failed(self.store.as_ref(), pipeline, stage).await?,
         };
-        let request = Request::Retry {
-            execution: execution.clone(),
-            stage: stage.clone(),
-            actions,
-        };
+        let request = Request::Retry { execution: execution.clone(), stage: stage.clone(), actions };
         self.ask(pipeline, "retry", request).await.map(|_| execution)
     }
 
@@ -204,21 +186,11 @@ impl Control {
         };
         let id = fresh_command("rollback", self.clock.as_ref())?;
         let execution = ExecutionId::derive(pipeline, &id);
-        let trigger = TriggerCause {
-            kind: "ManualRollback".to_owned(),
-            detail: by.to_owned(),
-            delivery: None,
-        };
-        let request = Request::Rollback {
-            execution: execution.clone(),
-            stage: stage.clone(),
-            target,
-            trigger,
-        };
-        self.give(id, pipeline, request)
-            .await?
-            .accepted()
-            .map(|_| execution)
+        let trigger =
+            TriggerCause { kind: "ManualRollback".to_owned(), detail: by.to_owned(), delivery: None };
+        let request =
+            Request::Rollback { execution: execution.clone(), stage: stage.clone(), target, trigger };
+        self.give(id, pipeline, request).await?.accepted().map(|_| execution)
     }
 
     /// Closes the inbound transition of a stage.
@@ -232,11 +204,7 @@ impl Control {
         reason: &str,
         by: &str,
     ) -> Result<(), AppError> {
-        let request = Request::Disable {
-            stage: stage.clone(),
-            reason: reason.to_owned(),
-            by: by.to_owned(),
-        };
+        let request = Request::Disable { stage: stage.clone(), reason: reason.to_owned(), by: by.to_owned() };
         self.ask(pipeline, "disable", request).await.map(drop)
     }
 
@@ -245,9 +213,7 @@ impl Control {
     /// # Errors
     /// [`AppError::Rejected`] if there is no such stage.
     pub async fn enable(&self, pipeline: &PipelineName, stage: &StageName) -> Result<(), AppError> {
-        self.ask(pipeline, "enable", Request::Enable { stage: stage.clone() })
-            .await
-            .map(drop)
+        self.ask(pipeline, "enable", Request::Enable { stage: stage.clone() }).await.map(drop)
     }
 
     /// Starts an execution under the id that follows from the command's, and says what came of it. The definition
@@ -257,31 +223,17 @@ impl Control {
         id: CommandId,
         request: StartRequest,
     ) -> Result<(ExecutionId, Outcome), AppError> {
-        let StartRequest {
-            pipeline,
-            variables,
-            overrides,
-            token: _,
-            trigger,
-        } = request;
+        let StartRequest { pipeline, variables, overrides, token: _, trigger } = request;
         let execution = ExecutionId::derive(&pipeline, &id);
-        let request = Request::Start {
-            execution: execution.clone(),
-            trigger,
-            variables,
-            overrides,
-        };
+        let request = Request::Start { execution: execution.clone(), trigger, variables, overrides };
         Ok((execution, self.give(id, &pipeline, request).await?))
     }
 
     /// What is to be said of a definition that this installation can perform.
     pub(crate) fn checked(&self, pipeline: &Pipeline) -> Result<Vec<Diagnostic>, AppError> {
-        let found = self.providers.refuse(pipeline);
-        if refuses(&found) {
-            Err(AppError::Refused(found))
-        } else {
-            Ok(found)
-        }
+        let mut found = later::refuse(pipeline);
+        found.extend(self.providers.refuse(pipeline));
+        if refuses(&found) { Err(AppError::Refused(found)) } else { Ok(found) }
     }
 
     async fn define(&self, pipeline: Pipeline, mode: DefineMode, by: &str) -> Result<Defined, AppError> {
@@ -294,9 +246,7 @@ impl Control {
     }
 
     async fn ask(&self, pipeline: &PipelineName, what: &str, request: Request) -> Result<Outcome, AppError> {
-        self.give(fresh_command(what, self.clock.as_ref())?, pipeline, request)
-            .await?
-            .accepted()
+        self.give(fresh_command(what, self.clock.as_ref())?, pipeline, request).await?.accepted()
     }
 
     async fn give(
@@ -305,27 +255,15 @@ impl Control {
         pipeline: &PipelineName,
         request: Request,
     ) -> Result<Outcome, AppError> {
-        self.transition
-            .carry_out(Command {
-                id,
-                pipeline: pipeline.clone(),
-                request,
-            })
-            .await
+        self.transition.carry_out(Command { id, pipeline: pipeline.clone(), request }).await
     }
 
     async fn existing(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, AppError> {
-        Ok(self
-            .store
-            .pipeline(pipeline)
-            .await?
-            .filter(|state| !state.deleted))
+        Ok(self.store.pipeline(pipeline).await?.filter(|state| !state.deleted))
     }
 }
 
 /// The rejection of a request about a pipeline that is not there.
 pub(crate) fn no_pipeline(pipeline: &PipelineName) -> AppError {
-    AppError::Rejected(Rejection::PipelineNotFound {
-        pipeline: pipeline.clone(),
-    })
+    AppError::Rejected(Rejection::PipelineNotFound { pipeline: pipeline.clone() })
 }

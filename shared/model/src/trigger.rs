@@ -57,15 +57,11 @@ enum Answer {
 
 /// What `event` means to `pipeline`.
 pub fn decide(pipeline: &Pipeline, event: &GitEvent) -> Decision {
-    if let GitEvent::Push(Push {
-        deleted: true,
-        reference,
-        ..
-    }) = event
-    {
-        return Decision::Ignored {
-            reason: format!("{} was deleted", named(reference)),
-        };
+    if let GitEvent::Push(Push { deleted: true, reference, .. }) = event {
+        return Decision::Ignored { reason: format!("{} was deleted", named(reference)) };
+    }
+    if let Some(reason) = foreign(event) {
+        return Decision::Ignored { reason };
     }
     let sources = git_sources(pipeline);
     if sources.is_empty() {
@@ -74,17 +70,28 @@ pub fn decide(pipeline: &Pipeline, event: &GitEvent) -> Decision {
         };
     }
     let answers: Vec<(ActionName, Answer)> = if pipeline.triggers.is_empty() {
-        sources
-            .iter()
-            .map(|source| (source.action.clone(), detect(source, event)))
-            .collect()
+        sources.iter().map(|source| (source.action.clone(), detect(source, event))).collect()
     } else {
         let configurations = pipeline.triggers.iter().map(|trigger| &trigger.git_configuration);
-        configurations
-            .map(|git| (git.source_action_name.clone(), triggered(git, &sources, event)))
-            .collect()
+        configurations.map(|git| (git.source_action_name.clone(), triggered(git, &sources, event))).collect()
     };
     conclude(answers, event)
+}
+
+/// Why a pull request from another repository starts nothing: its commits are a stranger's, and a pipeline has secrets
+/// and the right to deploy.
+fn foreign(event: &GitEvent) -> Option<String> {
+    let GitEvent::PullRequest(pull_request) = event else { return None };
+    match &pull_request.head_repository {
+        Some(head) if *head == pull_request.repository => None,
+        Some(head) => Some(format!(
+            "the pull request comes from the fork {}, whose commits get no secrets and deploy nothing; push the branch to {} \
+             to run it",
+            quoted(head),
+            quoted(&pull_request.repository)
+        )),
+        None => Some("the pull request comes from a fork that is gone".into()),
+    }
 }
 
 fn conclude(answers: Vec<(ActionName, Answer)>, event: &GitEvent) -> Decision {
@@ -109,9 +116,7 @@ fn conclude(answers: Vec<(ActionName, Answer)>, event: &GitEvent) -> Decision {
     } else if !possible.is_empty() {
         Decision::NeedsRepository(start(possible, event))
     } else {
-        Decision::Ignored {
-            reason: reasons.join("; "),
-        }
+        Decision::Ignored { reason: reasons.join("; ") }
     }
 }
 
@@ -132,12 +137,7 @@ fn start(sources: Vec<ActionName>, event: &GitEvent) -> Start {
             )
         }
     };
-    Start {
-        sources,
-        commit: event.commit().to_owned(),
-        branch: event.branch().map(Into::into),
-        cause,
-    }
+    Start { sources, commit: event.commit().to_owned(), branch: event.branch().map(Into::into), cause }
 }
 
 fn named(reference: &Reference) -> String {
@@ -177,10 +177,9 @@ fn follows(source: &GitSource, push: &Push) -> Answer {
         ));
     }
     match (&push.reference, &source.branch) {
-        (Reference::Tag(tag), _) => Answer::No(format!(
-            "tag {}: tags start a pipeline only by a trigger with `tags`",
-            quoted(tag)
-        )),
+        (Reference::Tag(tag), _) => {
+            Answer::No(format!("tag {}: tags start a pipeline only by a trigger with `tags`", quoted(tag)))
+        }
         (Reference::Branch(branch), Some(followed)) if branch != followed => Answer::No(format!(
             "branch {} is not {}, which the source action {} follows",
             quoted(branch),
@@ -192,19 +191,12 @@ fn follows(source: &GitSource, push: &Push) -> Answer {
 }
 
 fn yes(source: &GitSource) -> Answer {
-    if source.repository.is_some() {
-        Answer::Yes
-    } else {
-        Answer::IfContained
-    }
+    if source.repository.is_some() { Answer::Yes } else { Answer::IfContained }
 }
 
 /// Why `repository` is not the one of `source`. GitHub's names are equal without regard to case.
 fn other_repository(source: &GitSource, repository: &str) -> Option<String> {
-    let own = source
-        .repository
-        .as_ref()
-        .filter(|own| !own.eq_ignore_ascii_case(repository))?;
+    let own = source.repository.as_ref().filter(|own| !own.eq_ignore_ascii_case(repository))?;
     Some(format!(
         "{} is not {}, the repository of the source action {}",
         quoted(repository),
@@ -215,14 +207,9 @@ fn other_repository(source: &GitSource, repository: &str) -> Option<String> {
 
 /// A declared trigger: its source's repository, then its filters; one without filters detects as by default.
 fn triggered(git: &GitConfiguration, sources: &[GitSource], event: &GitEvent) -> Answer {
-    let Some(source) = sources
-        .iter()
-        .find(|source| source.action == git.source_action_name)
-    else {
+    let Some(source) = sources.iter().find(|source| source.action == git.source_action_name) else {
         let name = quoted(git.source_action_name.as_str());
-        return Answer::No(format!(
-            "the trigger's source action {name} follows no git repository"
-        ));
+        return Answer::No(format!("the trigger's source action {name} follows no git repository"));
     };
     if let Some(reason) = other_repository(source, event.repository()) {
         return Answer::No(reason);

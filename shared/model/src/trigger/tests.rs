@@ -9,16 +9,11 @@ fn pipeline(source: &str, rest: &str) -> Pipeline {
          - name: Build\n  actions:\n  - {{name: Make, actionType: Build, provider: CodeBuild, inputArtifacts: [{{name: App}}]}}\n{rest}"
     );
     let parsed = definition::parse(&text);
-    parsed
-        .pipeline
-        .unwrap_or_else(|| panic!("{:#?}\n{text}", parsed.diagnostics))
+    parsed.pipeline.unwrap_or_else(|| panic!("{:#?}\n{text}", parsed.diagnostics))
 }
 
 fn github(rest: &str) -> Pipeline {
-    pipeline(
-        "    provider: GitHub\n    configuration: {Owner: Acme, Repo: web, Branch: main}\n",
-        rest,
-    )
+    pipeline("    provider: GitHub\n    configuration: {Owner: Acme, Repo: web, Branch: main}\n", rest)
 }
 
 fn trigger(git: &str) -> String {
@@ -39,10 +34,7 @@ fn push(reference: &str) -> Push {
 
 fn changed(reference: &str, paths: &[&str]) -> GitEvent {
     let paths = paths.iter().map(ToString::to_string).collect();
-    GitEvent::Push(Push {
-        changed_paths: Some(paths),
-        ..push(reference)
-    })
+    GitEvent::Push(Push { changed_paths: Some(paths), ..push(reference) })
 }
 
 fn request(event: PullRequestEvent, base: &str) -> GitEvent {
@@ -54,7 +46,7 @@ fn request(event: PullRequestEvent, base: &str) -> GitEvent {
         base: base.into(),
         head: "topic".into(),
         commit: "c0ffee".into(),
-        head_repository: None,
+        head_repository: Some("acme/web".into()),
         author: None,
         changed_paths: None,
     })
@@ -72,14 +64,8 @@ fn told(pipeline: &Pipeline, event: &GitEvent) -> String {
 #[test]
 fn default_detection_follows_the_sources_branch() {
     let main = GitEvent::Push(push("refs/heads/main"));
-    let gone = GitEvent::Push(Push {
-        deleted: true,
-        ..push("refs/heads/main")
-    });
-    let elsewhere = GitEvent::Push(Push {
-        repository: "acme/api".into(),
-        ..push("refs/heads/main")
-    });
+    let gone = GitEvent::Push(Push { deleted: true, ..push("refs/heads/main") });
+    let elsewhere = GitEvent::Push(Push { repository: "acme/api".into(), ..push("refs/heads/main") });
     let table = [
         (main.clone(), "+ push to branch `main` of `acme/web`"),
         (
@@ -91,10 +77,7 @@ fn default_detection_follows_the_sources_branch() {
             "- tag `v1`: tags start a pipeline only by a trigger with `tags`",
         ),
         (gone, "- branch `main` was deleted"),
-        (
-            elsewhere,
-            "- `acme/api` is not `Acme/web`, the repository of the source action `App`",
-        ),
+        (elsewhere, "- `acme/api` is not `Acme/web`, the repository of the source action `App`"),
         (
             request(PullRequestEvent::Open, "main"),
             "- pull requests start a pipeline only by a trigger, and it declares none",
@@ -103,13 +86,8 @@ fn default_detection_follows_the_sources_branch() {
     for (event, expected) in &table {
         assert_eq!(told(&github(""), event), *expected);
     }
-    let Decision::Starts(start) = decide(&github(""), &main) else {
-        panic!("main starts")
-    };
-    assert_eq!(
-        (start.commit.as_str(), start.branch.as_deref()),
-        ("c0ffee", Some("main"))
-    );
+    let Decision::Starts(start) = decide(&github(""), &main) else { panic!("main starts") };
+    assert_eq!((start.commit.as_str(), start.branch.as_deref()), ("c0ffee", Some("main")));
     assert_eq!(start.sources, [ActionName::new("App").unwrap()]);
 }
 
@@ -125,23 +103,15 @@ fn sources_of_other_providers_and_without_repository() {
             "",
         )
     };
-    assert_eq!(
-        told(&connection(""), &main),
-        "+ push to branch `main` of `acme/web`"
-    );
-    assert_eq!(
-        told(&connection(", BranchName: dev"), &dev),
-        "+ push to branch `dev` of `acme/web`"
-    );
+    assert_eq!(told(&connection(""), &main), "+ push to branch `main` of `acme/web`");
+    assert_eq!(told(&connection(", BranchName: dev"), &dev), "+ push to branch `dev` of `acme/web`");
     assert!(told(&connection(", DetectChanges: false"), &main).contains("DetectChanges"));
     let bare = pipeline("    provider: GitHub\n", "");
     assert_eq!(told(&bare, &dev), "? push to branch `dev` of `acme/web`");
     let bare_main = pipeline("    provider: GitHub\n    configuration: {Branch: main}\n", "");
     assert!(told(&bare_main, &dev).starts_with("- branch `dev` is not `main`"));
-    let clone = pipeline(
-        "    provider: Git\n    configuration: {RepositoryPath: /srv/web, Branch: dev}\n",
-        "",
-    );
+    let clone =
+        pipeline("    provider: Git\n    configuration: {RepositoryPath: /srv/web, Branch: dev}\n", "");
     assert_eq!(told(&clone, &dev), "? push to branch `dev` of `acme/web`");
     assert!(told(&clone, &main).starts_with("- branch `main` is not `dev`"));
     let pinned = pipeline("    provider: Git\n    configuration: {Tag: v1}\n", "");
@@ -149,14 +119,8 @@ fn sources_of_other_providers_and_without_repository() {
         told(&pinned, &main),
         "- the source action `App` is pinned to tag `v1`, so pushes start nothing"
     );
-    let bucket = pipeline(
-        "    provider: S3\n    configuration: {S3Bucket: b, S3ObjectKey: k}\n",
-        "",
-    );
-    assert_eq!(
-        told(&bucket, &main),
-        "- no source action of the pipeline follows a git repository"
-    );
+    let bucket = pipeline("    provider: S3\n    configuration: {S3Bucket: b, S3ObjectKey: k}\n", "");
+    assert_eq!(told(&bucket, &main), "- no source action of the pipeline follows a git repository");
     let by_variable = pipeline(
         "    provider: GitHub\n    configuration: {Owner: acme, Repo: web, Branch: '#{variables.Line}'}\n",
         "variables: [{name: Line, defaultValue: dev}]\n",
@@ -197,11 +161,7 @@ fn push_filters_decide() {
             "- none of the 1 changed files matches `filePaths`",
         ),
         (&paths, GitEvent::Push(push("refs/heads/main")), "+"),
-        (
-            &none,
-            changed("refs/heads/main", &[]),
-            "- the pipeline's triggers have no push filter",
-        ),
+        (&none, changed("refs/heads/main", &[]), "- the pipeline's triggers have no push filter"),
     ];
     for (trigger, event, expected) in table {
         let told = told(&github(trigger), &event);
@@ -249,11 +209,23 @@ fn a_trigger_without_filters_detects_as_by_default() {
 
 #[test]
 fn events_survive_a_queue() {
-    for event in [
-        changed("refs/tags/v1", &["a"]),
-        request(PullRequestEvent::Updated, "main"),
-    ] {
+    for event in [changed("refs/tags/v1", &["a"]), request(PullRequestEvent::Updated, "main")] {
         let json = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<GitEvent>(&json).unwrap(), event);
     }
+}
+
+#[test]
+fn a_fork_starts_nothing() {
+    let trigger = "triggers: [{providerType: GitHub, gitConfiguration: {sourceActionName: App, pullRequest: [{events: [OPEN]}]}}]\n";
+    let from = |head: Option<&str>| {
+        let GitEvent::PullRequest(mut pull_request) = request(PullRequestEvent::Open, "main") else {
+            panic!("a pull request")
+        };
+        pull_request.head_repository = head.map(Into::into);
+        told(&github(trigger), &GitEvent::PullRequest(pull_request))
+    };
+    assert!(from(Some("acme/web")).starts_with('+'), "{}", from(Some("acme/web")));
+    assert!(from(Some("stranger/web")).contains("the fork `stranger/web`"));
+    assert!(from(None).starts_with('-'));
 }
