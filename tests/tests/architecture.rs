@@ -1,5 +1,7 @@
 //! The table of permitted imports in `shared/README.md`, held against `cargo metadata` and the sources.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -52,21 +54,30 @@ fn every_import_is_permitted() {
             wrong.push(format!("`{name}` has no row in shared/README.md"));
             continue;
         };
-        for dependency in package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal) {
+        for dependency in
+            package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal)
+        {
             let Some(import) = dependency.name.strip_prefix("penstock-") else { continue };
             if names.contains(import) && !allowed.contains(import) && !allowed.contains("all") {
                 wrong.push(format!("`{name}` imports `{import}`"));
             }
         }
     }
-    assert!(wrong.is_empty(), "forbidden imports; change the structure and shared/README.md together:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "forbidden imports; change the structure and shared/README.md together:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn testkit_is_a_development_dependency_only() {
     let metadata = metadata();
     for package in ours(&metadata) {
-        let normal = package.dependencies.iter().find(|d| d.name == "penstock-testkit" && d.kind == DependencyKind::Normal);
+        let normal = package
+            .dependencies
+            .iter()
+            .find(|d| d.name == "penstock-testkit" && d.kind == DependencyKind::Normal);
         assert!(normal.is_none(), "`{}` ships the testkit", package.name);
     }
 }
@@ -74,11 +85,24 @@ fn testkit_is_a_development_dependency_only() {
 #[test]
 fn the_core_is_pure() {
     let forbidden = [
-        "tokio", "async-trait", "reqwest", "rusqlite", "getrandom", "rand", "tracing", "log", "axum", "hyper", "nix", "libc",
+        "tokio",
+        "async-trait",
+        "reqwest",
+        "rusqlite",
+        "getrandom",
+        "rand",
+        "tracing",
+        "log",
+        "axum",
+        "hyper",
+        "nix",
+        "libc",
     ];
     let metadata = metadata();
     for package in ours(&metadata).filter(|package| matches!(short(package).as_str(), "model" | "engine")) {
-        for dependency in package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal) {
+        for dependency in
+            package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal)
+        {
             let name = dependency.name.as_str();
             assert!(
                 !forbidden.contains(&name) && !name.starts_with("aws-"),
@@ -89,7 +113,8 @@ fn the_core_is_pure() {
     }
     for source in sources(&["shared/model/src", "shared/engine/src"]) {
         let text = std::fs::read_to_string(&source).unwrap();
-        for word in ["async fn", "SystemTime", "Instant::now", "std::env", "std::fs", "std::net", "println!"] {
+        for word in ["async fn", "SystemTime", "Instant::now", "std::env", "std::fs", "std::net", "println!"]
+        {
             assert!(!text.contains(word), "{} uses `{word}`: the core does no I/O", source.display());
         }
     }
@@ -102,7 +127,11 @@ fn sdk_types_stay_in_the_aws_crate() {
             continue;
         }
         let text = std::fs::read_to_string(&source).unwrap();
-        assert!(!text.contains("aws_sdk_"), "{} names an SDK type; those stay in shared/aws", source.display());
+        assert!(
+            !text.contains("aws_sdk_"),
+            "{} names an SDK type; those stay in shared/aws",
+            source.display()
+        );
     }
 }
 
@@ -143,7 +172,11 @@ fn versions_stand_once() {
 fn lints_hold_everywhere() {
     for package in ours(&metadata()) {
         let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} opts out of the workspace's lints", package.manifest_path);
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} opts out of the workspace's lints",
+            package.manifest_path
+        );
     }
 }
 
@@ -151,9 +184,12 @@ fn lints_hold_everywhere() {
 fn every_dependency_is_used() {
     let mut unused = vec![];
     for package in ours(&metadata()) {
-        let folder = package.manifest_path.parent().unwrap().strip_prefix(root()).unwrap().as_str().to_owned();
-        let text: String =
-            sources(&[folder.as_str()]).iter().map(|source| std::fs::read_to_string(source).unwrap()).collect();
+        let folder =
+            package.manifest_path.parent().unwrap().strip_prefix(root()).unwrap().as_str().to_owned();
+        let text: String = sources(&[folder.as_str()])
+            .iter()
+            .map(|source| std::fs::read_to_string(source).unwrap())
+            .collect();
         for dependency in &package.dependencies {
             let name = dependency.name.replace('-', "_");
             let used = regex::Regex::new(&format!(r"\b{name}(::|;| as )")).unwrap();
@@ -168,8 +204,20 @@ fn every_dependency_is_used() {
 #[test]
 fn every_licence_is_permissive() {
     let permissive = [
-        "Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unicode-3.0", "Unlicense", "Zlib", "CC0-1.0",
-        "0BSD", "BSL-1.0", "CDLA-Permissive-2.0", "bzip2-1.0.6",
+        "Apache-2.0",
+        "MIT",
+        "MIT-0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Unicode-3.0",
+        "Unlicense",
+        "Zlib",
+        "CC0-1.0",
+        "0BSD",
+        "BSL-1.0",
+        "CDLA-Permissive-2.0",
+        "bzip2-1.0.6",
     ];
     for package in &metadata().packages {
         let licence = package.license.clone().unwrap_or_default().replace('/', " OR ");
@@ -177,7 +225,9 @@ fn every_licence_is_permissive() {
         let fits = licence.split(" OR ").any(|alternative| {
             alternative
                 .split(" AND ")
-                .map(|part| part.trim_matches(['(', ')', ' ']).split(" WITH ").next().unwrap_or_default().to_owned())
+                .map(|part| {
+                    part.trim_matches(['(', ')', ' ']).split(" WITH ").next().unwrap_or_default().to_owned()
+                })
                 .all(|part| permissive.contains(&part.as_str()))
         });
         assert!(fits, "{} is under `{licence}`", package.name);

@@ -43,11 +43,7 @@ fn run(script: &str, arguments: &[&str]) {
         .env_remove("AWS_PROFILE")
         .output()
         .unwrap();
-    assert!(
-        ended.status.success(),
-        "{script} {arguments:?}:\n{}",
-        said(&ended)
-    );
+    assert!(ended.status.success(), "{script} {arguments:?}:\n{}", said(&ended));
 }
 
 fn scripts() -> PathBuf {
@@ -55,11 +51,7 @@ fn scripts() -> PathBuf {
 }
 
 fn said(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// A server in a git repository with one commit.
@@ -98,19 +90,13 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line
             .trim_end()
             .strip_prefix("LISTENING ")
             .unwrap_or_else(|| panic!("the server does not start: {line}"))
             .to_owned();
-        Self {
-            child,
-            url,
-            _folder: folder,
-        }
+        Self { child, url, _folder: folder }
     }
 }
 
@@ -152,10 +138,7 @@ fn environment() -> PathBuf {
 }
 
 fn install(folder: &Path, python: &Path, requirements: &Path) {
-    let made = Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(folder)
-        .output();
+    let made = Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder).output();
     match made {
         Ok(made) if made.status.success() => {}
         Ok(made) => panic!(

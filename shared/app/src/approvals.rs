@@ -111,14 +111,7 @@ impl Approvals {
         clock: Arc<dyn Clock>,
         base_url: BaseUrl,
     ) -> Self {
-        Self {
-            key,
-            store,
-            outputs,
-            transition,
-            clock,
-            base_url,
-        }
+        Self { key, store, outputs, transition, clock, base_url }
     }
 
     /// The token of the link for `attempt`.
@@ -138,8 +131,7 @@ impl Approvals {
 
     /// The link for `attempt`: an absolute URL.
     pub fn link(&self, attempt: &AttemptId) -> String {
-        self.base_url
-            .join(&format!("/approvals/{}", self.link_token(attempt)))
+        self.base_url.join(&format!("/approvals/{}", self.link_token(attempt)))
     }
 
     /// Shows the approval behind a link; changes nothing.
@@ -148,10 +140,7 @@ impl Approvals {
     /// [`ApprovalError::Unknown`] and [`ApprovalError::Settled`] as they say; [`ApprovalError::Port`].
     pub async fn open(&self, link_token: &str) -> Result<ApprovalView, ApprovalError> {
         let (attempt, pipeline) = self.find(link_token).await?;
-        let snapshot = self
-            .store
-            .load(&pipeline, std::slice::from_ref(&attempt.execution))
-            .await?;
+        let snapshot = self.store.load(&pipeline, std::slice::from_ref(&attempt.execution)).await?;
         if let Some(outcome) = became(&snapshot.state, &attempt, self.clock.now()) {
             return Err(ApprovalError::Settled(outcome));
         }
@@ -171,10 +160,7 @@ impl Approvals {
     ) -> Result<ApprovalView, ApprovalError> {
         let (attempt, pipeline) = self.find(link_token).await?;
         self.give(&pipeline, &attempt, approved, by, comment).await?;
-        let snapshot = self
-            .store
-            .load(&pipeline, std::slice::from_ref(&attempt.execution))
-            .await?;
+        let snapshot = self.store.load(&pipeline, std::slice::from_ref(&attempt.execution)).await?;
         self.view(&snapshot, attempt).await
     }
 
@@ -196,11 +182,7 @@ impl Approvals {
         let id = fresh_command("verdict", self.clock.as_ref())?;
         let outcome = self
             .transition
-            .carry_out(Command {
-                id,
-                pipeline: pipeline.clone(),
-                request,
-            })
+            .carry_out(Command { id, pipeline: pipeline.clone(), request })
             .await?
             .accepted()?;
         let execution = outcome.state.executions.get(&attempt.execution);
@@ -212,17 +194,11 @@ impl Approvals {
 
     async fn find(&self, link_token: &str) -> Result<(AttemptId, PipelineName), ApprovalError> {
         let attempt = self.key.read_link(link_token).ok_or(ApprovalError::Unknown)?;
-        let pipeline = self
-            .store
-            .pipeline_of(&attempt.execution)
-            .await?
-            .ok_or(ApprovalError::Unknown)?;
+        let pipeline = self.store.pipeline_of(&attempt.execution).await?.ok_or(ApprovalError::Unknown)?;
         Ok((attempt, pipeline))
     }
 
     async fn view(&self, snapshot: &Snapshot, attempt: AttemptId) -> Result<ApprovalView, ApprovalError> {
-        present::view(snapshot, self.outputs.as_ref(), attempt)
-            .await?
-            .ok_or(ApprovalError::Unknown)
+        present::view(snapshot, self.outputs.as_ref(), attempt).await?.ok_or(ApprovalError::Unknown)
     }
 }

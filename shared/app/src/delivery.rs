@@ -52,24 +52,14 @@ pub struct Answer {
 
 impl Answer {
     fn ignored(name: PipelineName, reason: String) -> Self {
-        Self {
-            name,
-            started: false,
-            execution_id: None,
-            reason: Some(reason),
-            duplicate: false,
-        }
+        Self { name, started: false, execution_id: None, reason: Some(reason), duplicate: false }
     }
 }
 
 impl Deliveries {
     /// Deliveries to the pipelines of `store`; sources without a repository mean `repository`.
     pub fn new(control: Arc<Control>, store: Arc<dyn Store>, repository: Arc<dyn Repository>) -> Self {
-        Self {
-            control,
-            store,
-            repository,
-        }
+        Self { control, store, repository }
     }
 
     /// Starts what `event` starts and answers for every pipeline, by name.
@@ -117,22 +107,14 @@ impl Deliveries {
         name: &PipelineName,
         start: Start,
     ) -> Result<Answer, AppError> {
-        let (execution, outcome) = self
-            .control
-            .admit(command_id(delivery)?, request(delivery, name, start))
-            .await?;
+        let (execution, outcome) =
+            self.control.admit(command_id(delivery)?, request(delivery, name, start)).await?;
         if let Some(rejection) = outcome.rejection {
             return Ok(Answer::ignored(name.clone(), rejection.to_string()));
         }
         let started = admitted(&outcome, &execution);
         let reason = (!started).then(|| "this delivery has started it before".to_owned());
-        Ok(Answer {
-            name: name.clone(),
-            started,
-            execution_id: Some(execution),
-            reason,
-            duplicate: !started,
-        })
+        Ok(Answer { name: name.clone(), started, execution_id: Some(execution), reason, duplicate: !started })
     }
 }
 
@@ -141,11 +123,7 @@ fn command_id(delivery: &DeliveryId) -> Result<CommandId, AppError> {
 }
 
 fn request(delivery: &DeliveryId, name: &PipelineName, start: Start) -> StartRequest {
-    let pin = |action| RevisionOverride {
-        action,
-        kind: "COMMIT_ID".to_owned(),
-        value: start.commit.clone(),
-    };
+    let pin = |action| RevisionOverride { action, kind: "COMMIT_ID".to_owned(), value: start.commit.clone() };
     StartRequest {
         pipeline: name.clone(),
         variables: BTreeMap::new(),

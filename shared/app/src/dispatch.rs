@@ -50,14 +50,7 @@ impl Dispatch {
         providers: Arc<dyn Providers>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self {
-            transition,
-            store,
-            claims,
-            outputs,
-            providers,
-            clock,
-        }
+        Self { transition, store, claims, outputs, providers, clock }
     }
 
     /// Carries out `debt`. What has been settled meanwhile is left alone.
@@ -85,13 +78,8 @@ impl Dispatch {
     ) -> Result<(), AppError> {
         let report = match ending {
             Ending::Succeeded(done) => self.success(attempt, *done).await?,
-            Ending::Failed { error, external } => Report::Failed {
-                error: shortened(error),
-                external,
-            },
-            Ending::Interrupted { message } => Report::Interrupted {
-                message: cut(message),
-            },
+            Ending::Failed { error, external } => Report::Failed { error: shortened(error), external },
+            Ending::Interrupted { message } => Report::Interrupted { message: cut(message) },
             Ending::Cancelled => Report::Cancelled,
         };
         self.say(pipeline, attempt, "end", report).await
@@ -108,15 +96,7 @@ impl Dispatch {
         external: External,
     ) -> Result<(), AppError> {
         self.claims.started(attempt, &external).await?;
-        self.say(
-            pipeline,
-            attempt,
-            "start",
-            Report::Started {
-                external: Some(external),
-            },
-        )
-        .await
+        self.say(pipeline, attempt, "start", Report::Started { external: Some(external) }).await
     }
 
     /// Everything that can fail for good is tried before the claim; the claim comes right before the start.
@@ -150,15 +130,7 @@ impl Dispatch {
             Claim::TakenOver => self.begin(provider.as_ref(), &work, true).await,
             Claim::Started { external } => {
                 // Whoever started it died before saying so, maybe long ago: look at once what became of it.
-                self.say(
-                    pipeline,
-                    id,
-                    "start",
-                    Report::Started {
-                        external: Some(external),
-                    },
-                )
-                .await?;
+                self.say(pipeline, id, "start", Report::Started { external: Some(external) }).await?;
                 self.observe(pipeline, id).await
             }
             Claim::Held { .. } | Claim::Cancelled => Ok(()),
@@ -172,10 +144,7 @@ impl Dispatch {
             Ok(Begun::Ended(ending)) => self.report(pipeline, attempt, ending).await,
             Err(error) if error.retryable => Err(error.into()),
             Err(error) => {
-                let error = AttemptError {
-                    code: "JobFailed".into(),
-                    message: error.message,
-                };
+                let error = AttemptError { code: "JobFailed".into(), message: error.message };
                 self.fail(pipeline, attempt, error).await
             }
         }
@@ -185,10 +154,7 @@ impl Dispatch {
         let Some(found) = self.find(pipeline, id).await? else {
             return Ok(());
         };
-        if found
-            .attempt()
-            .is_none_or(|attempt| attempt.unsettled().is_none())
-        {
+        if found.attempt().is_none_or(|attempt| attempt.unsettled().is_none()) {
             return Ok(());
         }
         let now = self.clock.now();
@@ -217,9 +183,7 @@ impl Dispatch {
         let Some(found) = self.find(pipeline, id).await? else {
             return Ok(());
         };
-        let Some(attempt) = found
-            .attempt()
-            .filter(|attempt| attempt.status == AttemptStatus::InProgress)
+        let Some(attempt) = found.attempt().filter(|attempt| attempt.status == AttemptStatus::InProgress)
         else {
             return Ok(());
         };
@@ -234,20 +198,11 @@ impl Dispatch {
         };
         match provider.observe(&work, &external).await? {
             Observation::Running => {
-                self.say(
-                    pipeline,
-                    id,
-                    &format!("check-{}", attempt.checks),
-                    Report::Running,
-                )
-                .await
+                self.say(pipeline, id, &format!("check-{}", attempt.checks), Report::Running).await
             }
             Observation::Ended(ending) => self.report(pipeline, id, ending).await,
             Observation::Gone => {
-                let message = format!(
-                    "{} knows nothing of it any more",
-                    work.action.action_type_id.provider
-                );
+                let message = format!("{} knows nothing of it any more", work.action.action_type_id.provider);
                 self.report(pipeline, id, Ending::Interrupted { message }).await
             }
         }
@@ -256,11 +211,7 @@ impl Dispatch {
     async fn go_on(&self, pipeline: &PipelineName) -> Result<(), AppError> {
         let id = command_from("go-on", &format!("{pipeline} {}", self.clock.now().0))?;
         self.transition
-            .carry_out(Command {
-                id,
-                pipeline: pipeline.clone(),
-                request: Request::WakeUp,
-            })
+            .carry_out(Command { id, pipeline: pipeline.clone(), request: Request::WakeUp })
             .await
             .map(drop)
     }
@@ -291,45 +242,21 @@ impl Dispatch {
 
     /// Writes the outputs first: whoever reads of the success finds them.
     async fn success(&self, attempt: &AttemptId, done: Done) -> Result<Report, PortError> {
-        let bytes: usize = done
-            .variables
-            .iter()
-            .map(|(key, value)| key.len() + value.len())
-            .sum();
+        let bytes: usize = done.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
         if bytes > MAX_OUTPUT_BYTES {
             let message = format!(
                 "its output variables have {bytes} bytes; at most {MAX_OUTPUT_BYTES} are allowed: hand on large texts as artifacts"
             );
-            let error = AttemptError {
-                code: "ConfigurationError".into(),
-                message,
-            };
-            return Ok(Report::Failed {
-                error,
-                external: done.external,
-            });
+            let error = AttemptError { code: "ConfigurationError".into(), message };
+            return Ok(Report::Failed { error, external: done.external });
         }
         let has_variables = !done.variables.is_empty();
         if has_variables {
             self.outputs.put(attempt, &done.variables).await?;
         }
-        let Done {
-            artifacts,
-            revision,
-            external,
-            summary,
-            started_at,
-            variables: _,
-        } = done;
+        let Done { artifacts, revision, external, summary, started_at, variables: _ } = done;
         let summary = summary.map(cut);
-        Ok(Report::Succeeded(Success {
-            artifacts,
-            has_variables,
-            revision,
-            external,
-            summary,
-            started_at,
-        }))
+        Ok(Report::Succeeded(Success { artifacts, has_variables, revision, external, summary, started_at }))
     }
 
     async fn fail(
@@ -338,16 +265,7 @@ impl Dispatch {
         attempt: &AttemptId,
         error: AttemptError,
     ) -> Result<(), AppError> {
-        self.say(
-            pipeline,
-            attempt,
-            "end",
-            Report::Failed {
-                error: shortened(error),
-                external: None,
-            },
-        )
-        .await
+        self.say(pipeline, attempt, "end", Report::Failed { error: shortened(error), external: None }).await
     }
 
     /// Gives the report at once; if that fails for now, leaves it to the queue.
@@ -359,15 +277,8 @@ impl Dispatch {
         report: Report,
     ) -> Result<(), AppError> {
         let id = command_from("report", &format!("{attempt} {what}"))?;
-        let request = Request::Report {
-            attempt: attempt.clone(),
-            report,
-        };
-        let command = Command {
-            id,
-            pipeline: pipeline.clone(),
-            request,
-        };
+        let request = Request::Report { attempt: attempt.clone(), report };
+        let command = Command { id, pipeline: pipeline.clone(), request };
         match self.transition.carry_out(command.clone()).await {
             Ok(outcome) => match outcome.rejection {
                 None | Some(Rejection::Stale) => Ok(()),
@@ -388,26 +299,17 @@ fn unknown_provider(work: &Work) -> AttemptError {
         "this installation has no provider `{}` for {:?} actions; change the action or run the pipeline where it has",
         kind.provider, kind.category
     );
-    AttemptError {
-        code: "ConfigurationError".into(),
-        message,
-    }
+    AttemptError { code: "ConfigurationError".into(), message }
 }
 
 fn shortened(error: AttemptError) -> AttemptError {
-    AttemptError {
-        code: error.code,
-        message: cut(error.message),
-    }
+    AttemptError { code: error.code, message: cut(error.message) }
 }
 
 /// At most [`MAX_ERROR`] bytes, cut between characters.
 fn cut(mut text: String) -> String {
     if text.len() > MAX_ERROR {
-        let end = (0..=MAX_ERROR - '…'.len_utf8())
-            .rev()
-            .find(|&end| text.is_char_boundary(end))
-            .unwrap_or(0);
+        let end = (0..=MAX_ERROR - '…'.len_utf8()).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }

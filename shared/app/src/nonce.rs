@@ -40,13 +40,7 @@ mod tests {
 
     #[test]
     fn fresh_ids_differ_and_derived_ones_agree() {
-        assert_ne!(
-            fresh_command("start", &Noon).unwrap(),
-            fresh_command("start", &Noon).unwrap()
-        );
-        assert_eq!(
-            command_from("start", "a b").unwrap(),
-            command_from("start", "a b").unwrap()
-        );
+        assert_ne!(fresh_command("start", &Noon).unwrap(), fresh_command("start", &Noon).unwrap());
+        assert_eq!(command_from("start", "a b").unwrap(), command_from("start", "a b").unwrap());
     }
 }

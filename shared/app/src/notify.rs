@@ -33,12 +33,7 @@ impl Notify {
         notifier: Arc<dyn Notifier>,
         base_url: BaseUrl,
     ) -> Self {
-        Self {
-            store,
-            approvals,
-            notifier,
-            base_url,
-        }
+        Self { store, approvals, notifier, base_url }
     }
 
     /// Tells what `record` gives reason to tell; most records give none, and then nothing is read.
@@ -47,11 +42,7 @@ impl Notify {
     /// [`AppError::Port`] if the store or the notifier failed: tell the record again.
     pub async fn tell(&self, record: &Record) -> Result<(), AppError> {
         let mut story: Option<(Arc<Execution>, Arc<Pipeline>)> = None;
-        for event in record
-            .events
-            .iter()
-            .filter(|event| may_concern_people(&event.fact))
-        {
+        for event in record.events.iter().filter(|event| may_concern_people(&event.fact)) {
             if story.is_none() {
                 story = self.read(record).await?;
             }
@@ -72,10 +63,7 @@ impl Notify {
         let Some(execution) = self.store.execution(&record.pipeline, id).await? else {
             return Ok(None);
         };
-        let pipeline = self
-            .store
-            .definition(&record.pipeline, execution.definition)
-            .await?;
+        let pipeline = self.store.definition(&record.pipeline, execution.definition).await?;
         Ok(pipeline.map(|pipeline| (execution, pipeline)))
     }
 
@@ -107,22 +95,12 @@ impl Notify {
         let revision = first_revision(execution, pipeline);
         let of = revision.map(|revision| {
             let commit: String = revision.id.chars().take(12).collect();
-            let line = revision
-                .summary
-                .as_deref()
-                .and_then(|summary| summary.lines().next())
-                .unwrap_or_default();
+            let line =
+                revision.summary.as_deref().and_then(|summary| summary.lines().next()).unwrap_or_default();
             format!(" of {commit} {line}").trim_end().to_owned()
         });
         let summary = format!("{} waits for a verdict{}", id.action, of.unwrap_or_default());
-        Some(notice(
-            NoticeKind::ApprovalNeeded,
-            execution,
-            id,
-            summary,
-            self.approvals.link(id),
-            at,
-        ))
+        Some(notice(NoticeKind::ApprovalNeeded, execution, id, summary, self.approvals.link(id), at))
     }
 
     /// The failure is read from the records up to this one, so that a later retry does not change what is told.
@@ -142,14 +120,7 @@ impl Notify {
             return Ok(None);
         };
         let link = self.base_url.pipeline_page(&execution.pipeline);
-        Ok(Some(notice(
-            NoticeKind::ExecutionFailed,
-            execution,
-            &attempt,
-            summary,
-            link,
-            at,
-        )))
+        Ok(Some(notice(NoticeKind::ExecutionFailed, execution, &attempt, summary, link, at)))
     }
 }
 
@@ -174,14 +145,7 @@ fn notice(
 }
 
 fn may_concern_people(fact: &Fact) -> bool {
-    matches!(
-        fact,
-        Fact::AttemptStarted { .. }
-            | Fact::ExecutionEnded {
-                status: ExecutionStatus::Failed,
-                ..
-            }
-    )
+    matches!(fact, Fact::AttemptStarted { .. } | Fact::ExecutionEnded { status: ExecutionStatus::Failed, .. })
 }
 
 /// The first action that failed, and why.

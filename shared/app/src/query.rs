@@ -45,13 +45,7 @@ impl Query {
         approvals: Arc<Approvals>,
         logs: Arc<dyn Logs>,
     ) -> Self {
-        Self {
-            store,
-            outputs,
-            approvals,
-            logs,
-            changes: transition.changes(),
-        }
+        Self { store, outputs, approvals, logs, changes: transition.changes() }
     }
 
     /// All pipelines that are not deleted, by name.
@@ -75,9 +69,7 @@ impl Query {
         let version = version.unwrap_or(state.definition);
         let definition = self.store.definition(pipeline, version).await?;
         let definition = definition.ok_or_else(|| {
-            AppError::NotFound(format!(
-                "there is no version {version} of the pipeline `{pipeline}`"
-            ))
+            AppError::NotFound(format!("there is no version {version} of the pipeline `{pipeline}`"))
         })?;
         Ok((state, definition, version))
     }
@@ -110,12 +102,7 @@ impl Query {
         id: &ExecutionId,
     ) -> Result<Arc<Execution>, AppError> {
         let found = self.store.execution(pipeline, id).await?;
-        found.ok_or_else(|| {
-            Rejection::ExecutionNotFound {
-                execution: id.clone(),
-            }
-            .into()
-        })
+        found.ok_or_else(|| Rejection::ExecutionNotFound { execution: id.clone() }.into())
     }
 
     /// A page of executions, newest first, those with a sequence below `before`.
@@ -142,12 +129,8 @@ impl Query {
     ) -> Result<(Snapshot, Arc<Pipeline>), AppError> {
         let snapshot = self.store.load(pipeline, &[]).await?;
         let state = snapshot.state.pipeline.as_ref().filter(|state| !state.deleted);
-        let definition = state
-            .and_then(|state| snapshot.definitions.get(&state.definition))
-            .cloned();
-        definition
-            .map(|definition| (snapshot, definition))
-            .ok_or_else(|| no_pipeline(pipeline))
+        let definition = state.and_then(|state| snapshot.definitions.get(&state.definition)).cloned();
+        definition.map(|definition| (snapshot, definition)).ok_or_else(|| no_pipeline(pipeline))
     }
 
     /// What became of every attempt of an execution, oldest first.
@@ -220,12 +203,7 @@ impl Query {
     /// [`AppError::Rejected`] if there is no such execution.
     pub async fn pipeline_of(&self, execution: &ExecutionId) -> Result<PipelineName, AppError> {
         let found = self.store.pipeline_of(execution).await?;
-        found.ok_or_else(|| {
-            Rejection::ExecutionNotFound {
-                execution: execution.clone(),
-            }
-            .into()
-        })
+        found.ok_or_else(|| Rejection::ExecutionNotFound { execution: execution.clone() }.into())
     }
 
     /// How many changes this process has made; begin with it, then [`Self::wait_for_change`].
@@ -257,9 +235,7 @@ impl Query {
 
     async fn existing(&self, pipeline: &PipelineName) -> Result<Arc<PipelineState>, AppError> {
         let state = self.store.pipeline(pipeline).await?;
-        state
-            .filter(|state| !state.deleted)
-            .ok_or_else(|| no_pipeline(pipeline))
+        state.filter(|state| !state.deleted).ok_or_else(|| no_pipeline(pipeline))
     }
 }
 

@@ -35,11 +35,7 @@ pub struct Swept {
 impl Sweep {
     /// A sweep over `store`.
     pub fn new(transition: Arc<Transition>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            transition,
-            store,
-            clock,
-        }
+        Self { transition, store, clock }
     }
 
     /// Wakes the pipelines in which something is due, or, with `all_open`, in which anything is open: what they owe
@@ -89,39 +85,23 @@ impl Sweep {
             }
         }
         let snapshot = self.store.load(pipeline, &[]).await?;
-        let under_way = snapshot
-            .state
-            .executions
-            .values()
-            .flat_map(|execution| under_way(execution));
+        let under_way = snapshot.state.executions.values().flat_map(|execution| under_way(execution));
         let debts = under_way.map(|attempt| Debt::Observe { attempt }).collect();
-        Ok(self
-            .transition
-            .send(pipeline, &snapshot.state, &snapshot.definitions, debts)
-            .await?)
+        Ok(self.transition.send(pipeline, &snapshot.state, &snapshot.definitions, debts).await?)
     }
 
     /// Whether the wake-up changed anything.
     async fn once(&self, pipeline: &PipelineName) -> Result<bool, AppError> {
         let id = command_from("wake-up", &format!("{pipeline} {}", self.clock.now().0))?;
-        let command = Command {
-            id,
-            pipeline: pipeline.clone(),
-            request: Request::WakeUp,
-        };
-        self.transition
-            .carry_out(command)
-            .await
-            .map(|outcome| outcome.changed)
+        let command = Command { id, pipeline: pipeline.clone(), request: Request::WakeUp };
+        self.transition.carry_out(command).await.map(|outcome| outcome.changed)
     }
 }
 
 /// The attempts of `execution` that a provider has taken up and that nobody has asked to end.
 fn under_way(execution: &Execution) -> Vec<AttemptId> {
-    let attempts = execution
-        .stages
-        .iter()
-        .flat_map(|run| run.actions.iter().map(move |(action, it)| (run, action, it)));
+    let attempts =
+        execution.stages.iter().flat_map(|run| run.actions.iter().map(move |(action, it)| (run, action, it)));
     attempts
         .filter(|(_, _, it)| {
             it.status == AttemptStatus::InProgress && it.external.is_some() && it.cancellation.is_none()

@@ -75,23 +75,14 @@ type Addition = (DefinitionVersion, Arc<Pipeline>);
 impl Transition {
     /// Commands on `store`, what they owe sent to `queue`.
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            store,
-            queue,
-            clock,
-            changes: watch::Sender::new(0),
-            turns: None,
-        }
+        Self { store, queue, clock, changes: watch::Sender::new(0), turns: None }
     }
 
     /// Lets commands to one pipeline take turns: for an installation whose only writer this is, where a conflict is
     /// certain to be of its own making.
     #[must_use]
     pub fn taking_turns(self) -> Self {
-        Self {
-            turns: Some(Turns::default()),
-            ..self
-        }
+        Self { turns: Some(Turns::default()), ..self }
     }
 
     async fn turn(&self, pipeline: &PipelineName) -> Option<OwnedMutexGuard<()>> {
@@ -143,14 +134,8 @@ impl Transition {
             let version = next_version(&snapshot.state);
             snapshot.definitions.insert(version, pipeline.clone());
             let request = Request::Define { version, mode };
-            let command = Command {
-                id: id.clone(),
-                pipeline: pipeline.name.clone(),
-                request,
-            };
-            if let Some(outcome) = self
-                .attempt(snapshot, &command, Some((version, pipeline.clone())))
-                .await?
+            let command = Command { id: id.clone(), pipeline: pipeline.name.clone(), request };
+            if let Some(outcome) = self.attempt(snapshot, &command, Some((version, pipeline.clone()))).await?
             {
                 return outcome.accepted().map(|_| version);
             }
@@ -174,31 +159,16 @@ impl Transition {
         let decision = self.decide(&snapshot, command, now).await?;
         let changed = !decision.events.is_empty();
         if changed {
-            match self
-                .store
-                .commit(commit::compose(&snapshot, &decision, command, addition, now))
-                .await
-            {
+            match self.store.commit(commit::compose(&snapshot, &decision, command, addition, now)).await {
                 Ok(()) => self.changes.send_modify(|count| *count += 1),
                 Err(CommitError::Conflict) => return Ok(None),
                 Err(CommitError::Port(error)) => return Err(error.into()),
             }
         }
         let owed = to_send(&snapshot.state, &decision, now);
-        self.send(&command.pipeline, &decision.state, &snapshot.definitions, owed)
-            .await?;
-        let Decision {
-            events,
-            state,
-            rejection,
-            unfinished: _,
-        } = decision;
-        Ok(Some(Outcome {
-            rejection,
-            changed,
-            events,
-            state,
-        }))
+        self.send(&command.pipeline, &decision.state, &snapshot.definitions, owed).await?;
+        let Decision { events, state, rejection, unfinished: _ } = decision;
+        Ok(Some(Outcome { rejection, changed, events, state }))
     }
 
     /// What the engine says; a panic quarantines the command so that it never blocks those behind it.
@@ -208,9 +178,8 @@ impl Transition {
         command: &Command,
         now: Timestamp,
     ) -> Result<Decision, AppError> {
-        let decided = catch_unwind(AssertUnwindSafe(|| {
-            decide(&snapshot.definitions, &snapshot.state, command, now)
-        }));
+        let decided =
+            catch_unwind(AssertUnwindSafe(|| decide(&snapshot.definitions, &snapshot.state, command, now)));
         match decided {
             Ok(decision) => Ok(decision),
             Err(panic) => {
@@ -253,27 +222,16 @@ pub(crate) fn attempt_of(debt: &Debt) -> Option<&AttemptId> {
 
 fn category(state: &State, definitions: &Definitions, attempt: &AttemptId) -> Option<Category> {
     let execution = state.executions.get(&attempt.execution)?;
-    let action = definitions
-        .get(&execution.definition)?
-        .stage(&attempt.stage)?
-        .action(&attempt.action)?;
+    let action = definitions.get(&execution.definition)?.stage(&attempt.stage)?.action(&attempt.action)?;
     Some(action.action_type_id.category)
 }
 
 fn next_version(state: &State) -> DefinitionVersion {
-    DefinitionVersion(
-        state
-            .pipeline
-            .as_ref()
-            .map_or(0, |pipeline| pipeline.definition.0)
-            + 1,
-    )
+    DefinitionVersion(state.pipeline.as_ref().map_or(0, |pipeline| pipeline.definition.0) + 1)
 }
 
 fn busy(pipeline: &PipelineName) -> AppError {
-    AppError::Busy(format!(
-        "`{pipeline}` is being changed by others without a pause; try again"
-    ))
+    AppError::Busy(format!("`{pipeline}` is being changed by others without a pause; try again"))
 }
 
 fn said(panic: &(dyn std::any::Any + Send)) -> &str {

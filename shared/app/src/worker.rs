@@ -27,11 +27,7 @@ impl Worker {
     pub async fn handle(&self, message: Message) -> Result<(), AppError> {
         match message {
             Message::Command { command } => self.transition.carry_out(command).await.map(drop),
-            Message::Debt {
-                pipeline,
-                debt,
-                category: _,
-            } => self.dispatch.carry_out(&pipeline, &debt).await,
+            Message::Debt { pipeline, debt, category: _ } => self.dispatch.carry_out(&pipeline, &debt).await,
         }
     }
 }

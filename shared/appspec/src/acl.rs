@@ -48,16 +48,12 @@ impl AclEntry {
             rest => (false, rest),
         };
         let (kind, name, permissions) = match *parts {
-            [kind, name, permissions] => (
-                kind_of(kind).ok_or_else(|| InvalidAcl::Form(shown()))?,
-                name,
-                permissions,
-            ),
-            [kind @ ("m" | "mask" | "o" | "other"), permissions] => (
-                kind_of(kind).ok_or_else(|| InvalidAcl::Form(shown()))?,
-                "",
-                permissions,
-            ),
+            [kind, name, permissions] => {
+                (kind_of(kind).ok_or_else(|| InvalidAcl::Form(shown()))?, name, permissions)
+            }
+            [kind @ ("m" | "mask" | "o" | "other"), permissions] => {
+                (kind_of(kind).ok_or_else(|| InvalidAcl::Form(shown()))?, "", permissions)
+            }
             [name, permissions] => (Kind::User, name, permissions),
             _ => return Err(InvalidAcl::Form(shown())),
         };
@@ -69,12 +65,7 @@ impl AclEntry {
         if !default && name.is_empty() && kind != Kind::Mask {
             return Err(InvalidAcl::Base(shown()));
         }
-        Ok(Self {
-            default,
-            kind,
-            name: name.into(),
-            permissions: permissions.into(),
-        })
+        Ok(Self { default, kind, name: name.into(), permissions: permissions.into() })
     }
 
     /// Whether it is inherited by what is made in a folder; refused on files.
@@ -143,19 +134,8 @@ mod tests {
     fn base_entries_and_nonsense_are_refused() {
         assert!(matches!(AclEntry::new("u::rw"), Err(InvalidAcl::Base(_))));
         assert!(matches!(AclEntry::new("o::r"), Err(InvalidAcl::Base(_))));
-        assert!(matches!(
-            AclEntry::new("u:bob:rq"),
-            Err(InvalidAcl::Permissions(_))
-        ));
-        for text in [
-            "acls-specification",
-            "u:a,b:r",
-            "z:bob:r",
-            "m:x:r",
-            "",
-            ":",
-            "a:b:c:d:e",
-        ] {
+        assert!(matches!(AclEntry::new("u:bob:rq"), Err(InvalidAcl::Permissions(_))));
+        for text in ["acls-specification", "u:a,b:r", "z:bob:r", "m:x:r", "", ":", "a:b:c:d:e"] {
             assert!(AclEntry::new(text).is_err(), "{text}");
         }
     }

@@ -18,10 +18,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
 
 use crate::path::RelativePath;
 
-const STEP: OFlag = OFlag::O_PATH
-    .union(OFlag::O_DIRECTORY)
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_CLOEXEC);
+const STEP: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +47,7 @@ impl Folder {
         let lock = File::open(path)?;
         lock.lock()?;
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        Ok(Self {
-            top: open(path, flags, Mode::empty())?,
-            _lock: lock,
-        })
+        Ok(Self { top: open(path, flags, Mode::empty())?, _lock: lock })
     }
 
     fn directory(&self, path: &RelativePath) -> io::Result<OwnedFd> {
@@ -68,10 +62,7 @@ impl Folder {
     fn parent<'p>(&self, path: &'p RelativePath) -> io::Result<(OwnedFd, &'p OsStr)> {
         match (path.parent(), path.name()) {
             (Some(parent), Some(name)) => Ok((self.directory(&parent)?, name)),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the instance's folder itself is meant",
-            )),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "the instance's folder itself is meant")),
         }
     }
 
@@ -85,9 +76,7 @@ impl Folder {
             Ok(match SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT {
                 SFlag::S_IFREG => Kind::File,
                 SFlag::S_IFDIR => Kind::Directory,
-                SFlag::S_IFLNK => Kind::Link {
-                    dangling: fstatat(&at, name, AtFlags::empty()).is_err(),
-                },
+                SFlag::S_IFLNK => Kind::Link { dangling: fstatat(&at, name, AtFlags::empty()).is_err() },
                 _ => Kind::Other,
             })
         });
@@ -100,9 +89,7 @@ impl Folder {
 
     /// The names in a folder.
     pub(crate) fn names(&self, path: &RelativePath) -> io::Result<Vec<OsString>> {
-        std::fs::read_dir(self.proc_path(path)?.1)?
-            .map(|entry| Ok(entry?.file_name()))
-            .collect()
+        std::fs::read_dir(self.proc_path(path)?.1)?.map(|entry| Ok(entry?.file_name())).collect()
     }
 
     /// A path that leads to the folder `path` as long as the descriptor lives.
@@ -158,12 +145,7 @@ impl Folder {
     /// Sets the mode of a file or folder, never that of what a link points to.
     pub(crate) fn set_mode(&self, path: &RelativePath, mode: u32) -> io::Result<()> {
         let (at, name) = self.parent(path)?;
-        Ok(fchmodat(
-            &at,
-            name,
-            Mode::from_bits_truncate(mode),
-            FchmodatFlags::NoFollowSymlink,
-        )?)
+        Ok(fchmodat(&at, name, Mode::from_bits_truncate(mode), FchmodatFlags::NoFollowSymlink)?)
     }
 
     /// Sets owner and group, of a link itself.
@@ -182,13 +164,7 @@ impl Folder {
     pub(crate) fn set_modified(&self, path: &RelativePath, seconds: i64, nanoseconds: i64) -> io::Result<()> {
         let (at, name) = self.parent(path)?;
         let time = TimeSpec::new(seconds, nanoseconds);
-        Ok(utimensat(
-            &at,
-            name,
-            &time,
-            &time,
-            UtimensatFlags::NoFollowSymlink,
-        )?)
+        Ok(utimensat(&at, name, &time, &time, UtimensatFlags::NoFollowSymlink)?)
     }
 
     /// Opens a folder so that it can be made durable.
@@ -201,10 +177,7 @@ impl Folder {
 
 /// Whether a walk ended because something on the way is missing, or is no folder (a link counts as none).
 pub(crate) fn is_absence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]

@@ -68,18 +68,14 @@ pub async fn deploy(mut deployment: Deployment) -> Result<Outcome, DeployError> 
     let held = hold(&deployment).await?;
     let rollback = deployment.id.rollback();
     for id in held.of(held.group.end_others(&[&deployment.id, &rollback]))? {
-        deployment
-            .observer
-            .line(None, &format!("deployment {id} was interrupted and is given up"));
+        deployment.observer.line(None, &format!("deployment {id} was interrupted and is given up"));
     }
     let mut record = Execution::new(deployment.clone(), &held).run().await?;
     if record.rollback_due {
         match roll_back(&deployment, &held, &record.outcome).await {
             Ok(rolled_back) => record.outcome.rollback = rolled_back.map(Box::new),
             Err(error @ DeployError::State { .. }) => return Err(error),
-            Err(error) => deployment
-                .observer
-                .line(None, &format!("the rollback cannot begin: {error}")),
+            Err(error) => deployment.observer.line(None, &format!("the rollback cannot begin: {error}")),
         }
         record.rollback_due = false;
         held.of(held.group.save(&record))?;
@@ -109,10 +105,7 @@ pub fn interrupted(state_dir: &Path) -> Result<Vec<Interrupted>, DeployError> {
 
 impl DeployError {
     pub(crate) fn state(path: &Path, error: std::io::Error) -> Self {
-        Self::State {
-            path: path.to_owned(),
-            error,
-        }
+        Self::State { path: path.to_owned(), error }
     }
 }
 
@@ -132,16 +125,11 @@ fn check_instances(deployment: &Deployment) -> Result<(), DeployError> {
     let (mut names, mut roots) = (HashSet::new(), HashSet::new());
     for instance in &deployment.instances {
         let name = &instance.name;
-        let characters = name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        let characters = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
         if !characters || !(1..=100).contains(&name.len()) || name.chars().all(|c| c == '.') {
             return Err(DeployError::InstanceName(name.chars().take(100).collect()));
         }
-        let root = instance
-            .root
-            .canonicalize()
-            .unwrap_or_else(|_| instance.root.clone());
+        let root = instance.root.canonicalize().unwrap_or_else(|_| instance.root.clone());
         if !names.insert(name) || !roots.insert(root) {
             return Err(DeployError::InstanceTwice(name.clone()));
         }

@@ -85,14 +85,7 @@ impl Group {
             .chain_update(&self.name)
             .finalize();
         let hex = hex::encode(digest);
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..32]
-        )
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
     }
 }
 
@@ -124,26 +117,17 @@ impl DeploymentId {
     /// [`InvalidDeploymentId`].
     pub fn new(text: &str) -> Result<Self, InvalidDeploymentId> {
         let valid = text.strip_prefix("d-").is_some_and(|rest| {
-            rest.len() == 9
-                && rest
-                    .bytes()
-                    .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            rest.len() == 9 && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         });
-        if valid {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidDeploymentId(text.chars().take(40).collect()))
-        }
+        if valid { Ok(Self(text.into())) } else { Err(InvalidDeploymentId(text.chars().take(40).collect())) }
     }
 
     /// The id that follows from `seed`, such as an attempt's token: the same seed gives the same deployment.
     pub fn derive(seed: &str) -> Self {
         const ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         let digest = Sha256::digest(seed);
-        let letters = digest
-            .iter()
-            .take(9)
-            .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
+        let letters =
+            digest.iter().take(9).map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
         Self(format!("d-{}", letters.collect::<String>()))
     }
 
@@ -195,10 +179,8 @@ mod tests {
 
     #[test]
     fn a_group_is_known_by_both_names() {
-        let group = |application: &str, name: &str| Group {
-            application: application.into(),
-            name: name.into(),
-        };
+        let group =
+            |application: &str, name: &str| Group { application: application.into(), name: name.into() };
         assert_ne!(group("ab", "c").id(), group("a", "bc").id());
         assert_eq!(group("a", "b").id().len(), 36);
     }

@@ -69,9 +69,7 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
             stored.schema
         )));
     }
-    serde_json::from_value(stored.item)
-        .map(Some)
-        .map_err(|error| damaged(format!("is damaged: {error}")))
+    serde_json::from_value(stored.item).map(Some).map_err(|error| damaged(format!("is damaged: {error}")))
 }
 
 fn encode<T: Serialize>(item: &T) -> io::Result<Vec<u8>> {
@@ -102,14 +100,9 @@ pub(crate) fn sync_files(files: &[File]) -> io::Result<()> {
         return sync(files);
     }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = files
-            .chunks(share)
-            .map(|share| scope.spawn(move || sync(share)))
-            .collect();
+        let threads: Vec<_> = files.chunks(share).map(|share| scope.spawn(move || sync(share))).collect();
         threads.into_iter().try_for_each(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("a thread that syncs files ended early")))
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread that syncs files ended early")))
         })
     })
 }
@@ -130,20 +123,14 @@ mod tests {
         )
         .unwrap();
         let manifest: Manifest = load(&path).unwrap().unwrap();
-        assert_eq!(
-            (manifest.entries.len(), manifest.deployment.unwrap().as_str()),
-            (3, "d-ABCDEFGH1")
-        );
+        assert_eq!((manifest.entries.len(), manifest.deployment.unwrap().as_str()), (3, "d-ABCDEFGH1"));
         let target = r#"{"schema":1,"item":{"instance":"a","status":"InProgress","events":[
             {"event":"ApplicationStop","status":"Succeeded","scriptsDone":2,"milliseconds":7},
             {"event":"Install","status":"Failed","diagnostics":
                 {"errorCode":"UnknownError","scriptName":"","message":"m","logTail":"t"}}]}}"#;
         fs::write(&path, target).unwrap();
         let target: Target = load(&path).unwrap().unwrap();
-        assert_eq!(
-            (target.status, target.events[1].status),
-            (TargetStatus::InProgress, EventStatus::Failed)
-        );
+        assert_eq!((target.status, target.events[1].status), (TargetStatus::InProgress, EventStatus::Failed));
     }
 
     #[test]
@@ -153,10 +140,9 @@ mod tests {
         assert_eq!(load::<Manifest>(&path).unwrap(), None);
         fs::write(&path, [0, 0]).unwrap();
         assert_eq!(load::<Manifest>(&path).unwrap(), None);
-        for (text, expected) in [
-            ("{", "item.json is damaged"),
-            (r#"{"schema":9,"item":{}}"#, "another release"),
-        ] {
+        for (text, expected) in
+            [("{", "item.json is damaged"), (r#"{"schema":9,"item":{}}"#, "another release")]
+        {
             fs::write(&path, text).unwrap();
             let error = load::<Manifest>(&path).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -41,13 +41,7 @@ impl<'a> Execution<'a> {
     /// One that a person or an action has started.
     pub(crate) fn new(deployment: Deployment, held: &'a HeldGroup) -> Self {
         let deployment = Arc::new(deployment);
-        Self {
-            deployment,
-            held,
-            creator: Creator::User,
-            rollback_of: None,
-            revision_of: None,
-        }
+        Self { deployment, held, creator: Creator::User, rollback_of: None, revision_of: None }
     }
 
     /// One that brings the revision of `revision_of` back because `failed` has failed.
@@ -58,12 +52,7 @@ impl<'a> Execution<'a> {
         revision_of: DeploymentId,
     ) -> Self {
         let (rollback_of, revision_of) = (Some(failed), Some(revision_of));
-        Self {
-            creator: Creator::Rollback,
-            rollback_of,
-            revision_of,
-            ..Self::new(deployment, held)
-        }
+        Self { creator: Creator::Rollback, rollback_of, revision_of, ..Self::new(deployment, held) }
     }
 
     /// Runs to the end, from wherever it was interrupted; one that has ended is not repeated.
@@ -80,10 +69,7 @@ impl<'a> Execution<'a> {
         self.warn(&revision);
         let group = &self.deployment.group;
         let mut record = self.held.of(self.held.group.begin(group, self.begin()?))?;
-        let minimum = self
-            .deployment
-            .minimum_healthy
-            .hosts(self.deployment.instances.len());
+        let minimum = self.deployment.minimum_healthy.hosts(self.deployment.instances.len());
         let kept = self.make_durable();
         let healthy = self.instances(&mut record.outcome, &revision, minimum).await?;
         self.conclude(&mut record.outcome, healthy, minimum);
@@ -207,20 +193,13 @@ impl<'a> Execution<'a> {
                 target.skip_rest();
             }
         }
-        let complete = outcome
-            .targets
-            .iter()
-            .all(|target| target.status == TargetStatus::Succeeded);
+        let complete = outcome.targets.iter().all(|target| target.status == TargetStatus::Succeeded);
         if self.deployment.stop.asked().is_some() && !complete {
             outcome.status = DeploymentStatus::Stopped;
             outcome.error = Some(ErrorInformation::new("MANUAL_STOP", "the deployment was stopped"));
             return;
         }
-        outcome.status = if healthy {
-            DeploymentStatus::Succeeded
-        } else {
-            DeploymentStatus::Failed
-        };
+        outcome.status = if healthy { DeploymentStatus::Succeeded } else { DeploymentStatus::Failed };
         outcome.error = (!healthy).then(|| self.explain(outcome, minimum));
     }
 
@@ -232,14 +211,8 @@ impl<'a> Execution<'a> {
             );
             return ErrorInformation::new("HEALTH_CONSTRAINTS_INVALID", message);
         }
-        let failed = outcome
-            .targets
-            .iter()
-            .filter(|target| target.status == TargetStatus::Failed)
-            .count();
-        let why = outcome
-            .why_not()
-            .map_or_else(String::new, |why| format!("; {why}"));
+        let failed = outcome.targets.iter().filter(|target| target.status == TargetStatus::Failed).count();
+        let why = outcome.why_not().map_or_else(String::new, |why| format!("; {why}"));
         let message =
             format!("{failed} of {total} instances failed, at least {minimum} must stay healthy{why}");
         ErrorInformation::new("HEALTH_CONSTRAINTS", message)
@@ -250,11 +223,7 @@ impl<'a> Execution<'a> {
         let lenient = self.deployment.ignore_ownership;
         install::check_permissions(&revision.spec.permissions, lenient)
             .map_err(|error| DeployError::NotHere(error.to_string()))?;
-        let hooks = revision
-            .spec
-            .hooks
-            .iter()
-            .filter(|(event, _)| event.is_in_place() && !lenient);
+        let hooks = revision.spec.hooks.iter().filter(|(event, _)| event.is_in_place() && !lenient);
         for (event, script) in
             hooks.flat_map(|(event, scripts)| scripts.iter().map(move |script| (event, script)))
         {
@@ -287,9 +256,7 @@ impl<'a> Execution<'a> {
     }
 
     fn say(&self, text: &str) {
-        self.deployment
-            .observer
-            .line(None, &crate::script_log::clean(text.as_bytes()));
+        self.deployment.observer.line(None, &crate::script_log::clean(text.as_bytes()));
     }
 }
 

@@ -91,25 +91,15 @@ pub(crate) enum Next {
 /// nobody else begins, which is a failure unless nobody is left: hence only the last may fail with `OneAtATime`.
 pub(crate) fn next(instances: &[Standing], minimum: usize) -> Next {
     let count = |standing| instances.iter().filter(|other| **other == standing).count();
-    let (running, succeeded, failed) = (
-        count(Standing::Running),
-        count(Standing::Succeeded),
-        count(Standing::Failed),
-    );
+    let (running, succeeded, failed) =
+        (count(Standing::Running), count(Standing::Succeeded), count(Standing::Failed));
     let room = (instances.len() - failed - running).saturating_sub(minimum);
-    let waiting = instances
-        .iter()
-        .enumerate()
-        .filter(|(_, standing)| **standing == Standing::Waiting);
+    let waiting = instances.iter().enumerate().filter(|(_, standing)| **standing == Standing::Waiting);
     let begin: Vec<usize> = waiting.map(|(index, _)| index).take(room).collect();
     if running > 0 || !begin.is_empty() {
         return Next::Begin(begin);
     }
-    if count(Standing::Waiting) == 0 && succeeded > 0 {
-        Next::Succeeded
-    } else {
-        Next::Failed
-    }
+    if count(Standing::Waiting) == 0 && succeeded > 0 { Next::Succeeded } else { Next::Failed }
 }
 
 #[cfg(test)]
@@ -125,26 +115,16 @@ mod tests {
         let mut most = 0;
         loop {
             match next(&instances, minimum) {
-                Next::Begin(begin) => begin
-                    .into_iter()
-                    .for_each(|index| instances[index] = Standing::Running),
+                Next::Begin(begin) => {
+                    begin.into_iter().for_each(|index| instances[index] = Standing::Running);
+                }
                 Next::Succeeded => return (true, instances, most),
                 Next::Failed => return (false, instances, most),
             }
-            let running = instances
-                .iter()
-                .filter(|standing| **standing == Standing::Running)
-                .count();
+            let running = instances.iter().filter(|standing| **standing == Standing::Running).count();
             most = most.max(running);
-            let first = instances
-                .iter()
-                .position(|standing| *standing == Standing::Running)
-                .unwrap();
-            instances[first] = if verdicts[first] {
-                Standing::Succeeded
-            } else {
-                Standing::Failed
-            };
+            let first = instances.iter().position(|standing| *standing == Standing::Running).unwrap();
+            instances[first] = if verdicts[first] { Standing::Succeeded } else { Standing::Failed };
         }
     }
 
@@ -185,10 +165,7 @@ mod tests {
 
     #[test]
     fn configurations_are_read_by_name() {
-        assert_eq!(
-            "CodeDeployDefault.HalfAtATime".parse(),
-            Ok(MinimumHealthy::HalfAtATime)
-        );
+        assert_eq!("CodeDeployDefault.HalfAtATime".parse(), Ok(MinimumHealthy::HalfAtATime));
         assert_eq!("HOST_COUNT=2".parse(), Ok(MinimumHealthy::HostCount(2)));
         assert_eq!("FLEET_PERCENT=75".parse(), Ok(MinimumHealthy::FleetPercent(75)));
         assert!("FLEET_PERCENT=101".parse::<MinimumHealthy>().is_err());

@@ -69,11 +69,7 @@ pub(crate) enum InstallError {
     #[error(
         "{path} is matched by two entries of `permissions` (at {first} and {second}); narrow one of them"
     )]
-    MatchedTwice {
-        path: RelativePath,
-        first: Place,
-        second: Place,
-    },
+    MatchedTwice { path: RelativePath, first: Place, second: Place },
     #[error(
         "the `permissions` entry at {0} names a file, so it takes neither `pattern` nor `except`; remove them"
     )]
@@ -89,28 +85,16 @@ pub(crate) enum InstallError {
     #[error("setfacl failed on {path}: {message}")]
     Acl { path: RelativePath, message: String },
     #[error("failed to {what} {}: {error}", .path.display())]
-    Io {
-        what: &'static str,
-        path: PathBuf,
-        error: std::io::Error,
-    },
+    Io { what: &'static str, path: PathBuf, error: std::io::Error },
 }
 
 fn count(total: usize) -> String {
-    if total == 1 {
-        "1 file does".into()
-    } else {
-        format!("{total} files")
-    }
+    if total == 1 { "1 file does".into() } else { format!("{total} files") }
 }
 
 impl InstallError {
     pub(crate) fn io(what: &'static str, path: &Path, error: std::io::Error) -> Self {
-        Self::Io {
-            what,
-            path: path.to_owned(),
-            error,
-        }
+        Self::Io { what, path: path.to_owned(), error }
     }
 
     fn at(what: &'static str, path: &RelativePath) -> impl FnOnce(std::io::Error) -> Self {
@@ -151,11 +135,7 @@ pub(crate) fn install(input: &Installation<'_>) -> Result<Installed, InstallErro
     input.store.save_install(&installing).map_err(record)?;
     finish(input.folder, input.store, &installing, input.step)?;
     let plan = &installing.plan;
-    Ok(Installed {
-        files: plan.files.len(),
-        removed: plan.obsolete().count(),
-        warnings,
-    })
+    Ok(Installed { files: plan.files.len(), removed: plan.obsolete().count(), warnings })
 }
 
 /// What [`recover`] found.

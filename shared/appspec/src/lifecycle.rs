@@ -114,18 +114,12 @@ impl LifecycleEvent {
     /// Whether an ECS deployment may have a hook for it.
     pub fn hookable_on_ecs(self) -> bool {
         self.hookable_on_lambda()
-            || matches!(
-                self,
-                E::BeforeInstall | E::AfterInstall | E::AfterAllowTestTraffic
-            )
+            || matches!(self, E::BeforeInstall | E::AfterInstall | E::AfterAllowTestTraffic)
     }
 
     /// Whether its scripts are those of the last successful revision instead of the one that is being deployed.
     pub fn runs_previous_revision(self) -> bool {
-        matches!(
-            self,
-            E::ApplicationStop | E::BeforeBlockTraffic | E::AfterBlockTraffic
-        )
+        matches!(self, E::ApplicationStop | E::BeforeBlockTraffic | E::AfterBlockTraffic)
     }
 
     /// Whether its failure may be ignored by `ignoreApplicationStopFailures` (`CodeDeploy` API, `CreateDeployment`).
@@ -154,10 +148,8 @@ mod tests {
 
     #[test]
     fn reserved_events_take_no_scripts() {
-        let scriptable: Vec<_> = IN_PLACE
-            .into_iter()
-            .filter(|event| event.scriptable_on_instances())
-            .collect();
+        let scriptable: Vec<_> =
+            IN_PLACE.into_iter().filter(|event| event.scriptable_on_instances()).collect();
         assert_eq!(scriptable.len(), 5);
     }
 }

@@ -43,16 +43,8 @@ mod tests {
     fn a_complete_installation_reads_as_a_manifest() {
         let deployment = DeploymentId::derive("x");
         let entries = vec![RelativePath::new("srv").unwrap()];
-        let manifest = Manifest {
-            deployment: Some(deployment.clone()),
-            entries: entries.clone(),
-        };
-        let record = InstallRecord {
-            deployment,
-            entries,
-            phase: Phase::Swapping,
-            plan: Plan::default(),
-        };
+        let manifest = Manifest { deployment: Some(deployment.clone()), entries: entries.clone() };
+        let record = InstallRecord { deployment, entries, phase: Phase::Swapping, plan: Plan::default() };
         let json = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), manifest);
     }

@@ -39,16 +39,9 @@ impl Outcome {
 
     /// One line for a person: the status, how many instances succeeded, and why not all.
     pub fn summary(&self) -> String {
-        let succeeded = self
-            .targets
-            .iter()
-            .filter(|target| target.status == TargetStatus::Succeeded)
-            .count();
-        let mut text = format!(
-            "{:?}, {succeeded} of {} instances succeeded",
-            self.status,
-            self.targets.len()
-        );
+        let succeeded = self.targets.iter().filter(|target| target.status == TargetStatus::Succeeded).count();
+        let mut text =
+            format!("{:?}, {succeeded} of {} instances succeeded", self.status, self.targets.len());
         if let Some(why) = self.why_not() {
             text += &format!("; {why}");
         }
@@ -61,20 +54,14 @@ impl Outcome {
     /// The first failure, for a person: event, instance and message.
     pub(crate) fn why_not(&self) -> Option<String> {
         let (target, event) = self.first_failure()?;
-        let message = event
-            .diagnostics
-            .as_ref()
-            .map_or("", |diagnostics| &diagnostics.message);
+        let message = event.diagnostics.as_ref().map_or("", |diagnostics| &diagnostics.message);
         Some(format!("{} on {}: {message}", event.event, target.instance))
     }
 
     /// The first event that failed, with its instance: what a person wants to see first.
     pub fn first_failure(&self) -> Option<(&Target, &EventRecord)> {
         self.targets.iter().find_map(|target| {
-            let failed = target
-                .events
-                .iter()
-                .find(|event| event.status == EventStatus::Failed)?;
+            let failed = target.events.iter().find(|event| event.status == EventStatus::Failed)?;
             Some((target, failed))
         })
     }
@@ -111,10 +98,7 @@ pub struct ErrorInformation {
 
 impl ErrorInformation {
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { code: code.into(), message: message.into() }
     }
 
     pub(crate) fn abandoned() -> Self {
@@ -140,11 +124,7 @@ impl Target {
     /// An instance that has not begun.
     pub fn pending(instance: &str) -> Self {
         let events = IN_PLACE.into_iter().map(EventRecord::pending).collect();
-        Self {
-            instance: instance.into(),
-            status: TargetStatus::Pending,
-            events,
-        }
+        Self { instance: instance.into(), status: TargetStatus::Pending, events }
     }
 
     pub(crate) fn set(&mut self, event: LifecycleEvent, status: EventStatus) {
@@ -165,9 +145,7 @@ impl Target {
 
     /// Whether any script has ended well or badly.
     pub(crate) fn ran_scripts(&self) -> bool {
-        self.events
-            .iter()
-            .any(|record| record.scripts_done > 0 || record.diagnostics.is_some())
+        self.events.iter().any(|record| record.scripts_done > 0 || record.diagnostics.is_some())
     }
 
     /// Everything that has not begun never will.
@@ -222,13 +200,7 @@ pub struct EventRecord {
 
 impl EventRecord {
     fn pending(event: LifecycleEvent) -> Self {
-        Self {
-            event,
-            status: EventStatus::Pending,
-            scripts_done: 0,
-            milliseconds: 0,
-            diagnostics: None,
-        }
+        Self { event, status: EventStatus::Pending, scripts_done: 0, milliseconds: 0, diagnostics: None }
     }
 }
 

@@ -36,38 +36,25 @@ pub fn parse(source: &str) -> Parsed {
     };
     let mut diagnostics = checker.finish();
     diagnostics.sort_by_key(|diagnostic| diagnostic.place);
-    Parsed {
-        appspec: appspec.filter(|_| !refuses(&diagnostics)),
-        diagnostics,
-    }
+    Parsed { appspec: appspec.filter(|_| !refuses(&diagnostics)), diagnostics }
 }
 
 fn read(checker: &mut Checker, root: &Node) -> Option<AppSpec> {
     let Some(entries) = root.map() else {
-        let message = format!(
-            "an appspec is a mapping, this is {}; begin with `version: 0.0`",
-            root.kind()
-        );
+        let message = format!("an appspec is a mapping, this is {}; begin with `version: 0.0`", root.kind());
         checker.error(root.place, "not-a-mapping", message);
         return None;
     };
-    let serverless = entries
-        .iter()
-        .any(|(key, _)| key.text.eq_ignore_ascii_case("resources"));
+    let serverless = entries.iter().any(|(key, _)| key.text.eq_ignore_ascii_case("resources"));
     version(checker, root, serverless);
-    if serverless {
-        resources::read(checker, root)
-    } else {
-        server::read(checker, root).map(AppSpec::Server)
-    }
+    if serverless { resources::read(checker, root) } else { server::read(checker, root).map(AppSpec::Server) }
 }
 
 /// The agent compares the number with 0.0, so `0` passes and a quoted "0.0" does not; the services behind the other
 /// shapes are not known to mind quotes.
 fn version(checker: &mut Checker, root: &Node, serverless: bool) {
-    let Some((_, node)) = root
-        .map()
-        .and_then(|entries| entries.iter().find(|(key, _)| key.text == "version"))
+    let Some((_, node)) =
+        root.map().and_then(|entries| entries.iter().find(|(key, _)| key.text == "version"))
     else {
         checker.error(
             root.place,

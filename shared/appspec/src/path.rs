@@ -128,12 +128,7 @@ impl From<Stored> for RelativePath {
             Stored::Text(text) => OsString::from(text),
             Stored::Bytes(bytes) => OsString::from_vec(bytes),
         };
-        Self(
-            Path::new(&path)
-                .components()
-                .filter(|part| matches!(part, Component::Normal(_)))
-                .collect(),
-        )
+        Self(Path::new(&path).components().filter(|part| matches!(part, Component::Normal(_))).collect())
     }
 }
 
@@ -155,10 +150,7 @@ mod tests {
     #[test]
     fn descends_from_the_top() {
         let steps = RelativePath::new("a/b").unwrap().descent();
-        assert_eq!(
-            steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["/", "/a", "/a/b"]
-        );
+        assert_eq!(steps.iter().map(ToString::to_string).collect::<Vec<_>>(), ["/", "/a", "/a/b"]);
     }
 
     proptest! {

@@ -20,11 +20,7 @@ pub enum Pattern {
 impl Pattern {
     /// Reads a pattern; every text is one.
     pub fn new(text: &str) -> Self {
-        if text == "**" {
-            Self::All
-        } else {
-            Self::Children(Glob::new(text))
-        }
+        if text == "**" { Self::All } else { Self::Children(Glob::new(text)) }
     }
 }
 
@@ -85,11 +81,7 @@ mod tests {
             ("", "x", false),
             ("***", "x", true),
         ] {
-            assert_eq!(
-                Glob::new(glob).matches(OsStr::new(name)),
-                expected,
-                "{glob} on {name}"
-            );
+            assert_eq!(Glob::new(glob).matches(OsStr::new(name)), expected, "{glob} on {name}");
         }
     }
 

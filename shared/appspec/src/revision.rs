@@ -59,41 +59,27 @@ pub(crate) fn read(directory: &Path, name: Option<&str>) -> Result<Revision, Rev
         .map_err(|_| RevisionError::Unreadable(name.clone(), "it is not UTF-8; save it as such".into()))?;
     let parsed = parse(&source);
     match parsed.appspec {
-        None => Err(RevisionError::Invalid {
-            file: name,
-            diagnostics: parsed.diagnostics,
-        }),
+        None => Err(RevisionError::Invalid { file: name, diagnostics: parsed.diagnostics }),
         Some(AppSpec::Lambda(_)) => Err(RevisionError::OtherPlatform(name, "a Lambda function")),
         Some(AppSpec::Ecs(_)) => Err(RevisionError::OtherPlatform(name, "an ECS service")),
         Some(AppSpec::Server(server)) if server.os == Os::Windows => Err(RevisionError::OtherSystem(name)),
-        Some(AppSpec::Server(server)) => Ok(Revision {
-            top,
-            spec: Arc::new(server),
-            warnings: parsed.diagnostics,
-            name,
-        }),
+        Some(AppSpec::Server(server)) => {
+            Ok(Revision { top, spec: Arc::new(server), warnings: parsed.diagnostics, name })
+        }
     }
 }
 
 /// A bundle of exactly one folder with an appspec in it means that folder (the agent does the same).
 fn top(directory: &Path) -> PathBuf {
     let entries = |path: &Path| -> Vec<fs::DirEntry> {
-        fs::read_dir(path)
-            .map(|entries| entries.filter_map(Result::ok).collect())
-            .unwrap_or_default()
+        fs::read_dir(path).map(|entries| entries.filter_map(Result::ok).collect()).unwrap_or_default()
     };
     let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     if let [only] = entries(directory).as_slice()
         && is_folder(only)
     {
         let inner = entries(&only.path());
-        if inner.iter().any(|entry| {
-            entry
-                .file_name()
-                .to_string_lossy()
-                .to_lowercase()
-                .contains("appspec")
-        }) {
+        if inner.iter().any(|entry| entry.file_name().to_string_lossy().to_lowercase().contains("appspec")) {
             return only.path();
         }
     }
@@ -107,9 +93,7 @@ fn find(top: &Path, name: Option<&str>) -> Result<String, RevisionError> {
         let real = inside(name).ok().and_then(|path| path.canonicalize().ok());
         real.is_some_and(|path| path.is_file() && top.canonicalize().is_ok_and(|top| path.starts_with(top)))
     });
-    found
-        .map(Into::into)
-        .ok_or_else(|| RevisionError::Missing(candidates[0].into()))
+    found.map(Into::into).ok_or_else(|| RevisionError::Missing(candidates[0].into()))
 }
 
 #[cfg(test)]
@@ -124,10 +108,7 @@ mod tests {
         fs::write(inner.join("appspec.yaml"), "version: 0.0\nos: linux\n").unwrap();
         assert_eq!(read(dir.path(), None).unwrap().top, inner);
         fs::write(dir.path().join("README"), "").unwrap();
-        assert_eq!(
-            read(dir.path(), None).unwrap_err(),
-            RevisionError::Missing("appspec.yml".into())
-        );
+        assert_eq!(read(dir.path(), None).unwrap_err(), RevisionError::Missing("appspec.yml".into()));
     }
 
     #[test]

@@ -25,9 +25,7 @@ pub(crate) async fn roll_back(
         say("no instance was reached, so nothing is rolled back");
         return Ok(None);
     }
-    say(&format!(
-        "rolling back to the revision of {last} as deployment {id}"
-    ));
+    say(&format!("rolling back to the revision of {last} as deployment {id}"));
     let again = Deployment {
         id,
         revision_dir: held.group.revision(&last),
@@ -46,31 +44,14 @@ fn last_good(
     held: &HeldGroup,
     rollback: &DeploymentId,
 ) -> Result<Option<DeploymentId>, DeployError> {
-    let begun = held
-        .of(held.group.record(rollback))?
-        .and_then(|record| record.outcome.revision_of);
-    let last = if begun.is_some() {
-        begun
-    } else {
-        held.of(held.group.last_successful())?
-    };
+    let begun = held.of(held.group.record(rollback))?.and_then(|record| record.outcome.revision_of);
+    let last = if begun.is_some() { begun } else { held.of(held.group.last_successful())? };
     Ok(last.filter(|last| *last != deployment.id))
 }
 
 fn reached(deployment: &Deployment, failed: &Outcome) -> Vec<Instance> {
-    let with = |status| {
-        failed
-            .targets
-            .iter()
-            .filter(move |target| target.status == status)
-    };
-    let named = |name: &str| {
-        deployment
-            .instances
-            .iter()
-            .find(|instance| instance.name == name)
-            .cloned()
-    };
+    let with = |status| failed.targets.iter().filter(move |target| target.status == status);
+    let named = |name: &str| deployment.instances.iter().find(|instance| instance.name == name).cloned();
     let targets = with(TargetStatus::Failed).chain(with(TargetStatus::Succeeded));
     targets.filter_map(|target| named(&target.instance)).collect()
 }

@@ -68,11 +68,7 @@ impl InstanceRun {
 
     fn open_log(&self) -> Result<ScriptLog, Trouble> {
         let path = self.store.scripts_log(&self.deployment.id)?;
-        Ok(ScriptLog::open(
-            &path,
-            &self.instance.name,
-            Arc::clone(&self.deployment.observer),
-        )?)
+        Ok(ScriptLog::open(&path, &self.instance.name, Arc::clone(&self.deployment.observer))?)
     }
 
     async fn events(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
@@ -125,9 +121,7 @@ impl InstanceRun {
         self.record(event, EventStatus::Failed);
         if ignored {
             self.save()?;
-            log.note(&format!(
-                "warning: the failure of {event} is ignored, as the deployment asks"
-            ));
+            log.note(&format!("warning: the failure of {event} is ignored, as the deployment asks"));
         }
         Ok(ignored)
     }
@@ -140,13 +134,9 @@ impl InstanceRun {
         let (revision, durable) = (self.revision.clone(), !self.spec.hooks.is_empty());
         let result = self.blocking(move |run, step| {
             step("download");
-            run.store
-                .download(&run.deployment, &revision, durable)
-                .map_err(|error| run.describe(&error))
+            run.store.download(&run.deployment, &revision, durable).map_err(|error| run.describe(&error))
         });
-        Ok(result
-            .await?
-            .map_err(|message| Ended::Failed(Box::new(unscripted(message, String::new())))))
+        Ok(result.await?.map_err(|message| Ended::Failed(Box::new(unscripted(message, String::new())))))
     }
 
     async fn install(&self, log: &ScriptLog) -> Result<Result<(), Ended>, Trouble> {
@@ -158,9 +148,7 @@ impl InstanceRun {
                 revision: &run.store.archive(&deployment.id),
                 folder: &folder,
                 store: &run.store,
-                behavior: spec
-                    .file_exists_behavior
-                    .unwrap_or(deployment.file_exists_behavior),
+                behavior: spec.file_exists_behavior.unwrap_or(deployment.file_exists_behavior),
                 ignore_ownership: deployment.ignore_ownership,
                 step,
                 spec: &spec,
@@ -213,12 +201,7 @@ impl InstanceRun {
                 archive: &archive,
                 environment: &environment,
                 ignore_ownership: self.deployment.ignore_ownership,
-                lineage: Some(
-                    self.deployment
-                        .lineage
-                        .clone()
-                        .unwrap_or_else(|| self.lock.clone()),
-                ),
+                lineage: Some(self.deployment.lineage.clone().unwrap_or_else(|| self.lock.clone())),
                 log,
                 stop: &self.deployment.stop,
             };
@@ -233,17 +216,11 @@ impl InstanceRun {
 
     /// The last revision that was installed here, if it is still kept. A first deployment has none.
     fn previous_revision(&self, log: &ScriptLog) -> Result<Result<Previous, String>, Trouble> {
-        let last = self
-            .store
-            .manifest()?
-            .deployment
-            .filter(|last| *last != self.deployment.id);
+        let last = self.store.manifest()?.deployment.filter(|last| *last != self.deployment.id);
         let Some(last) = last else { return Ok(Ok(None)) };
         let archive = self.store.archive(&last);
         if !archive.is_dir() {
-            log.note(&format!(
-                "the revision of {last} is not kept any more; its scripts do not run"
-            ));
+            log.note(&format!("the revision of {last} is not kept any more; its scripts do not run"));
             return Ok(Ok(None));
         }
         let found = revision::read(&archive, self.deployment.appspec_name.as_deref());
@@ -263,15 +240,9 @@ impl InstanceRun {
             ("PENSTOCK_INSTANCE_ROOT", self.instance.root.clone().into()),
             ("PENSTOCK_INSTANCE_NAME", self.instance.name.clone().into()),
         ];
-        let inherited = self
-            .deployment
-            .environment
-            .iter()
-            .filter(|(name, _)| own.iter().all(|(other, _)| name != other));
-        inherited
-            .cloned()
-            .chain(own.iter().map(|(name, value)| ((*name).into(), value.clone())))
-            .collect()
+        let inherited =
+            self.deployment.environment.iter().filter(|(name, _)| own.iter().all(|(other, _)| name != other));
+        inherited.cloned().chain(own.iter().map(|(name, value)| ((*name).into(), value.clone()))).collect()
     }
 
     fn record(&mut self, event: LifecycleEvent, status: EventStatus) {
@@ -301,11 +272,7 @@ impl InstanceRun {
                 || record.status == EventStatus::Failed && self.ignores_failure_of(record.event)
         });
         self.target.skip_rest();
-        self.target.status = if done {
-            TargetStatus::Succeeded
-        } else {
-            TargetStatus::Failed
-        };
+        self.target.status = if done { TargetStatus::Succeeded } else { TargetStatus::Failed };
         if let Err(Trouble(message)) = self.save() {
             let note = format!("warning: the result cannot be recorded: {message}");
             self.deployment.observer.line(Some(&self.instance.name), &note);
@@ -316,10 +283,5 @@ impl InstanceRun {
 
 /// A failure that is no script's fault.
 fn unscripted(message: String, log_tail: String) -> Diagnostics {
-    Diagnostics {
-        error_code: ErrorCode::UnknownError,
-        script_name: String::new(),
-        message,
-        log_tail,
-    }
+    Diagnostics { error_code: ErrorCode::UnknownError, script_name: String::new(), message, log_tail }
 }

@@ -47,12 +47,8 @@ impl ScriptContext<'_> {
     pub(crate) async fn run(&self, script: &Script) -> Result<(), Ended> {
         self.log.note(&format!("Script - {}", script.location));
         let fail = |code, message: String| self.failure(script, code, message);
-        let program = self
-            .locate(script)
-            .map_err(|(code, message)| fail(code, message))?;
-        let account = self
-            .account(script)
-            .map_err(|message| fail(ErrorCode::ScriptFailed, message))?;
+        let program = self.locate(script).map_err(|(code, message)| fail(code, message))?;
+        let account = self.account(script).map_err(|message| fail(ErrorCode::ScriptFailed, message))?;
         let child = self.spec(&program, account).spawn().map_err(|error| {
             let hint = interpreter_hint(&program);
             fail(
@@ -66,12 +62,7 @@ impl ScriptContext<'_> {
     fn failure(&self, script: &Script, error_code: ErrorCode, message: String) -> Ended {
         self.log.note(&message);
         let script_name = script.location.clone();
-        Ended::Failed(Box::new(Diagnostics {
-            error_code,
-            script_name,
-            message,
-            log_tail: self.log.tail(),
-        }))
+        Ended::Failed(Box::new(Diagnostics { error_code, script_name, message, log_tail: self.log.tail() }))
     }
 
     /// The script's path, made executable if need be.
@@ -87,10 +78,8 @@ impl ScriptContext<'_> {
         let real = path.canonicalize().map_err(|_| missing())?;
         let top = self.archive.canonicalize().map_err(|_| missing())?;
         if !real.starts_with(&top) {
-            let message = format!(
-                "the script {} lies outside of the revision, behind a link",
-                script.location
-            );
+            let message =
+                format!("the script {} lies outside of the revision, behind a link", script.location);
             return Err((ErrorCode::ScriptMissing, message));
         }
         let status = real.metadata().map_err(|_| missing())?;
@@ -99,15 +88,9 @@ impl ScriptContext<'_> {
         }
         let mode = status.permissions().mode();
         if mode & 0o111 == 0 {
-            self.log.note(&format!(
-                "warning: the script {} is not executable; made it so",
-                script.location
-            ));
+            self.log.note(&format!("warning: the script {} is not executable; made it so", script.location));
             fs::set_permissions(&real, fs::Permissions::from_mode(mode | 0o111)).map_err(|error| {
-                let message = format!(
-                    "the script {} cannot be made executable: {error}",
-                    script.location
-                );
+                let message = format!("the script {} cannot be made executable: {error}", script.location);
                 (ErrorCode::ScriptNotExecutable, message)
             })?;
         }
@@ -118,14 +101,12 @@ impl ScriptContext<'_> {
     fn account(&self, script: &Script) -> Result<Option<Account>, String> {
         match account(script) {
             Err(message) if self.ignore_ownership => {
-                self.log.note(&format!(
-                    "warning: {message}; it runs as this user, as the group asks"
-                ));
+                self.log.note(&format!("warning: {message}; it runs as this user, as the group asks"));
                 Ok(None)
             }
-            Err(message) => Err(format!(
-                "{message}; correct it, or let the deployment group set ignoreOwnership"
-            )),
+            Err(message) => {
+                Err(format!("{message}; correct it, or let the deployment group set ignoreOwnership"))
+            }
             found => found,
         }
     }
@@ -194,10 +175,8 @@ impl ScriptContext<'_> {
             );
             return self.failure(script, ErrorCode::OutputsLeftOpen, message);
         }
-        let message = format!(
-            "the script {} was ended after its timeout of {seconds} seconds",
-            script.location
-        );
+        let message =
+            format!("the script {} was ended after its timeout of {seconds} seconds", script.location);
         self.failure(script, ErrorCode::ScriptTimedOut, message)
     }
 
@@ -246,18 +225,13 @@ fn ending(script: &Script, status: ExitStatus) -> String {
 }
 
 fn lost(script: &Script, error: &io::Error) -> String {
-    format!(
-        "the end of the script {} could not be learned: {error}",
-        script.location
-    )
+    format!("the end of the script {} could not be learned: {error}", script.location)
 }
 
 /// What often is wrong when a file that is there is "not found".
 fn interpreter_hint(program: &Path) -> String {
     let bytes = fs::read(program).unwrap_or_default();
-    let Some(first) = bytes
-        .strip_prefix(b"#!")
-        .and_then(|rest| rest.split(|byte| *byte == b'\n').next())
+    let Some(first) = bytes.strip_prefix(b"#!").and_then(|rest| rest.split(|byte| *byte == b'\n').next())
     else {
         return String::new();
     };

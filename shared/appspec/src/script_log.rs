@@ -27,12 +27,7 @@ impl ScriptLog {
     /// Appends to the file at `path`.
     pub(crate) fn open(path: &Path, instance: &str, observer: Arc<dyn Observer>) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(Self {
-            instance: instance.into(),
-            observer,
-            file: Arc::new(file),
-            tail: Arc::default(),
-        })
+        Ok(Self { instance: instance.into(), observer, file: Arc::new(file), tail: Arc::default() })
     }
 
     /// A line of the log; control characters are taken out.
@@ -68,9 +63,7 @@ impl ScriptLog {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 

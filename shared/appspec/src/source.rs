@@ -34,15 +34,9 @@ pub(crate) enum ItemKind {
 ///
 /// A folder's contents go into the destination; a file goes into the destination under its own name.
 pub(crate) fn items(revision: &Path, rule: &FileRule) -> Result<Vec<Item>, InstallError> {
-    let top = revision
-        .canonicalize()
-        .map_err(|error| InstallError::io("read", revision, error))?;
+    let top = revision.canonicalize().map_err(|error| InstallError::io("read", revision, error))?;
     let source = top.join(rule.source.as_path());
-    let mut walk = Walk {
-        top,
-        items: vec![],
-        above: vec![],
-    };
+    let mut walk = Walk { top, items: vec![], above: vec![] };
     let status = fs::symlink_metadata(&source).map_err(|error| {
         if is_absence(&error) {
             return InstallError::SourceMissing(rule.source.clone());
@@ -88,11 +82,7 @@ impl Walk {
         } else {
             return Err(InstallError::SourceSpecial(source));
         };
-        self.items.push(Item {
-            source,
-            destination,
-            kind,
-        });
+        self.items.push(Item { source, destination, kind });
         Ok(())
     }
 
@@ -106,10 +96,8 @@ impl Walk {
             return Err(InstallError::SourceCycle(source.to_owned()));
         }
         self.above.push(canonical);
-        let mut entries = fs::read_dir(source)
-            .map_err(fail)?
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(fail)?;
+        let mut entries =
+            fs::read_dir(source).map_err(fail)?.collect::<io::Result<Vec<_>>>().map_err(fail)?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let status = fs::symlink_metadata(entry.path()).map_err(fail)?;
@@ -121,14 +109,8 @@ impl Walk {
 
     /// Refuses a source that lies behind a link out of the revision.
     fn within(&self, source: &Path) -> Result<(), InstallError> {
-        let folder = if source == self.top {
-            source
-        } else {
-            source.parent().unwrap_or(source)
-        };
-        let canonical = folder
-            .canonicalize()
-            .map_err(|error| InstallError::io("read", folder, error))?;
+        let folder = if source == self.top { source } else { source.parent().unwrap_or(source) };
+        let canonical = folder.canonicalize().map_err(|error| InstallError::io("read", folder, error))?;
         if canonical.starts_with(&self.top) {
             Ok(())
         } else {
@@ -144,18 +126,11 @@ mod tests {
     use super::*;
 
     fn rule(source: &str) -> FileRule {
-        FileRule {
-            source: RelativePath::new(source).unwrap(),
-            destination: RelativePath::new("/d").unwrap(),
-        }
+        FileRule { source: RelativePath::new(source).unwrap(), destination: RelativePath::new("/d").unwrap() }
     }
 
     fn destinations(revision: &Path, source: &str) -> Vec<String> {
-        items(revision, &rule(source))
-            .unwrap()
-            .iter()
-            .map(|item| item.destination.to_string())
-            .collect()
+        items(revision, &rule(source)).unwrap().iter().map(|item| item.destination.to_string()).collect()
     }
 
     #[test]
@@ -165,10 +140,7 @@ mod tests {
         fs::write(dir.path().join("web/.hidden"), "").unwrap();
         assert_eq!(destinations(dir.path(), "web"), ["/d", "/d/.hidden", "/d/empty"]);
         assert_eq!(destinations(dir.path(), "web/.hidden"), ["/d/.hidden"]);
-        assert!(matches!(
-            items(dir.path(), &rule("none")),
-            Err(InstallError::SourceMissing(_))
-        ));
+        assert!(matches!(items(dir.path(), &rule("none")), Err(InstallError::SourceMissing(_))));
     }
 
     #[test]
@@ -191,19 +163,10 @@ mod tests {
         fs::create_dir_all(dir.path().join("outside")).unwrap();
         fs::write(dir.path().join("outside/f"), "").unwrap();
         symlink("../outside", revision.join("out")).unwrap();
-        assert!(matches!(
-            items(&revision, &rule("/")),
-            Err(InstallError::SourceLeaves(_))
-        ));
-        assert!(matches!(
-            items(&revision, &rule("out/f")),
-            Err(InstallError::SourceLeaves(_))
-        ));
+        assert!(matches!(items(&revision, &rule("/")), Err(InstallError::SourceLeaves(_))));
+        assert!(matches!(items(&revision, &rule("out/f")), Err(InstallError::SourceLeaves(_))));
         fs::remove_file(revision.join("out")).unwrap();
         symlink("..", revision.join("a/back")).unwrap();
-        assert!(matches!(
-            items(&revision, &rule("/")),
-            Err(InstallError::SourceCycle(_))
-        ));
+        assert!(matches!(items(&revision, &rule("/")), Err(InstallError::SourceCycle(_))));
     }
 }

@@ -25,11 +25,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 10 GiB, 500,000 entries, 200 to 1.
     fn default() -> Self {
-        Self {
-            bytes: 10 << 30,
-            files: 500_000,
-            ratio: 200,
-        }
+        Self { bytes: 10 << 30, files: 500_000, ratio: 200 }
     }
 }
 
@@ -56,10 +52,7 @@ pub struct Extracted {
 /// [`ArchiveError`]; what was extracted before stays in `into` for the caller to remove.
 pub fn extract(archive: &Path, into: &Path, limits: Limits) -> Result<Extracted, ArchiveError> {
     let file = File::open(archive).map_err(ArchiveError::io(format!("opening {}", archive.display())))?;
-    let packed = file
-        .metadata()
-        .map_err(ArchiveError::io(format!("reading {}", archive.display())))?
-        .len();
+    let packed = file.metadata().map_err(ArchiveError::io(format!("reading {}", archive.display())))?.len();
     let mut zip = ZipArchive::new(BufReader::new(file))?;
     if zip.len() > limits.files {
         return Err(ArchiveError::TooLarge(format!(
@@ -69,16 +62,8 @@ pub fn extract(archive: &Path, into: &Path, limits: Limits) -> Result<Extracted,
         )));
     }
     fs::create_dir_all(into).map_err(ArchiveError::io(format!("creating {}", into.display())))?;
-    let budget = limits
-        .bytes
-        .min(packed.saturating_mul(limits.ratio).max(RATIO_FROM));
-    let mut run = Run {
-        into,
-        budget,
-        folders: HashSet::new(),
-        links: vec![],
-        done: Extracted::default(),
-    };
+    let budget = limits.bytes.min(packed.saturating_mul(limits.ratio).max(RATIO_FROM));
+    let mut run = Run { into, budget, folders: HashSet::new(), links: vec![], done: Extracted::default() };
     for index in 0..zip.len() {
         run.entry(&mut zip.by_index(index)?)?;
     }
@@ -104,10 +89,7 @@ impl Run<'_> {
             _ if entry.is_dir() => self.folder(&path),
             0o120_000 => self.remember_link(path, entry),
             0 | 0o100_000 => self.file(&path, mode & 0o777, entry),
-            _ => Err(ArchiveError::refused(
-                &name,
-                "it is neither a file, a folder nor a link",
-            )),
+            _ => Err(ArchiveError::refused(&name, "it is neither a file, a folder nor a link")),
         }
     }
 
@@ -136,10 +118,7 @@ impl Run<'_> {
             .and_then(|written| file.flush().map(|()| written))
             .map_err(ArchiveError::io(format!("extracting `{path}`")))?;
         if written > left {
-            return Err(ArchiveError::TooLarge(format!(
-                "it extracts to more than {} bytes",
-                self.budget
-            )));
+            return Err(ArchiveError::TooLarge(format!("it extracts to more than {} bytes", self.budget)));
         }
         self.done.bytes += written;
         // Owner may always write: a build must be able to clean its own folder.
@@ -162,10 +141,7 @@ impl Run<'_> {
     fn links(&mut self) -> Result<(), ArchiveError> {
         for (path, _) in &self.links {
             if self.folders.contains(path) {
-                return Err(ArchiveError::refused(
-                    path,
-                    "a link and a folder have the same name",
-                ));
+                return Err(ArchiveError::refused(path, "a link and a folder have the same name"));
             }
         }
         let names: HashSet<&str> = self.links.iter().map(|(path, _)| path.as_str()).collect();
@@ -191,10 +167,7 @@ impl Run<'_> {
 /// The entry's name as a relative path without `.` and empty parts.
 fn clean(name: &str) -> Result<String, ArchiveError> {
     if name.starts_with('/') || name.contains('\0') || name.contains('\\') {
-        return Err(ArchiveError::refused(
-            name,
-            "its name is absolute or holds a backslash or a zero byte",
-        ));
+        return Err(ArchiveError::refused(name, "its name is absolute or holds a backslash or a zero byte"));
     }
     let mut parts = vec![];
     for part in name.split('/') {
@@ -219,11 +192,9 @@ mod tests {
         let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
         for (name, content, mode) in entries {
             if mode & 0o170_000 == 0o120_000 {
-                zip.add_symlink(*name, *content, SimpleFileOptions::default())
-                    .unwrap();
+                zip.add_symlink(*name, *content, SimpleFileOptions::default()).unwrap();
             } else {
-                zip.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode))
-                    .unwrap();
+                zip.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode)).unwrap();
                 zip.write_all(content.as_bytes()).unwrap();
             }
         }
@@ -246,10 +217,7 @@ mod tests {
         let done = extract(&zip, &out, Limits::default()).unwrap();
         assert_eq!(done, Extracted { entries: 3, bytes: 3 });
         assert_eq!(fs::read(out.join("run")).unwrap(), b"go\n");
-        assert_eq!(
-            fs::metadata(out.join("bin/go")).unwrap().permissions().mode() & 0o777,
-            0o755
-        );
+        assert_eq!(fs::metadata(out.join("bin/go")).unwrap().permissions().mode() & 0o777, 0o755);
         assert!(out.join("empty").is_dir());
     }
 
@@ -291,22 +259,10 @@ mod tests {
     #[test]
     fn limits_hold() {
         let (folder, zip) = raw(&[("a", "0123456789", 0o644), ("b", "0123456789", 0o644)]);
-        let bytes = Limits {
-            bytes: 15,
-            ..Limits::default()
-        };
-        assert!(matches!(
-            extract(&zip, &folder.path().join("1"), bytes),
-            Err(ArchiveError::TooLarge(_))
-        ));
-        let files = Limits {
-            files: 1,
-            ..Limits::default()
-        };
-        assert!(matches!(
-            extract(&zip, &folder.path().join("2"), files),
-            Err(ArchiveError::TooLarge(_))
-        ));
+        let bytes = Limits { bytes: 15, ..Limits::default() };
+        assert!(matches!(extract(&zip, &folder.path().join("1"), bytes), Err(ArchiveError::TooLarge(_))));
+        let files = Limits { files: 1, ..Limits::default() };
+        assert!(matches!(extract(&zip, &folder.path().join("2"), files), Err(ArchiveError::TooLarge(_))));
     }
 
     #[test]
@@ -314,28 +270,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let zip = folder.path().join("a.zip");
         let mut writer = Writer::create(&zip).unwrap();
-        writer
-            .file("a", 0o644, 64 << 20, std::io::repeat(0).take(64 << 20))
-            .unwrap();
+        writer.file("a", 0o644, 64 << 20, std::io::repeat(0).take(64 << 20)).unwrap();
         writer.finish().unwrap();
-        let limits = Limits {
-            ratio: 100,
-            ..Limits::default()
-        };
-        assert!(matches!(
-            extract(&zip, &folder.path().join("out"), limits),
-            Err(ArchiveError::TooLarge(_))
-        ));
+        let limits = Limits { ratio: 100, ..Limits::default() };
+        assert!(matches!(extract(&zip, &folder.path().join("out"), limits), Err(ArchiveError::TooLarge(_))));
     }
 
     #[test]
     fn set_id_bits_are_dropped() {
         let (folder, zip) = raw(&[("a", "x", 0o4755)]);
         extract(&zip, &folder.path().join("out"), Limits::default()).unwrap();
-        let mode = fs::metadata(folder.path().join("out/a"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs::metadata(folder.path().join("out/a")).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o755);
     }
 

@@ -27,9 +27,7 @@ impl Writer {
     pub fn create(path: &Path) -> Result<Self, ArchiveError> {
         let file =
             File::create_new(path).map_err(ArchiveError::io(format!("creating {}", path.display())))?;
-        Ok(Self {
-            zip: ZipWriter::new(BufWriter::with_capacity(64 << 10, file)),
-        })
+        Ok(Self { zip: ZipWriter::new(BufWriter::with_capacity(64 << 10, file)) })
     }
 
     /// Adds a file of `size` bytes; only the permission bits of `mode` count.
@@ -43,14 +41,9 @@ impl Writer {
         size: u64,
         mut content: impl Read,
     ) -> Result<(), ArchiveError> {
-        let method = if size < STORED_BELOW {
-            CompressionMethod::Stored
-        } else {
-            CompressionMethod::Deflated
-        };
-        let options = options(mode)
-            .compression_method(method)
-            .large_file(size >= ZIP64_FROM);
+        let method =
+            if size < STORED_BELOW { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        let options = options(mode).compression_method(method).large_file(size >= ZIP64_FROM);
         let level = (method == CompressionMethod::Deflated).then_some(1);
         self.zip.start_file(name, options.compression_level(level))?;
         std::io::copy(&mut content, &mut self.zip)
@@ -82,14 +75,10 @@ impl Writer {
     pub fn finish(self) -> Result<File, ArchiveError> {
         let mut buffered = self.zip.finish()?;
         buffered.flush().map_err(ArchiveError::io("writing an archive"))?;
-        buffered
-            .into_inner()
-            .map_err(|error| ArchiveError::io("writing an archive")(error.into_error()))
+        buffered.into_inner().map_err(|error| ArchiveError::io("writing an archive")(error.into_error()))
     }
 }
 
 fn options(mode: u32) -> SimpleFileOptions {
-    SimpleFileOptions::default()
-        .last_modified_time(DateTime::default())
-        .unix_permissions(mode & 0o777)
+    SimpleFileOptions::default().last_modified_time(DateTime::default()).unix_permissions(mode & 0o777)
 }

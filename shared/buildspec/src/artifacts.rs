@@ -47,9 +47,7 @@ impl Collection {
         match self.fill(&mut collected) {
             Ok(()) if collected.files.is_empty() => Err((CollectError::NoFiles, collected.lines)),
             Ok(()) => {
-                collected
-                    .lines
-                    .push(format!("Found {} file(s)", collected.files.len()));
+                collected.lines.push(format!("Found {} file(s)", collected.files.len()));
                 Ok(collected)
             }
             Err(error) => Err((error, collected.lines)),
@@ -57,9 +55,7 @@ impl Collection {
     }
 
     fn fill(&self, collected: &mut Collected) -> Result<(), CollectError> {
-        collected
-            .lines
-            .push(format!("Expanding base directory path: {}", self.base));
+        collected.lines.push(format!("Expanding base directory path: {}", self.base));
         let bases = folders(&self.root, &self.base).map_err(CollectError::Pattern)?;
         if bases.is_empty() {
             return Err(CollectError::NoBase(self.base.clone()));
@@ -67,25 +63,17 @@ impl Collection {
         let exclude: Result<Vec<_>, _> = self.exclude.iter().map(|pattern| matcher(pattern)).collect();
         let exclude = exclude.map_err(CollectError::Pattern)?;
         for base in &bases {
-            collected
-                .lines
-                .push(format!("Expanding file paths for base directory {}", self.base));
+            collected.lines.push(format!("Expanding file paths for base directory {}", self.base));
             collected.lines.push("Assembling file list".into());
-            let search = Search {
-                base,
-                root: &self.root,
-                links: self.links,
-            };
+            let search = Search { base, root: &self.root, links: self.links };
             for pattern in &self.files {
                 collected.lines.push(format!("Expanding {pattern}"));
                 let found = search.find(pattern).map_err(CollectError::Pattern)?;
                 if found.missing {
                     collected.lines.push(skipped(base, pattern));
                 }
-                let kept = found
-                    .files
-                    .into_iter()
-                    .filter(|(name, _)| !exclude.iter().any(|out| out.is_match(name)));
+                let kept =
+                    found.files.into_iter().filter(|(name, _)| !exclude.iter().any(|out| out.is_match(name)));
                 kept.for_each(|(name, found)| self.add(name, found, collected));
             }
         }
@@ -93,19 +81,16 @@ impl Collection {
     }
 
     fn add(&self, name: String, found: Found, collected: &mut Collected) {
-        let name = if self.discard_paths {
-            name.rsplit('/').next().unwrap_or_default().to_owned()
-        } else {
-            name
-        };
+        let name =
+            if self.discard_paths { name.rsplit('/').next().unwrap_or_default().to_owned() } else { name };
         match collected.files.get(&name) {
             None => drop(collected.files.insert(name, found)),
             Some(first) if *first == found => {}
             Some(first) => {
                 let (first, second) = (first.path.display(), found.path.display());
-                collected.lines.push(format!(
-                    "{second} is left out, because {first} has the same name {name}"
-                ));
+                collected
+                    .lines
+                    .push(format!("{second} is left out, because {first} has the same name {name}"));
             }
         }
     }
@@ -125,10 +110,7 @@ fn skipped(base: &Path, pattern: &str) -> String {
 pub(crate) fn write(path: &Path, files: &BTreeMap<String, Found>) -> Result<(), ArchiveError> {
     let mut writer = Writer::create(path)?;
     for (name, found) in files {
-        let failed = |source| ArchiveError::Io {
-            what: format!("reading {}", found.path.display()),
-            source,
-        };
+        let failed = |source| ArchiveError::Io { what: format!("reading {}", found.path.display()), source };
         if found.link {
             let target = fs::read_link(&found.path).map_err(failed)?;
             writer.link(name, &target.to_string_lossy())?;
@@ -148,14 +130,7 @@ mod tests {
     fn collection(root: &Path, files: &[&str]) -> Collection {
         let files = files.iter().map(|file| (*file).to_owned()).collect();
         let base = ".".to_owned();
-        Collection {
-            root: root.into(),
-            base,
-            files,
-            exclude: Vec::new(),
-            discard_paths: false,
-            links: false,
-        }
+        Collection { root: root.into(), base, files, exclude: Vec::new(), discard_paths: false, links: false }
     }
 
     fn names(collected: &Collected) -> Vec<&str> {
@@ -176,10 +151,7 @@ mod tests {
     fn dot_files_are_excluded_as_the_reference_shows() {
         let folder = tree();
         let mut all = collection(folder.path(), &["**/*"]);
-        assert_eq!(
-            names(&all.collect().unwrap()),
-            ["a/same", "b/.dir/x", "b/.hidden", "b/same", "top"]
-        );
+        assert_eq!(names(&all.collect().unwrap()), ["a/same", "b/.dir/x", "b/.hidden", "b/same", "top"]);
         all.exclude = vec!["**/.*".into(), "**/.*/**/*".into()];
         assert_eq!(names(&all.collect().unwrap()), ["a/same", "b/same", "top"]);
     }
@@ -193,12 +165,7 @@ mod tests {
         assert_eq!(names(&collected), ["same", "top"]);
         assert!(collected.files["same"].path.ends_with("a/same"));
         let lines = collected.lines.join("\n");
-        for part in [
-            "same name same",
-            "invalid file path missing",
-            "write a/**/*",
-            "Found 2 file(s)",
-        ] {
+        for part in ["same name same", "invalid file path missing", "write a/**/*", "Found 2 file(s)"] {
             assert!(lines.contains(part), "{lines}");
         }
     }
@@ -215,10 +182,7 @@ mod tests {
             "no matching base directory path found for nowhere"
         );
         let none = collection(folder.path(), &["nothing*"]);
-        assert_eq!(
-            none.collect().unwrap_err().0.to_string(),
-            "no matching artifact paths found"
-        );
+        assert_eq!(none.collect().unwrap_err().0.to_string(), "no matching artifact paths found");
     }
 
     #[test]

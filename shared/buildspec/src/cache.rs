@@ -50,9 +50,7 @@ impl LocalCache {
         let version = self.version();
         fs::create_dir_all(&version)?;
         let fresh = tempfile_in(&version)?;
-        let saved = self
-            .fill(&fresh)
-            .and_then(|count| replace(&fresh, &entry).map(|()| count));
+        let saved = self.fill(&fresh).and_then(|count| replace(&fresh, &entry).map(|()| count));
         if saved.is_err() {
             // What is left of a failed attempt only takes room.
             drop(fs::remove_dir_all(&fresh));
@@ -62,22 +60,10 @@ impl LocalCache {
 
     fn fill(&self, fresh: &Path) -> io::Result<usize> {
         let mut count = 0;
-        let search = Search {
-            base: &self.source,
-            root: &self.source,
-            links: true,
-        };
+        let search = Search { base: &self.source, root: &self.source, links: true };
         for pattern in &self.paths {
-            let part = if pattern.starts_with('/') {
-                ABSOLUTE
-            } else {
-                RELATIVE
-            };
-            for (name, found) in search
-                .find(&whole(&self.source, pattern))
-                .map_err(io::Error::other)?
-                .files
-            {
+            let part = if pattern.starts_with('/') { ABSOLUTE } else { RELATIVE };
+            for (name, found) in search.find(&whole(&self.source, pattern)).map_err(io::Error::other)?.files {
                 copy(&found, &fresh.join(part).join(name))?;
                 count += 1;
             }
@@ -103,11 +89,7 @@ impl LocalCache {
             let Ok(key) = fs::read_to_string(path.join("key")) else {
                 continue;
             };
-            let Ok(time) = path
-                .join("key")
-                .metadata()
-                .and_then(|metadata| metadata.modified())
-            else {
+            let Ok(time) = path.join("key").metadata().and_then(|metadata| metadata.modified()) else {
                 continue;
             };
             let complete = !entry.file_name().to_string_lossy().starts_with('.');
@@ -124,8 +106,7 @@ impl LocalCache {
     }
 
     fn entry(&self, key: Option<&str>) -> PathBuf {
-        self.version()
-            .join(key.map_or_else(|| "unkeyed".to_owned(), |key| digest(key.as_bytes())))
+        self.version().join(key.map_or_else(|| "unkeyed".to_owned(), |key| digest(key.as_bytes())))
     }
 }
 
@@ -161,19 +142,10 @@ fn replace(fresh: &Path, entry: &Path) -> io::Result<()> {
 
 /// What `codebuild-hash-files` prints: one SHA-256 for all files that the patterns match.
 pub(crate) fn hash_files(source: &Path, patterns: &[&str]) -> io::Result<String> {
-    let search = Search {
-        base: source,
-        root: source,
-        links: false,
-    };
+    let search = Search { base: source, root: source, links: false };
     let mut all = Sha256::new();
     for pattern in patterns {
-        for found in search
-            .find(pattern)
-            .map_err(io::Error::other)?
-            .files
-            .into_values()
-        {
+        for found in search.find(pattern).map_err(io::Error::other)?.files.into_values() {
             let mut file = fs::File::open(found.path)?;
             let (mut one, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
             loop {
@@ -196,10 +168,8 @@ pub(crate) fn expand_hashes(key: &str, source: &Path) -> io::Result<String> {
         let Some((patterns, after)) = call.split_once(')') else {
             break;
         };
-        let patterns: Vec<_> = patterns
-            .split_whitespace()
-            .map(|text| text.trim_matches(['"', '\'']))
-            .collect();
+        let patterns: Vec<_> =
+            patterns.split_whitespace().map(|text| text.trim_matches(['"', '\''])).collect();
         expanded += before;
         expanded += &hash_files(source, &patterns)?;
         rest = after;
@@ -228,22 +198,10 @@ mod tests {
         std::os::unix::fs::symlink("deep/a", source.join("deps/link")).unwrap();
         fs::create_dir_all(folder.path().join("home")).unwrap();
         fs::write(folder.path().join("home/b"), "2").unwrap();
-        let paths = vec![
-            "deps/**/*".to_owned(),
-            format!("{}/home", folder.path().display()),
-        ];
+        let paths = vec!["deps/**/*".to_owned(), format!("{}/home", folder.path().display())];
         let key = key.map(str::to_owned);
-        let cache = LocalCache {
-            folder: store,
-            source,
-            paths,
-            key,
-            fallback_keys: Vec::new(),
-        };
-        Place {
-            _folder: folder,
-            cache,
-        }
+        let cache = LocalCache { folder: store, source, paths, key, fallback_keys: Vec::new() };
+        Place { _folder: folder, cache }
     }
 
     fn wipe(place: &Place) {
@@ -260,10 +218,7 @@ mod tests {
         place.cache.save().unwrap();
         wipe(&place);
         place.cache.restore().unwrap();
-        assert_eq!(
-            fs::read_to_string(place.cache.source.join("deps/link")).unwrap(),
-            "newer"
-        );
+        assert_eq!(fs::read_to_string(place.cache.source.join("deps/link")).unwrap(), "newer");
         assert!(place.cache.folder.parent().unwrap().join("home/b").exists());
     }
 
@@ -275,10 +230,7 @@ mod tests {
         place.cache.key = Some("npm-2".into());
         assert_eq!(place.cache.restore().unwrap(), "No cache entry was found");
         place.cache.fallback_keys = vec!["maven-".into(), "npm-".into()];
-        assert_eq!(
-            place.cache.restore().unwrap(),
-            "Restored 3 file(s) from the cache entry npm-1"
-        );
+        assert_eq!(place.cache.restore().unwrap(), "Restored 3 file(s) from the cache entry npm-1");
         place.cache.paths.push("other".into());
         assert_eq!(place.cache.restore().unwrap(), "No cache entry was found");
     }
@@ -288,10 +240,7 @@ mod tests {
         let place = place(None);
         let key = |text| expand_hashes(text, &place.cache.source).unwrap();
         let first = key("v1-$(codebuild-hash-files 'deps/**/a')-$X");
-        assert!(
-            first.starts_with("v1-") && first.ends_with("-$X") && first.len() == 3 + 64 + 3,
-            "{first}"
-        );
+        assert!(first.starts_with("v1-") && first.ends_with("-$X") && first.len() == 3 + 64 + 3, "{first}");
         fs::write(place.cache.source.join("deps/deep/a"), "changed").unwrap();
         assert_ne!(key("v1-$(codebuild-hash-files 'deps/**/a')-$X"), first);
         assert_eq!(key("plain"), "plain");

@@ -324,20 +324,11 @@ impl Buildspec {
     /// The buildspec of a list of plain commands, as CodePipeline's Commands action has it: the first that fails ends
     /// it, `output_variables` are exported and `files` make up the artifact.
     pub fn from_commands(commands: Vec<String>, output_variables: Vec<String>, files: Vec<String>) -> Self {
-        let primary = FileSet {
-            files,
-            ..FileSet::default()
-        };
+        let primary = FileSet { files, ..FileSet::default() };
         Self {
-            env: Env {
-                exported_variables: output_variables,
-                ..Env::default()
-            },
+            env: Env { exported_variables: output_variables, ..Env::default() },
             phases: vec![Phase::of(PhaseName::Build, commands)],
-            artifacts: (!primary.files.is_empty()).then(|| Artifacts {
-                primary,
-                secondary: Vec::new(),
-            }),
+            artifacts: (!primary.files.is_empty()).then(|| Artifacts { primary, secondary: Vec::new() }),
             ..Self::default()
         }
     }

@@ -61,51 +61,28 @@ impl Search<'_> {
         let mut files = BTreeMap::new();
         let walk = WalkDir::new(&start).follow_links(!self.links).sort_by_file_name();
         // Folders that cannot be read and links in a circle are passed over, as a shell's patterns do.
-        for entry in walk
-            .into_iter()
-            .filter_entry(|entry| self.enters(entry))
-            .filter_map(Result::ok)
-        {
+        for entry in walk.into_iter().filter_entry(|entry| self.enters(entry)).filter_map(Result::ok) {
             let Ok(below) = entry.path().strip_prefix(&start) else {
                 continue;
             };
             let name = joined(&prefix, below);
-            let file = if self.links {
-                !entry.file_type().is_dir()
-            } else {
-                entry.file_type().is_file()
-            };
+            let file = if self.links { !entry.file_type().is_dir() } else { entry.file_type().is_file() };
             if file && matcher.is_match(&name) {
                 let link = entry.file_type().is_symlink();
-                files.insert(
-                    inside(&name),
-                    Found {
-                        path: entry.into_path(),
-                        link,
-                    },
-                );
+                files.insert(inside(&name), Found { path: entry.into_path(), link });
             }
         }
         files.retain(|_, found| found.link || found.path.is_file());
-        Ok(Matches {
-            files,
-            missing: false,
-        })
+        Ok(Matches { files, missing: false })
     }
 
     fn literal(&self, name: &str) -> Matches {
         let path = self.base.join(name);
         let link = self.links && path.is_symlink();
         if !link && !path.is_file() {
-            return Matches {
-                files: BTreeMap::new(),
-                missing: true,
-            };
+            return Matches { files: BTreeMap::new(), missing: true };
         }
-        Matches {
-            files: BTreeMap::from([(inside(name), Found { path, link })]),
-            missing: false,
-        }
+        Matches { files: BTreeMap::from([(inside(name), Found { path, link })]), missing: false }
     }
 
     fn enters(&self, entry: &DirEntry) -> bool {
@@ -128,19 +105,10 @@ pub(crate) fn folders(root: &Path, pattern: &str) -> Result<Vec<PathBuf>, String
     let (start, matcher) = (root.join(&prefix), matcher(pattern)?);
     let depth = pattern.split('/').count() - prefix.split('/').filter(|part| !part.is_empty()).count();
     let depth = if pattern.contains("**") { usize::MAX } else { depth };
-    let walk = WalkDir::new(&start)
-        .min_depth(1)
-        .max_depth(depth)
-        .sort_by_file_name();
-    let folders = walk
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|entry| entry.path().is_dir());
+    let walk = WalkDir::new(&start).min_depth(1).max_depth(depth).sort_by_file_name();
+    let folders = walk.into_iter().filter_map(Result::ok).filter(|entry| entry.path().is_dir());
     let matching = folders.filter(|entry| {
-        entry
-            .path()
-            .strip_prefix(&start)
-            .is_ok_and(|below| matcher.is_match(joined(&prefix, below)))
+        entry.path().strip_prefix(&start).is_ok_and(|below| matcher.is_match(joined(&prefix, below)))
     });
     Ok(matching.map(DirEntry::into_path).collect())
 }
@@ -148,16 +116,9 @@ pub(crate) fn folders(root: &Path, pattern: &str) -> Result<Vec<PathBuf>, String
 /// The components before the first one that is a pattern, and the rest.
 fn split(pattern: &str) -> (String, String) {
     let parts: Vec<&str> = pattern.split('/').collect();
-    let fixed = parts
-        .iter()
-        .position(|part| is_pattern(part))
-        .unwrap_or(parts.len());
+    let fixed = parts.iter().position(|part| is_pattern(part)).unwrap_or(parts.len());
     let prefix = parts[..fixed].join("/");
-    let prefix = if prefix.is_empty() && pattern.starts_with('/') {
-        "/".into()
-    } else {
-        prefix
-    };
+    let prefix = if prefix.is_empty() && pattern.starts_with('/') { "/".into() } else { prefix };
     (prefix, parts[fixed..].join("/"))
 }
 
@@ -194,13 +155,7 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) -> io::Result<usize> {
         if !entry.file_type().is_dir() {
             let target = to.join(entry.path().strip_prefix(from).map_err(io::Error::other)?);
             let link = entry.file_type().is_symlink();
-            copy(
-                &Found {
-                    path: entry.into_path(),
-                    link,
-                },
-                &target,
-            )?;
+            copy(&Found { path: entry.into_path(), link }, &target)?;
             count += 1;
         }
     }
@@ -239,11 +194,7 @@ mod tests {
     }
 
     fn names(base: &Path, pattern: &str) -> Vec<String> {
-        let search = Search {
-            base,
-            root: base,
-            links: false,
-        };
+        let search = Search { base, root: base, links: false };
         search.find(pattern).unwrap().files.into_keys().collect()
     }
 
@@ -254,10 +205,7 @@ mod tests {
         assert_eq!(names("a.txt"), ["a.txt"]);
         assert_eq!(names("d/*"), ["d/b.txt"]);
         assert_eq!(names("d/**/*"), ["d/b.txt", "d/e/.git/x", "d/e/c.txt"]);
-        assert_eq!(
-            names("**/*"),
-            [".env", "a.txt", "d/b.txt", "d/e/.git/x", "d/e/c.txt"]
-        );
+        assert_eq!(names("**/*"), [".env", "a.txt", "d/b.txt", "d/e/.git/x", "d/e/c.txt"]);
         assert_eq!(names("./**/*.txt"), ["a.txt", "d/b.txt", "d/e/c.txt"]);
         assert!(names("d").is_empty() && names("missing").is_empty());
     }
@@ -278,17 +226,10 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), folder.path().join("d/loop")).unwrap();
         std::os::unix::fs::symlink("nowhere", folder.path().join("dangling")).unwrap();
         assert_eq!(names(folder.path(), "**/*"), ["d/a", "in/a"]);
-        let search = Search {
-            base: folder.path(),
-            root: folder.path(),
-            links: true,
-        };
+        let search = Search { base: folder.path(), root: folder.path(), links: true };
         let found = search.find("**/*").unwrap().files;
-        let links: Vec<_> = found
-            .iter()
-            .filter(|(_, found)| found.link)
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let links: Vec<_> =
+            found.iter().filter(|(_, found)| found.link).map(|(name, _)| name.as_str()).collect();
         assert_eq!((found.len(), links), (5, vec!["d/loop", "dangling", "in", "out"]));
     }
 
@@ -296,14 +237,8 @@ mod tests {
     fn base_directories_may_be_patterns() {
         let folder = tree(&["my-build1/a", "my-build2/b", "other/c"]);
         let found = folders(folder.path(), "my-build*").unwrap();
-        assert_eq!(
-            found,
-            [folder.path().join("my-build1"), folder.path().join("my-build2")]
-        );
-        assert_eq!(
-            folders(folder.path(), "other").unwrap(),
-            [folder.path().join("other")]
-        );
+        assert_eq!(found, [folder.path().join("my-build1"), folder.path().join("my-build2")]);
+        assert_eq!(folders(folder.path(), "other").unwrap(), [folder.path().join("other")]);
         assert!(folders(folder.path(), "missing").unwrap().is_empty());
     }
 }

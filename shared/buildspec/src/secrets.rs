@@ -26,15 +26,11 @@ pub struct NoSecrets;
 #[async_trait]
 impl Secrets for NoSecrets {
     async fn parameter(&self, name: &str) -> Result<String, SecretError> {
-        Err(SecretError(format!(
-            "no parameter store is configured, so parameter `{name}` cannot be read"
-        )))
+        Err(SecretError(format!("no parameter store is configured, so parameter `{name}` cannot be read")))
     }
 
     async fn secret(&self, reference: &SecretReference) -> Result<String, SecretError> {
-        Err(SecretError(format!(
-            "no secrets manager is configured, so secret `{reference}` cannot be read"
-        )))
+        Err(SecretError(format!("no secrets manager is configured, so secret `{reference}` cannot be read")))
     }
 }
 
@@ -60,15 +56,13 @@ impl SecretReference {
         let own_fields = if text.starts_with("arn:") { 7 } else { 1 };
         let fields: Vec<&str> = text.split(':').collect();
         if fields.len() < own_fields {
-            return Err(format!(
-                "`{text}` is not the whole ARN of a secret, which has 7 fields"
-            ));
+            return Err(format!("`{text}` is not the whole ARN of a secret, which has 7 fields"));
         }
         let (id, rest) = fields.split_at(own_fields);
         let secret_id = id.join(":");
         if secret_id.trim().is_empty() {
             return Err(
-                "the secret's id is missing; write `secret-id:json-key:version-stage:version-id`".into(),
+                "the secret's id is missing; write `secret-id:json-key:version-stage:version-id`".into()
             );
         }
         if rest.len() > 3 {
@@ -76,21 +70,11 @@ impl SecretReference {
                 "`{text}` has too many fields; write `secret-id:json-key:version-stage:version-id`"
             ));
         }
-        let field = |index: usize| {
-            rest.get(index)
-                .filter(|field| !field.is_empty())
-                .map(|field| (*field).to_owned())
-        };
-        let reference = Self {
-            secret_id,
-            json_key: field(0),
-            version_stage: field(1),
-            version_id: field(2),
-        };
+        let field =
+            |index: usize| rest.get(index).filter(|field| !field.is_empty()).map(|field| (*field).to_owned());
+        let reference = Self { secret_id, json_key: field(0), version_stage: field(1), version_id: field(2) };
         if reference.version_stage.is_some() && reference.version_id.is_some() {
-            return Err(format!(
-                "`{text}` names a version stage and a version id; keep one of them"
-            ));
+            return Err(format!("`{text}` names a version stage and a version id; keep one of them"));
         }
         Ok(reference)
     }
@@ -104,18 +88,12 @@ impl SecretReference {
             return Ok(text.to_owned());
         };
         let object: serde_json::Value = serde_json::from_str(text).map_err(|_| {
-            SecretError(format!(
-                "secret `{}` is not JSON, so it has no key `{key}`",
-                self.secret_id
-            ))
+            SecretError(format!("secret `{}` is not JSON, so it has no key `{key}`", self.secret_id))
         })?;
         match object.get(key) {
             Some(serde_json::Value::String(value)) => Ok(value.clone()),
             Some(value) => Ok(value.to_string()),
-            None => Err(SecretError(format!(
-                "secret `{}` has no key `{key}`",
-                self.secret_id
-            ))),
+            None => Err(SecretError(format!("secret `{}` has no key `{key}`", self.secret_id))),
         }
     }
 }
@@ -137,10 +115,7 @@ mod tests {
         let whole = SecretReference::parse(arn).unwrap();
         assert_eq!((whole.secret_id.as_str(), whole.json_key), (arn, None));
         let part = SecretReference::parse(&format!("{arn}:user::v1")).unwrap();
-        assert_eq!(
-            (part.json_key.as_deref(), part.version_id.as_deref()),
-            (Some("user"), Some("v1"))
-        );
+        assert_eq!((part.json_key.as_deref(), part.version_id.as_deref()), (Some("user"), Some("v1")));
     }
 
     #[test]

@@ -38,14 +38,8 @@ impl Client {
         // A second installation of the same provider is refused and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A proxy of the environment is for the internet, not for a server on this machine.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(5))
-            .build()?;
-        Ok(Self {
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            http,
-        })
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
+        Ok(Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http })
     }
 
     /// The answer to a GET of one of Penstock's own endpoints.
@@ -55,20 +49,12 @@ impl Client {
 
     /// The answer to a POST of one of Penstock's own endpoints.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Json) -> anyhow::Result<T> {
-        Ok(self
-            .send(self.request(Method::POST, path).json(body))
-            .await?
-            .json()
-            .await?)
+        Ok(self.send(self.request(Method::POST, path).json(body)).await?.json().await?)
     }
 
     /// The answer to a POST of a file as it is.
     pub(crate) async fn post_text<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
-        Ok(self
-            .send(self.request(Method::POST, path).body(body))
-            .await?
-            .json()
-            .await?)
+        Ok(self.send(self.request(Method::POST, path).body(body)).await?.json().await?)
     }
 
     /// The answer to an operation of `CodePipeline`'s API.
@@ -79,11 +65,7 @@ impl Client {
             .header("x-amz-target", format!("{TARGET}.{name}"))
             .body(body.to_string());
         let text = self.send(request).await?.text().await?;
-        Ok(if text.is_empty() {
-            Json::Null
-        } else {
-            serde_json::from_str(&text)?
-        })
+        Ok(if text.is_empty() { Json::Null } else { serde_json::from_str(&text)? })
     }
 
     /// A request to the server.
@@ -91,11 +73,7 @@ impl Client {
         let request = self.http.request(method, format!("{}{path}", self.endpoint));
         let me = me();
         // A name that no header can carry is left to the server to call something.
-        if me.is_ascii() {
-            request.header("penstock-user", me)
-        } else {
-            request
-        }
+        if me.is_ascii() { request.header("penstock-user", me) } else { request }
     }
 
     /// Sends a request; anything but success is an error that says what to do.
@@ -135,16 +113,10 @@ struct Refusal {
 fn refusal(status: StatusCode, body: &str) -> anyhow::Error {
     let refusal: Refusal = serde_json::from_str(body).unwrap_or_default();
     if !refusal.diagnostics.is_empty() {
-        return Refused {
-            diagnostics: refusal.diagnostics,
-        }
-        .into();
+        return Refused { diagnostics: refusal.diagnostics }.into();
     }
     let message = match (refusal.message.as_str(), refusal.code.as_str()) {
-        ("", "") => format!(
-            "the server answers {status}: {}",
-            body.chars().take(300).collect::<String>()
-        ),
+        ("", "") => format!("the server answers {status}: {}", body.chars().take(300).collect::<String>()),
         ("", code) => code.to_owned(),
         (message, _) => message.to_owned(),
     };
@@ -154,13 +126,7 @@ fn refusal(status: StatusCode, body: &str) -> anyhow::Error {
 /// What is named wrongly or is not there is wrong use; what the pipeline does not allow as it stands is a rejection.
 fn exit(status: StatusCode, code: &str) -> Exit {
     let code = code.rsplit('#').next().unwrap_or(code);
-    let misused = [
-        "NotFound",
-        "DoesNotExist",
-        "Validation",
-        "Invalid",
-        "NotSupported",
-    ];
+    let misused = ["NotFound", "DoesNotExist", "Validation", "Invalid", "NotSupported"];
     match status {
         StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => Exit::Misused,
         StatusCode::CONFLICT => Exit::Stopped,
@@ -178,24 +144,9 @@ mod tests {
     #[test]
     fn refusals_carry_the_right_exit_code() {
         let of = |status, body| crate::exit::of(&refusal(status, body));
-        assert_eq!(
-            of(StatusCode::NOT_FOUND, r#"{"code":"NotFound","message":"x"}"#),
-            Exit::Misused
-        );
-        assert_eq!(
-            of(
-                StatusCode::BAD_REQUEST,
-                r#"{"__type":"PipelineNotFoundException"}"#
-            ),
-            Exit::Misused
-        );
-        assert_eq!(
-            of(
-                StatusCode::BAD_REQUEST,
-                r#"{"__type":"StageNotRetryableException"}"#
-            ),
-            Exit::Stopped
-        );
+        assert_eq!(of(StatusCode::NOT_FOUND, r#"{"code":"NotFound","message":"x"}"#), Exit::Misused);
+        assert_eq!(of(StatusCode::BAD_REQUEST, r#"{"__type":"PipelineNotFoundException"}"#), Exit::Misused);
+        assert_eq!(of(StatusCode::BAD_REQUEST, r#"{"__type":"StageNotRetryableException"}"#), Exit::Stopped);
         assert_eq!(of(StatusCode::CONFLICT, "{}"), Exit::Stopped);
         assert_eq!(of(StatusCode::INTERNAL_SERVER_ERROR, "oops"), Exit::Failed);
     }

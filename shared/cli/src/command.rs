@@ -101,12 +101,7 @@ impl Program {
 #[derive(Debug, Args)]
 pub(crate) struct Server {
     /// The server, as `penstock up` prints it
-    #[arg(
-        long,
-        env = "PENSTOCK_ENDPOINT",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:7878"
-    )]
+    #[arg(long, env = "PENSTOCK_ENDPOINT", value_name = "URL", default_value = "http://127.0.0.1:7878")]
     endpoint: String,
 }
 

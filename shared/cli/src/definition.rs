@@ -24,11 +24,7 @@ pub(crate) fn check(path: &Path, kind: Option<Kind>) -> Checked {
         Ok(source) => check_text(&path.to_string_lossy(), source, kind),
         Err(diagnostic) => {
             let kind = kind.unwrap_or_else(|| kind::recognise(&path.to_string_lossy(), &document::parse("")));
-            Checked {
-                kind,
-                diagnostics: vec![diagnostic],
-                source: String::new(),
-            }
+            Checked { kind, diagnostics: vec![diagnostic], source: String::new() }
         }
     }
 }
@@ -42,11 +38,7 @@ fn check_text(name: &str, source: String, kind: Option<Kind>) -> Checked {
         Kind::Appspec => penstock_appspec::parse(&source).diagnostics,
         Kind::Unknown => unknown(document.diagnostics),
     };
-    Checked {
-        kind,
-        diagnostics,
-        source,
-    }
+    Checked { kind, diagnostics, source }
 }
 
 fn unknown(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -66,11 +58,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|error| {
         let valid =
             String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
-        Diagnostic::error(
-            end(&valid),
-            "not-utf8",
-            "not UTF-8 from here on; save the file as UTF-8",
-        )
+        Diagnostic::error(end(&valid), "not-utf8", "not UTF-8 from here on; save the file as UTF-8")
     })
 }
 
@@ -90,10 +78,7 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
 fn end(text: &str) -> Place {
     let line = text.matches('\n').count() + 1;
     let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Place {
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-    }
+    Place { line: u32::try_from(line).unwrap_or(u32::MAX), column: u32::try_from(column).unwrap_or(u32::MAX) }
 }
 
 #[cfg(test)]
@@ -113,9 +98,6 @@ mod tests {
         let file = folder.path().join("penstock.yml");
         std::fs::write(&file, b"name: a\nx: \xff\n").unwrap();
         let diagnostic = read(&file).unwrap_err();
-        assert_eq!(
-            (diagnostic.code.as_str(), diagnostic.place),
-            ("not-utf8", Place { line: 2, column: 4 })
-        );
+        assert_eq!((diagnostic.code.as_str(), diagnostic.place), ("not-utf8", Place { line: 2, column: 4 }));
     }
 }

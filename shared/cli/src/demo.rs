@@ -34,10 +34,7 @@ pub(crate) async fn play(dir: Option<&Path>, yes: bool) -> anyhow::Result<Exit> 
     let secret = nonce::secret()?;
     let server = start(&folder, &secret).await?;
     step("a server", &server.url)?;
-    let address = Address {
-        endpoint: server.url.clone(),
-        secret,
-    };
+    let address = Address { endpoint: server.url.clone(), secret };
     address.save(&folder)?;
     let exit = watch(&server, &address, &folder, yes).await;
     server.shut_down().await;
@@ -73,12 +70,7 @@ async fn watch(server: &Server, address: &Address, folder: &Path, yes: bool) -> 
     let Some(pipeline) = definition::parse(project::DEFINITION).pipeline else {
         return Err(Failure::new(Exit::Failed, "the demo's own definition does not pass").into());
     };
-    let stages = pipeline
-        .stages
-        .iter()
-        .map(|stage| stage.name.as_str())
-        .collect::<Vec<_>>()
-        .join(" → ");
+    let stages = pipeline.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(" → ");
     server.machine.control.apply(pipeline, &me()).await?;
     step(&format!("its pipeline {}", project::NAME), &stages)?;
 
@@ -95,20 +87,11 @@ async fn watch(server: &Server, address: &Address, folder: &Path, yes: bool) -> 
     }
     if yes {
         if exit == Exit::Succeeded {
-            out::line(format!(
-                "DEPLOYED {} {}",
-                page::url(&address.endpoint),
-                delivered.commit
-            ))?;
+            out::line(format!("DEPLOYED {} {}", page::url(&address.endpoint), delivered.commit))?;
         }
         return Ok(exit);
     }
-    if client
-        .execution(&delivered.pipeline, Some(&delivered.execution))
-        .await?
-        .status
-        == "Stopped"
-    {
+    if client.execution(&delivered.pipeline, Some(&delivered.execution)).await?.status == "Stopped" {
         // Whoever pressed Ctrl-C has seen enough.
         return Ok(exit);
     }
@@ -141,21 +124,13 @@ async fn follow(
 async fn arrived(client: &Client, endpoint: &str) -> anyhow::Result<()> {
     let line = page::headline(client).await?;
     out::line("")?;
-    out::line(format!(
-        "{} {} says",
-        Look::Good.sign(None),
-        style(page::url(endpoint)).underlined()
-    ))?;
+    out::line(format!("{} {} says", Look::Good.sign(None), style(page::url(endpoint)).underlined()))?;
     out::line(format!("    “{}”", style(line).bold()))?;
     out::line("")?;
     Ok(())
 }
 
 fn step(what: &str, detail: &str) -> anyhow::Result<()> {
-    out::line(format!(
-        "{} {what:28} {}",
-        Look::Good.sign(None),
-        style(detail).dim()
-    ))?;
+    out::line(format!("{} {what:28} {}", Look::Good.sign(None), style(detail).dim()))?;
     Ok(())
 }

@@ -42,10 +42,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure that ends the program with `exit`.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            exit,
-            message: message.into(),
-        }
+        Self { exit, message: message.into() }
     }
 
     /// The command line names something that is not there, or asks for what cannot be.
@@ -56,9 +53,7 @@ impl Failure {
 
 /// The exit code of `error`; [`Exit::Failed`] if it carries none.
 pub(crate) fn of(error: &anyhow::Error) -> Exit {
-    error
-        .downcast_ref::<Failure>()
-        .map_or(Exit::Failed, |failure| failure.exit)
+    error.downcast_ref::<Failure>().map_or(Exit::Failed, |failure| failure.exit)
 }
 
 /// Whether `error` only says that nobody reads the output any more, as in `penstock logs … | head`.

@@ -70,10 +70,7 @@ impl Follow<'_> {
                 screen.leave();
                 return self.conclude(&view).await;
             }
-            if let Some(exit) = self
-                .approve(&view, &mut screen, keyboard, &mut interrupts, stops)
-                .await?
-            {
+            if let Some(exit) = self.approve(&view, &mut screen, keyboard, &mut interrupts, stops).await? {
                 return Ok(exit);
             }
             tokio::select! {
@@ -98,10 +95,7 @@ impl Follow<'_> {
 
     async fn interrupted(&self, stops: u32) -> anyhow::Result<Option<Exit>> {
         if self.on_interrupt == OnInterrupt::EndLooking {
-            out::note(format!(
-                "The execution goes on: penstock status {} --follow",
-                self.pipeline
-            ));
+            out::note(format!("The execution goes on: penstock status {} --follow", self.pipeline));
             return Ok(Some(Exit::Succeeded));
         }
         if stops > 2 {
@@ -198,10 +192,7 @@ impl Follow<'_> {
 fn question(action: &ActionView) -> anyhow::Result<()> {
     out::line("")?;
     if let Some(link) = &action.link {
-        out::line(format!(
-            "  Look at it first: {}",
-            console::style(clean(link)).underlined()
-        ))?;
+        out::line(format!("  Look at it first: {}", console::style(clean(link)).underlined()))?;
     }
     out::part(format!(
         "  {} Approve {}? Type yes or no, and a comment if you like: ",
@@ -213,14 +204,9 @@ fn question(action: &ActionView) -> anyhow::Result<()> {
 
 /// The first approval of `view` that waits for a verdict.
 pub(crate) fn asking(view: &ExecutionView) -> Option<(ApprovalPlace, &ActionView)> {
-    let stage = view
-        .stages
-        .iter()
-        .find(|stage| stage.actions.iter().any(|a| of_action(a) == Look::Asking))?;
-    let action = stage
-        .actions
-        .iter()
-        .find(|a| of_action(a) == Look::Asking && a.started_at.is_some())?;
+    let stage =
+        view.stages.iter().find(|stage| stage.actions.iter().any(|a| of_action(a) == Look::Asking))?;
+    let action = stage.actions.iter().find(|a| of_action(a) == Look::Asking && a.started_at.is_some())?;
     let place = ApprovalPlace {
         pipeline: view.pipeline.clone(),
         stage: stage.name.clone(),

@@ -24,30 +24,18 @@ impl Reach for InProcess<'_> {
         let mut view = self.0.query.execution(pipeline, id).await?;
         // No server answers here, so an approval has no page.
         let actions = view.stages.iter_mut().flat_map(|stage| &mut stage.actions);
-        actions
-            .filter(|action| action.category == Category::Approval)
-            .for_each(|action| action.link = None);
+        actions.filter(|action| action.category == Category::Approval).for_each(|action| action.link = None);
         Ok(view)
     }
 
     async fn log(&self, attempt: &AttemptId, offset: u64) -> anyhow::Result<LogPart> {
         let bytes = self.0.query.log(attempt, offset, PART).await?.to_vec();
-        Ok(LogPart {
-            next: offset + bytes.len() as u64,
-            bytes,
-        })
+        Ok(LogPart { next: offset + bytes.len() as u64, bytes })
     }
 
     async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
-        let ApprovalPlace {
-            pipeline,
-            stage,
-            action,
-        } = place;
-        self.0
-            .control
-            .verdict(pipeline, stage, action, None, approved, &me(), comment)
-            .await?;
+        let ApprovalPlace { pipeline, stage, action } = place;
+        self.0.control.verdict(pipeline, stage, action, None, approved, &me(), comment).await?;
         Ok(())
     }
 

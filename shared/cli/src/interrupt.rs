@@ -11,10 +11,7 @@ pub(crate) struct Interrupts {
 impl Interrupts {
     /// Begins to listen.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     /// The next one.

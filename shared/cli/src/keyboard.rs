@@ -24,9 +24,7 @@ impl Keyboard {
 
     /// Whether nobody can type any more, as after Ctrl-D.
     pub(crate) fn is_closed(&self) -> bool {
-        self.lines
-            .as_ref()
-            .is_some_and(|lines| lines.is_closed() && lines.is_empty())
+        self.lines.as_ref().is_some_and(|lines| lines.is_closed() && lines.is_empty())
     }
 }
 
@@ -63,14 +61,8 @@ impl Answer {
         let (word, comment) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let comment = comment.trim().to_owned();
         match word.to_ascii_lowercase().trim_end_matches(',') {
-            "y" | "yes" | "approve" => Self::Verdict {
-                approved: true,
-                comment,
-            },
-            "n" | "no" | "reject" => Self::Verdict {
-                approved: false,
-                comment,
-            },
+            "y" | "yes" | "approve" => Self::Verdict { approved: true, comment },
+            "n" | "no" | "reject" => Self::Verdict { approved: false, comment },
             _ => Self::Unclear,
         }
     }
@@ -82,18 +74,12 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_clear_word_and_maybe_a_comment() {
-        let yes = |comment: &str| Answer::Verdict {
-            approved: true,
-            comment: comment.into(),
-        };
+        let yes = |comment: &str| Answer::Verdict { approved: true, comment: comment.into() };
         assert_eq!(Answer::read("Y"), yes(""));
         assert_eq!(Answer::read(" yes, ship it "), yes("ship it"));
         assert_eq!(
             Answer::read("no too late"),
-            Answer::Verdict {
-                approved: false,
-                comment: "too late".into()
-            }
+            Answer::Verdict { approved: false, comment: "too late".into() }
         );
         assert_eq!(Answer::read(""), Answer::Unclear);
         assert_eq!(Answer::read("yesterday"), Answer::Unclear);

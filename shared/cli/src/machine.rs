@@ -25,10 +25,7 @@ pub(crate) fn settings(dir: &Path) -> anyhow::Result<Settings> {
 
 /// `settings` with notices on standard error.
 pub(crate) fn with_console(settings: Settings) -> Settings {
-    Settings {
-        console: Some(Arc::new(notice::show)),
-        ..settings
-    }
+    Settings { console: Some(Arc::new(notice::show)), ..settings }
 }
 
 /// Starts the machine.
@@ -42,24 +39,14 @@ pub(crate) async fn start(settings: Settings) -> anyhow::Result<Machine> {
 fn keep_out_of_git(dir: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     let file = dir.join(".gitignore");
-    if file.exists() {
-        Ok(())
-    } else {
-        std::fs::write(file, "*\n")
-    }
+    if file.exists() { Ok(()) } else { std::fs::write(file, "*\n") }
 }
 
 fn github(dir: &Path) -> anyhow::Result<Further> {
     // A second installation of the same provider is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let base_url = std::env::var(GITHUB_API).unwrap_or_else(|_| DEFAULT_BASE_URL.to_owned());
-    let source = GitHubSource::new(
-        base_url,
-        Arc::new(MachineSecrets::new(dir)),
-        Arc::new(Machine::artifacts(dir)?),
-    );
-    Ok(Further {
-        serves: Box::new(GitHubSource::serves),
-        provider: Arc::new(source),
-    })
+    let source =
+        GitHubSource::new(base_url, Arc::new(MachineSecrets::new(dir)), Arc::new(Machine::artifacts(dir)?));
+    Ok(Further { serves: Box::new(GitHubSource::serves), provider: Arc::new(source) })
 }

@@ -28,10 +28,7 @@ use crate::show::{clean, diagnostics, out};
 fn main() -> ExitCode {
     out::honour_no_color();
     let program = Program::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {

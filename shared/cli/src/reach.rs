@@ -49,12 +49,6 @@ pub(crate) struct LogPart {
 
 /// Who acts, for the records: the user of this machine.
 pub(crate) fn me() -> String {
-    let name = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default();
-    if name.is_empty() {
-        "a local user".into()
-    } else {
-        name
-    }
+    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    if name.is_empty() { "a local user".into() } else { name }
 }

@@ -48,15 +48,8 @@ pub(crate) struct Options {
 impl Server {
     /// Starts the machine and listens.
     pub(crate) async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options {
-            listen,
-            mut settings,
-            base_url,
-            secrets,
-        } = options;
-        let listener = TcpListener::bind(listen)
-            .await
-            .map_err(|error| cannot_listen(listen, &error))?;
+        let Options { listen, mut settings, base_url, secrets } = options;
+        let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
         let url = format!("http://{}", listener.local_addr()?);
         let base_url = base_url.unwrap_or_else(|| url.clone());
         settings.base_url.clone_from(&base_url);
@@ -68,12 +61,7 @@ impl Server {
             let _ = stopped.await;
         });
         let served = tokio::spawn(serving.into_future());
-        Ok(Self {
-            machine,
-            url,
-            stop,
-            served,
-        })
+        Ok(Self { machine, url, stop, served })
     }
 
     /// Answers no more and leaves everything as the next start needs it.

@@ -22,10 +22,7 @@ pub(crate) struct Tail {
 impl Tail {
     /// Keeps the last `keep` lines.
     pub(crate) fn new(keep: usize) -> Self {
-        Self {
-            keep,
-            ..Self::default()
-        }
+        Self { keep, ..Self::default() }
     }
 
     /// Reads at most one part more. Whether there was any.
@@ -76,9 +73,9 @@ pub(crate) const NARRATION: &str = "[Container] ";
 fn telling(line: &str) -> Option<String> {
     let line = line.trim();
     match line.strip_prefix(NARRATION) {
-        Some(narration) => narration
-            .split_once(" Running command ")
-            .map(|(_, command)| format!("$ {command}")),
+        Some(narration) => {
+            narration.split_once(" Running command ").map(|(_, command)| format!("$ {command}"))
+        }
         None => (!line.is_empty()).then(|| line.to_owned()),
     }
 }

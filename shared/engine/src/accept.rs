@@ -27,54 +27,20 @@ pub(crate) fn accept(draft: &mut Draft<'_>, command: &Command) -> Result<(), Rej
     match &command.request {
         Request::Define { version, mode } => define::define(draft, name, *version, *mode),
         Request::Delete => delete::delete(draft, name),
-        Request::Start {
-            execution,
-            trigger,
-            variables,
-            overrides,
-        } => start::start(
-            draft,
-            name,
-            &start::Start {
-                id: execution,
-                trigger,
-                variables,
-                overrides,
-            },
-        ),
+        Request::Start { execution, trigger, variables, overrides } => {
+            start::start(draft, name, &start::Start { id: execution, trigger, variables, overrides })
+        }
         Request::Report { attempt, report } => report::report(draft, attempt, report),
-        Request::Decide {
-            attempt,
-            approved,
-            by,
-            comment,
-        } => verdict::decide(draft, attempt, *approved, by, comment),
-        Request::Retry {
-            execution,
-            stage,
-            actions,
-        } => retry::retry(draft, name, execution, stage, *actions),
-        Request::Rollback {
-            execution,
-            stage,
-            target,
-            trigger,
-        } => rollback::rollback(
-            draft,
-            name,
-            &rollback::Rollback {
-                id: execution,
-                stage,
-                target,
-                trigger,
-            },
-        ),
-        Request::Stop {
-            execution,
-            abandon,
-            reason,
-            by,
-        } => stop::stop(draft, execution, *abandon, reason, by),
+        Request::Decide { attempt, approved, by, comment } => {
+            verdict::decide(draft, attempt, *approved, by, comment)
+        }
+        Request::Retry { execution, stage, actions } => retry::retry(draft, name, execution, stage, *actions),
+        Request::Rollback { execution, stage, target, trigger } => {
+            rollback::rollback(draft, name, &rollback::Rollback { id: execution, stage, target, trigger })
+        }
+        Request::Stop { execution, abandon, reason, by } => {
+            stop::stop(draft, execution, *abandon, reason, by)
+        }
         Request::Disable { stage, reason, by } => transition::disable(draft, name, stage, reason, by),
         Request::Enable { stage } => transition::enable(draft, name, stage),
         Request::WakeUp => Ok(()),
@@ -83,20 +49,12 @@ pub(crate) fn accept(draft: &mut Draft<'_>, command: &Command) -> Result<(), Rej
 
 /// The pipeline's item, if there is one that was not deleted.
 fn existing<'a>(draft: &'a Draft<'_>, name: &PipelineName) -> Result<&'a PipelineState, Rejection> {
-    let pipeline = draft
-        .state
-        .pipeline
-        .as_deref()
-        .filter(|pipeline| !pipeline.deleted);
-    pipeline.ok_or_else(|| Rejection::PipelineNotFound {
-        pipeline: name.clone(),
-    })
+    let pipeline = draft.state.pipeline.as_deref().filter(|pipeline| !pipeline.deleted);
+    pipeline.ok_or_else(|| Rejection::PipelineNotFound { pipeline: name.clone() })
 }
 
 fn execution<'a>(draft: &'a Draft<'_>, id: &ExecutionId) -> Result<&'a Execution, Rejection> {
-    draft.execution(id).ok_or_else(|| Rejection::ExecutionNotFound {
-        execution: id.clone(),
-    })
+    draft.execution(id).ok_or_else(|| Rejection::ExecutionNotFound { execution: id.clone() })
 }
 
 /// Checks the length of what a person wrote.

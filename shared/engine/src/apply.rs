@@ -15,11 +15,9 @@ use crate::state::{Attempt, Execution, PipelineState, StageRun, State};
 pub fn apply(state: &mut State, event: &Event) {
     let at = event.at;
     match &event.fact {
-        Fact::Defined {
-            pipeline,
-            version,
-            stages,
-        } => pipeline::defined(state, pipeline, *version, stages, at),
+        Fact::Defined { pipeline, version, stages } => {
+            pipeline::defined(state, pipeline, *version, stages, at);
+        }
         Fact::Deleted => pipeline::deleted(state, at),
         Fact::TransitionDisabled { stage, disabled } => pipeline::transition(state, stage, Some(disabled)),
         Fact::TransitionEnabled { stage } => pipeline::transition(state, stage, None),
@@ -27,59 +25,30 @@ pub fn apply(state: &mut State, event: &Event) {
         Fact::StopRequested { execution, stop } => execution::stopping(state, execution, stop),
         Fact::StageAwaited { execution, stage } => execution::waiting(state, execution, stage, at),
         Fact::StageEntered { execution, stage } => execution::entered(state, execution, stage, at),
-        Fact::StageRetried {
-            execution,
-            stage,
-            actions,
-        } => execution::retried(state, execution, stage, *actions),
-        Fact::StageEnded {
-            execution,
-            stage,
-            status,
-        } => {
+        Fact::StageRetried { execution, stage, actions } => {
+            execution::retried(state, execution, stage, *actions);
+        }
+        Fact::StageEnded { execution, stage, status } => {
             execution::stage_ended(state, execution, stage, *status, at);
         }
-        Fact::ExecutionEnded {
-            execution,
-            status,
-            superseded_by,
-        } => {
+        Fact::ExecutionEnded { execution, status, superseded_by } => {
             execution::ended(state, execution, *status, superseded_by.as_ref(), at);
         }
-        Fact::AttemptScheduled {
-            attempt,
-            deadline,
-            resend_at,
-        } => {
+        Fact::AttemptScheduled { attempt, deadline, resend_at } => {
             attempt::scheduled(state, attempt, *deadline, *resend_at, at);
         }
-        Fact::AttemptStarted {
-            attempt,
-            external,
-            next_check_at,
-        } => {
+        Fact::AttemptStarted { attempt, external, next_check_at } => {
             attempt::started(state, attempt, external.as_ref(), *next_check_at, at);
         }
         Fact::AttemptResent { attempt, resend_at } => attempt::resent(state, attempt, *resend_at),
-        Fact::AttemptChecked {
-            attempt,
-            next_check_at,
-        } => attempt::checked(state, attempt, *next_check_at),
-        Fact::AttemptCancelling {
-            attempt,
-            cancellation,
-            resend_at,
-        } => {
+        Fact::AttemptChecked { attempt, next_check_at } => attempt::checked(state, attempt, *next_check_at),
+        Fact::AttemptCancelling { attempt, cancellation, resend_at } => {
             attempt::cancelling(state, attempt, cancellation, *resend_at);
         }
         Fact::CancellationSettled { attempt, .. } => attempt::settled(state, attempt, at),
         Fact::VerdictGiven { attempt, verdict } => attempt::decided(state, attempt, verdict),
         Fact::AttemptSucceeded { attempt, success } => attempt::succeeded(state, attempt, success, at),
-        Fact::AttemptFailed {
-            attempt,
-            error,
-            external,
-        } => {
+        Fact::AttemptFailed { attempt, error, external } => {
             attempt::failed(state, attempt, error, external.as_ref(), at);
         }
         Fact::AttemptAbandoned { attempt } => attempt::abandoned(state, attempt, at),
@@ -100,7 +69,5 @@ fn run_mut<'a>(execution: &'a mut Execution, stage: &StageName) -> Option<&'a mu
 
 fn attempt_mut<'a>(state: &'a mut State, id: &AttemptId) -> Option<&'a mut Attempt> {
     let run = run_mut(execution_mut(state, &id.execution)?, &id.stage)?;
-    run.actions
-        .get_mut(&id.action)
-        .filter(|attempt| attempt.number == id.number)
+    run.actions.get_mut(&id.action).filter(|attempt| attempt.number == id.number)
 }

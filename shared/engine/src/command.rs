@@ -191,9 +191,7 @@ impl Request {
                 vec![execution]
             }
             Self::Report { attempt, .. } | Self::Decide { attempt, .. } => vec![&attempt.execution],
-            Self::Rollback {
-                execution, target, ..
-            } => vec![execution, target],
+            Self::Rollback { execution, target, .. } => vec![execution, target],
         }
     }
 }

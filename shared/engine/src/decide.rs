@@ -40,12 +40,7 @@ pub fn decide(definitions: &Definitions, state: &State, command: &Command, now: 
     if is_report(&command.request) || draft.events.len() > planned {
         plan(&mut draft);
     }
-    Decision {
-        events: draft.events,
-        state: draft.state,
-        rejection,
-        unfinished: draft.unfinished,
-    }
+    Decision { events: draft.events, state: draft.state, rejection, unfinished: draft.unfinished }
 }
 
 /// People's commands meet the state as time has left it; a report of work that ended in time counts even when it

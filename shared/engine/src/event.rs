@@ -248,11 +248,7 @@ impl Fact {
             return vec![Item::Pipeline];
         };
         let execution = Item::Execution(execution.clone());
-        if self.changes_pipeline() {
-            vec![execution, Item::Pipeline]
-        } else {
-            vec![execution]
-        }
+        if self.changes_pipeline() { vec![execution, Item::Pipeline] } else { vec![execution] }
     }
 
     fn changes_pipeline(&self) -> bool {

@@ -28,22 +28,14 @@ pub fn attempts<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<AttemptH
     for event in events {
         apply(&mut state, event);
         let Some(id) = event.fact.attempt() else { continue };
-        let Some(attempt) = state
-            .executions
-            .get(&id.execution)
-            .and_then(|it| it.attempt(id))
-            .cloned()
-        else {
+        let Some(attempt) = state.executions.get(&id.execution).and_then(|it| it.attempt(id)).cloned() else {
             continue;
         };
         match places.get(id) {
             Some(place) => found[*place].attempt = attempt,
             None => {
                 places.insert(id.clone(), found.len());
-                found.push(AttemptHistory {
-                    id: id.clone(),
-                    attempt,
-                });
+                found.push(AttemptHistory { id: id.clone(), attempt });
             }
         }
     }

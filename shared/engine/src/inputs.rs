@@ -33,12 +33,7 @@ pub fn inputs(pipeline: &Pipeline, execution: &Execution, stage: &StageName, act
         let Some((origin, attempt)) = output(execution, &stage.name, &producer.name) else {
             continue;
         };
-        produced.extend(
-            attempt
-                .artifacts
-                .iter()
-                .map(|artifact| (&artifact.name, artifact)),
-        );
+        produced.extend(attempt.artifacts.iter().map(|artifact| (&artifact.name, artifact)));
         if let Some(namespace) = producer.namespace.as_ref().filter(|_| attempt.has_variables) {
             let id = AttemptId {
                 execution: origin.clone(),
@@ -64,14 +59,9 @@ fn producers<'a>(
     stage: &StageName,
     consumer: &Action,
 ) -> impl Iterator<Item = (&'a Stage, &'a Action)> {
-    let index = pipeline
-        .stages
-        .iter()
-        .position(|it| it.name == *stage)
-        .unwrap_or_default();
-    let earlier = pipeline.stages[..index]
-        .iter()
-        .flat_map(|stage| stage.actions.iter().map(move |it| (stage, it)));
+    let index = pipeline.stages.iter().position(|it| it.name == *stage).unwrap_or_default();
+    let earlier =
+        pipeline.stages[..index].iter().flat_map(|stage| stage.actions.iter().map(move |it| (stage, it)));
     let mut same: Vec<_> = pipeline.stages[index..]
         .iter()
         .take(1)
@@ -94,9 +84,7 @@ fn output<'a>(
             in_run(&execution.inherited, stage, action).map(|it| (target, it))
         }
     };
-    in_run(&execution.stages, stage, action)
-        .map(|it| (&execution.id, it))
-        .or(inherited)
+    in_run(&execution.stages, stage, action).map(|it| (&execution.id, it)).or(inherited)
 }
 
 fn in_run<'a>(runs: &'a [StageRun], stage: &StageName, action: &ActionName) -> Option<&'a Attempt> {
@@ -151,24 +139,14 @@ mod tests {
         fn new() -> Self {
             let version = DefinitionVersion(1);
             let definitions = [(version, Arc::new(pipeline()))].into();
-            let mut world = Self {
-                definitions,
-                state: State::default(),
-            };
-            world.ask(Request::Define {
-                version,
-                mode: DefineMode::Create,
-            });
+            let mut world = Self { definitions, state: State::default() };
+            world.ask(Request::Define { version, mode: DefineMode::Create });
             world
         }
 
         fn ask(&mut self, request: Request) {
             let pipeline = self.definitions[&DefinitionVersion(1)].name.clone();
-            let command = Command {
-                id: CommandId::new("c").unwrap(),
-                pipeline,
-                request,
-            };
+            let command = Command { id: CommandId::new("c").unwrap(), pipeline, request };
             let decision = decide(&self.definitions, &self.state, &command, Timestamp(0));
             assert_eq!(decision.rejection, None);
             self.state = decision.state;
@@ -193,11 +171,7 @@ mod tests {
                 sha256: "0".repeat(64),
                 size: 1,
             };
-            let success = Success {
-                artifacts: vec![artifact],
-                has_variables: true,
-                ..Success::default()
-            };
+            let success = Success { artifacts: vec![artifact], has_variables: true, ..Success::default() };
             self.ask(Request::Report {
                 attempt: attempt.parse().unwrap(),
                 report: Report::Succeeded(success),
@@ -205,18 +179,9 @@ mod tests {
         }
 
         fn fail(&mut self, attempt: &str) {
-            let error = AttemptError {
-                code: "JobFailed".into(),
-                message: "exit code 1".into(),
-            };
-            let report = Report::Failed {
-                error,
-                external: None,
-            };
-            self.ask(Request::Report {
-                attempt: attempt.parse().unwrap(),
-                report,
-            });
+            let error = AttemptError { code: "JobFailed".into(), message: "exit code 1".into() };
+            let report = Report::Failed { error, external: None };
+            self.ask(Request::Report { attempt: attempt.parse().unwrap(), report });
         }
 
         /// The keys of the input artifacts, what is missing, and the attempts whose variables apply.
@@ -228,34 +193,17 @@ mod tests {
         ) -> (Vec<String>, Vec<String>, Vec<String>) {
             let execution = &self.state.executions[execution];
             let (stage, action) = (stage.parse().unwrap(), action.parse().unwrap());
-            let inputs = inputs(
-                &self.definitions[&DefinitionVersion(1)],
-                execution,
-                &stage,
-                &action,
-            );
+            let inputs = inputs(&self.definitions[&DefinitionVersion(1)], execution, &stage, &action);
             (
-                inputs
-                    .artifacts
-                    .into_iter()
-                    .map(|artifact| artifact.key)
-                    .collect(),
+                inputs.artifacts.into_iter().map(|artifact| artifact.key).collect(),
                 inputs.missing.iter().map(ToString::to_string).collect(),
-                inputs
-                    .variables
-                    .iter()
-                    .map(|(name, id)| format!("{name}={id}"))
-                    .collect(),
+                inputs.variables.iter().map(|(name, id)| format!("{name}={id}")).collect(),
             )
         }
     }
 
     fn cause() -> TriggerCause {
-        TriggerCause {
-            kind: "Webhook".into(),
-            detail: String::new(),
-            delivery: None,
-        }
+        TriggerCause { kind: "Webhook".into(), detail: String::new(), delivery: None }
     }
 
     #[test]
@@ -266,26 +214,11 @@ mod tests {
         world.succeed(&format!("{FIRST}/Source/Fetch/1"), "Code");
         world.succeed(&format!("{FIRST}/Build/Compile/1"), "Compiled");
         let (artifacts, missing, variables) = world.inputs(FIRST, "Build", "Package");
-        assert_eq!(
-            artifacts,
-            [
-                format!("{FIRST}/Build/Compile/1"),
-                format!("{FIRST}/Source/Fetch/1")
-            ]
-        );
+        assert_eq!(artifacts, [format!("{FIRST}/Build/Compile/1"), format!("{FIRST}/Source/Fetch/1")]);
         assert!(missing.is_empty());
-        let (compile, fetch) = (
-            format!("{FIRST}/Build/Compile/1"),
-            format!("{FIRST}/Source/Fetch/1"),
-        );
-        assert_eq!(
-            variables,
-            [format!("Compile={compile}"), format!("Fetch={fetch}")]
-        );
-        assert_eq!(
-            world.inputs(FIRST, "Build", "Compile").2,
-            [format!("Fetch={fetch}")]
-        );
+        let (compile, fetch) = (format!("{FIRST}/Build/Compile/1"), format!("{FIRST}/Source/Fetch/1"));
+        assert_eq!(variables, [format!("Compile={compile}"), format!("Fetch={fetch}")]);
+        assert_eq!(world.inputs(FIRST, "Build", "Compile").2, [format!("Fetch={fetch}")]);
     }
 
     #[test]
@@ -296,17 +229,10 @@ mod tests {
         world.succeed(&format!("{FIRST}/Build/Compile/1"), "Compiled");
         world.fail(&format!("{FIRST}/Build/Package/1"));
         let (execution, stage) = (FIRST.parse().unwrap(), "Build".parse().unwrap());
-        world.ask(Request::Retry {
-            execution,
-            stage,
-            actions: RetryActions::AllActions,
-        });
+        world.ask(Request::Retry { execution, stage, actions: RetryActions::AllActions });
         assert_eq!(world.inputs(FIRST, "Build", "Package").1, ["Compiled"]);
         world.succeed(&format!("{FIRST}/Build/Compile/2"), "Compiled");
-        assert_eq!(
-            world.inputs(FIRST, "Build", "Package").0[0],
-            format!("{FIRST}/Build/Compile/2")
-        );
+        assert_eq!(world.inputs(FIRST, "Build", "Package").0[0], format!("{FIRST}/Build/Compile/2"));
     }
 
     #[test]
@@ -318,12 +244,7 @@ mod tests {
         world.succeed(&format!("{FIRST}/Build/Package/1"), "Packed");
         world.succeed(&format!("{FIRST}/Prod/Ship/1"), "Shipped");
         let (execution, target) = (SECOND.parse().unwrap(), FIRST.parse().unwrap());
-        world.ask(Request::Rollback {
-            execution,
-            stage: "Prod".parse().unwrap(),
-            target,
-            trigger: cause(),
-        });
+        world.ask(Request::Rollback { execution, stage: "Prod".parse().unwrap(), target, trigger: cause() });
         let (artifacts, missing, variables) = world.inputs(SECOND, "Prod", "Ship");
         assert_eq!(artifacts, [format!("{FIRST}/Build/Package/1")]);
         assert!(missing.is_empty());

@@ -13,11 +13,8 @@ use crate::state::{Attempt, AttemptStatus, Execution, Position, StageRun, State}
 
 /// Everything that is owed at `now`, as a function of the state alone.
 pub fn pending(state: &State, now: Timestamp) -> Vec<Debt> {
-    let mut debts: Vec<Debt> = state
-        .executions
-        .values()
-        .flat_map(|execution| owed_by(execution, now))
-        .collect();
+    let mut debts: Vec<Debt> =
+        state.executions.values().flat_map(|execution| owed_by(execution, now)).collect();
     if is_unplanned(state, now) {
         debts.push(Debt::GoOn);
     }
@@ -58,24 +55,13 @@ fn debt(attempt: &Attempt, now: Timestamp, id: impl Fn() -> AttemptId) -> Option
 pub fn to_send(before: &State, decision: &Decision, now: Timestamp) -> Vec<Debt> {
     let after = &decision.state;
     let changed = || {
-        let unchanged = |it: &Arc<Execution>| {
-            before
-                .executions
-                .get(&it.id)
-                .is_some_and(|old| Arc::ptr_eq(old, it))
-        };
+        let unchanged =
+            |it: &Arc<Execution>| before.executions.get(&it.id).is_some_and(|old| Arc::ptr_eq(old, it));
         after.executions.values().filter(move |it| !unchanged(it))
     };
-    let mut debts: Vec<Debt> = changed()
-        .flat_map(|execution| observed(before, execution))
-        .collect();
+    let mut debts: Vec<Debt> = changed().flat_map(|execution| observed(before, execution)).collect();
     if decision.events.is_empty() || decision.rejection.is_some() {
-        debts.extend(
-            after
-                .executions
-                .values()
-                .flat_map(|execution| owed_by(execution, now)),
-        );
+        debts.extend(after.executions.values().flat_map(|execution| owed_by(execution, now)));
     } else {
         let owed = changed().flat_map(|execution| owed_by(execution, now));
         debts.extend(owed.filter(|debt| is_fresh(before, after, debt, now)));
@@ -89,10 +75,7 @@ fn observed(before: &State, execution: &Execution) -> Vec<Debt> {
     let Some(run) = latest_run(execution) else {
         return vec![];
     };
-    let ids = run
-        .actions
-        .iter()
-        .filter(|(_, attempt)| attempt.is_live() && attempt.checks > 0);
+    let ids = run.actions.iter().filter(|(_, attempt)| attempt.is_live() && attempt.checks > 0);
     let ids = ids.map(|(action, attempt)| (attempt.checks, attempt_id(execution, run, action, attempt)));
     ids.filter(|(checks, id)| find(before, id).is_some_and(|earlier| earlier.checks < *checks))
         .map(|(_, attempt)| Debt::Observe { attempt })
@@ -121,9 +104,7 @@ fn find<'a>(state: &'a State, id: &AttemptId) -> Option<&'a Attempt> {
 /// When time alone makes something due for the execution: a deadline, a repetition, an observation or a grace's end.
 /// In the past if something is due already.
 pub fn next_due(execution: &Execution) -> Option<Timestamp> {
-    let attempts = latest_run(execution)
-        .into_iter()
-        .flat_map(|run| run.actions.values());
+    let attempts = latest_run(execution).into_iter().flat_map(|run| run.actions.values());
     let due = attempts.filter_map(attempt_due).min();
     if is_stuck(execution) {
         Some(due.map_or(execution.started_at, |at| at.min(execution.started_at)))
@@ -138,10 +119,7 @@ fn attempt_due(attempt: &Attempt) -> Option<Timestamp> {
         None if attempt.is_live() => attempt.deadline,
         None => return None,
     };
-    [Some(end), attempt.resend_at, attempt.next_check_at]
-        .into_iter()
-        .flatten()
-        .min()
+    [Some(end), attempt.resend_at, attempt.next_check_at].into_iter().flatten().min()
 }
 
 /// Whether the execution has not ended or anything is owed for it.
@@ -154,11 +132,7 @@ pub fn is_open(execution: &Execution) -> bool {
 fn is_unplanned(state: &State, now: Timestamp) -> bool {
     let overdue =
         |execution: &Execution| is_open(execution) && next_due(execution).is_some_and(|at| at <= now);
-    state
-        .executions
-        .values()
-        .any(|execution| overdue(execution) || is_stuck(execution))
-        || has_moves(state)
+    state.executions.values().any(|execution| overdue(execution) || is_stuck(execution)) || has_moves(state)
 }
 
 /// Whether only planning moves the execution: nothing of it is with a worker, a person or another execution.
@@ -166,9 +140,9 @@ fn is_stuck(execution: &Execution) -> bool {
     match &execution.position {
         Position::Ended => false,
         Position::Waiting { .. } => execution.stop.is_some(),
-        Position::In { .. } => !execution
-            .current()
-            .is_some_and(|run| run.actions.values().any(Attempt::is_live)),
+        Position::In { .. } => {
+            !execution.current().is_some_and(|run| run.actions.values().any(Attempt::is_live))
+        }
     }
 }
 

@@ -22,13 +22,8 @@ pub(crate) fn plan(draft: &mut Draft<'_>) {
     loop {
         let before = draft.events.len();
         draft.unfinished = false;
-        let open: Vec<ExecutionId> = draft
-            .state
-            .executions
-            .values()
-            .filter(|it| is_open(it))
-            .map(|it| it.id.clone())
-            .collect();
+        let open: Vec<ExecutionId> =
+            draft.state.executions.values().filter(|it| is_open(it)).map(|it| it.id.clone()).collect();
         for execution in &open {
             expire::expire(draft, execution);
             end::end_stopped(draft, execution);

@@ -396,9 +396,7 @@ impl Attempt {
 
     /// Its cancellation, while its end is not known.
     pub fn unsettled(&self) -> Option<&Cancellation> {
-        self.cancellation
-            .as_ref()
-            .filter(|cancellation| cancellation.settled_at.is_none())
+        self.cancellation.as_ref().filter(|cancellation| cancellation.settled_at.is_none())
     }
 }
 
@@ -454,9 +452,6 @@ impl Execution {
 
     /// The attempt that `id` names, if it is the latest of its action.
     pub fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
-        self.stage(&id.stage)?
-            .actions
-            .get(&id.action)
-            .filter(|attempt| attempt.number == id.number)
+        self.stage(&id.stage)?.actions.get(&id.action).filter(|attempt| attempt.number == id.number)
     }
 }

@@ -19,13 +19,10 @@ pub fn pause(repeated: u32) -> Duration {
 /// How long an attempt of `action` may take from its scheduling on, or wait for a verdict (`CodePipeline` user
 /// guide, "Quotas": action timeouts; the build service's own for `CodeBuild`).
 pub fn time_limit(action: &Action) -> Duration {
-    let seconds = match (
-        action.action_type_id.category,
-        action.action_type_id.provider.as_str(),
-    ) {
-        (Category::Approval, _) => action
-            .timeout_in_minutes
-            .map_or(7 * DAY, |minutes| u64::from(minutes) * MINUTE),
+    let seconds = match (action.action_type_id.category, action.action_type_id.provider.as_str()) {
+        (Category::Approval, _) => {
+            action.timeout_in_minutes.map_or(7 * DAY, |minutes| u64::from(minutes) * MINUTE)
+        }
         (_, "CloudFormation" | "CloudFormationStackSet" | "CloudFormationStackInstances") => 3 * DAY,
         (_, "CodeDeploy" | "CodeDeployToECS") => 5 * DAY,
         (Category::Test, "CodeBuild") => 8 * HOUR,

@@ -80,11 +80,7 @@ fn plan_the_rest(walk: &mut Walk, mut decision: Decision) -> Decision {
         );
         if !decision.unfinished {
             let wake_up = walk.numbered(Request::WakeUp);
-            assert_eq!(
-                walk.decide(&wake_up).events,
-                [],
-                "nothing more is due at the same moment"
-            );
+            assert_eq!(walk.decide(&wake_up).events, [], "nothing more is due at the same moment");
             return decision;
         }
         let wake_up = walk.numbered(Request::WakeUp);
@@ -146,15 +142,9 @@ fn each_event_is_in_order(before: &State, events: &[Event]) {
 /// Attempts are numbered without gaps, are not made beside a live one, after a stop or a failure, and end once.
 fn an_attempt_is_orderly(state: &State, fact: &Fact, id: &AttemptId) {
     let execution = &state.executions[&id.execution];
-    let run = execution
-        .stage(&id.stage)
-        .expect("attempts are made in stages that were entered");
+    let run = execution.stage(&id.stage).expect("attempts are made in stages that were entered");
     let latest = run.actions.get(&id.action);
-    let ends = [
-        AttemptStatus::Succeeded,
-        AttemptStatus::Failed,
-        AttemptStatus::Abandoned,
-    ];
+    let ends = [AttemptStatus::Succeeded, AttemptStatus::Failed, AttemptStatus::Abandoned];
     if matches!(fact, Fact::AttemptScheduled { .. }) {
         assert_eq!(id.number, latest.map_or(0, |attempt| attempt.number) + 1);
         assert!(latest.is_none_or(|attempt| !attempt.is_live() && attempt.unsettled().is_none()));
@@ -162,41 +152,20 @@ fn an_attempt_is_orderly(state: &State, fact: &Fact, id: &AttemptId) {
     } else {
         let latest = latest.expect("only a scheduled attempt is told of");
         assert_eq!(id.number, latest.number);
-        assert!(
-            latest.is_live() || latest.unsettled().is_some(),
-            "{fact:?} after its end"
-        );
+        assert!(latest.is_live() || latest.unsettled().is_some(), "{fact:?} after its end");
         let mut after = state.clone();
-        apply(
-            &mut after,
-            &Event {
-                at: latest.scheduled_at,
-                fact: fact.clone(),
-            },
-        );
-        let status = after.executions[&id.execution]
-            .attempt(id)
-            .map(|attempt| attempt.status);
-        assert!(
-            !ends.contains(&latest.status) || status == Some(latest.status),
-            "{fact:?} ends it twice"
-        );
+        apply(&mut after, &Event { at: latest.scheduled_at, fact: fact.clone() });
+        let status = after.executions[&id.execution].attempt(id).map(|attempt| attempt.status);
+        assert!(!ends.contains(&latest.status) || status == Some(latest.status), "{fact:?} ends it twice");
     }
 }
 
 /// Nobody enters through a closed transition or, outside PARALLEL, beside another or before an older one.
 fn an_entry_is_rightful(state: &State, execution: &Execution, stage: &StageName) {
     let rollback = execution.kind != ExecutionKind::Standard;
-    assert!(
-        rollback || !is_closed(state, stage),
-        "{stage} is closed to {}",
-        execution.id
-    );
+    assert!(rollback || !is_closed(state, stage), "{stage} is closed to {}", execution.id);
     if execution.mode != ExecutionMode::Parallel {
-        assert!(
-            occupied(state).iter().all(|(occupied, _)| *occupied != stage),
-            "{stage} is occupied"
-        );
+        assert!(occupied(state).iter().all(|(occupied, _)| *occupied != stage), "{stage} is occupied");
         let is_before = |other: &Execution| {
             let waits = matches!(&other.position, Position::Waiting { stage: place, .. } if place == stage);
             waits
@@ -205,19 +174,12 @@ fn an_entry_is_rightful(state: &State, execution: &Execution, stage: &StageName)
                 && other.sequence < execution.sequence
         };
         let overtaken = state.executions.values().find(|other| is_before(other));
-        assert!(
-            rollback || overtaken.is_none(),
-            "{} overtakes {overtaken:?}",
-            execution.id
-        );
+        assert!(rollback || overtaken.is_none(), "{} overtakes {overtaken:?}", execution.id);
     }
 }
 
 fn is_closed(state: &State, stage: &StageName) -> bool {
-    let known = state
-        .pipeline
-        .as_ref()
-        .and_then(|pipeline| pipeline.stages.get(stage));
+    let known = state.pipeline.as_ref().and_then(|pipeline| pipeline.stages.get(stage));
     known.is_some_and(|known| known.disabled.is_some())
 }
 
@@ -231,12 +193,7 @@ fn what_was_created_is_sent(before: &State, decision: &Decision, now: Timestamp)
         };
         let scheduled = decision.state.executions[&attempt.execution].attempt(attempt);
         if scheduled.is_some_and(|it| it.status == AttemptStatus::Scheduled && it.unsettled().is_none()) {
-            assert!(
-                sent.contains(&Debt::Dispatch {
-                    attempt: attempt.clone()
-                }),
-                "{attempt} is not sent"
-            );
+            assert!(sent.contains(&Debt::Dispatch { attempt: attempt.clone() }), "{attempt} is not sent");
         }
     }
     if decision.events.is_empty() {
@@ -246,18 +203,11 @@ fn what_was_created_is_sent(before: &State, decision: &Decision, now: Timestamp)
 
 fn occupied(state: &State) -> Vec<(&StageName, &ExecutionId)> {
     let mut occupied = vec![];
-    for execution in state
-        .executions
-        .values()
-        .filter(|it| it.mode != ExecutionMode::Parallel)
-    {
+    for execution in state.executions.values().filter(|it| it.mode != ExecutionMode::Parallel) {
         for run in &execution.stages {
             let inside = matches!(&execution.position, Position::In { stage } if *stage == run.name);
             if inside
-                || run
-                    .actions
-                    .values()
-                    .any(|attempt| attempt.is_live() || attempt.unsettled().is_some())
+                || run.actions.values().any(|attempt| attempt.is_live() || attempt.unsettled().is_some())
             {
                 occupied.push((&run.name, &execution.id));
             }
@@ -288,22 +238,14 @@ fn no_two_superseded_wait_at_one_boundary(state: &State) {
 
 /// An attempt in flight, a wake-up, a closed transition or a person.
 fn what_is_unfinished_is_moved_by_something(walk: &Walk) {
-    for execution in walk
-        .state
-        .executions
-        .values()
-        .filter(|execution| is_open(execution))
-    {
+    for execution in walk.state.executions.values().filter(|execution| is_open(execution)) {
         match &execution.position {
             Position::Waiting { stage, .. } => {
                 assert!(is_held(&walk.state, execution, stage), "{execution:?}");
             }
             Position::In { .. } => {
                 let run = execution.current().expect("the stage was entered");
-                assert!(
-                    run.actions.values().any(Attempt::is_live),
-                    "nothing moves {execution:?}"
-                );
+                assert!(run.actions.values().any(Attempt::is_live), "nothing moves {execution:?}");
                 assert!(next_due(execution).is_some_and(|due| due > walk.now));
             }
             Position::Ended => assert!(next_due(execution).is_some_and(|due| due > walk.now)),
@@ -319,12 +261,8 @@ fn is_held(state: &State, execution: &Execution, stage: &StageName) -> bool {
 
 /// Once transitions are opened, work succeeds and people approve, every execution ends.
 fn comes_to_an_end(walk: &mut Walk) {
-    let stages: Vec<StageName> = walk
-        .state
-        .pipeline
-        .iter()
-        .flat_map(|it| it.stages.keys().cloned())
-        .collect();
+    let stages: Vec<StageName> =
+        walk.state.pipeline.iter().flat_map(|it| it.stages.keys().cloned()).collect();
     for stage in stages {
         decide_and_check(walk, &walk.numbered(Request::Enable { stage }), false);
     }
@@ -334,17 +272,9 @@ fn comes_to_an_end(walk: &mut Walk) {
             break;
         };
         let request = if walk.is_approval(&attempt) {
-            Request::Decide {
-                attempt,
-                approved: true,
-                by: "ann".into(),
-                comment: String::new(),
-            }
+            Request::Decide { attempt, approved: true, by: "ann".into(), comment: String::new() }
         } else {
-            Request::Report {
-                attempt,
-                report: Report::Succeeded(Success::default()),
-            }
+            Request::Report { attempt, report: Report::Succeeded(Success::default()) }
         };
         decide_and_check(walk, &walk.numbered(request), false);
     }
@@ -364,21 +294,14 @@ fn replay_equals_state(walk: &Walk) {
     for execution in walk.state.executions.values() {
         for attempt in execution.stages.iter().flat_map(|run| run.actions.values()) {
             assert!(history.iter().any(|it| it.id.number == attempt.number
-                && it.attempt
-                    == Attempt {
-                        again: it.attempt.again,
-                        ..attempt.clone()
-                    }));
+                && it.attempt == Attempt { again: it.attempt.again, ..attempt.clone() }));
         }
     }
 }
 
 fn everything_survives_storage(walk: &Walk) {
     survives(&walk.state.pipeline.as_deref().cloned());
-    walk.state
-        .executions
-        .values()
-        .for_each(|execution| survives(&**execution));
+    walk.state.executions.values().for_each(|execution| survives(&**execution));
     walk.events.iter().for_each(survives);
     walk.commands.iter().for_each(survives);
 }

@@ -286,15 +286,8 @@ fn an_approval_takes_no_report_and_no_old_token() {
     story.skip();
     story.succeed("A Prod/Ask");
     let (by, comment) = ("bob".into(), String::new());
-    story.ask(
-        "approve with the first token",
-        Request::Decide {
-            attempt: first,
-            approved: true,
-            by,
-            comment,
-        },
-    );
+    story
+        .ask("approve with the first token", Request::Decide { attempt: first, approved: true, by, comment });
     assert_snapshot!(story.told());
 }
 
@@ -418,39 +411,19 @@ fn a_start_says_what_is_wrong_with_it() {
         let (kind, value) = ("COMMIT_ID".into(), "abc".into());
         let request = Request::Start {
             execution: execution('A'),
-            trigger: TriggerCause {
-                kind: "Cli".into(),
-                detail: "ann".into(),
-                delivery: None,
-            },
-            variables: variables
-                .iter()
-                .map(|(name, value)| ((*name).into(), (*value).into()))
-                .collect(),
-            overrides: vec![RevisionOverride {
-                action: action.parse().unwrap(),
-                kind,
-                value,
-            }],
+            trigger: TriggerCause { kind: "Cli".into(), detail: "ann".into(), delivery: None },
+            variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            overrides: vec![RevisionOverride { action: action.parse().unwrap(), kind, value }],
         };
         story.ask(title, request);
     };
     ask("start without a value", &[], "Fetch");
-    ask(
-        "start with an undeclared variable",
-        &[("Region", "eu"), ("Colour", "red")],
-        "Fetch",
-    );
-    ask(
-        "start with an override of no source",
-        &[("Region", "eu")],
-        "Compile",
-    );
+    ask("start with an undeclared variable", &[("Region", "eu"), ("Colour", "red")], "Fetch");
+    ask("start with an override of no source", &[("Region", "eu")], "Compile");
     ask("start", &[("Region", "eu")], "Fetch");
     ask("the same start again", &[("Region", "eu")], "Fetch");
-    let values: BTreeMap<String, String> = [("Region", "eu"), ("Level", "info")]
-        .map(|(k, v)| (k.into(), v.into()))
-        .into();
+    let values: BTreeMap<String, String> =
+        [("Region", "eu"), ("Level", "info")].map(|(k, v)| (k.into(), v.into())).into();
     assert_eq!(story.state.executions[&execution('A')].variables, values);
     assert_snapshot!(story.told());
 }
@@ -464,13 +437,6 @@ fn what_is_not_there_is_refused() {
     story.push('A');
     story.retry('A', "Prod", RetryActions::AllActions);
     let (reason, by) = ("x".repeat(301), "ann".into());
-    story.ask(
-        "disable with a long reason",
-        Request::Disable {
-            stage: "Prod".parse().unwrap(),
-            reason,
-            by,
-        },
-    );
+    story.ask("disable with a long reason", Request::Disable { stage: "Prod".parse().unwrap(), reason, by });
     assert_snapshot!(story.told());
 }

@@ -17,15 +17,8 @@ const MAX_ARCHIVE: u64 = 1 << 30;
 /// How often a call that may pass is tried.
 const TRIES: u32 = 3;
 
-const IN_PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'#')
-    .add(b'?')
-    .add(b'%')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\');
+const IN_PATH: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'#').add(b'?').add(b'%').add(b'"').add(b'<').add(b'>').add(b'\\');
 
 /// A client of one API under an optional token.
 #[derive(Clone)]
@@ -47,9 +40,7 @@ impl Repository {
             !part.is_empty()
                 && part.len() <= 100
                 && !part.starts_with('.')
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
         (valid(owner) && valid(name)).then(|| Self(full_name.to_owned()))
     }
@@ -103,11 +94,7 @@ impl Api {
             .read_timeout(Duration::from_secs(30))
             .build()
             .map_err(|error| PortError::permanent(format!("set up an HTTPS client: {error}")))?;
-        Ok(Self {
-            client,
-            base_url: base_url.trim_end_matches('/').to_owned(),
-            token,
-        })
+        Ok(Self { client, base_url: base_url.trim_end_matches('/').to_owned(), token })
     }
 
     /// The commit that `reference` (a branch, a tag, a commit id) names now.
@@ -117,16 +104,9 @@ impl Api {
     pub async fn commit(&self, repository: &Repository, reference: &str) -> Result<Commit, PortError> {
         let reference = utf8_percent_encode(reference, IN_PATH);
         let what = format!("read the commit `{reference}` of {}", repository.full_name());
-        let response = self
-            .get(
-                &format!("/repos/{}/commits/{reference}", repository.full_name()),
-                &what,
-            )
-            .await?;
-        response
-            .json()
-            .await
-            .map_err(|error| PortError::transient(format!("{what}: {error}")))
+        let response =
+            self.get(&format!("/repos/{}/commits/{reference}", repository.full_name()), &what).await?;
+        response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
     }
 
     /// Writes the archive (tar.gz) of a commit to `file`.
@@ -135,9 +115,7 @@ impl Api {
     /// [`PortError`] that says whether trying again can help.
     pub async fn archive(&self, repository: &Repository, sha: &str, file: &Path) -> Result<(), PortError> {
         let what = format!("download the archive of {} at {sha}", repository.full_name());
-        let response = self
-            .get(&format!("/repos/{}/tarball/{sha}", repository.full_name()), &what)
-            .await?;
+        let response = self.get(&format!("/repos/{}/tarball/{sha}", repository.full_name()), &what).await?;
         let mut out = tokio::fs::File::create(file)
             .await
             .map_err(|error| PortError::transient(format!("{what}: {error}")))?;
@@ -147,26 +125,17 @@ impl Api {
             let chunk = chunk.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
             received += chunk.len() as u64;
             if received > MAX_ARCHIVE {
-                return Err(PortError::permanent(format!(
-                    "{what}: it is larger than {MAX_ARCHIVE} bytes"
-                )));
+                return Err(PortError::permanent(format!("{what}: it is larger than {MAX_ARCHIVE} bytes")));
             }
-            out.write_all(&chunk)
-                .await
-                .map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+            out.write_all(&chunk).await.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
         }
-        out.flush()
-            .await
-            .map_err(|error| PortError::transient(format!("{what}: {error}")))
+        out.flush().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
     }
 
     async fn get(&self, path: &str, what: &str) -> Result<Response, PortError> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
-            match self
-                .send(self.client.get(format!("{}{path}", self.base_url)), what)
-                .await
-            {
+            match self.send(self.client.get(format!("{}{path}", self.base_url)), what).await {
                 Err(error) if error.retryable && attempt < TRIES => tokio::time::sleep(pause).await,
                 answer => return answer,
             }
@@ -182,10 +151,8 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+        let response =
+            request.send().await.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
         match response.status() {
             status if status.is_success() => Ok(response),
             status => Err(refusal(status, &response, what, self.token.is_some())),
@@ -194,10 +161,7 @@ impl Api {
 }
 
 fn refusal(status: StatusCode, response: &Response, what: &str, has_token: bool) -> PortError {
-    let limited = response
-        .headers()
-        .get("x-ratelimit-remaining")
-        .is_some_and(|left| left == "0");
+    let limited = response.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0");
     match status.as_u16() {
         401 => PortError::permanent(format!(
             "{what}: GitHub does not take the token (401); renew the secret `github-token`"

@@ -28,9 +28,7 @@ pub(crate) fn convert(tar_gz: &Path, zip: &Path) -> Result<LeftOut, String> {
     let mut archive = tar::Archive::new(bounded);
     let mut writer = Writer::create(zip).map_err(|error| error.to_string())?;
     let mut left_out = LeftOut::default();
-    let entries = archive
-        .entries()
-        .map_err(|error| format!("reading the archive: {error}"))?;
+    let entries = archive.entries().map_err(|error| format!("reading the archive: {error}"))?;
     for entry in entries {
         let entry = entry.map_err(|error| format!("reading the archive: {error}"))?;
         add(entry, &mut writer, &mut left_out)?;
@@ -40,11 +38,8 @@ pub(crate) fn convert(tar_gz: &Path, zip: &Path) -> Result<LeftOut, String> {
 }
 
 fn add<R: Read>(entry: Entry<'_, R>, writer: &mut Writer, left_out: &mut LeftOut) -> Result<(), String> {
-    let path = entry
-        .path()
-        .map_err(|error| format!("an entry's name: {error}"))?
-        .to_string_lossy()
-        .into_owned();
+    let path =
+        entry.path().map_err(|error| format!("an entry's name: {error}"))?.to_string_lossy().into_owned();
     let Some(name) = below_top(&path) else {
         return Ok(());
     };
@@ -55,22 +50,15 @@ fn add<R: Read>(entry: Entry<'_, R>, writer: &mut Writer, left_out: &mut LeftOut
     let size = entry.size();
     let kind = entry.header().entry_type();
     if kind.is_file() {
-        writer
-            .file(name, mode, size, entry)
-            .map_err(|error| error.to_string())
+        writer.file(name, mode, size, entry).map_err(|error| error.to_string())
     } else if kind.is_dir() {
-        writer
-            .folder(name.trim_end_matches('/'), mode)
-            .map_err(|error| error.to_string())
+        writer.folder(name.trim_end_matches('/'), mode).map_err(|error| error.to_string())
     } else if kind.is_symlink() {
         add_link(&entry, name, writer, left_out)
     } else if kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
         Ok(())
     } else {
-        Err(format!(
-            "the archive's entry `{}` is neither a file, a folder nor a link",
-            path.escape_debug()
-        ))
+        Err(format!("the archive's entry `{}` is neither a file, a folder nor a link", path.escape_debug()))
     }
 }
 
@@ -95,9 +83,7 @@ fn add_link<R: Read>(
 
 /// The part of `path` below the top folder; `None` for the top folder itself.
 fn below_top(path: &str) -> Option<&str> {
-    path.split_once('/')
-        .map(|(_, name)| name)
-        .filter(|name| !name.is_empty())
+    path.split_once('/').map(|(_, name)| name).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -120,18 +106,14 @@ pub(crate) mod tests {
             header.set_size(content.len() as u64);
             header.set_mode(*mode);
             header.set_cksum();
-            builder
-                .append_data(&mut header, format!("owner-repo-abc/{name}"), content.as_bytes())
-                .unwrap();
+            builder.append_data(&mut header, format!("owner-repo-abc/{name}"), content.as_bytes()).unwrap();
         }
         for (name, target) in links {
             let mut header = tar::Header::new_gnu();
             header.set_entry_type(EntryType::Symlink);
             header.set_size(0);
             header.set_mode(0o777);
-            builder
-                .append_link(&mut header, format!("owner-repo-abc/{name}"), target)
-                .unwrap();
+            builder.append_link(&mut header, format!("owner-repo-abc/{name}"), target).unwrap();
         }
         builder.into_inner().unwrap().finish().unwrap()
     }
@@ -139,15 +121,8 @@ pub(crate) mod tests {
     #[test]
     fn the_top_folder_is_stripped_and_leaving_links_are_left_out() {
         let folder = tempfile::tempdir().unwrap();
-        let (tar_gz, zip, out) = (
-            folder.path().join("a"),
-            folder.path().join("b"),
-            folder.path().join("c"),
-        );
-        let bytes = archive(
-            &[("bin/x", 0o755, "hi")],
-            &[("ok", "bin/x"), ("bad", "/etc/passwd")],
-        );
+        let (tar_gz, zip, out) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("c"));
+        let bytes = archive(&[("bin/x", 0o755, "hi")], &[("ok", "bin/x"), ("bad", "/etc/passwd")]);
         File::create(&tar_gz).unwrap().write_all(&bytes).unwrap();
         assert_eq!(convert(&tar_gz, &zip).unwrap().links, ["bad"]);
         extract(&zip, &out, Limits::default()).unwrap();

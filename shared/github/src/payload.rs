@@ -45,9 +45,7 @@ pub fn read(event: &str, json: &[u8]) -> Result<Payload, PayloadError> {
         "create" | "delete" => Ok(Payload::Ignored(format!(
             "`{event}` events start nothing; GitHub sends a push for the same change"
         ))),
-        "release" => Ok(Payload::Ignored(
-            "`release` events start nothing; the push of its tag does".into(),
-        )),
+        "release" => Ok(Payload::Ignored("`release` events start nothing; the push of its tag does".into())),
         other => Ok(Payload::Ignored(format!(
             "`{}` events start nothing; choose pushes and pull requests in the webhook's settings",
             other.escape_debug()
@@ -115,21 +113,12 @@ struct RawBranch {
 const LISTED_COMMITS: usize = 20;
 
 fn push(raw: &Raw) -> Result<Payload, PayloadError> {
-    let missing = |field| PayloadError::Missing {
-        event: "push".into(),
-        field,
-    };
-    let repository = raw
-        .repository
-        .as_ref()
-        .and_then(RawRepository::full_name)
-        .ok_or(missing("repository.full_name"))?;
+    let missing = |field| PayloadError::Missing { event: "push".into(), field };
+    let repository =
+        raw.repository.as_ref().and_then(RawRepository::full_name).ok_or(missing("repository.full_name"))?;
     let name = raw.reference.as_deref().ok_or(missing("ref"))?;
     let Some(reference) = Reference::parse(name) else {
-        return Ok(Payload::Ignored(format!(
-            "`{}` is neither a branch nor a tag",
-            name.escape_debug()
-        )));
+        return Ok(Payload::Ignored(format!("`{}` is neither a branch nor a tag", name.escape_debug())));
     };
     let commit = raw.after.clone().ok_or(missing("after"))?;
     Ok(Payload::Event(GitEvent::Push(Push {
@@ -150,9 +139,8 @@ fn push(raw: &Raw) -> Result<Payload, PayloadError> {
 /// The paths of all commits, if the event lists all of them.
 fn changed_paths(commits: Option<&[RawCommit]>) -> Option<Vec<String>> {
     let commits = commits.filter(|commits| !commits.is_empty() && commits.len() < LISTED_COMMITS)?;
-    let paths = commits
-        .iter()
-        .flat_map(|commit| commit.added.iter().chain(&commit.removed).chain(&commit.modified));
+    let paths =
+        commits.iter().flat_map(|commit| commit.added.iter().chain(&commit.removed).chain(&commit.modified));
     let mut paths: Vec<String> = paths.cloned().collect();
     paths.sort();
     paths.dedup();
@@ -160,10 +148,7 @@ fn changed_paths(commits: Option<&[RawCommit]>) -> Option<Vec<String>> {
 }
 
 fn pull_request(raw: &Raw) -> Result<Payload, PayloadError> {
-    let missing = |field| PayloadError::Missing {
-        event: "pull_request".into(),
-        field,
-    };
+    let missing = |field| PayloadError::Missing { event: "pull_request".into(), field };
     let action = raw.action.as_deref().ok_or(missing("action"))?;
     let event = match action {
         "opened" | "reopened" => PullRequestEvent::Open,
@@ -179,11 +164,7 @@ fn pull_request(raw: &Raw) -> Result<Payload, PayloadError> {
     let pull_request = raw.pull_request.as_ref().ok_or(missing("pull_request"))?;
     let head = pull_request.head.as_ref().ok_or(missing("pull_request.head"))?;
     let base = pull_request.base.as_ref().ok_or(missing("pull_request.base"))?;
-    let repository = base
-        .repo
-        .as_ref()
-        .or(raw.repository.as_ref())
-        .and_then(RawRepository::full_name);
+    let repository = base.repo.as_ref().or(raw.repository.as_ref()).and_then(RawRepository::full_name);
     Ok(Payload::Event(GitEvent::PullRequest(PullRequest {
         repository: repository.ok_or(missing("repository.full_name"))?,
         number: raw.number.unwrap_or(0),
@@ -201,13 +182,7 @@ fn pull_request(raw: &Raw) -> Result<Payload, PayloadError> {
 impl RawRepository {
     /// `owner/name`; old payloads have no `full_name`, and an owner with only a `name`.
     fn full_name(&self) -> Option<String> {
-        let composed = || {
-            Some(format!(
-                "{}/{}",
-                self.owner.as_ref()?.name()?,
-                self.name.as_deref()?
-            ))
-        };
+        let composed = || Some(format!("{}/{}", self.owner.as_ref()?.name()?, self.name.as_deref()?));
         self.full_name.clone().or_else(composed)
     }
 }
@@ -240,14 +215,9 @@ mod tests {
             "pusher": {"name": "ada"}, "head_commit": {"message": "Say hello"},
             "commits": [{"added": ["b"], "modified": ["a"]}, {"removed": ["a"]}]
         });
-        let GitEvent::Push(push) = event("push", &payload) else {
-            panic!("a push")
-        };
+        let GitEvent::Push(push) = event("push", &payload) else { panic!("a push") };
         assert_eq!(push.reference, Reference::Branch("feature/x".into()));
-        assert_eq!(
-            (push.author.as_deref(), push.message.as_deref()),
-            (Some("ada"), Some("Say hello"))
-        );
+        assert_eq!((push.author.as_deref(), push.message.as_deref()), (Some("ada"), Some("Say hello")));
         assert_eq!(push.changed_paths, Some(vec!["a".to_owned(), "b".to_owned()]));
         assert!(!push.deleted);
     }
@@ -256,22 +226,15 @@ mod tests {
     fn a_cut_list_of_commits_tells_no_paths() {
         let commits = vec![json!({"added": ["a"]}); LISTED_COMMITS];
         let payload = json!({"ref": "refs/tags/v1", "after": "abc", "repository": {"full_name": "a/b"}, "commits": commits});
-        let GitEvent::Push(push) = event("push", &payload) else {
-            panic!("a push")
-        };
-        assert_eq!(
-            (push.reference, push.changed_paths),
-            (Reference::Tag("v1".into()), None)
-        );
+        let GitEvent::Push(push) = event("push", &payload) else { panic!("a push") };
+        assert_eq!((push.reference, push.changed_paths), (Reference::Tag("v1".into()), None));
     }
 
     #[test]
     fn a_deletion_is_known_by_its_zeros() {
         let payload = json!({"ref": "refs/heads/x", "after": ZEROS, "head_commit": null, "commits": null,
             "repository": {"name": "b", "owner": {"name": "a"}}});
-        let GitEvent::Push(push) = event("push", &payload) else {
-            panic!("a push")
-        };
+        let GitEvent::Push(push) = event("push", &payload) else { panic!("a push") };
         assert!(push.deleted);
         assert_eq!(push.repository, "a/b");
     }
@@ -284,10 +247,7 @@ mod tests {
         let GitEvent::PullRequest(pull_request) = event("pull_request", &payload) else {
             panic!("a pull request")
         };
-        assert_eq!(
-            (pull_request.event, pull_request.head_repository),
-            (PullRequestEvent::Updated, None)
-        );
+        assert_eq!((pull_request.event, pull_request.head_repository), (PullRequestEvent::Updated, None));
     }
 
     #[test]
@@ -297,10 +257,7 @@ mod tests {
             ("pull_request", json!({"action": "labeled"})),
             ("delete", json!({"ref": "x", "ref_type": "branch"})),
             ("star", json!({})),
-            (
-                "push",
-                json!({"ref": "refs/notes/commits", "after": "a", "repository": {"full_name": "a/b"}}),
-            ),
+            ("push", json!({"ref": "refs/notes/commits", "after": "a", "repository": {"full_name": "a/b"}})),
         ] {
             let read = read(event, payload.to_string().as_bytes());
             assert!(matches!(read, Ok(Payload::Ignored(_))), "{event}: {read:?}");
@@ -309,11 +266,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = read(
-            "push",
-            b"{\"ref\": \"refs/heads/x\", \"repository\": {\"full_name\": \"a/b\"}}",
-        )
-        .unwrap_err();
+        let error = read("push", b"{\"ref\": \"refs/heads/x\", \"repository\": {\"full_name\": \"a/b\"}}")
+            .unwrap_err();
         assert_eq!(error.to_string(), "the `push` payload has no `after`");
         assert!(matches!(read("push", b"[]"), Err(PayloadError::NoJson(_))));
     }

@@ -39,13 +39,7 @@ pub enum SignatureError {
 impl WebhookSecrets {
     /// Takes the secrets, leaving out empty ones.
     pub fn new(secrets: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
-        Self(
-            secrets
-                .into_iter()
-                .map(Into::into)
-                .filter(|secret| !secret.is_empty())
-                .collect(),
-        )
+        Self(secrets.into_iter().map(Into::into).filter(|secret| !secret.is_empty()).collect())
     }
 
     /// Checks the header `X-Hub-Signature-256` against the body as it came over the wire.
@@ -64,19 +58,15 @@ impl WebhookSecrets {
         let mut given = [0_u8; 32];
         hex::decode_to_slice(digits, &mut given).map_err(|_| SignatureError::Malformed)?;
         // Every secret is tried whatever the others said, so that timing does not tell which of them is live.
-        let fits = self.0.iter().fold(false, |fits, secret| {
-            mac(secret, body).verify_slice(&given).is_ok() | fits
-        });
+        let fits =
+            self.0.iter().fold(false, |fits, secret| mac(secret, body).verify_slice(&given).is_ok() | fits);
         if fits { Ok(()) } else { Err(SignatureError::Wrong) }
     }
 
     /// The header that GitHub would send with `body` under the first secret; `None` without secrets.
     pub fn sign(&self, body: &[u8]) -> Option<String> {
         let secret = self.0.first()?;
-        Some(format!(
-            "sha256={}",
-            hex::encode(mac(secret, body).finalize().into_bytes())
-        ))
+        Some(format!("sha256={}", hex::encode(mac(secret, body).finalize().into_bytes())))
     }
 }
 
@@ -104,31 +94,16 @@ mod tests {
     #[test]
     fn each_live_secret_is_accepted() {
         let old = WebhookSecrets::new(["old"]).sign(b"x").unwrap();
-        assert_eq!(
-            WebhookSecrets::new(["new", "old"]).verify(Some(&old), b"x"),
-            Ok(())
-        );
-        assert_eq!(
-            WebhookSecrets::new(["new"]).verify(Some(&old), b"x"),
-            Err(SignatureError::Wrong)
-        );
+        assert_eq!(WebhookSecrets::new(["new", "old"]).verify(Some(&old), b"x"), Ok(()));
+        assert_eq!(WebhookSecrets::new(["new"]).verify(Some(&old), b"x"), Err(SignatureError::Wrong));
     }
 
     #[test]
     fn what_is_missing_or_malformed_is_named() {
         let secrets = WebhookSecrets::new(["s"]);
         assert_eq!(secrets.verify(None, b""), Err(SignatureError::Missing));
-        assert_eq!(
-            secrets.verify(Some("sha1=00"), b""),
-            Err(SignatureError::Malformed)
-        );
-        assert_eq!(
-            secrets.verify(Some("sha256=zz"), b""),
-            Err(SignatureError::Malformed)
-        );
-        assert_eq!(
-            WebhookSecrets::new([""]).verify(Some("sha256=00"), b""),
-            Err(SignatureError::NoSecret)
-        );
+        assert_eq!(secrets.verify(Some("sha1=00"), b""), Err(SignatureError::Malformed));
+        assert_eq!(secrets.verify(Some("sha256=zz"), b""), Err(SignatureError::Malformed));
+        assert_eq!(WebhookSecrets::new([""]).verify(Some("sha256=00"), b""), Err(SignatureError::NoSecret));
     }
 }

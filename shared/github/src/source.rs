@@ -28,11 +28,7 @@ pub struct GitHubSource {
 impl GitHubSource {
     /// A source that reads from the API at `base_url`.
     pub fn new(base_url: String, secrets: Arc<dyn Secrets>, artifacts: Arc<dyn Artifacts>) -> Self {
-        Self {
-            base_url,
-            secrets,
-            artifacts,
-        }
+        Self { base_url, secrets, artifacts }
     }
 
     /// Whether `action` names a repository on GitHub; one that names none means the local working tree.
@@ -43,35 +39,23 @@ impl GitHubSource {
     async fn fetch(&self, work: &Work) -> Result<Done, PortError> {
         let (repository, branch) = place(&work.action)?;
         let api = Api::new(&self.base_url, self.secrets.secret(TOKEN_SECRET).await.ok())?;
-        let reference = work
-            .revision_override
-            .as_ref()
-            .map_or(branch.as_str(), |revision| revision.value.as_str());
+        let reference =
+            work.revision_override.as_ref().map_or(branch.as_str(), |revision| revision.value.as_str());
         let commit = api.commit(&repository, reference).await?;
         let folder = tempfile::tempdir()
             .map_err(|error| PortError::transient(format!("make a temporary folder: {error}")))?;
-        let (tar_gz, zip) = (
-            folder.path().join("archive.tar.gz"),
-            folder.path().join("source.zip"),
-        );
+        let (tar_gz, zip) = (folder.path().join("archive.tar.gz"), folder.path().join("source.zip"));
         api.archive(&repository, &commit.sha, &tar_gz).await?;
         let target = zip.clone();
         let left_out = tokio::task::spawn_blocking(move || convert(&tar_gz, &target))
             .await
             .map_err(|error| PortError::transient(format!("convert the archive: {error}")))?
             .map_err(|problem| {
-                PortError::permanent(format!(
-                    "convert the archive of {}: {problem}",
-                    repository.full_name()
-                ))
+                PortError::permanent(format!("convert the archive of {}: {problem}", repository.full_name()))
             })?;
         let mut artifacts = vec![];
         if let Some(output) = work.action.output_artifacts.first() {
-            artifacts.push(
-                self.artifacts
-                    .put(&work.pipeline, &work.attempt, &output.name, &zip)
-                    .await?,
-            );
+            artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &zip).await?);
         }
         Ok(done(&repository, &branch, &commit, &left_out, artifacts))
     }
@@ -79,13 +63,8 @@ impl GitHubSource {
 
 /// The repository and branch that an action's configuration names.
 fn place(action: &Action) -> Result<(Repository, String), PortError> {
-    let value = |key: &str| {
-        action
-            .configuration
-            .get(key)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    };
+    let value =
+        |key: &str| action.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty());
     let full_name = match (value("FullRepositoryId"), value("Owner"), value("Repo")) {
         (Some(full_name), _, _) => full_name.to_owned(),
         (None, Some(owner), Some(repo)) => format!("{owner}/{repo}"),
@@ -96,18 +75,9 @@ fn place(action: &Action) -> Result<(Repository, String), PortError> {
         }
     };
     let repository = Repository::new(&full_name).ok_or_else(|| {
-        PortError::permanent(format!(
-            "find the repository: `{}` is no owner/name",
-            full_name.escape_debug()
-        ))
+        PortError::permanent(format!("find the repository: `{}` is no owner/name", full_name.escape_debug()))
     })?;
-    Ok((
-        repository,
-        value("BranchName")
-            .or(value("Branch"))
-            .unwrap_or("main")
-            .to_owned(),
-    ))
+    Ok((repository, value("BranchName").or(value("Branch")).unwrap_or("main").to_owned()))
 }
 
 /// The result with the output variables that `CodePipeline` documents for its GitHub sources.
@@ -121,10 +91,7 @@ fn done(
     let detail = &commit.commit;
     let title = detail.message.lines().next().unwrap_or_default().to_owned();
     let date = |signature: &Option<crate::api::Signature>| {
-        signature
-            .as_ref()
-            .and_then(|s| s.date.clone())
-            .unwrap_or_default()
+        signature.as_ref().and_then(|s| s.date.clone()).unwrap_or_default()
     };
     let name = repository.full_name().rsplit('/').next().unwrap_or_default();
     let variables = BTreeMap::from([
@@ -132,20 +99,14 @@ fn done(
         ("BranchName".to_owned(), branch.to_owned()),
         ("CommitId".to_owned(), commit.sha.clone()),
         ("CommitMessage".to_owned(), detail.message.clone()),
-        (
-            "CommitUrl".to_owned(),
-            commit.html_url.clone().unwrap_or_default(),
-        ),
+        ("CommitUrl".to_owned(), commit.html_url.clone().unwrap_or_default()),
         ("CommitterDate".to_owned(), date(&detail.committer)),
         ("FullRepositoryName".to_owned(), repository.full_name().to_owned()),
         ("RepositoryName".to_owned(), name.to_owned()),
     ]);
     let note = match left_out.links.as_slice() {
         [] => String::new(),
-        links => format!(
-            " (left out, because they leave the repository: {})",
-            links.join(", ")
-        ),
+        links => format!(" (left out, because they leave the repository: {})", links.join(", ")),
     };
     Done {
         artifacts,
@@ -155,14 +116,8 @@ fn done(
             summary: Some(title.clone()),
             url: commit.html_url.clone(),
         }),
-        external: Some(External {
-            id: commit.sha.clone(),
-            url: commit.html_url.clone(),
-        }),
-        summary: Some(format!(
-            "{} {title}{note}",
-            commit.sha.get(..8).unwrap_or(&commit.sha)
-        )),
+        external: Some(External { id: commit.sha.clone(), url: commit.html_url.clone() }),
+        summary: Some(format!("{} {title}{note}", commit.sha.get(..8).unwrap_or(&commit.sha))),
         started_at: None,
     }
 }
@@ -179,10 +134,7 @@ impl Provider for GitHubSource {
                     code: "RevisionUnavailable".into(),
                     message: format!("failed to {}", error.message),
                 };
-                Ok(Begun::Ended(Ending::Failed {
-                    error,
-                    external: None,
-                }))
+                Ok(Begun::Ended(Ending::Failed { error, external: None }))
             }
         }
     }

@@ -27,12 +27,7 @@ impl Webhook for GitHubWebhook {
     }
 
     fn read(&self, event: &str, content_type: &str, body: &[u8]) -> Result<Received, WebhookRefusal> {
-        let kind = content_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let payload = match kind.as_str() {
             "application/json" => read(event, body),
             "application/x-www-form-urlencoded" => read(event, &form_payload(body)?),
@@ -54,14 +49,9 @@ impl Webhook for GitHubWebhook {
 
 /// The form field `payload`, decoded.
 fn form_payload(body: &[u8]) -> Result<Vec<u8>, WebhookRefusal> {
-    let field = body
-        .split(|byte| *byte == b'&')
-        .find_map(|field| field.strip_prefix(b"payload="));
+    let field = body.split(|byte| *byte == b'&').find_map(|field| field.strip_prefix(b"payload="));
     let field = field.ok_or_else(|| WebhookRefusal::Malformed("the form has no field `payload`".into()))?;
-    let spaced: Vec<u8> = field
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
+    let spaced: Vec<u8> = field.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     Ok(percent_decode(&spaced).collect())
 }
 
@@ -83,9 +73,6 @@ mod tests {
             read("application/x-www-form-urlencoded", b"x=1"),
             Err(WebhookRefusal::Malformed(_))
         ));
-        assert!(matches!(
-            read("text/plain", json),
-            Err(WebhookRefusal::MediaType(_))
-        ));
+        assert!(matches!(read("text/plain", json), Err(WebhookRefusal::MediaType(_))));
     }
 }

@@ -65,9 +65,7 @@ impl Secrets for Token {
     }
 
     async fn secret(&self, name: &str) -> Result<String, PortError> {
-        self.0
-            .map(str::to_owned)
-            .ok_or_else(|| PortError::permanent(name))
+        self.0.map(str::to_owned).ok_or_else(|| PortError::permanent(name))
     }
 }
 
@@ -85,9 +83,7 @@ fn archive() -> Vec<u8> {
     header.set_size(3);
     header.set_mode(0o755);
     header.set_cksum();
-    builder
-        .append_data(&mut header, "acme-web-6113728/run.sh", &b"hi\n"[..])
-        .unwrap();
+    builder.append_data(&mut header, "acme-web-6113728/run.sh", &b"hi\n"[..]).unwrap();
     builder.into_inner().unwrap().finish().unwrap()
 }
 
@@ -102,10 +98,7 @@ async fn commit(
         seen.failures -= 1;
         return StatusCode::BAD_GATEWAY.into_response();
     }
-    if headers
-        .get("authorization")
-        .is_none_or(|value| value != "Bearer t0ken")
-    {
+    if headers.get("authorization").is_none_or(|value| value != "Bearer t0ken") {
         return StatusCode::NOT_FOUND.into_response();
     }
     axum::Json(serde_json::json!({
@@ -117,10 +110,7 @@ async fn commit(
 
 /// A stand-in on a free port; it ends with the test's runtime.
 async fn stand_in(failures: u32) -> (String, Api) {
-    let seen: Api = Arc::new(Mutex::new(Seen {
-        failures,
-        ..Seen::default()
-    }));
+    let seen: Api = Arc::new(Mutex::new(Seen { failures, ..Seen::default() }));
     let router = Router::new()
         .route("/repos/acme/web/commits/{*reference}", get(commit))
         .route(
@@ -136,40 +126,29 @@ async fn stand_in(failures: u32) -> (String, Api) {
 }
 
 fn work(configuration: &[(&str, &str)]) -> Work {
-    let configuration: BTreeMap<_, _> = configuration
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
+    let configuration: BTreeMap<_, _> =
+        configuration.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let action: Action = serde_json::from_value(serde_json::json!({
         "name": "Fetch", "actionTypeId": {"category": "Source", "owner": "ThirdParty", "provider": "GitHub", "version": "1"},
         "configuration": configuration, "outputArtifacts": [{"name": "SourceOutput"}]
     }))
     .unwrap();
     Work {
-        attempt: "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Fetch/1"
-            .parse()
-            .unwrap(),
+        attempt: "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Fetch/1".parse().unwrap(),
         pipeline: "web".parse().unwrap(),
         definition: DefinitionVersion(1),
         action,
         inputs: vec![],
         revision_override: None,
         revisions: BTreeMap::new(),
-        trigger: TriggerCause {
-            kind: "Webhook".into(),
-            detail: String::new(),
-            delivery: None,
-        },
+        trigger: TriggerCause { kind: "Webhook".into(), detail: String::new(), delivery: None },
         deadline: Timestamp(0),
     }
 }
 
 fn source(base_url: String, token: Option<&'static str>) -> (GitHubSource, Arc<Kept>) {
     let kept = Arc::new(Kept(tempfile::tempdir().unwrap()));
-    (
-        GitHubSource::new(base_url, Arc::new(Token(token)), kept.clone()),
-        kept,
-    )
+    (GitHubSource::new(base_url, Arc::new(Token(token)), kept.clone()), kept)
 }
 
 #[tokio::test]
@@ -178,43 +157,27 @@ async fn a_branch_is_pinned_to_its_commit_and_fetched() {
     let (source, kept) = source(base_url, Some("t0ken"));
     let work = work(&[("Owner", "acme"), ("Repo", "web"), ("Branch", "feature/x")]);
     let begun = source.start(&work, false).await.unwrap();
-    let Begun::Ended(Ending::Succeeded(done)) = begun else {
-        panic!("{begun:?}")
-    };
+    let Begun::Ended(Ending::Succeeded(done)) = begun else { panic!("{begun:?}") };
     assert_eq!(done.revision.unwrap().id, SHA);
     assert_eq!(done.variables["CommitMessage"], "Say hello\n\nlonger");
     assert_eq!(done.variables["FullRepositoryName"], "acme/web");
-    assert_eq!(
-        std::fs::read_to_string(kept.0.path().join("kept/run.sh")).unwrap(),
-        "hi\n"
-    );
+    assert_eq!(std::fs::read_to_string(kept.0.path().join("kept/run.sh")).unwrap(), "hi\n");
     // The first answer was a 502: it was asked again.
-    assert_eq!(
-        seen.lock().unwrap().paths,
-        ["commit feature/x", "commit feature/x"]
-    );
+    assert_eq!(seen.lock().unwrap().paths, ["commit feature/x", "commit feature/x"]);
 }
 
 #[tokio::test]
 async fn a_repository_that_cannot_be_seen_fails_with_the_way_out() {
     let (base_url, _) = stand_in(0).await;
     let (source, _) = source(base_url, None);
-    let begun = source
-        .start(&work(&[("FullRepositoryId", "acme/web")]), false)
-        .await
-        .unwrap();
-    let Begun::Ended(Ending::Failed { error, .. }) = begun else {
-        panic!("{begun:?}")
-    };
+    let begun = source.start(&work(&[("FullRepositoryId", "acme/web")]), false).await.unwrap();
+    let Begun::Ended(Ending::Failed { error, .. }) = begun else { panic!("{begun:?}") };
     assert!(error.message.contains("github-token"), "{}", error.message);
 }
 
 #[tokio::test]
 async fn names_that_could_change_the_url_are_refused() {
     let (source, _) = source("http://127.0.0.1:1".into(), None);
-    let begun = source
-        .start(&work(&[("FullRepositoryId", "acme/web/../../x")]), false)
-        .await
-        .unwrap();
+    let begun = source.start(&work(&[("FullRepositoryId", "acme/web/../../x")]), false).await.unwrap();
     assert!(matches!(begun, Begun::Ended(Ending::Failed { .. })));
 }

@@ -40,7 +40,13 @@ impl AttemptLog {
 }
 
 /// The failure of an attempt whose log says more: its last lines, and where the rest is.
-pub(crate) fn failure(logs: &LogFiles, attempt: &AttemptId, code: &str, what: &str, external: Option<External>) -> Ending {
+pub(crate) fn failure(
+    logs: &LogFiles,
+    attempt: &AttemptId,
+    code: &str,
+    what: &str,
+    external: Option<External>,
+) -> Ending {
     let mut message = what.to_owned();
     let last = logs.last_lines(attempt, LAST_LINES).unwrap_or_default();
     if !last.is_empty() {

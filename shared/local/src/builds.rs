@@ -32,7 +32,8 @@ pub use numbers::BuildNumbers;
 use plan::Plan;
 
 /// What a build that an earlier server began ends with.
-const INTERRUPTED: &str = "the server was interrupted while it ran; its processes have ended, and it is attempted again";
+const INTERRUPTED: &str =
+    "the server was interrupted while it ran; its processes have ended, and it is attempted again";
 
 /// Performs CodeBuild and Commands actions on this machine.
 #[derive(Clone)]
@@ -98,7 +99,8 @@ impl Parts {
     }
 
     async fn prepare(self: &Arc<Self>, work: &Work) -> Result<(Workspace, Prepared), AttemptError> {
-        let log = AttemptLog::open(&self.logs, &work.attempt).map_err(|error| system(format!("opening the log: {error}")))?;
+        let log = AttemptLog::open(&self.logs, &work.attempt)
+            .map_err(|error| system(format!("opening the log: {error}")))?;
         let (this, inner) = (Arc::clone(self), work.clone());
         let prepared = tokio::task::spawn_blocking(move || this.lay_out(&inner)).await;
         let (workspace, plan) = prepared.map_err(|error| system(error.to_string()))??;
@@ -109,7 +111,10 @@ impl Parts {
 
     /// Extracts the inputs and reads what is to be done.
     fn lay_out(&self, work: &Work) -> Result<(Workspace, Plan), AttemptError> {
-        let workspace = self.workspaces.create(&work.attempt).map_err(|error| system(format!("making a work folder: {error}")))?;
+        let workspace = self
+            .workspaces
+            .create(&work.attempt)
+            .map_err(|error| system(format!("making a work folder: {error}")))?;
         let primary = plan::primary_source(work)?;
         let source = workspace.path().join("src");
         std::fs::create_dir(&source).map_err(|error| system(format!("making a work folder: {error}")))?;
@@ -122,14 +127,23 @@ impl Parts {
                 secondary.push((input.name.as_str().to_owned(), into));
             }
         }
-        std::fs::create_dir(workspace.path().join("build")).map_err(|error| system(format!("making a work folder: {error}")))?;
+        std::fs::create_dir(workspace.path().join("build"))
+            .map_err(|error| system(format!("making a work folder: {error}")))?;
         let plan = Plan::of(work, &self.files, source, secondary)?;
         Ok((workspace, plan))
     }
 
-    fn request(&self, work: &Work, plan: Plan, folder: &Path, sink: Arc<dyn LogSink>, stop: watch::Receiver<bool>) -> Request {
+    fn request(
+        &self,
+        work: &Work,
+        plan: Plan,
+        folder: &Path,
+        sink: Arc<dyn LogSink>,
+        stop: watch::Receiver<bool>,
+    ) -> Request {
         let id = build_id(&work.attempt.token());
-        let number = if plan.counted { self.numbers.next(&plan.project) } else { u64::from(work.attempt.number) };
+        let number =
+            if plan.counted { self.numbers.next(&plan.project) } else { u64::from(work.attempt.number) };
         let revision = work.revisions.values().next().map(|revision| revision.id.clone());
         let build = BuildInfo {
             project: plan.project.clone(),
@@ -146,7 +160,9 @@ impl Parts {
             ..BuildInfo::default()
         };
         let text = |text: std::ffi::OsString| text.into_string().ok();
-        let machine = environment::inherited().into_iter().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+        let machine = environment::inherited()
+            .into_iter()
+            .filter_map(|(name, value)| Some((text(name)?, text(value)?)));
         Request {
             secondary_sources: plan.secondary_sources,
             outputs: outputs(work, folder),
@@ -163,7 +179,14 @@ impl Parts {
         }
     }
 
-    async fn run(&self, work: &Work, build: Prepared, folder: &Path, external: External, end: EndSignal) -> Ending {
+    async fn run(
+        &self,
+        work: &Work,
+        build: Prepared,
+        folder: &Path,
+        external: External,
+        end: EndSignal,
+    ) -> Ending {
         let started_at = self.clock.now();
         let Prepared { request, stop, batched } = build;
         let stopping = async {
@@ -207,7 +230,8 @@ fn outputs(work: &Work, folder: &Path) -> Outputs {
         [] => Outputs::default(),
         [only] => Outputs { primary: Some(zip(only.name.as_str())), secondary: vec![] },
         several => {
-            let secondary = several.iter().map(|output| (output.name.as_str().to_owned(), zip(output.name.as_str())));
+            let secondary =
+                several.iter().map(|output| (output.name.as_str().to_owned(), zip(output.name.as_str())));
             Outputs { primary: None, secondary: secondary.collect() }
         }
     }
@@ -216,7 +240,8 @@ fn outputs(work: &Work, folder: &Path) -> Outputs {
 /// A UUID that follows from the attempt's token.
 fn build_id(token: &str) -> String {
     let digits = token.trim_start_matches("p-");
-    let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| digits.get(from..to).unwrap_or_default());
+    let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
+        .map(|(from, to)| digits.get(from..to).unwrap_or_default());
     parts.join("-")
 }
 

@@ -108,9 +108,11 @@ impl ClaimJournal {
 
 impl Inner {
     fn write(&mut self, path: &Path, attempt: &AttemptId, held: Option<Held>) -> Result<(), PortError> {
-        let failed = |error: std::io::Error| PortError::transient(format!("writing {}: {error}", path.display()));
+        let failed =
+            |error: std::io::Error| PortError::transient(format!("writing {}: {error}", path.display()));
         let line = Line { attempt: attempt.clone(), held };
-        let mut text = serde_json::to_vec(&line).map_err(|error| PortError::permanent(format!("encoding a claim: {error}")))?;
+        let mut text = serde_json::to_vec(&line)
+            .map_err(|error| PortError::permanent(format!("encoding a claim: {error}")))?;
         text.push(b'\n');
         self.file.write_all(&text).map_err(failed)?;
         self.lines += 1;

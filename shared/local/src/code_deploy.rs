@@ -14,7 +14,8 @@ use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
 use penstock_appspec::lifecycle::LifecycleEvent;
 use penstock_appspec::{
-    Deployment, DeploymentId, DeploymentStatus, EventStatus, Group, Observer, Outcome, RollbackPolicy, Stop, deploy, stop_channel,
+    Deployment, DeploymentId, DeploymentStatus, EventStatus, Group, Observer, Outcome, RollbackPolicy, Stop,
+    deploy, stop_channel,
 };
 use penstock_model::time::Timestamp;
 use penstock_process::Lineage;
@@ -84,16 +85,33 @@ impl CodeDeploy {
         self.in_flight.begin(&work.pipeline, &work.attempt, external, OnShutDown::Leave, task).await
     }
 
-    async fn deploy(&self, work: &Work, id: DeploymentId, resumed: bool, end: EndSignal) -> Result<Outcome, AttemptError> {
+    async fn deploy(
+        &self,
+        work: &Work,
+        id: DeploymentId,
+        resumed: bool,
+        end: EndSignal,
+    ) -> Result<Outcome, AttemptError> {
         let group = group(work)?;
-        let settings = deployment_groups::find(&self.files, &self.dir, &group).map_err(|error| configuration(error.to_string()))?;
-        let log = Arc::new(AttemptLog::open(&self.logs, &work.attempt).map_err(|error| system(format!("opening the log: {error}")))?);
+        let settings = deployment_groups::find(&self.files, &self.dir, &group)
+            .map_err(|error| configuration(error.to_string()))?;
+        let log = Arc::new(
+            AttemptLog::open(&self.logs, &work.attempt)
+                .map_err(|error| system(format!("opening the log: {error}")))?,
+        );
         if resumed {
             log.line(&format!("the server was interrupted; deployment {id} goes on where it stood"));
         }
-        let workspace = self.workspaces.create(&work.attempt).map_err(|error| system(format!("making a work folder: {error}")))?;
+        let workspace = self
+            .workspaces
+            .create(&work.attempt)
+            .map_err(|error| system(format!("making a work folder: {error}")))?;
         let revision = workspace.path().join("revision");
-        let input = work.inputs.first().cloned().ok_or_else(|| configuration("a CodeDeploy action needs one input artifact"))?;
+        let input = work
+            .inputs
+            .first()
+            .cloned()
+            .ok_or_else(|| configuration("a CodeDeploy action needs one input artifact"))?;
         let (workspaces, into) = (self.workspaces.clone(), revision.clone());
         let extracted = tokio::task::spawn_blocking(move || workspaces.extract(&input, &into)).await;
         extracted.map_err(|error| system(error.to_string()))?.map_err(|error| system(error.message))?;
@@ -121,7 +139,12 @@ impl CodeDeploy {
         stop: penstock_appspec::StopSignal,
     ) -> Deployment {
         let mut environment = environment::inherited();
-        environment.extend(settings.environment.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value))));
+        environment.extend(
+            settings
+                .environment
+                .into_iter()
+                .map(|(name, value)| (OsString::from(name), OsString::from(value))),
+        );
         Deployment {
             id,
             group,
@@ -144,10 +167,17 @@ impl CodeDeploy {
     fn ending(&self, work: &Work, outcome: &Outcome, external: External, started_at: Timestamp) -> Ending {
         match outcome.status {
             DeploymentStatus::Succeeded => {
-                let summary = format!("deployment {} to {} instances", outcome.deployment, outcome.targets.len());
+                let summary =
+                    format!("deployment {} to {} instances", outcome.deployment, outcome.targets.len());
                 let (summary, external) = (Some(summary), Some(external));
                 let variables = [("DeploymentId".to_owned(), outcome.deployment.to_string())].into();
-                Ending::Succeeded(Box::new(Done { summary, external, variables, started_at: Some(started_at), ..Done::default() }))
+                Ending::Succeeded(Box::new(Done {
+                    summary,
+                    external,
+                    variables,
+                    started_at: Some(started_at),
+                    ..Done::default()
+                }))
             }
             DeploymentStatus::Stopped => Ending::Cancelled,
             DeploymentStatus::Failed | DeploymentStatus::InProgress => {
@@ -179,10 +209,16 @@ fn why(outcome: &Outcome) -> String {
 pub(crate) fn group(work: &Work) -> Result<Group, AttemptError> {
     let get = |key: &str| {
         let value = work.action.configuration.get(key).map(String::as_str).unwrap_or_default();
-        let plain = !value.is_empty() && value.len() <= 100 && !value.starts_with('.') && !value.contains(['/', '\\']) && !value.contains(char::is_control);
+        let plain = !value.is_empty()
+            && value.len() <= 100
+            && !value.starts_with('.')
+            && !value.contains(['/', '\\'])
+            && !value.contains(char::is_control);
         match plain {
             true => Ok(value.to_owned()),
-            false => Err(configuration(format!("{key} is missing or is no plain name; write 1 to 100 characters without slashes"))),
+            false => Err(configuration(format!(
+                "{key} is missing or is no plain name; write 1 to 100 characters without slashes"
+            ))),
         }
     };
     Ok(Group { application: get("ApplicationName")?, name: get("DeploymentGroupName")? })

@@ -116,7 +116,9 @@ impl Database {
     }
 
     fn ask(&self, request: Request) -> Result<(), PortError> {
-        self.writer.send(request).map_err(|_| PortError::transient("writing to the database, which is closed"))
+        self.writer
+            .send(request)
+            .map_err(|_| PortError::transient("writing to the database, which is closed"))
     }
 
     fn item<T>(&self, read: impl FnOnce(&Connection) -> Result<T, DatabaseError>) -> Result<T, PortError> {
@@ -128,8 +130,10 @@ impl Database {
         read: impl FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, PortError> {
         let pages = Arc::clone(&self.pages);
-        let task = tokio::task::spawn_blocking(move || read(&pages.lock().unwrap_or_else(PoisonError::into_inner)));
-        let page = task.await.map_err(|error| PortError::transient(format!("reading the database: {error}")))?;
+        let task =
+            tokio::task::spawn_blocking(move || read(&pages.lock().unwrap_or_else(PoisonError::into_inner)));
+        let page =
+            task.await.map_err(|error| PortError::transient(format!("reading the database: {error}")))?;
         Ok(page?)
     }
 }

@@ -75,13 +75,23 @@ pub fn find(files: &MachineFiles, dir: &Path, group: &Group) -> Result<Deploymen
     }
 }
 
-fn read(found: &Found, node: &Node, dir: &Path, folder: &Path, mut group: DeploymentGroup) -> Result<DeploymentGroup, FileError> {
+fn read(
+    found: &Found,
+    node: &Node,
+    dir: &Path,
+    folder: &Path,
+    mut group: DeploymentGroup,
+) -> Result<DeploymentGroup, FileError> {
     const KEYS: &str = "instances, deploymentConfig, autoRollback, fileExistsBehavior, ignoreOwnership, \
         ignoreApplicationStopFailures, appspec, environment";
     for (key, value) in found.entries(node)? {
         match key {
             "instances" => {
-                group.instances = found.items(value)?.iter().map(|item| read_instance(found, item, dir, folder)).collect::<Result<_, _>>()?;
+                group.instances = found
+                    .items(value)?
+                    .iter()
+                    .map(|item| read_instance(found, item, dir, folder))
+                    .collect::<Result<_, _>>()?;
             }
             "deploymentConfig" => {
                 let config: Result<MinimumHealthy, _> = found.text(value)?.parse();
@@ -154,7 +164,11 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_place() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join(FILE), "applications:\n  web:\n    production:\n      rollback: yes\n").unwrap();
+        std::fs::write(
+            dir.path().join(FILE),
+            "applications:\n  web:\n    production:\n      rollback: yes\n",
+        )
+        .unwrap();
         let error = find(&MachineFiles::new(dir.path(), None), dir.path(), &group()).unwrap_err().to_string();
         assert!(error.contains("yml:4:17") && error.contains("`rollback`"), "{error}");
     }

@@ -32,7 +32,11 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// Goes on where the stored cursor stands.
-    pub(crate) fn new(database: Arc<Database>, notify: Notify, claims: Arc<ClaimJournal>) -> Result<Self, PortError> {
+    pub(crate) fn new(
+        database: Arc<Database>,
+        notify: Notify,
+        claims: Arc<ClaimJournal>,
+    ) -> Result<Self, PortError> {
         let reached = database.cursor(CURSOR)?;
         Ok(Self { database, notify, claims, reached })
     }
@@ -67,7 +71,8 @@ impl Follower {
 
     /// Works through one page; whether there was anything.
     async fn page(&mut self) -> Result<bool, String> {
-        let records = self.database.records_after(self.reached, PAGE).await.map_err(|error| error.to_string())?;
+        let records =
+            self.database.records_after(self.reached, PAGE).await.map_err(|error| error.to_string())?;
         let any = !records.is_empty();
         for numbered in records {
             match &numbered.record {
@@ -102,7 +107,9 @@ async fn tell(notify: &Notify, record: &Record) -> Result<(), String> {
 /// The attempts that ended in this record.
 fn settled(record: &Record) -> impl Iterator<Item = &AttemptId> {
     record.events.iter().filter_map(|event| match &event.fact {
-        Fact::AttemptSucceeded { attempt, .. } | Fact::AttemptFailed { attempt, .. } | Fact::AttemptAbandoned { attempt } => Some(attempt),
+        Fact::AttemptSucceeded { attempt, .. }
+        | Fact::AttemptFailed { attempt, .. }
+        | Fact::AttemptAbandoned { attempt } => Some(attempt),
         Fact::Defined { .. }
         | Fact::Deleted
         | Fact::TransitionDisabled { .. }

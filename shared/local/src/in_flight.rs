@@ -96,7 +96,14 @@ impl InFlight {
     }
 
     /// Begins `work` unless the attempt's work runs already, and waits a moment for its end.
-    pub async fn begin<F>(&self, pipeline: &PipelineName, attempt: &AttemptId, external: External, on_shut_down: OnShutDown, work: impl FnOnce(EndSignal) -> F) -> Begun
+    pub async fn begin<F>(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        external: External,
+        on_shut_down: OnShutDown,
+        work: impl FnOnce(EndSignal) -> F,
+    ) -> Begun
     where
         F: Future<Output = Ending> + Send + 'static,
     {
@@ -105,12 +112,19 @@ impl InFlight {
         {
             let mut table = self.lock();
             if let Some(entry) = table.get(attempt) {
-                return entry.ended.clone().map_or_else(|| Begun::Running(entry.external.clone()), Begun::Ended);
+                return entry
+                    .ended
+                    .clone()
+                    .map_or_else(|| Begun::Running(entry.external.clone()), Begun::Ended);
             }
             let work = work(EndSignal(signal));
             let task = tokio::spawn(self.clone().carry(attempt.clone(), work));
-            let (pipeline, external, waiter, task) = (pipeline.clone(), external.clone(), Some(waiter), task.abort_handle());
-            table.insert(attempt.clone(), Entry { pipeline, external, end, waiter, ended: None, task, on_shut_down });
+            let (pipeline, external, waiter, task) =
+                (pipeline.clone(), external.clone(), Some(waiter), task.abort_handle());
+            table.insert(
+                attempt.clone(),
+                Entry { pipeline, external, end, waiter, ended: None, task, on_shut_down },
+            );
         }
         let mut ended = ended;
         match tokio::time::timeout(self.0.patience, &mut ended).await {
@@ -204,12 +218,16 @@ impl InFlight {
 
     /// Reports until it succeeds or cannot: the state goes on owing an answer.
     async fn report(&self, pipeline: &PipelineName, attempt: &AttemptId, ending: Ending) {
-        let Some(dispatch) = self.0.dispatch.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+        let Some(dispatch) = self.0.dispatch.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
+            return;
+        };
         let mut pause = Duration::from_millis(100);
         loop {
             match dispatch.report(pipeline, attempt, ending.clone()).await {
                 Ok(()) => return,
-                Err(error) if error.is_retryable() => tracing::warn!(%attempt, "its end could not be reported yet: {error}"),
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!(%attempt, "its end could not be reported yet: {error}");
+                }
                 Err(error) => {
                     tracing::error!(%attempt, "its end could not be reported: {error}");
                     return;
@@ -247,7 +265,10 @@ mod tests {
         External { id: "1".into(), url: None }
     }
 
-    async fn begin<F: Future<Output = Ending> + Send + 'static>(flight: &InFlight, work: impl FnOnce(EndSignal) -> F) -> Begun {
+    async fn begin<F: Future<Output = Ending> + Send + 'static>(
+        flight: &InFlight,
+        work: impl FnOnce(EndSignal) -> F,
+    ) -> Begun {
         let pipeline = PipelineName::new("web").unwrap();
         flight.begin(&pipeline, &attempt(1), external(), OnShutDown::End, work).await
     }

@@ -72,7 +72,10 @@ pub(crate) fn program(action: &Action, files: &MachineFiles) -> Result<Program, 
         let command: Result<Vec<String>, _> = serde_json::from_str(get("Command"));
         return match command {
             Ok(command) if !command.is_empty() => Ok(Program { command, environment: vec![] }),
-            Ok(_) | Err(_) => Err("Command is no JSON list of a program and its arguments, such as [\"./notify\", \"web\"]".into()),
+            Ok(_) | Err(_) => {
+                Err("Command is no JSON list of a program and its arguments, such as [\"./notify\", \"web\"]"
+                    .into())
+            }
         };
     }
     let name = get("FunctionName");
@@ -85,7 +88,9 @@ pub(crate) fn program(action: &Action, files: &MachineFiles) -> Result<Program, 
 
 fn in_file(files: &MachineFiles, name: &str) -> Result<Option<Program>, FileError> {
     let Some(found) = files.find(FILE)? else { return Ok(None) };
-    let Some(node) = found.root.get("functions").and_then(|functions| functions.get(name)) else { return Ok(None) };
+    let Some(node) = found.root.get("functions").and_then(|functions| functions.get(name)) else {
+        return Ok(None);
+    };
     let (mut command, mut environment) = (vec![], vec![]);
     for (key, value) in found.entries(node)? {
         match key {
@@ -99,7 +104,9 @@ fn in_file(files: &MachineFiles, name: &str) -> Result<Option<Program>, FileErro
         }
     }
     if command.is_empty() {
-        return Err(found.invalid(node, "`command` is missing; it is a list of the program and its arguments"));
+        return Err(
+            found.invalid(node, "`command` is missing; it is a list of the program and its arguments")
+        );
     }
     Ok(Some(Program { command, environment }))
 }
@@ -134,20 +141,28 @@ impl Provider for Invoke {
 }
 
 fn interrupted() -> Ending {
-    Ending::Interrupted { message: "the server was interrupted while the program ran; it has ended, and is invoked again".into() }
+    Ending::Interrupted {
+        message: "the server was interrupted while the program ran; it has ended, and is invoked again"
+            .into(),
+    }
 }
 
 impl Invoke {
     async fn run(&self, work: &Work, end: EndSignal) -> Result<Ending, AttemptError> {
         let started_at = self.clock.now();
-        let program = program(&work.action, &self.files).map_err(|message| error("ConfigurationError", message))?;
-        let log = AttemptLog::open(&self.logs, &work.attempt).map_err(|failed| error("SystemUnavailable", failed.to_string()))?;
+        let program =
+            program(&work.action, &self.files).map_err(|message| error("ConfigurationError", message))?;
+        let log = AttemptLog::open(&self.logs, &work.attempt)
+            .map_err(|failed| error("SystemUnavailable", failed.to_string()))?;
         let (this, inner) = (self.clone(), work.clone());
         let laid_out = tokio::task::spawn_blocking(move || this.lay_out(&inner)).await;
-        let (workspace, inputs) = laid_out.map_err(|failed| error("SystemUnavailable", failed.to_string()))??;
+        let (workspace, inputs) =
+            laid_out.map_err(|failed| error("SystemUnavailable", failed.to_string()))??;
         let output = workspace.path().join("output");
         let child = spawn(work, &program, &workspace, &inputs, &output, &self.lineage);
-        let mut child = child.map_err(|failed| error("JobFailed", format!("`{}` could not be started: {failed}", program.command[0])))?;
+        let mut child = child.map_err(|failed| {
+            error("JobFailed", format!("`{}` could not be started: {failed}", program.command[0]))
+        })?;
         let ended = tokio::select! {
             ended = follow(&mut child, &log) => ended,
             _ = end.asked() => {
@@ -165,7 +180,9 @@ impl Invoke {
     }
 
     fn lay_out(&self, work: &Work) -> Result<(Workspace, Vec<(String, PathBuf)>), AttemptError> {
-        let failed = |failed: &dyn std::fmt::Display| error("SystemUnavailable", format!("making a work folder: {failed}"));
+        let failed = |failed: &dyn std::fmt::Display| {
+            error("SystemUnavailable", format!("making a work folder: {failed}"))
+        };
         let workspace = self.workspaces.create(&work.attempt).map_err(|error| failed(&error))?;
         let mut inputs = vec![];
         for (index, input) in work.inputs.iter().enumerate() {
@@ -224,9 +241,13 @@ async fn follow(child: &mut Child, log: &AttemptLog) -> std::io::Result<std::pro
 }
 
 fn variables(output: &Path) -> BTreeMap<String, String> {
-    let text = std::fs::read(output).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text =
+        std::fs::read(output).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let pairs = text.lines().filter_map(|line| line.split_once('='));
-    pairs.map(|(name, value)| (name.trim().to_owned(), value.to_owned())).filter(|(name, _)| !name.is_empty()).collect()
+    pairs
+        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+        .filter(|(name, _)| !name.is_empty())
+        .collect()
 }
 
 fn error(code: &str, message: String) -> AttemptError {

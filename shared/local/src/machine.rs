@@ -115,24 +115,61 @@ impl Machine {
         let lineage = predecessors_gone(&dir).await?;
         let settings = Settings { dir: dir.clone(), ..settings };
         let database = Arc::new(Database::open(&dir.join("penstock.db"), Some(Arc::clone(&lock)))?);
-        let claims = Arc::new(ClaimJournal::open(&dir.join("claims.jsonl")).map_err(io_at(&dir.join("claims.jsonl")))?);
-        let (logs, in_flight, queue) = (LogFiles::new(&dir.join("logs")), InFlight::default(), MemoryQueue::default());
+        let claims = Arc::new(
+            ClaimJournal::open(&dir.join("claims.jsonl")).map_err(io_at(&dir.join("claims.jsonl")))?,
+        );
+        let (logs, in_flight, queue) =
+            (LogFiles::new(&dir.join("logs")), InFlight::default(), MemoryQueue::default());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let base_url = BaseUrl::new(&settings.base_url);
         let repository = settings.repository.as_deref().and_then(GitRepository::discover);
-        let parts = providers::Parts { settings: &settings, logs: &logs, in_flight: &in_flight, lineage: &lineage, clock: &clock };
+        let parts = providers::Parts {
+            settings: &settings,
+            logs: &logs,
+            in_flight: &in_flight,
+            lineage: &lineage,
+            clock: &clock,
+        };
         let providers = Arc::new(parts.registry(repository.as_ref(), further)?);
 
         let transition = Transition::new(database.clone(), Arc::new(queue.clone()), clock.clone());
         let transition = Arc::new(transition.taking_turns());
         let key = ApprovalKey::new(approval_key(&dir)?);
-        let approvals = Arc::new(Approvals::new(key, database.clone(), database.clone(), transition.clone(), clock.clone(), base_url.clone()));
-        let control = Arc::new(Control::new(transition.clone(), database.clone(), providers.clone(), approvals.clone(), clock.clone()));
-        let query = Arc::new(Query::new(&transition, database.clone(), database.clone(), approvals.clone(), Arc::new(logs)));
-        let deliveries = Arc::new(Deliveries::new(control.clone(), database.clone(), providers::repository(repository)));
-        let dispatch = Dispatch::new(transition.clone(), database.clone(), claims.clone(), database.clone(), providers, clock.clone());
+        let approvals = Arc::new(Approvals::new(
+            key,
+            database.clone(),
+            database.clone(),
+            transition.clone(),
+            clock.clone(),
+            base_url.clone(),
+        ));
+        let control = Arc::new(Control::new(
+            transition.clone(),
+            database.clone(),
+            providers.clone(),
+            approvals.clone(),
+            clock.clone(),
+        ));
+        let query = Arc::new(Query::new(
+            &transition,
+            database.clone(),
+            database.clone(),
+            approvals.clone(),
+            Arc::new(logs),
+        ));
+        let deliveries =
+            Arc::new(Deliveries::new(control.clone(), database.clone(), providers::repository(repository)));
+        let dispatch = Dispatch::new(
+            transition.clone(),
+            database.clone(),
+            claims.clone(),
+            database.clone(),
+            providers,
+            clock.clone(),
+        );
         let dispatch = Arc::new(dispatch);
-        let notices = Notices::new(&dir, settings.console.clone(), settings.notification_webhook.as_deref()).map_err(MachineError::Setting)?;
+        let notices = Notices::new(&dir, settings.console.clone(), settings.notification_webhook.as_deref())
+            .map_err(MachineError::Setting)?;
         let notify = Notify::new(database.clone(), approvals.clone(), Arc::new(notices), base_url.clone());
 
         in_flight.report_to(dispatch.clone());
@@ -140,9 +177,27 @@ impl Machine {
         recover(&claims, &Sweep::new(transition.clone(), database.clone(), clock.clone())).await?;
         let (end, ended) = watch::channel(false);
         let follower = tokio::spawn(Follower::new(database.clone(), notify, claims)?.follow(ended));
-        let timer = tokio::spawn(timer::run(database.clone(), Sweep::new(transition, database.clone(), clock.clone()), clock));
+        let timer = tokio::spawn(timer::run(
+            database.clone(),
+            Sweep::new(transition, database.clone(), clock.clone()),
+            clock,
+        ));
         let (sites, follower) = (dir.join("sites"), Some(follower));
-        Ok(Self { control, query, approvals, deliveries, sites, base_url, database, queue, in_flight, end, follower, timer, _lock: lock })
+        Ok(Self {
+            control,
+            query,
+            approvals,
+            deliveries,
+            sites,
+            base_url,
+            database,
+            queue,
+            in_flight,
+            end,
+            follower,
+            timer,
+            _lock: lock,
+        })
     }
 
     /// The artifact store of the state folder `dir`, for providers from outside this crate.
@@ -204,7 +259,8 @@ fn prepare(dir: &Path) -> Result<PathBuf, MachineError> {
 /// Takes the folder's lock. A server that was just ended may hold it for a moment, as may a child that it was starting.
 async fn lock(dir: &Path) -> Result<File, MachineError> {
     let path = dir.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_at(&path))?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_at(&path))?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -232,7 +288,8 @@ fn approval_key(dir: &Path) -> Result<[u8; 32], MachineError> {
         return Ok(key);
     }
     let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| MachineError::Setting(format!("the system gives no random numbers: {error}")))?;
+    getrandom::fill(&mut key)
+        .map_err(|error| MachineError::Setting(format!("the system gives no random numbers: {error}")))?;
     let fresh = dir.join("approval.key.new");
     let _ = fs::remove_file(&fresh);
     let write = || {

@@ -66,14 +66,18 @@ impl MachineFiles {
 
     /// Where a file called `name` would be looked for, for messages.
     pub(crate) fn places(&self, name: &str) -> String {
-        let places: Vec<String> = self.folders.iter().map(|folder| folder.join(name).display().to_string()).collect();
+        let places: Vec<String> =
+            self.folders.iter().map(|folder| folder.join(name).display().to_string()).collect();
         places.join(" or ")
     }
 }
 
 fn parse(path: PathBuf, text: &str) -> Result<Option<Found>, FileError> {
     let parsed = document::parse(text);
-    let error = parsed.diagnostics.into_iter().find(|diagnostic| penstock_model::diagnostic::refuses(std::slice::from_ref(diagnostic)));
+    let error = parsed
+        .diagnostics
+        .into_iter()
+        .find(|diagnostic| penstock_model::diagnostic::refuses(std::slice::from_ref(diagnostic)));
     if let Some(diagnostic) = error {
         return Err(FileError::Invalid { path, diagnostic: Box::new(diagnostic) });
     }
@@ -83,7 +87,9 @@ fn parse(path: PathBuf, text: &str) -> Result<Option<Found>, FileError> {
 impl Found {
     /// The entries of the mapping `node`.
     pub(crate) fn entries<'n>(&self, node: &'n Node) -> Result<Vec<(&'n str, &'n Node)>, FileError> {
-        let entries = node.map().ok_or_else(|| self.invalid(node, format!("a mapping is expected here, not {}", node.kind())))?;
+        let entries = node
+            .map()
+            .ok_or_else(|| self.invalid(node, format!("a mapping is expected here, not {}", node.kind())))?;
         Ok(entries.iter().map(|(key, value)| (key.text.as_str(), value)).collect())
     }
 

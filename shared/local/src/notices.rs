@@ -42,14 +42,18 @@ impl Notices {
 #[async_trait]
 impl Notifier for Notices {
     async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
-        append(&self.file, notice).map_err(|error| PortError::transient(format!("writing {}: {error}", self.file.display())))?;
+        append(&self.file, notice)
+            .map_err(|error| PortError::transient(format!("writing {}: {error}", self.file.display())))?;
         if let Some(console) = &self.console {
             console(notice);
         }
         if let Some(webhook) = &self.webhook
             && webhook.try_send(notice.clone()).is_err()
         {
-            tracing::warn!("the notification webhook is too slow: a notice is only in {}", self.file.display());
+            tracing::warn!(
+                "the notification webhook is too slow: a notice is only in {}",
+                self.file.display()
+            );
         }
         Ok(())
     }
@@ -67,8 +71,10 @@ fn append(path: &Path, notice: &Notice) -> std::io::Result<()> {
 fn post_to(url: &str) -> Result<mpsc::Sender<Notice>, String> {
     // Another part of the program may have installed the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let url = reqwest::Url::parse(url).map_err(|error| format!("the notification webhook `{}` is no URL: {error}", url.escape_debug()))?;
-    let client = reqwest::Client::builder().timeout(WEBHOOK_TIMEOUT).build().map_err(|error| error.to_string())?;
+    let url = reqwest::Url::parse(url)
+        .map_err(|error| format!("the notification webhook `{}` is no URL: {error}", url.escape_debug()))?;
+    let client =
+        reqwest::Client::builder().timeout(WEBHOOK_TIMEOUT).build().map_err(|error| error.to_string())?;
     let (sender, mut notices) = mpsc::channel::<Notice>(WEBHOOK_QUEUE);
     tokio::spawn(async move {
         while let Some(notice) = notices.recv().await {
@@ -83,7 +89,8 @@ fn post_to(url: &str) -> Result<mpsc::Sender<Notice>, String> {
 async fn post(client: &reqwest::Client, url: &reqwest::Url, notice: &Notice) -> Result<(), String> {
     let mut tried = 0;
     loop {
-        let answer = client.post(url.clone()).json(notice).send().await.and_then(reqwest::Response::error_for_status);
+        let answer =
+            client.post(url.clone()).json(notice).send().await.and_then(reqwest::Response::error_for_status);
         let Err(error) = answer else { return Ok(()) };
         tried += 1;
         if tried == WEBHOOK_TRIES {

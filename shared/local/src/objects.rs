@@ -38,7 +38,13 @@ impl Objects {
     }
 
     /// Records `name` of `attempt` as the object with this digest, if it is here.
-    pub fn adopt(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, sha256: &str) -> Option<Artifact> {
+    pub fn adopt(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        name: &ArtifactName,
+        sha256: &str,
+    ) -> Option<Artifact> {
         if let Some(there) = self.stored(pipeline, attempt, name) {
             return Some(there);
         }
@@ -83,7 +89,13 @@ impl Objects {
     ///
     /// # Errors
     /// As reading, moving and synchronising files give them.
-    pub fn store(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, file: &Path) -> io::Result<Artifact> {
+    pub fn store(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        name: &ArtifactName,
+        file: &Path,
+    ) -> io::Result<Artifact> {
         if let Some(there) = self.stored(pipeline, attempt, name) {
             fs::remove_file(file)?;
             return Ok(there);
@@ -114,11 +126,17 @@ impl Objects {
     /// A permanent [`PortError`] if it is missing or damaged.
     pub fn checked(&self, artifact: &Artifact) -> Result<PathBuf, PortError> {
         if artifact.bucket != BUCKET || !is_digest(&artifact.sha256) {
-            let message = format!("reading the artifact `{}`: it lies in `{}`, not on this machine", artifact.name, artifact.bucket);
+            let message = format!(
+                "reading the artifact `{}`: it lies in `{}`, not on this machine",
+                artifact.name, artifact.bucket
+            );
             return Err(PortError::permanent(message));
         }
         if !artifact.key.ends_with(&ending(&artifact.sha256)) {
-            let message = format!("reading the artifact `{}`: its key and its digest do not belong together", artifact.name);
+            let message = format!(
+                "reading the artifact `{}`: its key and its digest do not belong together",
+                artifact.name
+            );
             return Err(PortError::permanent(message));
         }
         let place = self.place(&artifact.sha256);
@@ -160,7 +178,13 @@ impl Objects {
     }
 }
 
-fn recorded(pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, sha256: &str, size: u64) -> Artifact {
+fn recorded(
+    pipeline: &PipelineName,
+    attempt: &AttemptId,
+    name: &ArtifactName,
+    sha256: &str,
+    size: u64,
+) -> Artifact {
     Artifact {
         name: name.clone(),
         bucket: BUCKET.into(),
@@ -198,12 +222,24 @@ fn digest(file: &Path) -> io::Result<(String, u64)> {
 
 #[async_trait]
 impl Artifacts for Objects {
-    async fn put(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName, file: &Path) -> Result<Artifact, PortError> {
+    async fn put(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        name: &ArtifactName,
+        file: &Path,
+    ) -> Result<Artifact, PortError> {
         let this = self.clone();
-        let (pipeline, attempt, name, file) = (pipeline.clone(), attempt.clone(), name.clone(), file.to_owned());
+        let (pipeline, attempt, name, file) =
+            (pipeline.clone(), attempt.clone(), name.clone(), file.to_owned());
         let task = tokio::task::spawn_blocking(move || {
             let stored = this.store(&pipeline, &attempt, &name, &file);
-            stored.map_err(|error| PortError::transient(format!("storing the artifact `{name}` from {}: {error}", file.display())))
+            stored.map_err(|error| {
+                PortError::transient(format!(
+                    "storing the artifact `{name}` from {}: {error}",
+                    file.display()
+                ))
+            })
         });
         task.await.map_err(|error| PortError::transient(format!("storing an artifact: {error}")))?
     }
@@ -212,8 +248,11 @@ impl Artifacts for Objects {
         let (this, artifact, file) = (self.clone(), artifact.clone(), file.to_owned());
         let task = tokio::task::spawn_blocking(move || {
             let place = this.checked(&artifact)?;
-            let copied = fs::copy(&place, &file).and_then(|_| fs::set_permissions(&file, Permissions::from_mode(0o644)));
-            copied.map_err(|error| PortError::transient(format!("copying {} to {}: {error}", place.display(), file.display())))
+            let copied = fs::copy(&place, &file)
+                .and_then(|_| fs::set_permissions(&file, Permissions::from_mode(0o644)));
+            copied.map_err(|error| {
+                PortError::transient(format!("copying {} to {}: {error}", place.display(), file.display()))
+            })
         });
         task.await.map_err(|error| PortError::transient(format!("fetching an artifact: {error}")))?
     }

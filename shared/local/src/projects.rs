@@ -59,11 +59,17 @@ fn read(found: &Found, node: &Node) -> Result<Project, FileError> {
             "environment" => project.environment = found.texts(value)?,
             "image" => project.image = Some(found.text(value)?.to_owned()),
             "timeoutInMinutes" => {
-                let minutes = value.integer().and_then(|minutes| u64::try_from(minutes).ok()).filter(|minutes| (1..=2160).contains(minutes));
-                let minutes = minutes.ok_or_else(|| found.invalid(value, "write a whole number of minutes from 1 to 2160"))?;
+                let minutes = value
+                    .integer()
+                    .and_then(|minutes| u64::try_from(minutes).ok())
+                    .filter(|minutes| (1..=2160).contains(minutes));
+                let minutes = minutes
+                    .ok_or_else(|| found.invalid(value, "write a whole number of minutes from 1 to 2160"))?;
                 project.timeout = Duration::from_secs(60 * minutes);
             }
-            other => return Err(found.unknown(value, other, "buildspec, environment, timeoutInMinutes, image")),
+            other => {
+                return Err(found.unknown(value, other, "buildspec, environment, timeoutInMinutes, image"));
+            }
         }
     }
     Ok(project)

@@ -68,12 +68,18 @@ impl Registry {
 
     fn own(&self, kind: &ActionType) -> Option<&Arc<dyn Provider>> {
         match (kind.category, kind.owner, kind.provider.as_str()) {
-            (Category::Source, _, "GitHub" | "CodeStarSourceConnection" | "CodeCommit" | "Git") => Some(&self.source),
+            (Category::Source, _, "GitHub" | "CodeStarSourceConnection" | "CodeCommit" | "Git") => {
+                Some(&self.source)
+            }
             (Category::Build | Category::Test, Owner::Aws, "CodeBuild") => Some(&self.builds),
-            (Category::Compute | Category::Build | Category::Test, Owner::Aws, "Commands") => Some(&self.builds),
+            (Category::Compute | Category::Build | Category::Test, Owner::Aws, "Commands") => {
+                Some(&self.builds)
+            }
             (Category::Deploy, Owner::Aws, "CodeDeploy") => Some(&self.code_deploy),
             (Category::Deploy, Owner::Aws, "S3") => Some(&self.sites),
-            (Category::Invoke, Owner::Custom, "Command") | (Category::Invoke, Owner::Aws, "Lambda") => Some(&self.invoke),
+            (Category::Invoke, Owner::Custom, "Command") | (Category::Invoke, Owner::Aws, "Lambda") => {
+                Some(&self.invoke)
+            }
             (
                 Category::Source
                 | Category::Build
@@ -102,7 +108,10 @@ impl Registry {
         }
         if Arc::ptr_eq(own, &self.invoke) {
             if !action.output_artifacts.is_empty() {
-                return Some("an Invoke action hands on no artifacts on one machine; use a Commands action for that".into());
+                return Some(
+                    "an Invoke action hands on no artifacts on one machine; use a Commands action for that"
+                        .into(),
+                );
             }
             if action.configuration.get("Command").is_some_and(|command| command.contains("#{")) {
                 return Some("Command holds a `#{...}`, which is other people's text; write it into UserParameters, which the program finds as USER_PARAMETERS in its environment".into());
@@ -136,19 +145,24 @@ impl Providers for Registry {
         }
         let is_approval = action.category == Category::Approval;
         (!is_approval && !self.further.is_empty()).then(|| {
-            let choice: Arc<dyn Provider> = Arc::new(Choice { further: Arc::clone(&self.further), otherwise: None });
+            let choice: Arc<dyn Provider> =
+                Arc::new(Choice { further: Arc::clone(&self.further), otherwise: None });
             choice
         })
     }
 
     fn refuse(&self, pipeline: &Pipeline) -> Vec<Diagnostic> {
-        let actions = pipeline.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
-        actions.filter_map(|(stage, action)| Some(refusal(stage, action, &self.refuse_action(action)?))).collect()
+        let actions =
+            pipeline.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
+        actions
+            .filter_map(|(stage, action)| Some(refusal(stage, action, &self.refuse_action(action)?)))
+            .collect()
     }
 }
 
 fn refusal(stage: &Stage, action: &Action, why: &str) -> Diagnostic {
-    let message = format!("action `{}` of stage `{}` cannot be performed here: {why}", action.name, stage.name);
+    let message =
+        format!("action `{}` of stage `{}` cannot be performed here: {why}", action.name, stage.name);
     Diagnostic::error(Place::START, "provider-not-here", message)
 }
 
@@ -172,8 +186,15 @@ struct Choice {
 
 impl Choice {
     fn of(&self, work: &Work) -> Result<&dyn Provider, PortError> {
-        let further = self.further.iter().find(|further| (further.serves)(&work.action)).map(|further| &further.provider);
-        further.or(self.otherwise.as_ref()).map(|provider| &**provider).ok_or_else(|| PortError::permanent(way_out(&work.action.action_type_id)))
+        let further = self
+            .further
+            .iter()
+            .find(|further| (further.serves)(&work.action))
+            .map(|further| &further.provider);
+        further
+            .or(self.otherwise.as_ref())
+            .map(|provider| &**provider)
+            .ok_or_else(|| PortError::permanent(way_out(&work.action.action_type_id)))
     }
 }
 

@@ -35,7 +35,10 @@ impl Kind {
     }
 
     fn variable(self, name: &str) -> String {
-        let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        let plain: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+            .collect();
         format!("PENSTOCK_{}_{}", self.name().to_ascii_uppercase(), plain.trim_start_matches('_'))
     }
 }
@@ -52,7 +55,12 @@ impl MachineSecrets {
             return Ok(value);
         }
         self.in_file(kind, name)?.ok_or_else(|| {
-            format!("there is no {} `{}`; set {variable}, or add it to {}", kind.name(), name.escape_debug(), self.file.display())
+            format!(
+                "there is no {} `{}`; set {variable}, or add it to {}",
+                kind.name(),
+                name.escape_debug(),
+                self.file.display()
+            )
         })
     }
 
@@ -66,7 +74,8 @@ impl MachineSecrets {
         if mode & 0o077 != 0 {
             return Err(format!("{path} may be read by others (mode {:04o}); `chmod 600` it", mode & 0o7777));
         }
-        let text = std::fs::read_to_string(&self.file).map_err(|error| format!("{path} cannot be read: {error}"))?;
+        let text =
+            std::fs::read_to_string(&self.file).map_err(|error| format!("{path} cannot be read: {error}"))?;
         let parsed = document::parse(&text);
         let Some(root) = parsed.root else {
             // The message of a diagnostic could quote a value.
@@ -95,8 +104,12 @@ impl penstock_buildspec::Secrets for MachineSecrets {
     }
 
     async fn secret(&self, reference: &SecretReference) -> Result<String, SecretError> {
-        if reference.version_id.is_some() || reference.version_stage.as_deref().is_some_and(|stage| stage != "AWSCURRENT") {
-            return Err(SecretError(format!("secret `{reference}`: on one machine a secret has no versions; leave the version out")));
+        if reference.version_id.is_some()
+            || reference.version_stage.as_deref().is_some_and(|stage| stage != "AWSCURRENT")
+        {
+            return Err(SecretError(format!(
+                "secret `{reference}`: on one machine a secret has no versions; leave the version out"
+            )));
         }
         let text = self.find(Kind::Secret, &reference.secret_id).map_err(SecretError)?;
         reference.pick(&text)

@@ -85,7 +85,10 @@ impl Sites {
     fn publish(&self, work: &Work) -> Result<Done, Failure> {
         let started_at = self.clock.now();
         let wish = Wish::of(work, started_at).map_err(Failure::Configuration)?;
-        let artifact = work.inputs.first().ok_or_else(|| Failure::Configuration("an S3 action needs one input artifact".into()))?;
+        let artifact = work
+            .inputs
+            .first()
+            .ok_or_else(|| Failure::Configuration("an S3 action needs one input artifact".into()))?;
         let log = AttemptLog::open(&self.logs, &work.attempt)?;
         for key in ["CannedACL", "KMSEncryptionKeyARN"] {
             if work.action.configuration.contains_key(key) {
@@ -140,10 +143,15 @@ struct Wish {
 
 impl Wish {
     fn of(work: &Work, now: Timestamp) -> Result<Self, String> {
-        let get = |key: &str| work.action.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let get = |key: &str| {
+            work.action.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        };
         let bucket = get("BucketName").ok_or("BucketName is missing; it names the site")?.to_owned();
         if !is_bucket(&bucket) {
-            return Err(format!("BucketName `{}` is no plain name; use up to 63 letters, digits, `.`, `_` and `-`", bucket.escape_debug()));
+            return Err(format!(
+                "BucketName `{}` is no plain name; use up to 63 letters, digits, `.`, `_` and `-`",
+                bucket.escape_debug()
+            ));
         }
         let extract = match get("Extract").map(str::to_ascii_lowercase).as_deref() {
             Some("true") => true,
@@ -162,7 +170,10 @@ impl Wish {
 /// Whether `name` can be a site's folder.
 fn is_bucket(name: &str) -> bool {
     let characters = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    characters && (1..=63).contains(&name.len()) && !name.starts_with('.') && !name.ends_with(".metadata.json")
+    characters
+        && (1..=63).contains(&name.len())
+        && !name.starts_with('.')
+        && !name.ends_with(".metadata.json")
 }
 
 /// Replaces `{datetime}` (UTC) and `{uuid}` (of the attempt: a repetition writes the same key).
@@ -171,16 +182,22 @@ fn expand(key: &str, work: &Work, now: Timestamp) -> String {
     let date = moment.get(..19).unwrap_or(&moment).replace('T', "_").replace(':', "-");
     let digits = work.attempt.token();
     let digits = digits.trim_start_matches("p-");
-    let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| digits.get(from..to).unwrap_or_default());
+    let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
+        .map(|(from, to)| digits.get(from..to).unwrap_or_default());
     key.replace("{datetime}", &date).replace("{uuid}", &parts.join("-"))
 }
 
 /// The key's parts, if it stays inside the site.
 fn plain_key(key: &str) -> Result<Vec<String>, String> {
     let parts: Vec<&str> = key.trim_end_matches('/').split('/').collect();
-    let bad = |part: &&str| matches!(*part, "" | "." | "..") || part.contains(['\\', '\0']) || part.chars().any(char::is_control);
+    let bad = |part: &&str| {
+        matches!(*part, "" | "." | "..") || part.contains(['\\', '\0']) || part.chars().any(char::is_control)
+    };
     if parts.iter().any(bad) {
-        return Err(format!("ObjectKey `{}` does not stay inside the site; write a relative path without `.` and `..`", key.escape_debug()));
+        return Err(format!(
+            "ObjectKey `{}` does not stay inside the site; write a relative path without `.` and `..`",
+            key.escape_debug()
+        ));
     }
     Ok(parts.into_iter().map(ToOwned::to_owned).collect())
 }
@@ -282,7 +299,8 @@ mod tests {
     #[test]
     fn publishing_keeps_what_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let (site, fresh, next) = (folder.path().join("site"), folder.path().join("fresh"), folder.path().join("next"));
+        let (site, fresh, next) =
+            (folder.path().join("site"), folder.path().join("fresh"), folder.path().join("next"));
         fs::create_dir_all(site.join("old")).unwrap();
         fs::write(site.join("old/a"), "old").unwrap();
         fs::write(site.join("index.html"), "old").unwrap();

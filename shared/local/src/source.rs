@@ -81,7 +81,13 @@ struct Inner {
 
 impl GitSource {
     /// Sources without a repository are `default`; with `dirty`, its files as they lie there, uncommitted ones too.
-    pub fn new(default: Option<PathBuf>, dirty: bool, objects: Objects, logs: LogFiles, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        default: Option<PathBuf>,
+        dirty: bool,
+        objects: Objects,
+        logs: LogFiles,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let (zipped, open) = (Mutex::default(), Mutex::default());
         Self { inner: Arc::new(Inner { default, dirty, objects, logs, clock, zipped, open }) }
     }
@@ -94,7 +100,9 @@ impl Provider for GitSource {
         let fetched = tokio::task::spawn_blocking(move || inner.fetch(&work)).await;
         match fetched.map_err(|error| PortError::transient(format!("fetching a source: {error}")))? {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
-            Err(SourceError::Io(error)) => Err(PortError::transient(format!("writing the source artifact: {error}"))),
+            Err(SourceError::Io(error)) => {
+                Err(PortError::transient(format!("writing the source artifact: {error}")))
+            }
             Err(error) => {
                 let error = AttemptError { code: error.code().into(), message: error.to_string() };
                 Ok(Begun::Ended(Ending::Failed { error, external: None }))
@@ -117,7 +125,8 @@ impl Inner {
         let configured = work.action.configuration.get(REPOSITORY_PATH).map(PathBuf::from);
         let dirty = self.dirty && configured.is_none() && work.revision_override.is_none();
         let path = configured.or_else(|| self.default.clone()).ok_or_else(|| {
-            let message = "no repository: start the server inside a git working tree, or set `RepositoryPath`";
+            let message =
+                "no repository: start the server inside a git working tree, or set `RepositoryPath`";
             SourceError::Configuration(message.into())
         })?;
         let pinned = self.pin(&path, &Wanted::of(work)?, dirty)?;
@@ -193,5 +202,12 @@ fn done(
 ) -> Done {
     let revision = Revision { id: pinned.revision_id(), summary: pinned.summary.clone(), url: pinned.url };
     let started_at = Some(started_at);
-    Done { artifacts, variables, revision: Some(revision), external: None, summary: pinned.summary, started_at }
+    Done {
+        artifacts,
+        variables,
+        revision: Some(revision),
+        external: None,
+        summary: pinned.summary,
+        started_at,
+    }
 }

@@ -71,7 +71,9 @@ impl Workspaces {
             Err(error @ penstock_archive::ArchiveError::Io { .. }) => {
                 Err(PortError::transient(format!("extracting the artifact `{}`: {error}", artifact.name)))
             }
-            Err(error) => Err(PortError::permanent(format!("extracting the artifact `{}`: {error}", artifact.name))),
+            Err(error) => {
+                Err(PortError::permanent(format!("extracting the artifact `{}`: {error}", artifact.name)))
+            }
         }
     }
 }
@@ -95,7 +97,9 @@ impl Drop for Workspace {
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            for entry in walkdir::WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+            for entry in
+                walkdir::WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_dir())
+            {
                 fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700))?;
             }
             fs::remove_dir_all(path)

@@ -48,13 +48,19 @@ async fn sqlite_keeps_outputs() {
 #[tokio::test]
 async fn the_journal_keeps_claims() {
     let folders = Folders::default();
-    contract::claims_contract(async || Arc::new(ClaimJournal::open(&folders.fresh().join("claims.jsonl")).unwrap()) as Arc<dyn Claims>).await;
+    contract::claims_contract(async || {
+        Arc::new(ClaimJournal::open(&folders.fresh().join("claims.jsonl")).unwrap()) as Arc<dyn Claims>
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn files_are_an_artifact_store() {
     let folders = Folders::default();
-    contract::artifacts_contract(async || Arc::new(Objects::open(&folders.fresh()).unwrap()) as Arc<dyn Artifacts>).await;
+    contract::artifacts_contract(async || {
+        Arc::new(Objects::open(&folders.fresh()).unwrap()) as Arc<dyn Artifacts>
+    })
+    .await;
 }
 
 #[tokio::test]

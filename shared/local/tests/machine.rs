@@ -32,7 +32,13 @@ async fn a_commit_travels_to_the_site() {
         .stage("Source", [source("Pull", "Code").namespace("Source")])
         .stage("Build", [build("Make").consumes("Code").produces("Site").namespace("Made")])
         .stage("Approve", [approval("Ask").set("CustomData", "#{Made.GREETING} #{Source.CommitId}")])
-        .stage("Deploy", [action("Publish", Category::Deploy, "S3").consumes("Site").set("BucketName", "web").set("Extract", "true")])
+        .stage(
+            "Deploy",
+            [action("Publish", Category::Deploy, "S3")
+                .consumes("Site")
+                .set("BucketName", "web")
+                .set("Extract", "true")],
+        )
         .build();
     machine.apply(definition).await;
     let execution = machine.begin("web").await;
@@ -55,7 +61,10 @@ async fn a_failure_names_its_command_and_is_retried() {
     let buildspec = "version: 0.2\nphases: {build: {commands: ['echo before', 'test -e ../../../ready', 'echo after']}}\n";
     let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
     let machine = bench.start().await;
-    let definition = pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Build", [build("Make").consumes("Code")]).build();
+    let definition = pipeline("web")
+        .stage("Source", [source("Pull", "Code")])
+        .stage("Build", [build("Make").consumes("Code")])
+        .build();
     machine.apply(definition).await;
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
@@ -65,7 +74,8 @@ async fn a_failure_names_its_command_and_is_retried() {
         assert!(summary.contains(part), "{part} is missing in: {summary}");
     }
     std::fs::write(bench.dir().join("ready"), "").unwrap();
-    let retried = machine.control.retry(&name("web"), None, &name("Build"), RetryActions::FailedActions).await.unwrap();
+    let retried =
+        machine.control.retry(&name("web"), None, &name("Build"), RetryActions::FailedActions).await.unwrap();
     assert_eq!(retried, execution);
     let view = machine.until(&execution, |view| view.status == "Succeeded").await;
     assert_eq!(machine.action(&view, "Make").attempt, 2);
@@ -74,7 +84,11 @@ async fn a_failure_names_its_command_and_is_retried() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn code_deploy_reaches_every_instance() {
-    let files = [("appspec.yml", APPSPEC), ("index.html", "one\n"), ("validate.sh", "#!/bin/sh\ntest -s \"$PENSTOCK_INSTANCE_ROOT/srv/index.html\"\n")];
+    let files = [
+        ("appspec.yml", APPSPEC),
+        ("index.html", "one\n"),
+        ("validate.sh", "#!/bin/sh\ntest -s \"$PENSTOCK_INSTANCE_ROOT/srv/index.html\"\n"),
+    ];
     let bench = Bench::with(&files).await;
     let machine = bench.start().await;
     std::fs::write(
@@ -82,8 +96,11 @@ async fn code_deploy_reaches_every_instance() {
         "applications: {web: {live: {instances: [blue, green]}}}\n",
     )
     .unwrap();
-    let action = deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
-    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build()).await;
+    let action =
+        deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
+    machine
+        .apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build())
+        .await;
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
     assert_eq!(view.status, "Succeeded", "{view:#?}");
@@ -96,10 +113,18 @@ async fn code_deploy_reaches_every_instance() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_under_way_when_the_server_dies_is_attempted_again() {
-    let buildspec = "version: 0.2\nphases: {build: {commands: ['echo begun', 'test -e ../../../ready || sleep 1000']}}\n";
+    let buildspec =
+        "version: 0.2\nphases: {build: {commands: ['echo begun', 'test -e ../../../ready || sleep 1000']}}\n";
     let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
     let machine = bench.start().await;
-    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Build", [build("Make").consumes("Code")]).build()).await;
+    machine
+        .apply(
+            pipeline("web")
+                .stage("Source", [source("Pull", "Code")])
+                .stage("Build", [build("Make").consumes("Code")])
+                .build(),
+        )
+        .await;
     let execution = machine.begin("web").await;
     machine.log_says(&execution, ("Build", "Make", 1), "begun").await;
     machine.crash();
@@ -122,10 +147,19 @@ async fn a_deployment_goes_on_at_the_event_that_was_interrupted() {
     let start = "#!/bin/sh\ntest -e \"$PENSTOCK_INSTANCE_ROOT/ready\" || sleep 1000\n";
     let appspec = "version: 0.0\nos: linux\nfiles: [{source: index.html, destination: /srv}]\n\
         hooks: {AfterInstall: [{location: install.sh}], ApplicationStart: [{location: start.sh}]}\n";
-    let bench = Bench::with(&[("appspec.yml", appspec), ("index.html", "one\n"), ("install.sh", install), ("start.sh", start)]).await;
+    let bench = Bench::with(&[
+        ("appspec.yml", appspec),
+        ("index.html", "one\n"),
+        ("install.sh", install),
+        ("start.sh", start),
+    ])
+    .await;
     let machine = bench.start().await;
-    let action = deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
-    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build()).await;
+    let action =
+        deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
+    machine
+        .apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build())
+        .await;
     let execution = machine.begin("web").await;
     machine.log_says(&execution, ("Deploy", "Roll", 1), "ApplicationStart: InProgress").await;
     machine.crash();
@@ -136,7 +170,11 @@ async fn a_deployment_goes_on_at_the_event_that_was_interrupted() {
     let view = machine.ended(&execution).await;
     assert_eq!(view.status, "Succeeded", "{view:#?}");
     assert_eq!(machine.action(&view, "Roll").attempt, 1);
-    assert_eq!(std::fs::read_to_string(root.join("installs")).unwrap(), "installed\n", "finished events are not repeated");
+    assert_eq!(
+        std::fs::read_to_string(root.join("installs")).unwrap(),
+        "installed\n",
+        "finished events are not repeated"
+    );
     let log = machine.log(&execution, "Deploy", "Roll", 1).await;
     assert!(log.contains("goes on where it stood"), "{log}");
     machine.shut_down().await;
@@ -151,7 +189,12 @@ async fn what_this_machine_cannot_do_is_refused_before_it_starts() {
         .stage("Deploy", [action("Stack", Category::Deploy, "CloudFormation").consumes("Code")])
         .build();
     let refused = machine.control.apply(definition, "me").await.unwrap_err().to_string();
-    assert!(refused.contains("`Stack`") && refused.contains("CloudFormation") && refused.contains("or run the pipeline on AWS"), "{refused}");
+    assert!(
+        refused.contains("`Stack`")
+            && refused.contains("CloudFormation")
+            && refused.contains("or run the pipeline on AWS"),
+        "{refused}"
+    );
     machine.shut_down().await;
 }
 
@@ -171,7 +214,11 @@ async fn parallel_executions_share_the_machine() {
     let machine = bench.start().await;
     let mut echo = action("Echo", Category::Compute, "Commands").consumes("Code").build();
     echo.commands = vec!["echo hello".into()];
-    let mut definition = pipeline("many").mode(ExecutionMode::Parallel).stage("Source", [source("Pull", "Code")]).stage("Echo", []).build();
+    let mut definition = pipeline("many")
+        .mode(ExecutionMode::Parallel)
+        .stage("Source", [source("Pull", "Code")])
+        .stage("Echo", [])
+        .build();
     definition.stages[1].actions.push(echo);
     machine.apply(definition).await;
     let mut executions = vec![];
@@ -194,7 +241,8 @@ async fn uncommitted_files_travel_only_when_asked() {
         let machine = bench.start_with(|settings| settings.dirty = dirty).await;
         let mut show = action("Show", Category::Compute, "Commands").consumes("Code").build();
         show.commands = vec!["cat a new x.tmp 2>/dev/null; true".into()];
-        let mut definition = pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Show", []).build();
+        let mut definition =
+            pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Show", []).build();
         definition.stages[1].actions.push(show);
         machine.apply(definition).await;
         let execution = machine.begin("web").await;
@@ -214,9 +262,24 @@ artifacts: {files: ['**/*'], base-directory: out}
 ";
     let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
     let machine = bench.start().await;
-    let make = build("Make").consumes("Code").produces("Site").set("BatchEnabled", "true").set("CombineArtifacts", "true");
-    let publish = action("Publish", Category::Deploy, "S3").consumes("Site").set("BucketName", "web").set("Extract", "true");
-    machine.apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Build", [make]).stage("Deploy", [publish]).build()).await;
+    let make = build("Make")
+        .consumes("Code")
+        .produces("Site")
+        .set("BatchEnabled", "true")
+        .set("CombineArtifacts", "true");
+    let publish = action("Publish", Category::Deploy, "S3")
+        .consumes("Site")
+        .set("BucketName", "web")
+        .set("Extract", "true");
+    machine
+        .apply(
+            pipeline("web")
+                .stage("Source", [source("Pull", "Code")])
+                .stage("Build", [make])
+                .stage("Deploy", [publish])
+                .build(),
+        )
+        .await;
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
     assert_eq!(view.status, "Succeeded", "{view:#?}");
@@ -231,10 +294,15 @@ artifacts: {files: ['**/*'], base-directory: out}
 async fn a_program_is_invoked_with_its_arguments_and_never_through_a_shell() {
     let bench = Bench::with(&[("show.sh", "#!/bin/sh\necho \"$1 $USER_PARAMETERS\"\n")]).await;
     let machine = bench.start().await;
-    let call = action("Call", Category::Invoke, "Command").consumes("Code").set("Command", r#"["/bin/sh", "show.sh", "$(id)"]"#);
+    let call = action("Call", Category::Invoke, "Command")
+        .consumes("Code")
+        .set("Command", r#"["/bin/sh", "show.sh", "$(id)"]"#);
     let mut call = call.set("UserParameters", "#{Source.CommitMessage}").build();
     call.action_type_id.owner = penstock_model::pipeline::Owner::Custom;
-    let mut definition = pipeline("web").stage("Source", [source("Pull", "Code").namespace("Source")]).stage("Call", []).build();
+    let mut definition = pipeline("web")
+        .stage("Source", [source("Pull", "Code").namespace("Source")])
+        .stage("Call", [])
+        .build();
     definition.stages[1].actions.push(call);
     machine.apply(definition).await;
     let execution = machine.begin("web").await;

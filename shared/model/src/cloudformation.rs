@@ -23,12 +23,8 @@ const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 /// The pipelines of a template, in its order; the first repeats the diagnostics of `document`. Without any there is
 /// one element that says so.
 pub fn import(document: &Document) -> Vec<Parsed> {
-    let resources = document
-        .root
-        .as_ref()
-        .and_then(|root| root.get("Resources"))
-        .and_then(Node::map)
-        .unwrap_or_default();
+    let resources =
+        document.root.as_ref().and_then(|root| root.get("Resources")).and_then(Node::map).unwrap_or_default();
     let is_pipeline = |node: &Node| node.get("Type").and_then(Node::text) == Some(PIPELINE);
     let mut imported: Vec<Parsed> = resources
         .iter()
@@ -36,10 +32,7 @@ pub fn import(document: &Document) -> Vec<Parsed> {
         .map(|(key, node)| import_one(document, key, node))
         .collect();
     if imported.is_empty() {
-        imported.push(Parsed {
-            pipeline: None,
-            diagnostics: vec![none(document)],
-        });
+        imported.push(Parsed { pipeline: None, diagnostics: vec![none(document)] });
     }
     if let Some(first) = imported.first_mut() {
         first.diagnostics.extend(document.diagnostics.iter().cloned());
@@ -66,14 +59,10 @@ fn import_one(document: &Document, id: &Key, resource: &Node) -> Parsed {
         "the pipeline {} is imported, not run directly: what the template computes stands as ${{…}}; write it as a definition to run it",
         quoted(&id.text)
     );
-    parsed
-        .diagnostics
-        .push(Diagnostic::warning(id.place, "template", message));
+    parsed.diagnostics.push(Diagnostic::warning(id.place, "template", message));
     if parsed.pipeline.is_none() && !refuses(&parsed.diagnostics) {
         let message = "the template leaves open what an action is, so it cannot become a pipeline yet; give its parameters defaults";
-        parsed
-            .diagnostics
-            .push(Diagnostic::warning(id.place, "template-open", message));
+        parsed.diagnostics.push(Diagnostic::warning(id.place, "template-open", message));
     }
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
@@ -85,10 +74,7 @@ fn import_branch(document: &Document, id: &Key, resource: &Node, branch: bool) -
     let mut findings = Findings::default();
     let mut template = Template::new(document, branch);
     let draft = draft(&mut template, id, resource, &mut findings);
-    (
-        definition::finish(draft.as_ref(), findings),
-        template.has_branches,
-    )
+    (definition::finish(draft.as_ref(), findings), template.has_branches)
 }
 
 fn draft(template: &mut Template<'_>, id: &Key, resource: &Node, findings: &mut Findings) -> Option<Draft> {
@@ -103,24 +89,14 @@ fn draft(template: &mut Template<'_>, id: &Key, resource: &Node, findings: &mut 
 
 /// The one with fewer errors; what the other one says besides is kept as warnings.
 fn better(first: Parsed, second: Parsed) -> Parsed {
-    let errors = |parsed: &Parsed| {
-        parsed
-            .diagnostics
-            .iter()
-            .filter(|found| found.severity == Severity::Error)
-            .count()
-    };
-    let (mut kept, other) = if errors(&second) < errors(&first) {
-        (second, first)
-    } else {
-        (first, second)
-    };
+    let errors =
+        |parsed: &Parsed| parsed.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    let (mut kept, other) = if errors(&second) < errors(&first) { (second, first) } else { (first, second) };
     for found in other.diagnostics {
         let same = |kept: &Diagnostic| kept.place == found.place && kept.code == found.code;
         if !kept.diagnostics.iter().any(same) {
             let message = format!("with the other branch of Fn::If: {}", found.message);
-            kept.diagnostics
-                .push(Diagnostic::warning(found.place, &found.code, message));
+            kept.diagnostics.push(Diagnostic::warning(found.place, &found.code, message));
         }
     }
     kept

@@ -50,18 +50,12 @@ pub fn from_document(document: &Document) -> Parsed {
                 "the file is empty; a definition has at least `name` and `stages`",
             );
         }
-        return Parsed {
-            pipeline: None,
-            diagnostics: findings.sorted(),
-        };
+        return Parsed { pipeline: None, diagnostics: findings.sorted() };
     };
     if kind::recognise("", document) == Kind::CloudFormation {
         let message = "a CloudFormation template is imported, not run directly; write the pipeline with CodePipeline's own keys (`name`, `stages`, …)";
         findings.error(root.place, "template", message);
-        return Parsed {
-            pipeline: None,
-            diagnostics: findings.sorted(),
-        };
+        return Parsed { pipeline: None, diagnostics: findings.sorted() };
     }
     read::foreign_tags(root, &mut findings);
     let draft = read::root(root, &mut findings);
@@ -78,17 +72,11 @@ pub fn from_json(value: &Json) -> Parsed {
             "too-deep",
             "the definition is nested too deeply or has too many values",
         );
-        return Parsed {
-            pipeline: None,
-            diagnostics: findings.sorted(),
-        };
+        return Parsed { pipeline: None, diagnostics: findings.sorted() };
     };
     let draft = read::root(root, &mut findings);
     let parsed = finish(draft.as_ref(), findings);
-    Parsed {
-        diagnostics: numbered.name_paths(parsed.diagnostics),
-        ..parsed
-    }
+    Parsed { diagnostics: numbered.name_paths(parsed.diagnostics), ..parsed }
 }
 
 /// Checks a draft and, if nothing refuses it, makes the pipeline.
@@ -98,10 +86,7 @@ pub(crate) fn finish(draft: Option<&draft::Draft>, mut findings: Findings) -> Pa
     }
     let diagnostics = findings.sorted();
     let pipeline = draft.filter(|_| !refuses(&diagnostics)).and_then(build::pipeline);
-    Parsed {
-        pipeline,
-        diagnostics,
-    }
+    Parsed { pipeline, diagnostics }
 }
 
 #[cfg(test)]

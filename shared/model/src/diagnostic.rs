@@ -53,22 +53,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic that refuses the file.
     pub fn error(place: Place, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            place,
-            severity: Severity::Error,
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { place, severity: Severity::Error, code: code.into(), message: message.into() }
     }
 
     /// A diagnostic that lets the file through.
     pub fn warning(place: Place, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            place,
-            severity: Severity::Warning,
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { place, severity: Severity::Warning, code: code.into(), message: message.into() }
     }
 }
 
@@ -84,7 +74,5 @@ impl fmt::Display for Diagnostic {
 
 /// Whether any of `diagnostics` refuses the file.
 pub fn refuses(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error)
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

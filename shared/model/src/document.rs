@@ -70,10 +70,7 @@ pub struct Document {
 /// [`MAX_NODES`] are refused, so that a small file cannot exhaust memory.
 pub fn parse(source: &str) -> Document {
     if source.len() > MAX_BYTES {
-        let message = format!(
-            "the file has {} bytes; at most {MAX_BYTES} are read; split it",
-            source.len()
-        );
+        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read; split it", source.len());
         return Document {
             root: None,
             diagnostics: vec![Diagnostic::error(Place::START, "too-large", message)],
@@ -89,11 +86,7 @@ pub fn parse(source: &str) -> Document {
         if !source.indent(&error) {
             let mark = error.marker();
             let place = builder.place(mark.line(), mark.col());
-            builder.fail(
-                place,
-                "syntax",
-                syntax_message(&source.text, mark.line(), error.info()),
-            );
+            builder.fail(place, "syntax", syntax_message(&source.text, mark.line(), error.info()));
             return builder.finish();
         }
     }
@@ -140,10 +133,7 @@ impl Node {
 
     /// The value under `key`, if this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.map()?
-            .iter()
-            .find(|(other, _)| other.text == key)
-            .map(|(_, node)| node)
+        self.map()?.iter().find(|(other, _)| other.text == key).map(|(_, node)| node)
     }
 
     /// A YAML 1.1 boolean: `yes`, `no`, `true`, `false`, `on`, `off` in any of the usual cases, quoted or not.
@@ -210,14 +200,8 @@ mod tests {
         let document = parse("version: 0.2\nruntime-versions:\n  java: 8.0\n  flag: NO\n");
         let root = document.root.unwrap();
         let java = root.get("runtime-versions").unwrap().get("java").unwrap();
-        assert_eq!(
-            (java.text(), java.place),
-            (Some("8.0"), Place { line: 3, column: 9 })
-        );
-        assert_eq!(
-            root.get("runtime-versions").unwrap().get("flag").unwrap().flag(),
-            Some(false)
-        );
+        assert_eq!((java.text(), java.place), (Some("8.0"), Place { line: 3, column: 9 }));
+        assert_eq!(root.get("runtime-versions").unwrap().get("flag").unwrap().flag(), Some(false));
     }
 
     #[test]
@@ -235,13 +219,8 @@ mod tests {
 
     #[test]
     fn anchors_and_merge_keys_expand() {
-        let root = parse("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\n")
-            .root
-            .unwrap();
-        assert_eq!(
-            root.get("use").unwrap().to_json(),
-            serde_json::json!({"y": 3, "x": 1})
-        );
+        let root = parse("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\n").root.unwrap();
+        assert_eq!(root.get("use").unwrap().to_json(), serde_json::json!({"y": 3, "x": 1}));
     }
 
     #[test]
@@ -252,12 +231,7 @@ mod tests {
             bomb += &format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(","));
         }
         assert_eq!(parse(&bomb).diagnostics[0].code, "too-large");
-        for deep in [
-            "[".repeat(200),
-            "- ".repeat(400_000),
-            "? ".repeat(400_000),
-            "{a: ".repeat(200),
-        ] {
+        for deep in ["[".repeat(200), "- ".repeat(400_000), "? ".repeat(400_000), "{a: ".repeat(200)] {
             let document = parse(&deep);
             assert!(document.root.is_none());
             assert_eq!(document.diagnostics[0].code, "too-deep");
@@ -268,10 +242,6 @@ mod tests {
     fn a_tab_is_named() {
         let document = parse("a:\n\tb: 1\n");
         assert!(document.root.is_none());
-        assert!(
-            document.diagnostics[0].message.contains("tab"),
-            "{:?}",
-            document.diagnostics
-        );
+        assert!(document.diagnostics[0].message.contains("tab"), "{:?}", document.diagnostics);
     }
 }

@@ -48,10 +48,7 @@ enum Step {
     /// Any character.
     Anything,
     /// One of (or none of) these ranges, and no `/`.
-    Set {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Set { negated: bool, ranges: Vec<(char, char)> },
     /// Goes on at both places without a character.
     Split(usize, usize),
     /// Goes on there without a character.
@@ -77,15 +74,10 @@ impl Glob {
         if length > MAX_CHARS {
             return Err(InvalidGlob::TooLong(length));
         }
-        let mut compiler = Compiler {
-            rest: pattern.chars().peekable(),
-            steps: Vec::new(),
-            at_segment_start: true,
-        };
+        let mut compiler =
+            Compiler { rest: pattern.chars().peekable(), steps: Vec::new(), at_segment_start: true };
         compiler.sequence(0)?;
-        Ok(Self {
-            steps: compiler.steps,
-        })
+        Ok(Self { steps: compiler.steps })
     }
 
     /// Whether the whole of `text` matches.
@@ -132,10 +124,7 @@ struct States {
 
 impl States {
     fn new(steps: usize) -> Self {
-        Self {
-            reached: Vec::new(),
-            seen: vec![false; steps + 1],
-        }
+        Self { reached: Vec::new(), seen: vec![false; steps + 1] }
     }
 
     /// Adds `at` and every step that is reached from it without a character.
@@ -192,16 +181,11 @@ impl Compiler<'_> {
         let across = step == Step::Anything && at_segment_start && self.rest.next_if_eq(&'/').is_some();
         if across {
             // Either no segment at all, or anything that ends with a slash.
-            self.steps.extend([
-                Step::Split(start + 1, start + 5),
-                Step::Split(start + 2, start + 4),
-            ]);
-            self.steps
-                .extend([Step::Anything, Step::Jump(start + 1), Step::Char('/')]);
+            self.steps.extend([Step::Split(start + 1, start + 5), Step::Split(start + 2, start + 4)]);
+            self.steps.extend([Step::Anything, Step::Jump(start + 1), Step::Char('/')]);
             self.at_segment_start = true;
         } else {
-            self.steps
-                .extend([Step::Split(start + 1, start + 3), step, Step::Jump(start)]);
+            self.steps.extend([Step::Split(start + 1, start + 3), step, Step::Jump(start)]);
         }
     }
 
@@ -270,16 +254,9 @@ impl Filter {
     /// # Errors
     /// [`InvalidGlob`] for the first pattern that is none.
     pub fn new(patterns: &Patterns) -> Result<Self, InvalidGlob> {
-        let compile = |globs: &[String]| {
-            globs
-                .iter()
-                .map(|glob| Glob::new(glob))
-                .collect::<Result<Vec<_>, _>>()
-        };
-        Ok(Self {
-            includes: compile(&patterns.includes)?,
-            excludes: compile(&patterns.excludes)?,
-        })
+        let compile =
+            |globs: &[String]| globs.iter().map(|glob| Glob::new(glob)).collect::<Result<Vec<_>, _>>();
+        Ok(Self { includes: compile(&patterns.includes)?, excludes: compile(&patterns.excludes)? })
     }
 
     /// Whether an include and no exclude matches; without includes, whatever is not excluded.
@@ -341,11 +318,7 @@ mod tests {
             ("ü*", "über", true),
         ];
         for (pattern, text, expected) in table {
-            assert_eq!(
-                Glob::new(pattern).unwrap().matches(text),
-                expected,
-                "{pattern} on {text}"
-            );
+            assert_eq!(Glob::new(pattern).unwrap().matches(text), expected, "{pattern} on {text}");
         }
     }
 

@@ -71,10 +71,7 @@ macro_rules! text_id {
 }
 
 fn named(text: &str, extra: &str) -> bool {
-    (1..=100).contains(&text.len())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    (1..=100).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
 }
 
 text_id!(
@@ -134,17 +131,7 @@ impl ExecutionId {
         bytes[6] = bytes[6] & 0x0f | 0x80;
         bytes[8] = bytes[8] & 0x3f | 0x80;
         let hex = hex::encode(bytes);
-        Self(
-            format!(
-                "{}-{}-{}-{}-{}",
-                &hex[..8],
-                &hex[8..12],
-                &hex[12..16],
-                &hex[16..20],
-                &hex[20..]
-            )
-            .into(),
-        )
+        Self(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]).into())
     }
 }
 
@@ -182,11 +169,7 @@ impl AttemptId {
 /// `execution/stage/action/number`; [`FromStr`] reads it back.
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}/{}/{}/{}",
-            self.execution, self.stage, self.action, self.number
-        )
+        write!(f, "{}/{}/{}/{}", self.execution, self.stage, self.action, self.number)
     }
 }
 
@@ -220,18 +203,13 @@ mod tests {
     fn ids_are_derived_alike_every_time() {
         let pipeline = PipelineName::new("web").unwrap();
         let id = ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap());
-        assert_eq!(
-            id,
-            ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap())
-        );
+        assert_eq!(id, ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap()));
         assert_eq!(ExecutionId::new(id.as_str()).unwrap(), id);
     }
 
     #[test]
     fn attempt_ids_are_read_back() {
-        let id: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Unit/2"
-            .parse()
-            .unwrap();
+        let id: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Unit/2".parse().unwrap();
         assert_eq!(id.to_string().parse::<AttemptId>().unwrap(), id);
         assert_eq!(id.token().len(), 42);
         assert!("x/y".parse::<AttemptId>().is_err());

@@ -19,11 +19,7 @@ pub enum Kind {
 
 /// What `document` is; `file_name` decides only what its content leaves open, such as an empty or broken file.
 pub fn recognise(file_name: &str, document: &Document) -> Kind {
-    document
-        .root
-        .as_ref()
-        .and_then(from_content)
-        .unwrap_or_else(|| from_name(file_name))
+    document.root.as_ref().and_then(from_content).unwrap_or_else(|| from_name(file_name))
 }
 
 fn from_content(root: &Node) -> Option<Kind> {
@@ -51,11 +47,8 @@ fn from_content(root: &Node) -> Option<Kind> {
 
 /// A template names its format or maps logical ids to resources with `Type`s; an appspec's `Resources` is a list.
 fn is_template(root: &Node) -> bool {
-    let resource = |node: &Node| {
-        node.get("Type")
-            .and_then(Node::text)
-            .is_some_and(|kind| kind.contains("::"))
-    };
+    let resource =
+        |node: &Node| node.get("Type").and_then(Node::text).is_some_and(|kind| kind.contains("::"));
     root.get("AWSTemplateFormatVersion").is_some()
         || root.get("version").is_none()
             && root
@@ -65,11 +58,7 @@ fn is_template(root: &Node) -> bool {
 }
 
 fn from_name(file_name: &str) -> Kind {
-    let name = file_name
-        .rsplit(['/', '\\'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let name = file_name.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
     if name.contains("buildspec") {
         Kind::Buildspec
     } else if name.contains("appspec") {
@@ -90,30 +79,15 @@ mod tests {
     fn content_tells() {
         let table = [
             ("name: a\nstages: []\n", Kind::Pipeline),
-            (
-                "{\"pipeline\": {\"name\": \"a\"}, \"metadata\": {}}",
-                Kind::Pipeline,
-            ),
+            ("{\"pipeline\": {\"name\": \"a\"}, \"metadata\": {}}", Kind::Pipeline),
             ("AWSTemplateFormatVersion: 2010-09-09\n", Kind::CloudFormation),
-            (
-                "Resources:\n  P:\n    Type: AWS::CodePipeline::Pipeline\n",
-                Kind::CloudFormation,
-            ),
-            (
-                "version: 0.2\nphases:\n  build: {commands: [ls]}\n",
-                Kind::Buildspec,
-            ),
+            ("Resources:\n  P:\n    Type: AWS::CodePipeline::Pipeline\n", Kind::CloudFormation),
+            ("version: 0.2\nphases:\n  build: {commands: [ls]}\n", Kind::Buildspec),
             ("version: 0.2\nbatch: {}\n", Kind::Buildspec),
             ("version: 0.2\nenv: {}\n", Kind::Buildspec),
             ("version: 0.0\nos: linux\nfiles: []\n", Kind::Appspec),
-            (
-                "version: 0.0\nResources:\n  - T:\n      Type: AWS::ECS::Service\n",
-                Kind::Appspec,
-            ),
-            (
-                "version: 0.0\nResources:\n  T: {Type: AWS::ECS::Service}\n",
-                Kind::Appspec,
-            ),
+            ("version: 0.0\nResources:\n  - T:\n      Type: AWS::ECS::Service\n", Kind::Appspec),
+            ("version: 0.0\nResources:\n  T: {Type: AWS::ECS::Service}\n", Kind::Appspec),
             ("version: 0.0\nhooks: {}\n", Kind::Appspec),
             ("hello: world\n", Kind::Unknown),
             ("- 1\n", Kind::Unknown),

@@ -93,18 +93,9 @@ mod tests {
 
     #[test]
     fn a_provider_is_found_by_category_and_owner() {
-        assert_eq!(
-            find(Category::Test, Owner::Aws, "CodeBuild").map(|p| p.inputs.clone()),
-            Some(1..=5)
-        );
-        assert_eq!(
-            find(Category::Deploy, Owner::Aws, "Lambda").map(|p| p.inputs.clone()),
-            Some(0..=1)
-        );
-        assert_eq!(
-            find(Category::Invoke, Owner::Aws, "Lambda").map(|p| p.inputs.clone()),
-            Some(0..=5)
-        );
+        assert_eq!(find(Category::Test, Owner::Aws, "CodeBuild").map(|p| p.inputs.clone()), Some(1..=5));
+        assert_eq!(find(Category::Deploy, Owner::Aws, "Lambda").map(|p| p.inputs.clone()), Some(0..=1));
+        assert_eq!(find(Category::Invoke, Owner::Aws, "Lambda").map(|p| p.inputs.clone()), Some(0..=5));
         assert_eq!(find(Category::Source, Owner::Aws, "GitHub"), None);
     }
 
@@ -114,10 +105,7 @@ mod tests {
             for other in &all()[index + 1..] {
                 let same = one.name == other.name
                     && one.owner == other.owner
-                    && one
-                        .categories
-                        .iter()
-                        .any(|category| other.categories.contains(category));
+                    && one.categories.iter().any(|category| other.categories.contains(category));
                 assert!(!same, "{} is listed twice", one.name);
             }
         }

@@ -14,10 +14,7 @@ impl Timestamp {
     /// The moment `duration` later, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// The time from `earlier` to this moment; zero if `earlier` is later.
@@ -26,10 +23,7 @@ impl Timestamp {
     }
 
     /// Seconds since 1970 with milliseconds as the fraction, the wire form of AWS JSON timestamps.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "moments of this millennium fit in 53 bits"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "moments of this millennium fit in 53 bits")]
     pub fn epoch_seconds(self) -> f64 {
         self.0 as f64 / 1000.0
     }
@@ -51,9 +45,6 @@ mod tests {
 
     #[test]
     fn shown_as_rfc_3339() {
-        assert_eq!(
-            Timestamp(1_700_000_000_123).to_string(),
-            "2023-11-14T22:13:20.123Z"
-        );
+        assert_eq!(Timestamp(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
     }
 }

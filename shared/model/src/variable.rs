@@ -86,27 +86,15 @@ pub fn segments(text: &str) -> Result<Vec<Segment<'_>>, Malformed> {
 
 /// The reference at the start of `text`, with its length.
 fn reference(text: &str) -> Result<(Reference<'_>, usize), Malformed> {
-    let malformed = || Malformed {
-        text: text.chars().take(60).filter(|c| !c.is_control()).collect(),
-    };
+    let malformed = || Malformed { text: text.chars().take(60).filter(|c| !c.is_control()).collect() };
     let end = text.find('}').ok_or_else(malformed)?;
     let (namespace, key) = text[2..end].split_once('.').ok_or_else(malformed)?;
-    let named = |name: &str| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "@-_".contains(c))
-    };
+    let named =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "@-_".contains(c));
     if named(namespace) && named(key) {
         return Ok((Reference { namespace, key }, end + 1));
     }
-    Err(Malformed {
-        text: text[..=end]
-            .chars()
-            .take(60)
-            .filter(|c| !c.is_control())
-            .collect(),
-    })
+    Err(Malformed { text: text[..=end].chars().take(60).filter(|c| !c.is_control()).collect() })
 }
 
 /// `text` with each reference replaced by what `lookup` finds. Values are inserted as they are, never read again.
@@ -130,10 +118,7 @@ pub fn resolve(
 }
 
 fn missing(reference: Reference<'_>) -> Unresolved {
-    Unresolved::Missing {
-        namespace: reference.namespace.into(),
-        key: reference.key.into(),
-    }
+    Unresolved::Missing { namespace: reference.namespace.into(), key: reference.key.into() }
 }
 
 #[cfg(test)]
@@ -195,17 +180,9 @@ mod tests {
         assert_eq!(resolve("<#{a.b}|#{a.empty}>", lookup).unwrap(), "<#{c.d}|>");
         assert_eq!(
             resolve("#{c.d}", lookup),
-            Err(Unresolved::Missing {
-                namespace: "c".into(),
-                key: "d".into()
-            })
+            Err(Unresolved::Missing { namespace: "c".into(), key: "d".into() })
         );
-        assert!(
-            resolve("#{c.d}", lookup)
-                .unwrap_err()
-                .to_string()
-                .contains("#{c.d}")
-        );
+        assert!(resolve("#{c.d}", lookup).unwrap_err().to_string().contains("#{c.d}"));
         assert!(matches!(resolve("#{c", lookup), Err(Unresolved::Malformed(_))));
     }
 

@@ -60,10 +60,7 @@ impl Account {
 
     fn of(user: User) -> io::Result<Self> {
         let name = CString::new(user.name.as_str())?;
-        let groups = getgrouplist(&name, user.gid)?
-            .into_iter()
-            .map(nix::unistd::Gid::as_raw)
-            .collect();
+        let groups = getgrouplist(&name, user.gid)?.into_iter().map(nix::unistd::Gid::as_raw).collect();
         Ok(Self {
             name: user.name,
             uid: user.uid.as_raw(),

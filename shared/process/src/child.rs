@@ -26,18 +26,8 @@ pub struct Child {
 
 impl Child {
     pub(crate) fn new(process: tokio::process::Child, lifeline: OwnedFd, streams: Streams) -> Self {
-        let Streams {
-            stdin,
-            stdout,
-            stderr,
-        } = streams;
-        Self {
-            process,
-            lifeline,
-            stdin,
-            stdout,
-            stderr,
-        }
+        let Streams { stdin, stdout, stderr } = streams;
+        Self { process, lifeline, stdin, stdout, stderr }
     }
 
     /// The reaper's process id; `None` once [`Child::wait`] has returned.

@@ -26,14 +26,8 @@ pub(crate) fn signal_descendants(signal: c_int, main: pid_t) -> bool {
     unsafe {
         let bytes = CAPACITY * size_of::<Process>();
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let map = libc::mmap(
-            ptr::null_mut(),
-            bytes,
-            protection,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
+        let map =
+            libc::mmap(ptr::null_mut(), bytes, protection, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
         if map == libc::MAP_FAILED {
             return libc::kill(-main, signal) == 0;
         }
@@ -46,11 +40,7 @@ pub(crate) fn signal_descendants(signal: c_int, main: pid_t) -> bool {
             reached |= libc::kill(process.pid, signal) == 0;
         }
         libc::munmap(map, bytes);
-        if found == 0 {
-            libc::kill(-main, signal) == 0
-        } else {
-            reached
-        }
+        if found == 0 { libc::kill(-main, signal) == 0 } else { reached }
     }
 }
 
@@ -60,9 +50,7 @@ fn mark(processes: &mut [Process], root: pid_t) {
     loop {
         let mut changed = false;
         for index in 0..processes.len() {
-            let Process {
-                parent, descendant, ..
-            } = processes[index];
+            let Process { parent, descendant, .. } = processes[index];
             if !descendant && (parent == root || is_descendant(processes, parent)) {
                 processes[index].descendant = true;
                 changed = true;
@@ -76,9 +64,7 @@ fn mark(processes: &mut [Process], root: pid_t) {
 
 /// `/proc` lists by ascending id.
 fn is_descendant(processes: &[Process], pid: pid_t) -> bool {
-    processes
-        .binary_search_by_key(&pid, |process| process.pid)
-        .is_ok_and(|index| processes[index].descendant)
+    processes.binary_search_by_key(&pid, |process| process.pid).is_ok_and(|index| processes[index].descendant)
 }
 
 /// Fills `table` with every process of this machine and returns their number.
@@ -87,21 +73,14 @@ fn list(table: &mut [MaybeUninit<Process>]) -> usize {
     let mut buffer = [0_u64; 1024];
     // SAFETY: system calls with valid addresses and sizes; the records lie inside the bytes that were read.
     unsafe {
-        let folder = libc::open(
-            c"/proc".as_ptr(),
-            libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC,
-        );
+        let folder = libc::open(c"/proc".as_ptr(), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC);
         if folder < 0 {
             return 0;
         }
         loop {
             let room = size_of_val(&buffer);
-            let read = libc::syscall(
-                libc::SYS_getdents64,
-                folder,
-                buffer.as_mut_ptr().cast::<c_void>(),
-                room,
-            );
+            let read =
+                libc::syscall(libc::SYS_getdents64, folder, buffer.as_mut_ptr().cast::<c_void>(), room);
             let Ok(read @ 1..) = usize::try_from(read) else {
                 break;
             };
@@ -111,11 +90,7 @@ fn list(table: &mut [MaybeUninit<Process>]) -> usize {
                     && let Some(parent) = parent_of(folder, name)
                     && let Some(slot) = table.get_mut(found)
                 {
-                    slot.write(Process {
-                        pid,
-                        parent,
-                        descendant: false,
-                    });
+                    slot.write(Process { pid, parent, descendant: false });
                     found += 1;
                 }
             });
@@ -192,24 +167,11 @@ mod tests {
 
     #[test]
     fn descendants_are_marked_whatever_their_ids() {
-        let process = |pid, parent| Process {
-            pid,
-            parent,
-            descendant: false,
-        };
-        let mut processes = [
-            process(2, 9),
-            process(5, 1),
-            process(9, 5),
-            process(10, 3),
-            process(11, 2),
-        ];
+        let process = |pid, parent| Process { pid, parent, descendant: false };
+        let mut processes = [process(2, 9), process(5, 1), process(9, 5), process(10, 3), process(11, 2)];
         mark(&mut processes, 5);
-        let marked: Vec<_> = processes
-            .iter()
-            .filter(|process| process.descendant)
-            .map(|process| process.pid)
-            .collect();
+        let marked: Vec<_> =
+            processes.iter().filter(|process| process.descendant).map(|process| process.pid).collect();
         assert_eq!(marked, [2, 9, 11]);
     }
 

@@ -56,15 +56,8 @@ unsafe impl Sync for Pointers {}
 
 impl Pointers {
     fn new(strings: Vec<CString>) -> Self {
-        let addresses = strings
-            .iter()
-            .map(|string| string.as_ptr())
-            .chain([ptr::null()])
-            .collect();
-        Self {
-            addresses,
-            _strings: strings,
-        }
+        let addresses = strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
+        Self { addresses, _strings: strings }
     }
 }
 
@@ -80,15 +73,9 @@ impl Launch {
         let name = CString::new(spec.program.as_bytes())?;
         let shell = CString::new(FALLBACK_SHELL)?;
         let arguments = [name].into_iter().chain(given.iter().cloned()).collect();
-        let shell_arguments = [shell.clone(), program.clone()]
-            .into_iter()
-            .chain(given)
-            .collect();
-        let environment = spec
-            .environment
-            .iter()
-            .map(|(name, value)| variable(name, value))
-            .collect::<Result<_, _>>()?;
+        let shell_arguments = [shell.clone(), program.clone()].into_iter().chain(given).collect();
+        let environment =
+            spec.environment.iter().map(|(name, value)| variable(name, value)).collect::<Result<_, _>>()?;
         Ok(Self {
             program,
             arguments: Pointers::new(arguments),
@@ -110,12 +97,7 @@ impl Launch {
         let pid = unsafe {
             let top = self.stack.as_mut_ptr().add(STACK_BYTES);
             let top = top.sub(top as usize % 16);
-            libc::clone(
-                run,
-                top.cast::<c_void>(),
-                flags,
-                ptr::from_mut(self).cast::<c_void>(),
-            )
+            libc::clone(run, top.cast::<c_void>(), flags, ptr::from_mut(self).cast::<c_void>())
         };
         match (pid, self.errno) {
             (-1, _) => Err(io::Error::last_os_error()),
@@ -135,12 +117,7 @@ impl Launch {
             libc::setsid();
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             // Whatever the calling program was itself given without close-on-exec. Kernels before 5.11 refuse.
-            libc::syscall(
-                libc::SYS_close_range,
-                3,
-                libc::c_uint::MAX,
-                libc::CLOSE_RANGE_CLOEXEC,
-            );
+            libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
             for signal in RESTORED {
                 libc::signal(signal, libc::SIG_DFL);
             }
@@ -160,11 +137,7 @@ impl Launch {
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
             let environment = self.environment.addresses.as_ptr();
             for attempt in 1..=BUSY_ATTEMPTS {
-                libc::execve(
-                    self.program.as_ptr(),
-                    self.arguments.addresses.as_ptr(),
-                    environment,
-                );
+                libc::execve(self.program.as_ptr(), self.arguments.addresses.as_ptr(), environment);
                 match *libc::__errno_location() {
                     libc::ETXTBSY => libc::usleep(attempt * 1000),
                     libc::ENOEXEC => {
@@ -194,10 +167,7 @@ fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
     text.push(b'=');
     text.extend_from_slice(value.as_bytes());
     CString::new(text).map_err(|_| {
-        let message = format!(
-            "the environment variable {} holds a NUL character",
-            name.display()
-        );
+        let message = format!("the environment variable {} holds a NUL character", name.display());
         io::Error::new(io::ErrorKind::InvalidInput, message)
     })
 }
@@ -207,27 +177,15 @@ fn find(program: &OsStr, environment: &[(OsString, OsString)], directory: &Path)
     if program.as_bytes().contains(&b'/') {
         return Ok(program.into());
     }
-    let path = environment
-        .iter()
-        .rev()
-        .find(|(name, _)| name == "PATH")
-        .map(|(_, value)| value.as_os_str());
+    let path = environment.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
     let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
     let candidates = std::env::split_paths(path).map(|folder| directory.join(folder).join(program));
-    candidates
-        .into_iter()
-        .find(|path| executable(path))
-        .ok_or_else(|| {
-            let message = format!(
-                "`{}` was not found in PATH ({})",
-                program.display(),
-                path.display()
-            );
-            io::Error::new(io::ErrorKind::NotFound, message)
-        })
+    candidates.into_iter().find(|path| executable(path)).ok_or_else(|| {
+        let message = format!("`{}` was not found in PATH ({})", program.display(), path.display());
+        io::Error::new(io::ErrorKind::NotFound, message)
+    })
 }
 
 fn executable(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }

@@ -51,12 +51,10 @@ impl Lineage {
         let file = open(path)?;
         let (sender, receiver) = oneshot::channel();
         // A thread of its own: a runtime waits for its blocking tasks when it shuts down, and this one may never end.
-        std::thread::Builder::new()
-            .name("lineage".into())
-            .spawn(move || {
-                let locked = file.lock().map(|()| file);
-                drop(sender.send(locked));
-            })?;
+        std::thread::Builder::new().name("lineage".into()).spawn(move || {
+            let locked = file.lock().map(|()| file);
+            drop(sender.send(locked));
+        })?;
         let file = receiver.await.map_err(io::Error::other)??;
         Ok(Self { file: Arc::new(file) })
     }
@@ -67,10 +65,5 @@ impl Lineage {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }

@@ -41,11 +41,7 @@ pub(crate) fn take_over(launch: &mut Launch, kept: Kept) -> io::Result<()> {
         close_all_but(kept.lifeline, kept.lineage);
         libc::chdir(c"/".as_ptr());
         libc::prctl(libc::PR_SET_NAME, c"penstock-reaper".as_ptr());
-        let mut reaper = Reaper {
-            main,
-            status: None,
-            kept,
-        };
+        let mut reaper = Reaper { main, status: None, kept };
         reaper.watch();
         leave(reaper.status.unwrap_or(0))
     }
@@ -67,14 +63,8 @@ unsafe fn close_all_but(one: c_int, other: c_int) {
 }
 
 unsafe fn close_range(first: c_int, last: c_int) {
-    let (from, to) = (
-        first.cast_unsigned(),
-        if last == c_int::MAX {
-            c_uint::MAX
-        } else {
-            last.cast_unsigned()
-        },
-    );
+    let (from, to) =
+        (first.cast_unsigned(), if last == c_int::MAX { c_uint::MAX } else { last.cast_unsigned() });
     // SAFETY: as above.
     unsafe {
         if libc::syscall(libc::SYS_close_range, from, to, 0) != 0 {
@@ -163,22 +153,14 @@ impl Reaper {
     }
 
     fn sleep(&self, children: c_int, timeout: c_int) -> Woken {
-        let watched = |fd| libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let watched = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         let mut polled = [watched(self.kept.lifeline), watched(children)];
         let mut signal = MaybeUninit::<libc::signalfd_siginfo>::uninit();
         // SAFETY: system calls with valid addresses and sizes.
         unsafe {
             libc::poll(polled.as_mut_ptr(), 2, timeout);
             if polled[1].revents != 0 {
-                libc::read(
-                    children,
-                    signal.as_mut_ptr().cast(),
-                    size_of::<libc::signalfd_siginfo>(),
-                );
+                libc::read(children, signal.as_mut_ptr().cast(), size_of::<libc::signalfd_siginfo>());
                 return Woken::Child;
             }
             if polled[0].revents == 0 {
@@ -225,25 +207,17 @@ fn child_signals() -> Option<c_int> {
 
 fn wait_for_child(milliseconds: i64) {
     let set = child_set();
-    let timeout = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: milliseconds * 1_000_000,
-    };
+    let timeout = libc::timespec { tv_sec: 0, tv_nsec: milliseconds * 1_000_000 };
     // SAFETY: a system call with valid addresses.
     unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const timeout) };
 }
 
 /// Monotonic milliseconds.
 fn now() -> i64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a system call with a valid address.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec
-        .saturating_mul(1000)
-        .saturating_add(time.tv_nsec / 1_000_000)
+    time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
 /// Ends this process as the program ended: same code, or same signal (without a second core file).
@@ -252,10 +226,7 @@ unsafe fn leave(status: c_int) -> ! {
     unsafe {
         if libc::WIFSIGNALED(status) {
             let signal = libc::WTERMSIG(status);
-            let no_core = libc::rlimit {
-                rlim_cur: 0,
-                rlim_max: 0,
-            };
+            let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
             libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
             libc::signal(signal, libc::SIG_DFL);
             libc::kill(libc::getpid(), signal);

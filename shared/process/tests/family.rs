@@ -26,23 +26,14 @@ fn shell(script: &str, directory: &Path) -> Spec {
 
 async fn first_line(child: &mut Child) -> String {
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap())
-        .read_line(&mut line)
-        .await
-        .unwrap();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).await.unwrap();
     line.trim().to_owned()
 }
 
 async fn output(spec: Spec) -> String {
     let mut text = String::new();
     let mut child = spec.spawn().unwrap();
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_to_string(&mut text)
-        .await
-        .unwrap();
+    child.stdout.as_mut().unwrap().read_to_string(&mut text).await.unwrap();
     assert!(child.wait().await.unwrap().success());
     text
 }
@@ -59,9 +50,7 @@ async fn codes_and_signals_come_through() {
         assert_eq!(child.wait().await.unwrap().code(), Some(code));
     }
     for signal in [9, 15, 11] {
-        let mut child = shell(&format!("kill -{signal} $$"), folder.path())
-            .spawn()
-            .unwrap();
+        let mut child = shell(&format!("kill -{signal} $$"), folder.path()).spawn().unwrap();
         assert_eq!(child.wait().await.unwrap().signal(), Some(signal));
     }
 }
@@ -70,10 +59,7 @@ async fn codes_and_signals_come_through() {
 async fn nothing_is_inherited() {
     let folder = tempfile::tempdir().unwrap();
     let mut spec = Spec::new("env", folder.path());
-    spec.environment = vec![
-        ("GREETING".into(), "hello\nworld".into()),
-        ("EMPTY".into(), "".into()),
-    ];
+    spec.environment = vec![("GREETING".into(), "hello\nworld".into()), ("EMPTY".into(), "".into())];
     assert_eq!(output(spec).await, "GREETING=hello\nworld\nEMPTY=\n");
     let spec = shell("pwd; ls /proc/self/fd | tr '\\n' ' '", folder.path());
     let place = folder.path().canonicalize().unwrap();
@@ -89,13 +75,7 @@ async fn input_and_both_outputs_are_pipes() {
     child.stdin.as_mut().unwrap().write_all(b"given\n").await.unwrap();
     child.stdin = None;
     let mut text = String::new();
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_to_string(&mut text)
-        .await
-        .unwrap();
+    child.stdout.as_mut().unwrap().read_to_string(&mut text).await.unwrap();
     assert_eq!(text, "given\naside\nafter\n");
 }
 
@@ -103,22 +83,10 @@ async fn input_and_both_outputs_are_pipes() {
 async fn what_cannot_start_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let kind = |spec: Spec| spec.spawn().unwrap_err().kind();
-    assert_eq!(
-        kind(Spec::new("no-such-program-here", folder.path())),
-        std::io::ErrorKind::NotFound
-    );
-    assert_eq!(
-        kind(Spec::new("/no/such/program", folder.path())),
-        std::io::ErrorKind::NotFound
-    );
-    assert_eq!(
-        kind(Spec::new("/etc/passwd", folder.path())),
-        std::io::ErrorKind::PermissionDenied
-    );
-    assert_eq!(
-        kind(Spec::new("sh", folder.path().join("missing"))),
-        std::io::ErrorKind::NotFound
-    );
+    assert_eq!(kind(Spec::new("no-such-program-here", folder.path())), std::io::ErrorKind::NotFound);
+    assert_eq!(kind(Spec::new("/no/such/program", folder.path())), std::io::ErrorKind::NotFound);
+    assert_eq!(kind(Spec::new("/etc/passwd", folder.path())), std::io::ErrorKind::PermissionDenied);
+    assert_eq!(kind(Spec::new("sh", folder.path().join("missing"))), std::io::ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -137,9 +105,7 @@ async fn a_script_without_interpreter_line_is_run_by_the_shell() {
 #[tokio::test]
 async fn end_reaches_everybody() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = shell(&format!("{ESCAPE} sleep 1000"), folder.path())
-        .spawn()
-        .unwrap();
+    let mut child = shell(&format!("{ESCAPE} sleep 1000"), folder.path()).spawn().unwrap();
     let escaped = first_line(&mut child).await;
     assert!(!gone(&escaped));
     let status = child.end(Duration::from_millis(50)).await.unwrap();
@@ -155,13 +121,7 @@ async fn end_is_patient_with_what_tidies_up() {
     assert_eq!(first_line(&mut child).await, "ready");
     assert_eq!(child.end(Duration::from_secs(60)).await.unwrap().code(), Some(3));
     let mut rest = String::new();
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_to_string(&mut rest)
-        .await
-        .unwrap();
+    child.stdout.as_mut().unwrap().read_to_string(&mut rest).await.unwrap();
     assert_eq!(rest, "tidied\n");
 }
 
@@ -170,13 +130,7 @@ async fn survivors_end_with_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = shell(&format!("{ESCAPE} exit 4"), folder.path()).spawn().unwrap();
     let mut text = String::new();
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_to_string(&mut text)
-        .await
-        .unwrap();
+    child.stdout.as_mut().unwrap().read_to_string(&mut text).await.unwrap();
     assert_eq!(child.wait().await.unwrap().code(), Some(4));
     assert!(text.is_empty() || gone(text.trim()));
 }
@@ -191,11 +145,7 @@ async fn survivors_may_be_kept() {
     assert!(child.wait().await.unwrap().success());
     drop(child);
     assert!(!gone(&daemon));
-    kill(
-        Pid::from_raw(daemon.parse().unwrap()),
-        nix::sys::signal::Signal::SIGKILL,
-    )
-    .unwrap();
+    kill(Pid::from_raw(daemon.parse().unwrap()), nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 #[tokio::test]
@@ -208,10 +158,7 @@ async fn dropping_kills_and_the_lineage_knows_when_all_are_gone() {
     let mut child = spec.spawn().unwrap();
     let escaped = first_line(&mut child).await;
     drop(lineage);
-    assert_eq!(
-        Lineage::try_open(&lock).unwrap_err().kind(),
-        std::io::ErrorKind::WouldBlock
-    );
+    assert_eq!(Lineage::try_open(&lock).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     drop(child);
     Lineage::open(&lock).await.unwrap();
     assert!(gone(&escaped));
@@ -262,18 +209,9 @@ async fn another_user_needs_root() {
     if account.permitted() {
         let mut text = String::new();
         let mut child = spec.spawn().unwrap();
-        child
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_to_string(&mut text)
-            .await
-            .unwrap();
+        child.stdout.as_mut().unwrap().read_to_string(&mut text).await.unwrap();
         assert_eq!(text, format!("{}\n{}\n", account.uid, account.gid));
     } else {
-        assert_eq!(
-            spec.spawn().unwrap_err().kind(),
-            std::io::ErrorKind::PermissionDenied
-        );
+        assert_eq!(spec.spawn().unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
     }
 }

@@ -86,11 +86,7 @@ pub struct ActionBuilder(Action);
 
 /// An action of `category` that `provider` performs.
 pub fn action(called: &str, category: Category, provider: &str) -> ActionBuilder {
-    let owner = if provider == "GitHub" {
-        Owner::ThirdParty
-    } else {
-        Owner::Aws
-    };
+    let owner = if provider == "GitHub" { Owner::ThirdParty } else { Owner::Aws };
     ActionBuilder(Action {
         name: name(called),
         action_type_id: ActionType {
@@ -144,19 +140,14 @@ impl ActionBuilder {
     /// With a further input artifact.
     #[must_use]
     pub fn consumes(mut self, artifact: &str) -> Self {
-        self.0
-            .input_artifacts
-            .push(InputArtifact { name: name(artifact) });
+        self.0.input_artifacts.push(InputArtifact { name: name(artifact) });
         self
     }
 
     /// With a further output artifact.
     #[must_use]
     pub fn produces(mut self, artifact: &str) -> Self {
-        self.0.output_artifacts.push(OutputArtifact {
-            name: name(artifact),
-            files: vec![],
-        });
+        self.0.output_artifacts.push(OutputArtifact { name: name(artifact), files: vec![] });
         self
     }
 
@@ -189,11 +180,7 @@ impl ActionBuilder {
 
 /// A command with an id of its own choice.
 pub fn command(id: &str, pipeline: &PipelineName, request: Request) -> Command {
-    Command {
-        id: name::<CommandId>(id),
-        pipeline: pipeline.clone(),
-        request,
-    }
+    Command { id: name::<CommandId>(id), pipeline: pipeline.clone(), request }
 }
 
 /// A start under the id that follows from `id`, as if a person had asked.
@@ -208,16 +195,8 @@ pub fn start_from(delivery: &str, pipeline: &PipelineName) -> (ExecutionId, Comm
 
 fn start_for(id: &str, pipeline: &PipelineName, delivery: Option<DeliveryId>) -> (ExecutionId, Command) {
     let execution = ExecutionId::derive(pipeline, &name(id));
-    let kind = if delivery.is_some() {
-        "Webhook"
-    } else {
-        "StartPipelineExecution"
-    };
-    let trigger = TriggerCause {
-        kind: kind.to_owned(),
-        detail: "a test".to_owned(),
-        delivery,
-    };
+    let kind = if delivery.is_some() { "Webhook" } else { "StartPipelineExecution" };
+    let trigger = TriggerCause { kind: kind.to_owned(), detail: "a test".to_owned(), delivery };
     let request = Request::Start {
         execution: execution.clone(),
         trigger,

@@ -22,7 +22,5 @@ use crate::build::name;
 
 /// The `number`th try of an action.
 fn attempt(number: u32) -> AttemptId {
-    name(&format!(
-        "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Compile/{number}"
-    ))
+    name(&format!("2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Compile/{number}"))
 }

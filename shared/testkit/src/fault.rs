@@ -43,22 +43,13 @@ pub enum Fault {
 impl Faults {
     /// `percent` of a hundred calls fail, half of them after the fact.
     pub fn new(seed: u64, percent: u32) -> Arc<Self> {
-        let plan = Plan::Chance {
-            dice: Mutex::new(Dice::new(seed)),
-            percent: AtomicU32::new(percent),
-        };
-        Arc::new(Self {
-            plan,
-            calls: AtomicUsize::new(0),
-        })
+        let plan = Plan::Chance { dice: Mutex::new(Dice::new(seed)), percent: AtomicU32::new(percent) };
+        Arc::new(Self { plan, calls: AtomicUsize::new(0) })
     }
 
     /// Nothing fails but the call with this number, counted from 0, in this way.
     pub fn one(call: usize, fault: Fault) -> Arc<Self> {
-        Arc::new(Self {
-            plan: Plan::One { call, fault },
-            calls: AtomicUsize::new(0),
-        })
+        Arc::new(Self { plan: Plan::One { call, fault }, calls: AtomicUsize::new(0) })
     }
 
     /// How many calls there were.
@@ -103,11 +94,7 @@ impl Faults {
         }
         let result = call.await;
         tokio::task::yield_now().await;
-        if fault == Fault::After {
-            result.and_then(|_| Err(failed()))
-        } else {
-            result
-        }
+        if fault == Fault::After { result.and_then(|_| Err(failed())) } else { result }
     }
 }
 
@@ -120,9 +107,6 @@ pub struct Faulty<T: ?Sized> {
 impl<T: ?Sized> Faulty<T> {
     /// `inner` with `faults`.
     pub fn new(inner: Arc<T>, faults: &Arc<Faults>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            faults: faults.clone(),
-        })
+        Arc::new(Self { inner, faults: faults.clone() })
     }
 }

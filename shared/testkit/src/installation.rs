@@ -141,15 +141,7 @@ impl Installation {
     }
 
     fn wire(fakes: Fakes, ports: Ports) -> Self {
-        let Ports {
-            clock,
-            store,
-            queue,
-            claims,
-            outputs,
-            providers,
-            notifier,
-        } = ports;
+        let Ports { clock, store, queue, claims, outputs, providers, notifier } = ports;
         let logs: Arc<dyn Logs> = fakes.logs.clone();
         let repository: Arc<dyn Repository> = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
         let base_url = BaseUrl::new("http://penstock.example");

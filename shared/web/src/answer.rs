@@ -25,12 +25,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with a code for programs and a message for people.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            diagnostics: Vec::new(),
-        }
+        Self { status, code, message: message.into(), diagnostics: Vec::new() }
     }
 
     /// A request that is not what the endpoint takes.
@@ -46,10 +41,7 @@ impl Failure {
     /// A definition that does not pass, with all that was found.
     pub(crate) fn refused(diagnostics: Vec<Diagnostic>) -> Self {
         let message = "the definition does not pass; see its diagnostics";
-        Self {
-            diagnostics,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "DefinitionRefused", message)
-        }
+        Self { diagnostics, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "DefinitionRefused", message) }
     }
 
     /// The HTTP status.

@@ -57,18 +57,11 @@ pub(crate) async fn decide(
         return ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&problem));
     }
     let comment = form.comment.replace("\r\n", "\n");
-    match web
-        .approvals
-        .decide(&token, form.verdict == "approve", BY, &comment)
-        .await
-    {
+    match web.approvals.decide(&token, form.verdict == "approve", BY, &comment).await {
         Ok(view) => decided(&view),
-        Err(ApprovalError::Rejected(rejection)) => ask(
-            &view,
-            StatusCode::UNPROCESSABLE_ENTITY,
-            &form,
-            Some(&rejection.to_string()),
-        ),
+        Err(ApprovalError::Rejected(rejection)) => {
+            ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&rejection.to_string()))
+        }
         Err(error) => unanswerable(error),
     }
 }
@@ -76,23 +69,15 @@ pub(crate) async fn decide(
 async fn form(headers: &HeaderMap, body: Body) -> Result<Form, Response> {
     if body::media_type(headers) != "application/x-www-form-urlencoded" {
         let said = "A verdict comes from the form on this page, as application/x-www-form-urlencoded.";
-        return Err(page::message(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "That is no form",
-            said,
-        ));
+        return Err(page::message(StatusCode::UNSUPPORTED_MEDIA_TYPE, "That is no form", said));
     }
     let body = body::read(body, MAX_FORM).await.map_err(|error| match error {
-        body::BodyError::TooLarge => page::message(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "Too large",
-            "The form has more than 64 KiB.",
-        ),
-        body::BodyError::Broken => page::message(
-            StatusCode::BAD_REQUEST,
-            "Incomplete",
-            "The form ended early; send it again.",
-        ),
+        body::BodyError::TooLarge => {
+            page::message(StatusCode::PAYLOAD_TOO_LARGE, "Too large", "The form has more than 64 KiB.")
+        }
+        body::BodyError::Broken => {
+            page::message(StatusCode::BAD_REQUEST, "Incomplete", "The form ended early; send it again.")
+        }
     })?;
     Ok(read_form(&body))
 }
@@ -111,13 +96,8 @@ fn read_form(body: &[u8]) -> Form {
             b"comment" => &mut form.comment,
             _ => continue,
         };
-        let spaced: Vec<u8> = value
-            .iter()
-            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-            .collect();
-        *field = percent_encoding::percent_decode(&spaced)
-            .decode_utf8_lossy()
-            .into_owned();
+        let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        *field = percent_encoding::percent_decode(&spaced).decode_utf8_lossy().into_owned();
     }
     // The API's words for a verdict mean the same.
     form.verdict = match form.verdict.to_ascii_lowercase().as_str() {
@@ -131,10 +111,7 @@ fn read_form(body: &[u8]) -> Form {
 /// What is wrong with a filled-in form.
 fn problem(view: &ApprovalView, form: &Form) -> Option<String> {
     if form.pipeline.trim() != view.pipeline.as_str() {
-        return Some(format!(
-            "Type the pipeline's name, {}, to confirm.",
-            view.pipeline
-        ));
+        return Some(format!("Type the pipeline's name, {}, to confirm.", view.pipeline));
     }
     if !matches!(form.verdict.as_str(), "approve" | "reject") {
         return Some("Choose Approve or Reject.".to_owned());
@@ -150,11 +127,7 @@ fn ask(view: &ApprovalView, status: StatusCode, form: &Form, problem: Option<&st
 
 fn decided(view: &ApprovalView) -> Response {
     let approved = view.verdict.as_ref().is_some_and(|verdict| verdict.approved);
-    respond(
-        StatusCode::OK,
-        if approved { "Approved" } else { "Rejected" },
-        view::decided(view, approved),
-    )
+    respond(StatusCode::OK, if approved { "Approved" } else { "Rejected" }, view::decided(view, approved))
 }
 
 fn unanswerable(error: ApprovalError) -> Response {
@@ -164,11 +137,9 @@ fn unanswerable(error: ApprovalError) -> Response {
             "No such approval",
             "There is no approval under this address. Open the link exactly as it was sent.",
         ),
-        ApprovalError::Settled(outcome) => respond(
-            StatusCode::GONE,
-            "This approval is settled",
-            view::settled(&outcome),
-        ),
+        ApprovalError::Settled(outcome) => {
+            respond(StatusCode::GONE, "This approval is settled", view::settled(&outcome))
+        }
         ApprovalError::Rejected(rejection) => {
             page::message(StatusCode::CONFLICT, "Not accepted", &rejection.to_string())
         }
@@ -184,12 +155,7 @@ fn unanswerable(error: ApprovalError) -> Response {
 }
 
 fn respond(status: StatusCode, title: &str, content: Markup) -> Response {
-    let page = Page {
-        title,
-        crumbs: Vec::new(),
-        content,
-        live: None,
-    };
+    let page = Page { title, crumbs: Vec::new(), content, live: None };
     (status, page::html_headers(), page.render().into_string()).into_response()
 }
 
@@ -200,10 +166,7 @@ mod tests {
     #[test]
     fn a_form_is_read_field_by_field() {
         let form = read_form(b"pipeline=web&verdict=approve&comment=looks+good%21%0D%0A%E2%9C%93&other=1&&=");
-        assert_eq!(
-            (form.pipeline.as_str(), form.verdict.as_str()),
-            ("web", "approve")
-        );
+        assert_eq!((form.pipeline.as_str(), form.verdict.as_str()), ("web", "approve"));
         assert_eq!(form.comment, "looks good!\r\n✓");
         assert_eq!(read_form(&[0xff, b'%', b'=', b'%']).pipeline, "");
     }

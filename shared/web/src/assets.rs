@@ -25,7 +25,5 @@ pub(crate) async fn favicon(headers: HeaderMap) -> Response {
 }
 
 fn asset(headers: &HeaderMap, kind: &'static str, content: &'static str) -> Response {
-    etag::tagged(headers, &etag::of(&content), || {
-        ([(header::CONTENT_TYPE, kind)], content).into_response()
-    })
+    etag::tagged(headers, &etag::of(&content), || ([(header::CONTENT_TYPE, kind)], content).into_response())
 }

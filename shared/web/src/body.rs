@@ -27,10 +27,7 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
 
 /// The media type of a request's body without parameters; empty if it has none.
 pub(crate) fn media_type(headers: &HeaderMap) -> &str {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim()
 }
 
@@ -41,9 +38,6 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_up_to_its_limit() {
         assert_eq!(read(Body::from("four"), 4).await.unwrap(), "four");
-        assert_eq!(
-            read(Body::from("four."), 4).await.unwrap_err(),
-            BodyError::TooLarge
-        );
+        assert_eq!(read(Body::from("four."), 4).await.unwrap_err(), BodyError::TooLarge);
     }
 }

@@ -111,12 +111,7 @@ async fn carry_out(
         body::BodyError::Broken => ApiError::serialization("the request's body ended early"),
     })?;
     let value = protocol.read(&body)?;
-    let call = Call {
-        web,
-        protocol,
-        by: by(headers),
-        input: Input::of(&value, "the request")?,
-    };
+    let call = Call { web, protocol, by: by(headers), input: Input::of(&value, "the request")? };
     operation::carry_out(call, name).await
 }
 

@@ -21,12 +21,6 @@ pub(crate) use pipelines::pipelines;
 pub(crate) fn routes() -> Router<Arc<Web>> {
     Router::new()
         .route("/pipelines/{pipeline}", get(pipeline::show))
-        .route(
-            "/pipelines/{pipeline}/executions/{execution}",
-            get(execution::show),
-        )
-        .route(
-            "/pipelines/{pipeline}/executions/{execution}/logs/{stage}/{action}/{number}",
-            get(log::show),
-        )
+        .route("/pipelines/{pipeline}/executions/{execution}", get(execution::show))
+        .route("/pipelines/{pipeline}/executions/{execution}/logs/{stage}/{action}/{number}", get(log::show))
 }

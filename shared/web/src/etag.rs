@@ -15,10 +15,7 @@ pub(crate) fn of(content: &impl Hash) -> String {
 /// Whether the client has what `tag` names.
 pub(crate) fn matches(headers: &HeaderMap, tag: &str) -> bool {
     let strong = tag.trim_start_matches("W/");
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     known
         .flat_map(|value| value.split(','))
         .any(|one| one.trim() == "*" || one.trim().trim_start_matches("W/") == strong)
@@ -26,18 +23,12 @@ pub(crate) fn matches(headers: &HeaderMap, tag: &str) -> bool {
 
 /// `response` under `tag`, or 304 if the client has it already; either must be asked about again each time.
 pub(crate) fn tagged(headers: &HeaderMap, tag: &str, response: impl FnOnce() -> Response) -> Response {
-    let mut response = if matches(headers, tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        response()
-    };
+    let mut response =
+        if matches(headers, tag) { StatusCode::NOT_MODIFIED.into_response() } else { response() };
     if let Ok(tag) = HeaderValue::from_str(tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    response
-        .headers_mut()
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-cache"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     response
 }
 

@@ -35,10 +35,7 @@ pub(crate) async fn check(State(web): State<Arc<Web>>, request: Request, next: N
 }
 
 fn known(web: &Web, request: &Request) -> bool {
-    let named = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok());
+    let named = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
     let authority = named.map_or_else(|| request.uri().authority().cloned(), |text| text.parse().ok());
     authority.is_some_and(|authority| is_known(&web.hosts, authority.host()))
 }
@@ -61,9 +58,7 @@ fn foreign(headers: &HeaderMap) -> bool {
     let Some(origin) = text("origin") else {
         return false;
     };
-    let authority = origin
-        .split_once("://")
-        .and_then(|(_, rest)| rest.parse::<Authority>().ok());
+    let authority = origin.split_once("://").and_then(|(_, rest)| rest.parse::<Authority>().ok());
     let host = text("host").and_then(|host| host.parse::<Authority>().ok());
     authority.is_none() || authority != host
 }
@@ -77,22 +72,10 @@ mod tests {
     #[test]
     fn hosts_are_known_by_address_or_name() {
         let hosts = ["penstock.example.com".to_owned()];
-        for host in [
-            "127.0.0.1",
-            "[::1]",
-            "LOCALHOST",
-            "web.localhost",
-            "10.0.0.7",
-            "Penstock.Example.com",
-        ] {
+        for host in ["127.0.0.1", "[::1]", "LOCALHOST", "web.localhost", "10.0.0.7", "Penstock.Example.com"] {
             assert!(is_known(&hosts, host), "{host}");
         }
-        for host in [
-            "evil.example",
-            "localhost.evil.example",
-            "127.0.0.1.evil.example",
-            "",
-        ] {
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
             assert!(!is_known(&hosts, host), "{host}");
         }
     }
@@ -101,35 +84,20 @@ mod tests {
     fn only_own_pages_may_change_something() {
         let foreign = |pairs: &[(&'static str, &'static str)]| {
             let pairs = pairs.iter().map(|(name, value)| {
-                (
-                    header::HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
+                (header::HeaderName::from_static(name), HeaderValue::from_static(value))
             });
             foreign(&pairs.collect())
         };
         assert!(!foreign(&[("host", "127.0.0.1:7878")]));
-        assert!(!foreign(&[
-            ("host", "127.0.0.1:7878"),
-            ("origin", "http://127.0.0.1:7878")
-        ]));
+        assert!(!foreign(&[("host", "127.0.0.1:7878"), ("origin", "http://127.0.0.1:7878")]));
         assert!(!foreign(&[
             ("host", "127.0.0.1:7878"),
             ("origin", "null"),
             ("sec-fetch-site", "same-origin")
         ]));
-        assert!(foreign(&[
-            ("host", "127.0.0.1:7878"),
-            ("origin", "http://127.0.0.1:8080")
-        ]));
+        assert!(foreign(&[("host", "127.0.0.1:7878"), ("origin", "http://127.0.0.1:8080")]));
         assert!(foreign(&[("host", "127.0.0.1:7878"), ("origin", "null")]));
-        assert!(foreign(&[
-            ("host", "127.0.0.1:7878"),
-            ("sec-fetch-site", "cross-site")
-        ]));
-        assert!(foreign(&[
-            ("host", "127.0.0.1:7878"),
-            ("sec-fetch-site", "same-site")
-        ]));
+        assert!(foreign(&[("host", "127.0.0.1:7878"), ("sec-fetch-site", "cross-site")]));
+        assert!(foreign(&[("host", "127.0.0.1:7878"), ("sec-fetch-site", "same-site")]));
     }
 }

@@ -55,10 +55,7 @@ pub fn router(web: Web) -> Router {
     let web = Arc::new(web);
     Router::new()
         .route("/", get(dashboard::pipelines).post(codepipeline::json))
-        .route(
-            "/service/{service}/operation/{operation}",
-            post(codepipeline::rpc),
-        )
+        .route("/service/{service}/operation/{operation}", post(codepipeline::rpc))
         .route("/webhooks/github", post(webhook::github))
         .route("/approvals/{token}", get(approval::show).post(approval::decide))
         .route("/healthz", get(healthz))

@@ -153,31 +153,18 @@ pub(crate) fn message(status: StatusCode, title: &str, said: &str) -> Response {
             }
         }
     };
-    let page = Page {
-        title,
-        crumbs: Vec::new(),
-        content,
-        live: None,
-    };
+    let page = Page { title, crumbs: Vec::new(), content, live: None };
     (status, html_headers(), page.render().into_string()).into_response()
 }
 
 /// The page for an address that names no `what`.
 pub(crate) fn missing(what: &str) -> Response {
-    message(
-        StatusCode::NOT_FOUND,
-        "Not found",
-        &format!("There is no such {what} here. Check the address."),
-    )
+    message(StatusCode::NOT_FOUND, "Not found", &format!("There is no such {what} here. Check the address."))
 }
 
 /// The page for a failure of what a page shows.
 pub(crate) fn failed(failure: &Failure) -> Response {
-    let title = if failure.status() == StatusCode::NOT_FOUND {
-        "Not found"
-    } else {
-        "That did not work"
-    };
+    let title = if failure.status() == StatusCode::NOT_FOUND { "Not found" } else { "That did not work" };
     message(failure.status(), title, failure.message())
 }
 
@@ -211,12 +198,7 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        let shown: Vec<String> = [-5, 1234, 59_999, 61_000, 3_660_000, 90_000_000]
-            .map(elapsed)
-            .into();
-        assert_eq!(
-            shown,
-            ["0 ms", "1.2 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]
-        );
+        let shown: Vec<String> = [-5, 1234, 59_999, 61_000, 3_660_000, 90_000_000].map(elapsed).into();
+        assert_eq!(shown, ["0 ms", "1.2 s", "59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
     }
 }

@@ -12,10 +12,7 @@ pub(crate) fn short(text: &str, max: usize) -> String {
 
 /// `text` in one line: control characters become spaces, characters that reorder what follows vanish.
 pub(crate) fn line(text: &str) -> String {
-    text.chars()
-        .filter(|c| !reorders(*c))
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().filter(|c| !reorders(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A log's text: line feeds stay, terminal sequences and other control characters vanish, tabs become spaces.
@@ -41,10 +38,7 @@ fn skip_sequence(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match rest.next_if(|c| *c != '\n') {
         Some('[') => while rest.next_if(|c| matches!(c, ' '..='?')).is_some() {},
         Some(']') => {
-            while rest
-                .next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n'))
-                .is_some()
-            {}
+            while rest.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n')).is_some() {}
             if rest.next_if_eq(&'\u{1b}').is_none() {
                 return;
             }

@@ -58,7 +58,11 @@ async fn answer(web: &Web, name: &str, path: &str, headers: &HeaderMap) -> Respo
         return page::missing("site");
     };
     match file::find(sites, name, path).await {
-        Ok(Some(Found::File(file))) => etag::tagged(headers, &file.tag.clone(), || respond(file)),
+        Ok(Some(Found::File(file))) => {
+            let mut response = etag::tagged(headers, &file.tag.clone(), || respond(file));
+            confine(response.headers_mut());
+            response
+        }
         Ok(Some(Found::Folder)) => Redirect::permanent(&format!("{}/", last_segment(path))).into_response(),
         Ok(None) => page::missing("page"),
         Err(error) => {
@@ -77,21 +81,17 @@ fn last_segment(path: &str) -> String {
 fn respond(file: file::File) -> Response {
     let mut response = Response::new(Body::from(file.content));
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(kind::of(FilePath::new(&file.name))),
-    );
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(
-        "cross-origin-resource-policy",
-        HeaderValue::from_static("cross-origin"),
-    );
-    if let Some(control) = file
-        .cache_control
-        .and_then(|control| HeaderValue::from_str(&control).ok())
-    {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind::of(FilePath::new(&file.name))));
+    if let Some(control) = file.cache_control.and_then(|control| HeaderValue::from_str(&control).ok()) {
         headers.insert(header::CACHE_CONTROL, control);
     }
     response
+}
+
+/// Sandboxes a page of a site. A 304 needs it too: a browser replaces the headers that it keeps with those of the 304
+/// (RFC 9111, section 3.2), and without the sandbox the page would be of this server's origin from then on.
+fn confine(headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
 }

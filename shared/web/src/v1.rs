@@ -28,25 +28,13 @@ pub(crate) fn routes() -> Router<Arc<Web>> {
         .route("/pipelines", get(definitions::list))
         .route("/apply", post(definitions::apply))
         .route("/pipelines/{pipeline}/executions", get(executions::list))
-        .route(
-            "/pipelines/{pipeline}/executions/{execution}",
-            get(executions::one),
-        )
+        .route("/pipelines/{pipeline}/executions/{execution}", get(executions::one))
         .route("/executions/{execution}", get(executions::anywhere))
         .route("/executions/{execution}/attempts", get(executions::attempts))
-        .route(
-            "/executions/{execution}/logs/{stage}/{action}/{number}",
-            get(logs::read),
-        )
-        .route(
-            "/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict",
-            post(stages::verdict),
-        )
+        .route("/executions/{execution}/logs/{stage}/{action}/{number}", get(logs::read))
+        .route("/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict", post(stages::verdict))
         .route("/pipelines/{pipeline}/stages/{stage}/retry", post(stages::retry))
-        .route(
-            "/pipelines/{pipeline}/stages/{stage}/rollback",
-            post(stages::rollback),
-        )
+        .route("/pipelines/{pipeline}/stages/{stage}/rollback", post(stages::rollback))
         .fallback(unknown)
 }
 
@@ -59,9 +47,7 @@ async fn request<T: DeserializeOwned>(body: Body) -> Result<T, Failure> {
     let body = bytes(body).await?;
     let text = if body.is_empty() { b"{}" } else { body.as_ref() };
     serde_json::from_slice(text).map_err(|error| {
-        Failure::bad_request(format!(
-            "the body is not the JSON that this endpoint takes: {error}"
-        ))
+        Failure::bad_request(format!("the body is not the JSON that this endpoint takes: {error}"))
     })
 }
 

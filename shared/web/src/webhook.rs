@@ -29,9 +29,7 @@ struct Admitted {
 }
 
 pub(crate) async fn github(State(web): State<Arc<Web>>, headers: HeaderMap, body: Body) -> Response {
-    admit(&web, &headers, body)
-        .await
-        .unwrap_or_else(IntoResponse::into_response)
+    admit(&web, &headers, body).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn admit(web: &Web, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
@@ -44,33 +42,19 @@ async fn admit(web: &Web, headers: &HeaderMap, body: Body) -> Result<Response, F
     let delivery_id = DeliveryId::new(required("x-github-delivery")?)?;
     let event = required("x-github-event")?;
     match web.webhook.read(event, body::media_type(headers), &body)? {
-        Received::Ignored(reason) => Ok(Json(Admitted {
-            delivery_id,
-            reason: Some(reason),
-            pipelines: None,
-        })
-        .into_response()),
+        Received::Ignored(reason) => {
+            Ok(Json(Admitted { delivery_id, reason: Some(reason), pipelines: None }).into_response())
+        }
         Received::Event(event) => {
             let pipelines = web.deliveries.deliver(&delivery_id, &event).await?;
             let repeated = pipelines.iter().any(|answer| answer.duplicate)
                 && !pipelines.iter().any(|answer| answer.started && !answer.duplicate);
             let (status, reason) = if repeated {
-                (
-                    StatusCode::OK,
-                    Some("this delivery was admitted before; nothing starts again".to_owned()),
-                )
+                (StatusCode::OK, Some("this delivery was admitted before; nothing starts again".to_owned()))
             } else {
                 (StatusCode::ACCEPTED, None)
             };
-            Ok((
-                status,
-                Json(Admitted {
-                    delivery_id,
-                    reason,
-                    pipelines: Some(pipelines),
-                }),
-            )
-                .into_response())
+            Ok((status, Json(Admitted { delivery_id, reason, pipelines: Some(pipelines) })).into_response())
         }
     }
 }
@@ -88,16 +72,12 @@ impl From<WebhookRefusal> for Failure {
             WebhookRefusal::Unsigned(message) => {
                 Self::new(StatusCode::UNAUTHORIZED, "InvalidSignature", message)
             }
-            WebhookRefusal::TooLarge => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "TooLarge",
-                "a delivery has at most 25 MB",
-            ),
-            WebhookRefusal::MediaType(message) => Self::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "UnsupportedMediaType",
-                message,
-            ),
+            WebhookRefusal::TooLarge => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "TooLarge", "a delivery has at most 25 MB")
+            }
+            WebhookRefusal::MediaType(message) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+            }
             WebhookRefusal::Malformed(message) => Self::bad_request(message),
         }
     }

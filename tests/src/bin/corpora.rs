@@ -81,7 +81,8 @@ fn check_folder(folder: &Path) -> Result<usize> {
         return indexed.iter().map(|path| check_folder(path)).sum();
     }
     let text = std::fs::read_to_string(&index).with_context(|| format!("reading {}", index.display()))?;
-    let entries: Vec<Entry> = serde_json::from_str(&text).with_context(|| format!("reading {}", index.display()))?;
+    let entries: Vec<Entry> =
+        serde_json::from_str(&text).with_context(|| format!("reading {}", index.display()))?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &entries {
         let verdict = match &entry.event {

@@ -55,9 +55,6 @@ fn around_changes(lines: &[String]) -> String {
 
 #[test]
 fn a_change_is_shown_with_what_is_around_it() {
-    assert_eq!(
-        lines("a\nb\nc\nd\ne\nf", "a\nb\nc\nx\ne\nf"),
-        "  …\n  b\n  c\n- d\n+ x\n  e\n  f\n"
-    );
+    assert_eq!(lines("a\nb\nc\nd\ne\nf", "a\nb\nc\nx\ne\nf"), "  …\n  b\n  c\n- d\n+ x\n  e\n  f\n");
     assert_eq!(lines("a", "a"), "");
 }

@@ -14,10 +14,7 @@
 //! `UPDATE_SCENARIOS=1 cargo test -p penstock-tests --test scenarios` writes what was seen into the files;
 //! `SCENARIO=approval` runs only files whose name contains that.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot set itself up can only stop"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up can only stop")]
 
 mod diff;
 mod program;
@@ -84,8 +81,5 @@ fn check(file: &Path, program: &Path) -> Result<(), String> {
         return Ok(());
     }
     let diff = diff::lines(&expected, &seen);
-    Err(format!(
-        "{} (UPDATE_SCENARIOS=1 accepts what was seen):\n{diff}",
-        file.display()
-    ))
+    Err(format!("{} (UPDATE_SCENARIOS=1 accepts what was seen):\n{diff}", file.display()))
 }

@@ -16,16 +16,7 @@ pub(crate) fn build() -> PathBuf {
     };
     let mut build = Command::new(env!("CARGO"));
     build
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "penstock-cli",
-            "--bin",
-            "penstock",
-            "--profile",
-            name,
-        ])
+        .args(["build", "--quiet", "--package", "penstock-cli", "--bin", "penstock", "--profile", name])
         .arg("--target-dir")
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());

@@ -27,10 +27,7 @@ impl Redaction {
             rules: vec![
                 rule(r"(127\.0\.0\.1|localhost):\d{4,5}\b", "$1:[port]"),
                 rule(r"/approvals/[\w.-]+", "/approvals/[token]"),
-                rule(
-                    r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?( UTC)?",
-                    "[moment]",
-                ),
+                rule(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?( UTC)?", "[moment]"),
                 rule(r"\b\d+ B [0-9a-f]{64}\b", "[size] [digest]"),
                 rule(r"penstock-demo-\w+", "penstock-demo-[random]"),
                 rule(r"\bd-[A-Z0-9]{9}\b", "[deployment]"),
@@ -61,9 +58,7 @@ impl Redaction {
         for (pattern, with) in &self.rules {
             text = pattern.replace_all(&text, *with).into_owned();
         }
-        text.lines()
-            .map(|line| format!("{}\n", line.trim_end()))
-            .collect()
+        text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }
 }
 
@@ -81,12 +76,6 @@ fn ids_keep_their_names() {
     let mut redaction = Redaction::new(Path::new("/tmp/x/project"));
     let text =
         "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 after   0.2s in /tmp/x/project at http://127.0.0.1:4242/";
-    assert_eq!(
-        redaction.apply(text),
-        "[execution 1] after [time] in [folder] at http://127.0.0.1:[port]/\n"
-    );
-    assert_eq!(
-        redaction.apply("2b1f0c3a took 3m 05s\n"),
-        "[execution 1] took [time]\n"
-    );
+    assert_eq!(redaction.apply(text), "[execution 1] after [time] in [folder] at http://127.0.0.1:[port]/\n");
+    assert_eq!(redaction.apply("2b1f0c3a took 3m 05s\n"), "[execution 1] took [time]\n");
 }

@@ -32,20 +32,13 @@ pub(crate) fn parts(text: &str) -> Vec<Part<'_>> {
             None if info == "console" => {
                 parts.push(Part::Prose(line));
                 parts.extend(
-                    block
-                        .iter()
-                        .filter(|line| line.starts_with("$ "))
-                        .map(|line| Part::Command(line)),
+                    block.iter().filter(|line| line.starts_with("$ ")).map(|line| Part::Command(line)),
                 );
                 parts.push(Part::Prose("```"));
             }
             Some((_, name)) => {
                 let text = block.iter().map(|line| format!("{line}\n")).collect();
-                parts.push(Part::File {
-                    name,
-                    text,
-                    lines: [&[line], &*block, &["```"]].concat(),
-                });
+                parts.push(Part::File { name, text, lines: [&[line], &*block, &["```"]].concat() });
             }
             None => parts.extend([&[line], &*block, &["```"]].concat().into_iter().map(Part::Prose)),
         }
@@ -67,10 +60,7 @@ impl<'a> Command<'a> {
     pub(crate) fn read(line: &'a str) -> Self {
         let line = line.strip_prefix("$ ").unwrap_or(line);
         match line.split_once("# until: ") {
-            Some((line, until)) => Self {
-                line: line.trim_end(),
-                until: Some(until.trim()),
-            },
+            Some((line, until)) => Self { line: line.trim_end(), until: Some(until.trim()) },
             None => Self { line, until: None },
         }
     }
@@ -83,11 +73,5 @@ fn a_scenario_is_read() {
     assert_eq!(parts[0], Part::Prose("# Title"));
     assert!(matches!(&parts[1], Part::File { name: "a/b.yml", text, .. } if text == "x: 1\n"));
     assert_eq!(parts[3], Part::Command("$ cat a/b.yml  # until: x"));
-    assert_eq!(
-        Command::read("$ cat a/b.yml  # until: x"),
-        Command {
-            line: "cat a/b.yml",
-            until: Some("x")
-        }
-    );
+    assert_eq!(Command::read("$ cat a/b.yml  # until: x"), Command { line: "cat a/b.yml", until: Some("x") });
 }

@@ -35,20 +35,12 @@ impl Server {
             .map_err(|error| error.to_string())?;
         let mut line = String::new();
         let stdout = child.stdout.take().ok_or("no output")?;
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .map_err(|error| error.to_string())?;
+        BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
         match line.trim_end().strip_prefix("LISTENING ") {
-            Some(url) => Ok(Self {
-                child,
-                url: url.to_owned(),
-            }),
+            Some(url) => Ok(Self { child, url: url.to_owned() }),
             None => {
                 let output = child.wait_with_output().map_err(|error| error.to_string())?;
-                Err(format!(
-                    "the server does not start:\n{line}{}",
-                    String::from_utf8_lossy(&output.stderr)
-                ))
+                Err(format!("the server does not start:\n{line}{}", String::from_utf8_lossy(&output.stderr)))
             }
         }
     }
@@ -81,18 +73,13 @@ pub(crate) fn deliver(url: &str, event: &str, id: &str, body: &str) -> Result<St
 pub(crate) fn http(method: &str, url: &str, fields: &[String]) -> Result<String, String> {
     let method = method.parse().map_err(|_| format!("`{method}` is no method"))?;
     let form = fields.iter().filter_map(|field| field.split_once('='));
-    let form = form
-        .map(|(name, value)| format!("{name}={}", encoded(value)))
-        .collect::<Vec<_>>()
-        .join("&");
+    let form = form.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&");
     answer(|client| {
         let request = client.request(method, url);
         if form.is_empty() {
             return request;
         }
-        request
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
+        request.header("content-type", "application/x-www-form-urlencoded").body(form)
     })
 }
 
@@ -108,15 +95,10 @@ fn encoded(value: &str) -> String {
 /// The status and, of JSON, all; of a page, what a reader sees.
 fn answer(request: impl FnOnce(&Client) -> RequestBuilder) -> Result<String, String> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| e.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
-        let client = Client::builder()
-            .no_proxy()
-            .build()
-            .map_err(|error| error.to_string())?;
+        let client = Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
         let response = request(&client).send().await.map_err(|error| error.to_string())?;
         let status = response.status();
         let text = response.text().await.map_err(|error| error.to_string())?;
@@ -145,11 +127,6 @@ fn page(html: &str) -> String {
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&amp;", "&");
-    let lines = text
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    lines
-        .filter(|line| !line.is_empty())
-        .map(|line| format!("{line}\n"))
-        .collect()
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
 }

@@ -52,19 +52,13 @@ impl Shell {
             .spawn()
             .unwrap();
         let input = child.stdin.take().unwrap();
-        Self {
-            child,
-            input,
-            lines: lines(output),
-        }
+        Self { child, input, lines: lines(output) }
     }
 
     /// Carries `line` out. Its standard input is empty.
     pub(crate) fn carry_out(&mut self, line: &str) -> Result<Seen, String> {
         let script = format!("{{ {line}\n}} </dev/null; printf '\\n{MARK} %s\\n' \"$?\"\n");
-        self.input
-            .write_all(script.as_bytes())
-            .map_err(|error| format!("the shell is gone: {error}"))?;
+        self.input.write_all(script.as_bytes()).map_err(|error| format!("the shell is gone: {error}"))?;
         let mut output = String::new();
         loop {
             let line = match self.lines.recv_timeout(PATIENCE) {
@@ -76,10 +70,7 @@ impl Shell {
             };
             let line = String::from_utf8_lossy(&line);
             if let Some(code) = line.strip_prefix(MARK) {
-                let code = code
-                    .trim()
-                    .parse()
-                    .map_err(|_| format!("odd exit code `{code}`"))?;
+                let code = code.trim().parse().map_err(|_| format!("odd exit code `{code}`"))?;
                 // The line break before the mark is ours.
                 output.pop();
                 return Ok(Seen { output, code });

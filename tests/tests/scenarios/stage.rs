@@ -15,11 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The scenario as it happened.
 pub(crate) fn play(text: &str, program: &Path) -> Result<String, String> {
     let home = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let folder = home
-        .path()
-        .canonicalize()
-        .map_err(|error| error.to_string())?
-        .join("project");
+    let folder = home.path().canonicalize().map_err(|error| error.to_string())?.join("project");
     fs::create_dir(&folder).map_err(|error| error.to_string())?;
     let mut stage = Stage {
         program,
@@ -38,9 +34,7 @@ pub(crate) fn play(text: &str, program: &Path) -> Result<String, String> {
                 lines.iter().for_each(|line| seen += &format!("{line}\n"));
             }
             Part::Command(line) => {
-                let output = stage
-                    .command(line)
-                    .map_err(|problem| format!("`{line}`: {problem}"))?;
+                let output = stage.command(line).map_err(|problem| format!("`{line}`: {problem}"))?;
                 seen += &format!("{line}\n{}", stage.redaction.apply(&output));
             }
         }
@@ -104,8 +98,7 @@ impl Stage<'_> {
         let arguments: Vec<String> = arguments.into_iter().filter(|word| !word.is_empty()).collect();
         let folder = self.shell.words("\"$PWD\"")?.concat();
         let server = Server::start(self.program, Path::new(&folder), &arguments)?;
-        self.shell
-            .carry_out(&format!("export PENSTOCK_ENDPOINT={}", server.url))?;
+        self.shell.carry_out(&format!("export PENSTOCK_ENDPOINT={}", server.url))?;
         let output = format!("LISTENING {}\n", server.url);
         self.server = Some(server);
         Ok(output)
@@ -119,10 +112,7 @@ impl Stage<'_> {
         };
         let body = self.shell.carry_out(&format!("cat '{file}'"))?.output;
         self.deliveries += 1;
-        let id = rest
-            .first()
-            .cloned()
-            .unwrap_or_else(|| format!("delivery-{}", self.deliveries));
+        let id = rest.first().cloned().unwrap_or_else(|| format!("delivery-{}", self.deliveries));
         server::deliver(&self.url()?, event, &id, &body)
     }
 
@@ -132,19 +122,12 @@ impl Stage<'_> {
         let [_, method, url, fields @ ..] = words.as_slice() else {
             return Err("http METHOD URL".into());
         };
-        let url = if url.starts_with('/') {
-            format!("{}{url}", self.url()?)
-        } else {
-            url.clone()
-        };
+        let url = if url.starts_with('/') { format!("{}{url}", self.url()?) } else { url.clone() };
         server::http(method, &url, fields)
     }
 
     fn url(&self) -> Result<String, String> {
-        self.server
-            .as_ref()
-            .map(|server| server.url.clone())
-            .ok_or_else(|| "no `penstock up` yet".into())
+        self.server.as_ref().map(|server| server.url.clone()).ok_or_else(|| "no `penstock up` yet".into())
     }
 }
 

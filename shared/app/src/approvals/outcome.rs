@@ -29,12 +29,9 @@ fn settled(attempt: &Attempt, now: Timestamp) -> Option<String> {
             (attempt.deadline <= now).then(|| format!("it expired at {}", attempt.deadline))
         }
         AttemptStatus::Succeeded => Some("it succeeded without a verdict".to_owned()),
-        AttemptStatus::Failed => Some(
-            attempt
-                .error
-                .as_ref()
-                .map_or("it failed".to_owned(), |error| error.message.clone()),
-        ),
+        AttemptStatus::Failed => {
+            Some(attempt.error.as_ref().map_or("it failed".to_owned(), |error| error.message.clone()))
+        }
         AttemptStatus::Abandoned => Some("its execution was stopped".to_owned()),
     }
 }
@@ -42,10 +39,6 @@ fn settled(attempt: &Attempt, now: Timestamp) -> Option<String> {
 /// A verdict in a line.
 pub(crate) fn decided(verdict: &Verdict) -> String {
     let what = if verdict.approved { "approved" } else { "rejected" };
-    let said = if verdict.comment.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", verdict.comment)
-    };
+    let said = if verdict.comment.is_empty() { String::new() } else { format!(": {}", verdict.comment) };
     format!("{what} by {}{said}", verdict.by)
 }

@@ -27,9 +27,7 @@ pub(super) async fn view(
     };
     let configuration = match resolve(outputs, pipeline, execution, &id.stage, action).await {
         Ok(resolved) => resolved.configuration,
-        Err(failure) => failure
-            .into_port_error()
-            .map_or_else(|| Ok(action.configuration.clone()), Err)?,
+        Err(failure) => failure.into_port_error().map_or_else(|| Ok(action.configuration.clone()), Err)?,
     };
     Ok(Some(ApprovalView {
         pipeline: execution.pipeline.clone(),
@@ -66,17 +64,10 @@ async fn author(
     execution: &Execution,
     id: &AttemptId,
 ) -> Result<Option<String>, PortError> {
-    let sources = pipeline
-        .stages
-        .first()
-        .into_iter()
-        .flat_map(|stage| &stage.actions);
+    let sources = pipeline.stages.first().into_iter().flat_map(|stage| &stage.actions);
     let namespaces: Vec<_> = sources.filter_map(|action| action.namespace.as_ref()).collect();
     let known = inputs(pipeline, execution, &id.stage, &id.action).variables;
-    for attempt in namespaces
-        .into_iter()
-        .filter_map(|namespace| known.get(namespace))
-    {
+    for attempt in namespaces.into_iter().filter_map(|namespace| known.get(namespace)) {
         let mut variables = outputs.get(attempt).await?;
         if let Some(author) = AUTHOR_KEYS.iter().find_map(|key| variables.remove(*key)) {
             return Ok(Some(author));
@@ -87,40 +78,24 @@ async fn author(
 
 fn artifacts(execution: &Execution) -> Vec<Artifact> {
     let runs = execution.inherited.iter().chain(&execution.stages);
-    let attempts = runs
-        .flat_map(|run| run.actions.values())
-        .filter(|attempt| attempt.has_succeeded());
-    attempts
-        .flat_map(|attempt| attempt.artifacts.iter().cloned())
-        .collect()
+    let attempts = runs.flat_map(|run| run.actions.values()).filter(|attempt| attempt.has_succeeded());
+    attempts.flat_map(|attempt| attempt.artifacts.iter().cloned()).collect()
 }
 
 /// How many executions wait to enter `stage`.
 pub(crate) fn waiting_behind(state: &State, stage: &StageName) -> u32 {
     let waits = |execution: &Execution| matches!(&execution.position, Position::Waiting { stage: at, .. } if at == stage);
-    u32::try_from(
-        state
-            .executions
-            .values()
-            .filter(|execution| waits(execution))
-            .count(),
-    )
-    .unwrap_or(u32::MAX)
+    u32::try_from(state.executions.values().filter(|execution| waits(execution)).count()).unwrap_or(u32::MAX)
 }
 
 /// The deployments that follow: later ones of the approval's stage, then those of the stages up to the next approval.
 fn follows(pipeline: &Pipeline, stage: &StageName, approval: &Action) -> Vec<String> {
     let mut lines = vec![];
     for stage in pipeline.stages.iter().skip_while(|it| it.name != *stage) {
-        let here = stage
-            .action(&approval.name)
-            .is_some_and(|action| action == approval);
+        let here = stage.action(&approval.name).is_some_and(|action| action == approval);
         let after = if here { approval.run_order } else { 0 };
-        let mut actions: Vec<&Action> = stage
-            .actions
-            .iter()
-            .filter(|action| action.run_order > after)
-            .collect();
+        let mut actions: Vec<&Action> =
+            stage.actions.iter().filter(|action| action.run_order > after).collect();
         actions.sort_by_key(|action| action.run_order);
         for action in actions {
             if action.action_type_id.category == Category::Approval {
@@ -133,29 +108,15 @@ fn follows(pipeline: &Pipeline, stage: &StageName, approval: &Action) -> Vec<Str
 }
 
 fn deployment(stage: &Stage, action: &Action) -> Option<String> {
-    let target = [
-        "ApplicationName",
-        "DeploymentGroupName",
-        "BucketName",
-        "StackName",
-        "ServiceName",
-        "FunctionName",
-    ]
-    .iter()
-    .filter_map(|key| action.configuration.get(*key))
-    .map(String::as_str)
-    .collect::<Vec<_>>()
-    .join(" / ");
-    let onto = if target.is_empty() {
-        String::new()
-    } else {
-        format!(" to {target}")
-    };
-    let words = || {
-        format!(
-            "{} / {}: deploy with {}{onto}",
-            stage.name, action.name, action.action_type_id.provider
-        )
-    };
+    let target =
+        ["ApplicationName", "DeploymentGroupName", "BucketName", "StackName", "ServiceName", "FunctionName"]
+            .iter()
+            .filter_map(|key| action.configuration.get(*key))
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" / ");
+    let onto = if target.is_empty() { String::new() } else { format!(" to {target}") };
+    let words =
+        || format!("{} / {}: deploy with {}{onto}", stage.name, action.name, action.action_type_id.provider);
     (action.action_type_id.category == Category::Deploy).then(words)
 }

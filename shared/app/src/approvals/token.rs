@@ -21,11 +21,7 @@ impl ApprovalKey {
     /// The token of the link that a person is sent: the attempt, readable, and a proof that we wrote it.
     pub(super) fn link_token(&self, attempt: &AttemptId) -> String {
         let text = attempt.to_string();
-        format!(
-            "{}.{}",
-            BASE64.encode(&text),
-            BASE64.encode(self.proof("approval link", &text))
-        )
+        format!("{}.{}", BASE64.encode(&text), BASE64.encode(self.proof("approval link", &text)))
     }
 
     /// The attempt that a link's token is for; `None` if we did not write it.
@@ -33,9 +29,7 @@ impl ApprovalKey {
         let (text, proof) = token.split_once('.')?;
         let text = String::from_utf8(BASE64.decode(text).ok()?).ok()?;
         let proof = BASE64.decode(proof).ok()?;
-        equal(&self.proof("approval link", &text), &proof)
-            .then(|| text.parse().ok())
-            .flatten()
+        equal(&self.proof("approval link", &text), &proof).then(|| text.parse().ok()).flatten()
     }
 
     /// The token of `CodePipeline`'s API, in the form of a UUID.
@@ -44,14 +38,7 @@ impl ApprovalKey {
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
         let hex = hex::encode(&bytes[..16]);
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        )
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
     /// Whether `token` is the API's token for `attempt`, in constant time.
@@ -73,12 +60,7 @@ impl ApprovalKey {
 
 /// Compares in a time that depends on the lengths alone.
 fn equal(ours: &[u8], theirs: &[u8]) -> bool {
-    ours.len() == theirs.len()
-        && ours
-            .iter()
-            .zip(theirs)
-            .fold(0, |differs, (a, b)| differs | (a ^ b))
-            == 0
+    ours.len() == theirs.len() && ours.iter().zip(theirs).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
 #[cfg(test)]
@@ -86,9 +68,7 @@ mod tests {
     use super::*;
 
     fn attempt() -> AttemptId {
-        "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Release/Sign-off/2"
-            .parse()
-            .unwrap()
+        "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Release/Sign-off/2".parse().unwrap()
     }
 
     #[test]
@@ -97,14 +77,9 @@ mod tests {
         let token = key.link_token(&attempt());
         assert_eq!(key.read_link(&token), Some(attempt()));
         assert_eq!(other.read_link(&token), None);
-        for broken in [
-            "",
-            ".",
-            "x.y",
-            token.trim_end_matches(|c| c != '.'),
-            &format!("{token}A"),
-            &token[1..],
-        ] {
+        for broken in
+            ["", ".", "x.y", token.trim_end_matches(|c| c != '.'), &format!("{token}A"), &token[1..]]
+        {
             assert_eq!(key.read_link(broken), None, "{broken}");
         }
     }

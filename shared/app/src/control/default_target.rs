@@ -26,11 +26,7 @@ pub(super) async fn latest_failed(
     let found = newest(store, pipeline, None, failed).await?;
     found.map(|execution| execution.id.clone()).ok_or_else(|| {
         let reason = format!("none of the last {LOOK_BACK} executions failed there");
-        Rejection::NotRetryable {
-            stage: stage.clone(),
-            reason,
-        }
-        .into()
+        Rejection::NotRetryable { stage: stage.clone(), reason }.into()
     })
 }
 
@@ -41,12 +37,7 @@ pub(super) async fn success_before(
     pipeline: &PipelineName,
     stage: &StageName,
 ) -> Result<ExecutionId, AppError> {
-    let none = |reason: String| {
-        AppError::from(Rejection::NotRollbackable {
-            stage: stage.clone(),
-            reason,
-        })
-    };
+    let none = |reason: String| AppError::from(Rejection::NotRollbackable { stage: stage.clone(), reason });
     let Some(there) = latest(store, pipeline, stage).await? else {
         return Err(none("no execution has entered it yet".to_owned()));
     };
@@ -55,11 +46,9 @@ pub(super) async fn success_before(
         execution.kind == ExecutionKind::Standard && stands(execution, stage, StageStatus::Succeeded)
     };
     let found = newest(store, pipeline, Some(before), target).await?;
-    found.map(|execution| execution.id.clone()).ok_or_else(|| {
-        none(format!(
-            "no execution succeeded there before {there}; name one with its id"
-        ))
-    })
+    found
+        .map(|execution| execution.id.clone())
+        .ok_or_else(|| none(format!("no execution succeeded there before {there}; name one with its id")))
 }
 
 /// The execution that entered `stage` last.
@@ -73,10 +62,7 @@ async fn latest(
         .await?
         .filter(|state| !state.deleted)
         .ok_or_else(|| no_pipeline(pipeline))?;
-    let known = state
-        .stages
-        .get(stage)
-        .ok_or_else(|| Rejection::StageNotFound { stage: stage.clone() })?;
+    let known = state.stages.get(stage).ok_or_else(|| Rejection::StageNotFound { stage: stage.clone() })?;
     Ok(known.latest.clone())
 }
 

@@ -36,17 +36,14 @@ impl Control {
         let waiting = self.waiting(pipeline, stage, action).await?;
         let attempt = match token {
             None => only(waiting, action)?,
-            Some(token) => match waiting
-                .into_iter()
-                .find(|attempt| self.approvals.is_api_token(attempt, token))
-            {
-                Some(attempt) => attempt,
-                None => return Err(self.no_longer(pipeline, stage, action, token).await?),
-            },
+            Some(token) => {
+                match waiting.into_iter().find(|attempt| self.approvals.is_api_token(attempt, token)) {
+                    Some(attempt) => attempt,
+                    None => return Err(self.no_longer(pipeline, stage, action, token).await?),
+                }
+            }
         };
-        self.approvals
-            .give(pipeline, &attempt, approved, by, comment)
-            .await
+        self.approvals.give(pipeline, &attempt, approved, by, comment).await
     }
 
     /// Whether the latest definition has such an approval, or an execution under way does.
@@ -56,29 +53,20 @@ impl Control {
         stage: &StageName,
         action: &ActionName,
     ) -> Result<(), AppError> {
-        let state = self
-            .existing(pipeline)
-            .await?
-            .ok_or_else(|| no_pipeline(pipeline))?;
+        let state = self.existing(pipeline).await?.ok_or_else(|| no_pipeline(pipeline))?;
         let Some(latest) = self.store.definition(pipeline, state.definition).await? else {
             return Err(no_pipeline(pipeline));
         };
-        let known = latest
-            .stage(stage)
-            .map(|stage| stage.action(action).map(|it| it.action_type_id.category));
+        let known =
+            latest.stage(stage).map(|stage| stage.action(action).map(|it| it.action_type_id.category));
         match known {
             Some(Some(Category::Approval)) => Ok(()),
-            Some(Some(_)) => Err(Rejection::NoApproval {
-                action: action.clone(),
-            }
-            .into()),
+            Some(Some(_)) => Err(Rejection::NoApproval { action: action.clone() }.into()),
             // An execution may pin an earlier definition that has it.
             Some(None) | None if !self.waiting(pipeline, stage, action).await?.is_empty() => Ok(()),
-            Some(None) => Err(Rejection::ActionNotFound {
-                stage: stage.clone(),
-                action: action.clone(),
+            Some(None) => {
+                Err(Rejection::ActionNotFound { stage: stage.clone(), action: action.clone() }.into())
             }
-            .into()),
             None => Err(Rejection::StageNotFound { stage: stage.clone() }.into()),
         }
     }
@@ -123,14 +111,9 @@ impl Control {
             let Some(latest) = execution.stage(stage).and_then(|run| run.actions.get(action)) else {
                 continue;
             };
-            let mut attempts = (1..=latest.number)
-                .rev()
-                .map(|number| id(&execution, stage, action, number));
+            let mut attempts = (1..=latest.number).rev().map(|number| id(&execution, stage, action, number));
             if let Some(attempt) = attempts.find(|attempt| self.approvals.is_api_token(attempt, token)) {
-                let snapshot = self
-                    .store
-                    .load(pipeline, std::slice::from_ref(&execution.id))
-                    .await?;
+                let snapshot = self.store.load(pipeline, std::slice::from_ref(&execution.id)).await?;
                 let outcome = became(&snapshot.state, &attempt, self.clock.now());
                 let outcome = outcome.unwrap_or_else(|| "it was decided this moment".to_owned());
                 return Ok(Rejection::ApprovalSettled { outcome }.into());
@@ -152,18 +135,10 @@ fn only(mut waiting: Vec<AttemptId>, action: &ActionName) -> Result<AttemptId, A
             );
             Err(Rejection::Invalid { problem }.into())
         }
-        (None, _) => Err(Rejection::NoApproval {
-            action: action.clone(),
-        }
-        .into()),
+        (None, _) => Err(Rejection::NoApproval { action: action.clone() }.into()),
     }
 }
 
 fn id(execution: &Execution, stage: &StageName, action: &ActionName, number: u32) -> AttemptId {
-    AttemptId {
-        execution: execution.id.clone(),
-        stage: stage.clone(),
-        action: action.clone(),
-        number,
-    }
+    AttemptId { execution: execution.id.clone(), stage: stage.clone(), action: action.clone(), number }
 }

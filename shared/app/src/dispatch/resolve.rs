@@ -56,26 +56,14 @@ pub(crate) async fn resolve(
     if texts(action).all(|text| !text.contains("#{")) {
         return Ok(action.clone());
     }
-    let values = Values::read(
-        outputs,
-        execution,
-        &inputs(pipeline, execution, stage, &action.name),
-        action,
-    )
-    .await?;
+    let values =
+        Values::read(outputs, execution, &inputs(pipeline, execution, stage, &action.name), action).await?;
     values.fill(action)
 }
 
 fn texts(action: &Action) -> impl Iterator<Item = &str> {
-    let environment = action
-        .environment_variables
-        .iter()
-        .map(|variable| variable.value.as_str());
-    action
-        .configuration
-        .values()
-        .map(String::as_str)
-        .chain(environment)
+    let environment = action.environment_variables.iter().map(|variable| variable.value.as_str());
+    action.configuration.values().map(String::as_str).chain(environment)
 }
 
 /// The values that an action may refer to.
@@ -98,10 +86,7 @@ impl<'a> Values<'a> {
                 values.insert(namespace.to_owned(), outputs.get(attempt).await?);
             }
         }
-        Ok(Self {
-            execution,
-            outputs: values,
-        })
+        Ok(Self { execution, outputs: values })
     }
 
     fn lookup(&self, reference: Reference<'_>) -> Option<String> {
@@ -118,16 +103,10 @@ impl<'a> Values<'a> {
             *value = self.text(value).map_err(|problem| unresolved(key, problem))?;
         }
         for entry in &mut filled.environment_variables {
-            entry.value = self
-                .text(&entry.value)
-                .map_err(|problem| unresolved(&entry.name, problem))?;
+            entry.value = self.text(&entry.value).map_err(|problem| unresolved(&entry.name, problem))?;
         }
         let bytes = texts(&filled).map(str::len).sum::<usize>();
-        if bytes > MAX_CONFIGURATION_BYTES {
-            Err(ResolveError::TooLarge { bytes })
-        } else {
-            Ok(filled)
-        }
+        if bytes > MAX_CONFIGURATION_BYTES { Err(ResolveError::TooLarge { bytes }) } else { Ok(filled) }
     }
 
     fn text(&self, text: &str) -> Result<String, Unresolved> {
@@ -155,17 +134,12 @@ impl<'a> Values<'a> {
 }
 
 fn unresolved(place: &str, problem: Unresolved) -> ResolveError {
-    ResolveError::Unresolved {
-        place: place.to_owned(),
-        problem,
-    }
+    ResolveError::Unresolved { place: place.to_owned(), problem }
 }
 
 /// The namespaces that the action's references name; malformed text is found when it is resolved.
 fn namespaces(action: &Action) -> BTreeSet<&str> {
-    let segments = texts(action)
-        .filter_map(|text| variable::segments(text).ok())
-        .flatten();
+    let segments = texts(action).filter_map(|text| variable::segments(text).ok()).flatten();
     segments
         .filter_map(|segment| match segment {
             Segment::Reference(reference) => Some(reference.namespace),

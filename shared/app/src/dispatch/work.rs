@@ -33,11 +33,7 @@ impl Found {
     pub(super) fn new(id: &AttemptId, execution: Arc<Execution>, pipeline: Arc<Pipeline>) -> Option<Self> {
         execution.attempt(id)?;
         pipeline.stage(&id.stage)?.action(&id.action)?;
-        Some(Self {
-            id: id.clone(),
-            execution,
-            pipeline,
-        })
+        Some(Self { id: id.clone(), execution, pipeline })
     }
 
     pub(super) fn attempt(&self) -> Option<&Attempt> {
@@ -61,9 +57,7 @@ impl Found {
         }
         let resolved = resolve(outputs, &self.pipeline, &self.execution, &self.id.stage, action).await;
         match resolved {
-            Ok(action) => self
-                .with(action, inputs.artifacts)
-                .ok_or_else(|| gone(&self.id.action)),
+            Ok(action) => self.with(action, inputs.artifacts).ok_or_else(|| gone(&self.id.action)),
             Err(ResolveError::Port(error)) => Err(Obstacle::Port(error)),
             Err(error @ (ResolveError::Unresolved { .. } | ResolveError::TooLarge { .. })) => {
                 Err(fails(error.to_string()))
@@ -76,10 +70,9 @@ impl Found {
         match self.work(outputs).await {
             Ok(work) => Ok(Some(work)),
             Err(Obstacle::Port(error)) => Err(error),
-            Err(Obstacle::Fails(_)) => Ok(self
-                .action()
-                .cloned()
-                .and_then(|action| self.with(action, vec![]))),
+            Err(Obstacle::Fails(_)) => {
+                Ok(self.action().cloned().and_then(|action| self.with(action, vec![])))
+            }
         }
     }
 
@@ -100,10 +93,7 @@ impl Found {
 }
 
 fn fails(message: String) -> Obstacle {
-    Obstacle::Fails(AttemptError {
-        code: "ConfigurationError".into(),
-        message,
-    })
+    Obstacle::Fails(AttemptError { code: "ConfigurationError".into(), message })
 }
 
 fn gone(action: &ActionName) -> Obstacle {

@@ -27,12 +27,7 @@ pub(super) fn view(
 ) -> Option<ExecutionView> {
     let execution = snapshot.state.executions.get(id)?;
     let pipeline = snapshot.definitions.get(&execution.definition)?;
-    let presenter = Presenter {
-        state: &snapshot.state,
-        execution,
-        approvals,
-        logs,
-    };
+    let presenter = Presenter { state: &snapshot.state, execution, approvals, logs };
     let revision = first_revision(execution, pipeline);
     Some(ExecutionView {
         pipeline: execution.pipeline.clone(),
@@ -48,11 +43,7 @@ pub(super) fn view(
             ExecutionKind::Standard => None,
             ExecutionKind::Rollback { target, .. } => Some(target.clone()),
         },
-        stages: pipeline
-            .stages
-            .iter()
-            .map(|stage| presenter.stage(stage))
-            .collect(),
+        stages: pipeline.stages.iter().map(|stage| presenter.stage(stage)).collect(),
     })
 }
 
@@ -64,10 +55,9 @@ fn summary(execution: &Execution) -> Option<String> {
         })
     };
     match execution.status {
-        ExecutionStatus::Superseded => execution
-            .superseded_by
-            .as_ref()
-            .map(|by| format!("superseded by {by}")),
+        ExecutionStatus::Superseded => {
+            execution.superseded_by.as_ref().map(|by| format!("superseded by {by}"))
+        }
         ExecutionStatus::Stopping | ExecutionStatus::Stopped => stopped(),
         ExecutionStatus::InProgress
         | ExecutionStatus::Succeeded
@@ -92,29 +82,15 @@ impl Presenter<'_> {
                 None => "NotStarted".to_owned(),
             },
             note: self.note(&stage.name, waits),
-            waiting_behind: if inside {
-                waiting_behind(self.state, &stage.name)
-            } else {
-                0
-            },
-            actions: actions
-                .into_iter()
-                .map(|action| self.action(run, action))
-                .collect(),
+            waiting_behind: if inside { waiting_behind(self.state, &stage.name) } else { 0 },
+            actions: actions.into_iter().map(|action| self.action(run, action)).collect(),
         }
     }
 
     fn note(&self, stage: &StageName, waits: bool) -> Option<String> {
-        let closed = self
-            .state
-            .pipeline
-            .as_ref()
-            .and_then(|it| it.stages.get(stage)?.disabled.as_ref());
+        let closed = self.state.pipeline.as_ref().and_then(|it| it.stages.get(stage)?.disabled.as_ref());
         if let Some(closed) = closed {
-            return Some(format!(
-                "inbound transition disabled by {}: {}",
-                closed.by, closed.reason
-            ));
+            return Some(format!("inbound transition disabled by {}: {}", closed.by, closed.reason));
         }
         if !waits {
             return None;
@@ -135,17 +111,11 @@ impl Presenter<'_> {
             name: action.name.clone(),
             category: action.action_type_id.category,
             provider: action.action_type_id.provider.clone(),
-            status: attempt
-                .map_or("NotStarted", |attempt| status(attempt.status))
-                .to_owned(),
+            status: attempt.map_or("NotStarted", |attempt| status(attempt.status)).to_owned(),
             attempt: attempt.map_or(0, |attempt| attempt.number),
             summary: attempt.and_then(in_a_line),
-            error_code: attempt
-                .and_then(|attempt| attempt.error.as_ref())
-                .map(|error| error.code.clone()),
-            link: run
-                .zip(attempt)
-                .map(|(run, attempt)| self.link(run, action, attempt)),
+            error_code: attempt.and_then(|attempt| attempt.error.as_ref()).map(|error| error.code.clone()),
+            link: run.zip(attempt).map(|(run, attempt)| self.link(run, action, attempt)),
             started_at: attempt.map(|attempt| attempt.started_at.unwrap_or(attempt.scheduled_at)),
             ended_at: attempt.and_then(|attempt| attempt.ended_at),
         }
@@ -161,10 +131,7 @@ impl Presenter<'_> {
         if action.action_type_id.category == Category::Approval {
             return self.approvals.link(&id);
         }
-        let page = attempt
-            .external
-            .as_ref()
-            .and_then(|external| external.url.clone());
+        let page = attempt.external.as_ref().and_then(|external| external.url.clone());
         page.unwrap_or_else(|| self.logs.location(&id))
     }
 }
@@ -182,9 +149,5 @@ fn in_a_line(attempt: &Attempt) -> Option<String> {
     if let Some(verdict) = &attempt.verdict {
         return Some(decided(verdict));
     }
-    attempt
-        .error
-        .as_ref()
-        .map(|error| error.message.clone())
-        .or_else(|| attempt.summary.clone())
+    attempt.error.as_ref().map(|error| error.message.clone()).or_else(|| attempt.summary.clone())
 }

@@ -30,11 +30,7 @@ pub(super) fn compose(
     for item in changed(&before.state, &decision.state) {
         events.entry(item).or_default();
     }
-    if decision
-        .events
-        .iter()
-        .any(|event| shares_stages(&event.fact, &decision.state))
-    {
+    if decision.events.iter().any(|event| shares_stages(&event.fact, &decision.state)) {
         events.entry(Item::Pipeline).or_default();
     }
     Commit {
@@ -99,10 +95,7 @@ fn shares_stages(fact: &Fact, state: &State) -> bool {
         | Fact::AttemptCancelling { attempt, .. } => {
             // The end of the last work of a stage frees it, also of an execution that has ended already.
             takes_turns(state, &attempt.execution)
-                && state
-                    .executions
-                    .get(&attempt.execution)
-                    .is_some_and(|e| e.status.is_terminal())
+                && state.executions.get(&attempt.execution).is_some_and(|e| e.status.is_terminal())
         }
         Fact::AttemptScheduled { .. }
         | Fact::AttemptStarted { .. }
@@ -113,35 +106,20 @@ fn shares_stages(fact: &Fact, state: &State) -> bool {
 }
 
 fn takes_turns(state: &State, execution: &ExecutionId) -> bool {
-    state
-        .executions
-        .get(execution)
-        .is_none_or(|execution| execution.mode != ExecutionMode::Parallel)
+    state.executions.get(execution).is_none_or(|execution| execution.mode != ExecutionMode::Parallel)
 }
 
 fn change(before: &Snapshot, after: &State, item: Item, events: Vec<Event>) -> Option<Change> {
     match item {
         Item::Pipeline => {
             let state = ItemState::Pipeline(after.pipeline.clone()?);
-            Some(Change {
-                expected: before.versions.pipeline,
-                item: state,
-                events,
-            })
+            Some(Change { expected: before.versions.pipeline, item: state, events })
         }
         Item::Execution(id) => {
             let execution = after.executions.get(&id)?.clone();
             let expected = before.versions.executions.get(&id).copied().unwrap_or(0);
             let (open, next_due) = (is_open(&execution), next_due(&execution));
-            Some(Change {
-                expected,
-                item: ItemState::Execution {
-                    execution,
-                    open,
-                    next_due,
-                },
-                events,
-            })
+            Some(Change { expected, item: ItemState::Execution { execution, open, next_due }, events })
         }
     }
 }

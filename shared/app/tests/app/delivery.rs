@@ -22,10 +22,7 @@ fn push(commit: &str) -> GitEvent {
 
 async fn two_pipelines() -> Installation {
     let installation = with(Installation::default(), web()).await;
-    let elsewhere = source("Fetch", "src")
-        .set("Owner", "acme")
-        .set("Repo", "other")
-        .set("Branch", "main");
+    let elsewhere = source("Fetch", "src").set("Owner", "acme").set("Repo", "other").set("Branch", "main");
     let api = pipeline("api")
         .stage("Source", [elsewhere])
         .stage("Build", [build("Compile").consumes("src")])
@@ -38,54 +35,26 @@ async fn two_pipelines() -> Installation {
 async fn one_starts_and_the_other_says_why_not() {
     let installation = two_pipelines().await;
     let delivery: DeliveryId = name("d-1");
-    let answers = installation
-        .deliveries
-        .deliver(&delivery, &push(COMMIT))
-        .await
-        .expect("delivering");
-    let [api, web] = &answers[..] else {
-        panic!("two answers, not {answers:?}")
-    };
+    let answers = installation.deliveries.deliver(&delivery, &push(COMMIT)).await.expect("delivering");
+    let [api, web] = &answers[..] else { panic!("two answers, not {answers:?}") };
     assert!(
-        !api.started
-            && api
-                .reason
-                .as_ref()
-                .is_some_and(|reason| reason.contains("acme/other")),
+        !api.started && api.reason.as_ref().is_some_and(|reason| reason.contains("acme/other")),
         "{api:?}"
     );
     assert!(web.started && web.reason.is_none(), "{web:?}");
     let json = serde_json::to_value(web).expect("an answer");
-    assert_eq!(
-        json,
-        serde_json::json!({"name": "web", "started": true, "executionId": web.execution_id})
-    );
+    assert_eq!(json, serde_json::json!({"name": "web", "started": true, "executionId": web.execution_id}));
     installation.settle().await;
-    let view = installation
-        .query
-        .execution(&web_name(), None)
-        .await
-        .expect("the execution");
-    assert_eq!(
-        view.commit.as_deref(),
-        Some(COMMIT),
-        "the pushed commit is pinned"
-    );
-    assert!(
-        view.trigger.starts_with("webhook: push to branch `main`"),
-        "{}",
-        view.trigger
-    );
+    let view = installation.query.execution(&web_name(), None).await.expect("the execution");
+    assert_eq!(view.commit.as_deref(), Some(COMMIT), "the pushed commit is pinned");
+    assert!(view.trigger.starts_with("webhook: push to branch `main`"), "{}", view.trigger);
 }
 
 #[tokio::test]
 async fn a_redelivery_starts_nothing_more() {
     let installation = two_pipelines().await;
     let deliver = async |id: &str, commit: &str| -> Answer {
-        let answers = installation
-            .deliveries
-            .deliver(&name::<DeliveryId>(id), &push(commit))
-            .await;
+        let answers = installation.deliveries.deliver(&name::<DeliveryId>(id), &push(commit)).await;
         answers.expect("delivering").remove(1)
     };
     let first = deliver("d-1", COMMIT).await;
@@ -94,15 +63,7 @@ async fn a_redelivery_starts_nothing_more() {
     assert!(again.duplicate && !again.started && !first.duplicate);
     assert_eq!(again.execution_id, first.execution_id);
     let other = deliver("d-2", COMMIT).await;
-    assert!(
-        other.started,
-        "another delivery of the same commit is another push"
-    );
+    assert!(other.started, "another delivery of the same commit is another push");
     let foreign = deliver("d-3", "0123456789").await;
-    assert!(
-        !foreign.started
-            && foreign
-                .reason
-                .is_some_and(|reason| reason.contains("does not contain"))
-    );
+    assert!(!foreign.started && foreign.reason.is_some_and(|reason| reason.contains("does not contain")));
 }

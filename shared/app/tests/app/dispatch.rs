@@ -27,14 +27,8 @@ fn two_stages(compile: penstock_testkit::build::ActionBuilder) -> Pipeline {
 #[tokio::test]
 async fn everything_is_resolved_before_the_start() {
     let compile = build("Compile")
-        .set(
-            "Plain",
-            "#{variables.Color} at #{Src.CommitId} in #{codepipeline.PipelineExecutionId}",
-        )
-        .set(
-            "EnvironmentVariables",
-            r##"[{"name":"M","value":"#{Src.Message}"}]"##,
-        );
+        .set("Plain", "#{variables.Color} at #{Src.CommitId} in #{codepipeline.PipelineExecutionId}")
+        .set("EnvironmentVariables", r##"[{"name":"M","value":"#{Src.Message}"}]"##);
     let provider = FakeProvider::new(|work| {
         if work.action.action_type_id.category != Category::Source {
             return Conduct::Succeeds;
@@ -42,25 +36,15 @@ async fn everything_is_resolved_before_the_start() {
         let Ending::Succeeded(mut done) = FakeProvider::success(work) else {
             return Conduct::Succeeds;
         };
-        done.variables
-            .insert("Message".to_owned(), r#"","type":"evil "quote"#.to_owned());
+        done.variables.insert("Message".to_owned(), r#"","type":"evil "quote"#.to_owned());
         Conduct::Ends(Ending::Succeeded(done))
     });
     let installation = with(Installation::new(provider), two_stages(compile)).await;
     let id = started(&installation).await;
-    assert_eq!(
-        stages(&installation, &id).await,
-        "Succeeded: Source Succeeded, Build Succeeded"
-    );
+    assert_eq!(stages(&installation, &id).await, "Succeeded: Source Succeeded, Build Succeeded");
     let works = installation.fakes.provider.started();
-    let work = works
-        .iter()
-        .find(|work| work.attempt.stage.as_str() == "Build")
-        .expect("the build");
-    assert_eq!(
-        work.action.configuration["Plain"],
-        format!("green at c0ffee00 in {id}")
-    );
+    let work = works.iter().find(|work| work.attempt.stage.as_str() == "Build").expect("the build");
+    assert_eq!(work.action.configuration["Plain"], format!("green at c0ffee00 in {id}"));
     let json = r#"[{"name":"M","value":"\",\"type\":\"evil \"quote"}]"#;
     assert_eq!(
         work.action.configuration["EnvironmentVariables"], json,
@@ -70,17 +54,9 @@ async fn everything_is_resolved_before_the_start() {
     assert_eq!(work.revisions["Fetch"].id, "c0ffee00");
     assert_eq!(
         work.trigger,
-        TriggerCause {
-            kind: "StartPipelineExecution".into(),
-            detail: "alice".into(),
-            delivery: None
-        }
+        TriggerCause { kind: "StartPipelineExecution".into(), detail: "alice".into(), delivery: None }
     );
-    let history = installation
-        .query
-        .attempts(&web_name(), &id)
-        .await
-        .expect("the history");
+    let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
     assert_eq!(history.len(), 2);
 }
 
@@ -89,25 +65,11 @@ async fn an_unknown_variable_fails_the_attempt_with_that_reason() {
     let compile = build("Compile").set("Plain", "#{Src.Nothing}");
     let installation = with(Installation::default(), two_stages(compile)).await;
     let id = started(&installation).await;
-    assert_eq!(
-        stages(&installation, &id).await,
-        "Failed: Source Succeeded, Build Failed"
-    );
-    let view = installation
-        .query
-        .execution(&web_name(), Some(&id))
-        .await
-        .expect("the execution");
+    assert_eq!(stages(&installation, &id).await, "Failed: Source Succeeded, Build Failed");
+    let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
     let summary = view.stages[1].actions[0].summary.clone().expect("a reason");
-    assert!(
-        summary.contains("`Plain`") && summary.contains("#{Src.Nothing}"),
-        "{summary}"
-    );
-    assert_eq!(
-        installation.fakes.provider.started().len(),
-        1,
-        "the build was never started"
-    );
+    assert!(summary.contains("`Plain`") && summary.contains("#{Src.Nothing}"), "{summary}");
+    assert_eq!(installation.fakes.provider.started().len(), 1, "the build was never started");
 }
 
 #[tokio::test]
@@ -124,46 +86,26 @@ async fn oversized_values_fail_the_attempt() {
     let compile = build("Compile").set("One", "#{Src.Big}").set("Two", "#{Src.Big}");
     let installation = with(Installation::new(FakeProvider::new(large)), two_stages(compile)).await;
     let id = started(&installation).await;
-    let view = installation
-        .query
-        .execution(&web_name(), Some(&id))
-        .await
-        .expect("the execution");
+    let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
     let summary = view.stages[1].actions[0].summary.clone().expect("a reason");
     assert!(summary.contains("102400"), "{summary}");
 
     let provider = FakeProvider::new(|_| {
         let variables = [("Big".to_owned(), "x".repeat(130_000))].into();
-        Conduct::Ends(Ending::Succeeded(Box::new(Done {
-            variables,
-            ..Done::default()
-        })))
+        Conduct::Ends(Ending::Succeeded(Box::new(Done { variables, ..Done::default() })))
     });
     let installation = with(Installation::new(provider), two_stages(build("Compile"))).await;
     let id = started(&installation).await;
-    assert_eq!(
-        stages(&installation, &id).await,
-        "Failed: Source Failed, Build NotStarted"
-    );
+    assert_eq!(stages(&installation, &id).await, "Failed: Source Failed, Build NotStarted");
 }
 
 #[tokio::test]
 async fn a_missing_provider_fails_the_attempt() {
-    let installation = with(
-        Installation::default(),
-        two_stages(action("Compile", Category::Build, "Unknown")),
-    )
-    .await;
+    let installation =
+        with(Installation::default(), two_stages(action("Compile", Category::Build, "Unknown"))).await;
     let id = started(&installation).await;
-    let view = installation
-        .query
-        .execution(&web_name(), Some(&id))
-        .await
-        .expect("the execution");
-    assert_eq!(
-        view.stages[1].actions[0].error_code.as_deref(),
-        Some("ConfigurationError")
-    );
+    let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
+    assert_eq!(view.stages[1].actions[0].error_code.as_deref(), Some("ConfigurationError"));
 }
 
 #[tokio::test]
@@ -172,14 +114,8 @@ async fn a_duplicate_starts_nothing_twice() {
     let id = started(&installation).await;
     let fetch = attempt(&id, "Source", "Fetch", 1);
     for _ in 0..3 {
-        let debt = Debt::Dispatch {
-            attempt: fetch.clone(),
-        };
-        installation
-            .dispatch
-            .carry_out(&web_name(), &debt)
-            .await
-            .expect("the same dispatch again");
+        let debt = Debt::Dispatch { attempt: fetch.clone() };
+        installation.dispatch.carry_out(&web_name(), &debt).await.expect("the same dispatch again");
     }
     assert!(installation.fakes.provider.started_twice().is_empty());
     let work = installation.fakes.provider.running().remove(0);
@@ -191,45 +127,24 @@ async fn a_duplicate_starts_nothing_twice() {
             .await
             .expect("the report, also when it repeats");
     }
-    let history = installation
-        .query
-        .attempts(&web_name(), &id)
-        .await
-        .expect("the history");
-    assert_eq!(
-        history.len(),
-        2,
-        "the source, and the build that followed it once"
-    );
+    let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
+    assert_eq!(history.len(), 2, "the source, and the build that followed it once");
 }
 
 #[tokio::test]
 async fn a_start_that_failed_for_now_is_looked_at_before_it_is_repeated() {
     let tries = std::sync::atomic::AtomicU32::new(0);
     let provider =
-        FakeProvider::new(
-            move |_| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-                0 => Conduct::Refuses(PortError::transient("start: throttled")),
-                _ => Conduct::Runs,
-            },
-        );
+        FakeProvider::new(move |_| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => Conduct::Refuses(PortError::transient("start: throttled")),
+            _ => Conduct::Runs,
+        });
     let installation = with(Installation::new(provider), web()).await;
     let request = penstock_app::control::StartRequest::by(web_name(), "alice");
     let id = installation.control.start(request).await.expect("starting");
     let first = installation.fakes.queue.take().expect("a dispatch");
-    assert!(
-        installation
-            .worker
-            .handle(first.clone())
-            .await
-            .expect_err("throttled")
-            .is_retryable()
-    );
-    installation
-        .worker
-        .handle(first)
-        .await
-        .expect("somebody holds the claim");
+    assert!(installation.worker.handle(first.clone()).await.expect_err("throttled").is_retryable());
+    installation.worker.handle(first).await.expect("somebody holds the claim");
     assert!(installation.fakes.provider.started().is_empty());
     installation.fakes.clock.advance(Duration::from_secs(61));
     installation.sweep.run(false).await.expect("sweeping");
@@ -248,16 +163,9 @@ async fn a_start_that_failed_for_good_fails_the_attempt() {
         FakeProvider::new(|_| Conduct::Refuses(PortError::permanent("start: no such project `shop`")));
     let installation = with(Installation::new(provider), web()).await;
     let id = started(&installation).await;
-    let view = installation
-        .query
-        .execution(&web_name(), Some(&id))
-        .await
-        .expect("the execution");
+    let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
     assert_eq!(view.status, "Failed");
-    assert_eq!(
-        view.stages[0].actions[0].summary.as_deref(),
-        Some("start: no such project `shop`")
-    );
+    assert_eq!(view.stages[0].actions[0].summary.as_deref(), Some("start: no such project `shop`"));
 }
 
 #[tokio::test]
@@ -269,10 +177,7 @@ async fn an_end_that_nobody_reported_is_observed() {
     installation.sweep.run(false).await.expect("sweeping");
     installation.settle().await;
     assert_eq!(installation.fakes.provider.running().len(), 1, "it runs still");
-    installation
-        .fakes
-        .provider
-        .finish(&work.attempt, FakeProvider::success(&work));
+    installation.fakes.provider.finish(&work.attempt, FakeProvider::success(&work));
     installation.fakes.clock.advance(Duration::from_secs(121));
     installation.sweep.run(false).await.expect("sweeping");
     installation.settle().await;
@@ -286,55 +191,25 @@ async fn an_end_that_nobody_reported_is_observed() {
 async fn after_a_crash_lost_work_is_attempted_again() {
     let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
     let id = started(&installation).await;
-    installation
-        .fakes
-        .provider
-        .lose(&attempt(&id, "Source", "Fetch", 1));
+    installation.fakes.provider.lose(&attempt(&id, "Source", "Fetch", 1));
     installation.sweep.recover().await.expect("recovering");
     installation.settle().await;
     let running = installation.fakes.provider.running();
-    assert_eq!(
-        running.iter().map(|work| work.attempt.number).collect::<Vec<_>>(),
-        [2],
-        "as a new attempt"
-    );
-    let history = installation
-        .query
-        .attempts(&web_name(), &id)
-        .await
-        .expect("the history");
-    assert_eq!(
-        history[0].attempt.error.as_ref().map(|error| error.code.as_str()),
-        Some("Interrupted")
-    );
+    assert_eq!(running.iter().map(|work| work.attempt.number).collect::<Vec<_>>(), [2], "as a new attempt");
+    let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
+    assert_eq!(history[0].attempt.error.as_ref().map(|error| error.code.as_str()), Some("Interrupted"));
 }
 
 #[tokio::test]
 async fn an_abandoned_attempt_is_cancelled_at_its_provider() {
     let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
     let id = started(&installation).await;
-    installation
-        .control
-        .stop(&web_name(), &id, true, "wrong branch", "alice")
-        .await
-        .expect("stopping");
+    installation.control.stop(&web_name(), &id, true, "wrong branch", "alice").await.expect("stopping");
     installation.settle().await;
-    assert!(
-        installation
-            .fakes
-            .provider
-            .is_cancelled(&attempt(&id, "Source", "Fetch", 1))
-    );
-    let view = installation
-        .query
-        .execution(&web_name(), Some(&id))
-        .await
-        .expect("the execution");
+    assert!(installation.fakes.provider.is_cancelled(&attempt(&id, "Source", "Fetch", 1)));
+    let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
     assert_eq!(view.status, "Stopped");
-    assert_eq!(
-        view.status_summary.as_deref(),
-        Some("stopped by alice: wrong branch")
-    );
+    assert_eq!(view.status_summary.as_deref(), Some("stopped by alice: wrong branch"));
     assert_eq!(view.stages[0].actions[0].status, "Abandoned");
 }
 
@@ -344,26 +219,13 @@ async fn what_was_never_begun_is_cancelled_before_it_begins() {
     let request = penstock_app::control::StartRequest::by(web_name(), "alice");
     let id = installation.control.start(request).await.expect("starting");
     let dispatch = installation.fakes.queue.take().expect("the dispatch is slow");
-    installation
-        .control
-        .stop(&web_name(), &id, true, "", "alice")
-        .await
-        .expect("stopping");
+    installation.control.stop(&web_name(), &id, true, "", "alice").await.expect("stopping");
     installation.settle().await;
-    installation
-        .worker
-        .handle(dispatch)
-        .await
-        .expect("it comes too late");
+    installation.worker.handle(dispatch).await.expect("it comes too late");
     assert!(installation.fakes.provider.started().is_empty());
     let fetch = attempt(&id, "Source", "Fetch", 1);
     let now = installation.fakes.clock.now();
-    let claim = installation
-        .fakes
-        .claims
-        .claim(&fetch, now, now)
-        .await
-        .expect("a claim");
+    let claim = installation.fakes.claims.claim(&fetch, now, now).await.expect("a claim");
     assert_eq!(claim, penstock_app::port::claims::Claim::Cancelled);
 }
 
@@ -374,30 +236,11 @@ async fn what_ended_before_its_start_was_reported_is_taken_up() {
     let id = installation.control.start(request).await.expect("starting");
     let fetch = attempt(&id, "Source", "Fetch", 1);
     let (fakes, now) = (&installation.fakes, installation.fakes.clock.now());
-    fakes
-        .claims
-        .claim(&fetch, now, now.plus(CLAIM))
-        .await
-        .expect("a claim");
-    let external = penstock_engine::state::External {
-        id: "build:1".to_owned(),
-        url: None,
-    };
-    fakes
-        .claims
-        .started(&fetch, &external)
-        .await
-        .expect("started, and the process died");
+    fakes.claims.claim(&fetch, now, now.plus(CLAIM)).await.expect("a claim");
+    let external = penstock_engine::state::External { id: "build:1".to_owned(), url: None };
+    fakes.claims.started(&fetch, &external).await.expect("started, and the process died");
     installation.settle().await;
-    let history = installation
-        .query
-        .attempts(&web_name(), &id)
-        .await
-        .expect("the history");
+    let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
     let numbers: Vec<u32> = history.iter().map(|known| known.id.number).collect();
-    assert_eq!(
-        numbers,
-        [1, 2],
-        "the provider knows nothing of it: it is attempted again at once"
-    );
+    assert_eq!(numbers, [1, 2], "the provider knows nothing of it: it is attempted again at once");
 }

@@ -21,13 +21,8 @@ fn web() -> Pipeline {
         .stage(
             "Release",
             [
-                approval("Sign-off")
-                    .set("CustomData", "Look at #{Src.CommitId}")
-                    .expires_after(60),
-                deploy("Ship")
-                    .consumes("site")
-                    .set("ApplicationName", "shop")
-                    .order(2),
+                approval("Sign-off").set("CustomData", "Look at #{Src.CommitId}").expires_after(60),
+                deploy("Ship").consumes("site").set("ApplicationName", "shop").order(2),
             ],
         )
         .build()
@@ -35,11 +30,7 @@ fn web() -> Pipeline {
 
 /// An installation with a pipeline.
 async fn with(installation: Installation, pipeline: Pipeline) -> Installation {
-    installation
-        .control
-        .create(pipeline, "alice")
-        .await
-        .expect("creating the pipeline");
+    installation.control.create(pipeline, "alice").await.expect("creating the pipeline");
     installation
 }
 
@@ -61,25 +52,13 @@ fn place(stage: &str, action: &str) -> (StageName, ActionName) {
 
 fn attempt(execution: &ExecutionId, stage: &str, action: &str, number: u32) -> AttemptId {
     let (stage, action) = place(stage, action);
-    AttemptId {
-        execution: execution.clone(),
-        stage,
-        action,
-        number,
-    }
+    AttemptId { execution: execution.clone(), stage, action, number }
 }
 
 /// `Source Succeeded, Build InProgress, ...`
 async fn stages(installation: &Installation, execution: &ExecutionId) -> String {
-    let view = installation
-        .query
-        .execution(&web_name(), Some(execution))
-        .await
-        .expect("the execution");
-    let stages: Vec<String> = view
-        .stages
-        .iter()
-        .map(|stage| format!("{} {}", stage.name, stage.status))
-        .collect();
+    let view = installation.query.execution(&web_name(), Some(execution)).await.expect("the execution");
+    let stages: Vec<String> =
+        view.stages.iter().map(|stage| format!("{} {}", stage.name, stage.status)).collect();
     format!("{}: {}", view.status, stages.join(", "))
 }

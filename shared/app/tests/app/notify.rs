@@ -21,16 +21,9 @@ async fn an_approver_is_asked() {
     let installation = with(Installation::default(), web()).await;
     let id = started(&installation).await;
     let notices = told(&installation).await;
-    let link = installation
-        .approvals
-        .link(&attempt(&id, "Release", "Sign-off", 1));
-    let [asked] = &notices[..] else {
-        panic!("one notice, not {notices:?}")
-    };
-    assert_eq!(
-        (asked.kind, &asked.link, &asked.execution_id),
-        (NoticeKind::ApprovalNeeded, &link, &id)
-    );
+    let link = installation.approvals.link(&attempt(&id, "Release", "Sign-off", 1));
+    let [asked] = &notices[..] else { panic!("one notice, not {notices:?}") };
+    assert_eq!((asked.kind, &asked.link, &asked.execution_id), (NoticeKind::ApprovalNeeded, &link, &id));
     assert_eq!(asked.summary, "Sign-off waits for a verdict of c0ffee00 Brew");
     assert_eq!(asked.time, "2023-11-14T22:13:20.000Z");
 }
@@ -44,9 +37,7 @@ async fn a_failure_is_told_as_it_was_whatever_came_after() {
     let installation = with(Installation::new(provider), web()).await;
     let id = started(&installation).await;
     let notices = told(&installation).await;
-    let [failed] = &notices[..] else {
-        panic!("one notice, not {notices:?}")
-    };
+    let [failed] = &notices[..] else { panic!("one notice, not {notices:?}") };
     assert_eq!(
         (failed.kind, failed.stage.as_str(), failed.action.as_str()),
         (NoticeKind::ExecutionFailed, "Build", "Compile")

@@ -37,11 +37,7 @@ impl Store for Contended {
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let left = self.conflicts.load(Ordering::Relaxed);
         self.conflicts.store(left.saturating_sub(1), Ordering::Relaxed);
-        if left > 0 {
-            Err(CommitError::Conflict)
-        } else {
-            self.inner.commit(commit).await
-        }
+        if left > 0 { Err(CommitError::Conflict) } else { self.inner.commit(commit).await }
     }
     async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
         self.inner.pipelines().await
@@ -97,23 +93,12 @@ struct Desk {
 }
 
 async fn desk() -> Desk {
-    let store = Contended {
-        inner: MemoryStore::default(),
-        conflicts: 0.into(),
-        loads: 0.into(),
-    };
+    let store = Contended { inner: MemoryStore::default(), conflicts: 0.into(), loads: 0.into() };
     let (store, queue) = (Arc::new(store), Arc::new(MemoryQueue::default()));
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let transition = Transition::new(store.clone(), queue.clone(), clock);
-    transition
-        .define(web(), DefineMode::Create, name("define"))
-        .await
-        .expect("defining");
-    Desk {
-        store,
-        queue,
-        transition,
-    }
+    transition.define(web(), DefineMode::Create, name("define")).await.expect("defining");
+    Desk { store, queue, transition }
 }
 
 #[tokio::test]
@@ -125,9 +110,7 @@ async fn one_load_and_one_commit_and_what_is_owed_is_sent() {
     assert!(outcome.changed && outcome.rejection.is_none());
     assert_eq!(desk.store.loads.load(Ordering::Relaxed), loads + 1);
     let message = desk.queue.take().expect("the source action is owed");
-    let Message::Debt { category, debt, .. } = message else {
-        panic!("a debt, not {message:?}")
-    };
+    let Message::Debt { category, debt, .. } = message else { panic!("a debt, not {message:?}") };
     assert_eq!(category, Some(Category::Source));
     assert!(format!("{debt:?}").contains(id.as_str()));
     assert!(desk.queue.is_empty());
@@ -138,82 +121,37 @@ async fn a_conflict_is_decided_anew_and_not_forever() {
     let desk = desk().await;
     desk.store.conflicts.store(TRIES - 1, Ordering::Relaxed);
     let (_, starting) = start("start-1", &web_name());
-    assert!(
-        desk.transition
-            .carry_out(starting)
-            .await
-            .expect("starting")
-            .changed
-    );
+    assert!(desk.transition.carry_out(starting).await.expect("starting").changed);
     desk.store.conflicts.store(u32::MAX, Ordering::Relaxed);
     let (_, starting) = start("start-2", &web_name());
-    let busy = desk
-        .transition
-        .carry_out(starting)
-        .await
-        .expect_err("others keep being faster");
-    assert!(
-        matches!(&busy, AppError::Busy(_)) && busy.is_retryable(),
-        "{busy:?}"
-    );
+    let busy = desk.transition.carry_out(starting).await.expect_err("others keep being faster");
+    assert!(matches!(&busy, AppError::Busy(_)) && busy.is_retryable(), "{busy:?}");
 }
 
 #[tokio::test]
 async fn the_same_command_again_changes_nothing_and_sends_everything_owed() {
     let desk = desk().await;
     let (_, starting) = start_from("d-1", &web_name());
-    desk.transition
-        .carry_out(starting.clone())
-        .await
-        .expect("starting");
+    desk.transition.carry_out(starting.clone()).await.expect("starting");
     let lost = desk.queue.take().expect("what is owed");
-    let again = desk
-        .transition
-        .carry_out(starting)
-        .await
-        .expect("the same delivery again");
+    let again = desk.transition.carry_out(starting).await.expect("the same delivery again");
     assert!(!again.changed && again.rejection.is_none());
     assert_eq!(desk.queue.take(), Some(lost), "it is sent again");
-    let executions = desk
-        .store
-        .inner
-        .executions(&web_name(), None, 10)
-        .await
-        .expect("listing");
+    let executions = desk.store.inner.executions(&web_name(), None, 10).await.expect("listing");
     assert_eq!(executions.len(), 1);
 }
 
 #[tokio::test]
 async fn definitions_are_versioned() {
     let desk = desk().await;
-    let again = desk
-        .transition
-        .define(web(), DefineMode::Create, name("again"))
-        .await;
-    assert!(
-        matches!(
-            again,
-            Err(AppError::Rejected(Rejection::PipelineNameInUse { .. }))
-        ),
-        "{again:?}"
-    );
+    let again = desk.transition.define(web(), DefineMode::Create, name("again")).await;
+    assert!(matches!(again, Err(AppError::Rejected(Rejection::PipelineNameInUse { .. }))), "{again:?}");
     desk.store.conflicts.store(2, Ordering::Relaxed);
-    let second = desk
-        .transition
-        .define(web(), DefineMode::Update, name("second"))
-        .await
-        .expect("updating");
+    let second = desk.transition.define(web(), DefineMode::Update, name("second")).await.expect("updating");
     assert_eq!(second, DefinitionVersion(2));
     let unknown = command("stop", &name("unknown"), Request::Delete);
-    let outcome = desk
-        .transition
-        .carry_out(unknown)
-        .await
-        .expect("a rejection is no error");
-    assert!(matches!(
-        outcome.rejection,
-        Some(Rejection::PipelineNotFound { .. })
-    ));
+    let outcome = desk.transition.carry_out(unknown).await.expect("a rejection is no error");
+    assert!(matches!(outcome.rejection, Some(Rejection::PipelineNotFound { .. })));
 }
 
 /// A queue that is down.
@@ -222,11 +160,7 @@ struct Down;
 #[async_trait]
 impl Queue for Down {
     async fn send(&self, messages: Vec<Message>) -> Result<(), PortError> {
-        if messages.is_empty() {
-            Ok(())
-        } else {
-            Err(PortError::transient("send: the queue is down"))
-        }
+        if messages.is_empty() { Ok(()) } else { Err(PortError::transient("send: the queue is down")) }
     }
 }
 
@@ -235,19 +169,10 @@ async fn what_could_not_be_sent_is_owed_still() {
     let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let broken = Transition::new(store.clone(), Arc::new(Down), clock.clone());
-    broken
-        .define(web(), DefineMode::Create, name("define"))
-        .await
-        .expect("defining");
+    broken.define(web(), DefineMode::Create, name("define")).await.expect("defining");
     let (_, starting) = start("start-1", &web_name());
-    let failed = broken
-        .carry_out(starting.clone())
-        .await
-        .expect_err("the step fails with its sending");
+    let failed = broken.carry_out(starting.clone()).await.expect_err("the step fails with its sending");
     assert!(failed.is_retryable());
-    Transition::new(store, queue.clone(), clock)
-        .carry_out(starting)
-        .await
-        .expect("the command again");
+    Transition::new(store, queue.clone(), clock).carry_out(starting).await.expect("the command again");
     assert_eq!(queue.len(), 1);
 }

@@ -26,23 +26,13 @@ pub(crate) async fn settle(world: &mut World) {
         finish(world).await;
         decide(world).await;
         land(world).await;
-        if world
-            .executions()
-            .await
-            .iter()
-            .all(|execution| !is_open(execution))
-        {
+        if world.executions().await.iter().all(|execution| !is_open(execution)) {
             return;
         }
         world.advance(Duration::from_secs(61));
         world.desk.sweep.run(false).await.expect("sweeping");
     }
-    let stuck: Vec<_> = world
-        .executions()
-        .await
-        .into_iter()
-        .filter(|execution| is_open(execution))
-        .collect();
+    let stuck: Vec<_> = world.executions().await.into_iter().filter(|execution| is_open(execution)).collect();
     panic!("these never end: {stuck:?}");
 }
 
@@ -52,12 +42,7 @@ async fn land(world: &mut World) {
         world.go_on(0);
     }
     while let Some(message) = world.fakes.queue.take() {
-        world
-            .desk
-            .worker
-            .handle(message)
-            .await
-            .expect("handling a message in the calm");
+        world.desk.worker.handle(message).await.expect("handling a message in the calm");
     }
 }
 
@@ -65,12 +50,7 @@ async fn finish(world: &World) {
     for work in world.fakes.provider.running() {
         let ending = FakeProvider::success(&work);
         world.fakes.provider.finish(&work.attempt, ending.clone());
-        world
-            .desk
-            .dispatch
-            .report(&work.pipeline, &work.attempt, ending)
-            .await
-            .expect("reporting");
+        world.desk.dispatch.report(&work.pipeline, &work.attempt, ending).await.expect("reporting");
     }
 }
 

@@ -15,21 +15,9 @@ use penstock_model::pipeline::ExecutionMode;
 use super::world::{World, is_approval};
 
 pub(crate) async fn everything(world: &World) {
-    assert_eq!(
-        world.fakes.provider.started_twice(),
-        [],
-        "an attempt is started once"
-    );
-    assert_eq!(
-        world.fakes.provider.running().len(),
-        0,
-        "nothing runs that nobody waits for"
-    );
-    assert!(
-        world.fakes.store.quarantined().is_empty(),
-        "{:?}",
-        world.fakes.store.quarantined()
-    );
+    assert_eq!(world.fakes.provider.started_twice(), [], "an attempt is started once");
+    assert_eq!(world.fakes.provider.running().len(), 0, "nothing runs that nobody waits for");
+    assert!(world.fakes.store.quarantined().is_empty(), "{:?}", world.fakes.store.quarantined());
     nothing_is_owed(world).await;
     let executions = world.executions().await;
     every_delivery_starts_each_pipeline_once(&executions);
@@ -43,11 +31,7 @@ pub(crate) async fn everything(world: &World) {
 async fn nothing_is_owed(world: &World) {
     for pipeline in &world.pipelines {
         let snapshot = world.fakes.store.load(pipeline, &[]).await.expect("loading");
-        assert_eq!(
-            pending(&snapshot.state, world.fakes.clock.now()),
-            [],
-            "nothing is owed"
-        );
+        assert_eq!(pending(&snapshot.state, world.fakes.clock.now()), [], "nothing is owed");
     }
 }
 
@@ -65,12 +49,7 @@ fn every_delivery_starts_each_pipeline_once(executions: &[std::sync::Arc<Executi
 }
 
 async fn ended_rightly(world: &World, execution: &Execution) {
-    assert!(
-        execution.status.is_terminal(),
-        "{} is {:?}",
-        execution.id,
-        execution.status
-    );
+    assert!(execution.status.is_terminal(), "{} is {:?}", execution.id, execution.status);
     let (_, definition, _) = world
         .desk
         .query
@@ -82,28 +61,16 @@ async fn ended_rightly(world: &World, execution: &Execution) {
             ExecutionKind::Standard => definition.stages.len(),
             ExecutionKind::Rollback { .. } => 1,
         };
-        assert_eq!(
-            execution.stages.len(),
-            stages,
-            "a success went through all stages"
-        );
+        assert_eq!(execution.stages.len(), stages, "a success went through all stages");
         for run in &execution.stages {
             assert_eq!(run.status, StageStatus::Succeeded);
             let actions = definition.stage(&run.name).map(|stage| stage.actions.len());
-            assert_eq!(
-                Some(run.actions.len()),
-                actions,
-                "every action of {} ran",
-                run.name
-            );
+            assert_eq!(Some(run.actions.len()), actions, "every action of {} ran", run.name);
         }
     }
     for run in &execution.stages {
         for (action, attempt) in &run.actions {
-            assert!(
-                attempt.status.is_terminal() && attempt.unsettled().is_none(),
-                "{attempt:#?}"
-            );
+            assert!(attempt.status.is_terminal() && attempt.unsettled().is_none(), "{attempt:#?}");
             let id = AttemptId {
                 execution: execution.id.clone(),
                 stage: run.name.clone(),
@@ -128,10 +95,9 @@ async fn ended_rightly(world: &World, execution: &Execution) {
 fn failed_rightly(id: &AttemptId, attempt: &Attempt, ending: Option<&Ending>) {
     let error = attempt.error.as_ref().expect("a failure has a reason");
     match error.code.as_str() {
-        "JobFailed" => assert!(
-            matches!(ending, Some(Ending::Failed { .. })),
-            "{id}: {error:?}, but {ending:?}"
-        ),
+        "JobFailed" => {
+            assert!(matches!(ending, Some(Ending::Failed { .. })), "{id}: {error:?}, but {ending:?}");
+        }
         "TimedOut" => assert!(attempt.cancellation.is_some(), "{id}: {error:?}"),
         code => assert_eq!(code, "Interrupted", "{id}: {error:?}"),
     }
@@ -158,18 +124,9 @@ pub(crate) async fn one_occupant(world: &World) {
 
 /// Replaying the records gives the stored execution.
 async fn its_records_are_its_history(world: &World, execution: &Execution) {
-    let records = world
-        .fakes
-        .store
-        .records(&execution.id, 0, usize::MAX)
-        .await
-        .expect("records");
+    let records = world.fakes.store.records(&execution.id, 0, usize::MAX).await.expect("records");
     let versions: Vec<u64> = records.iter().map(|record| record.version).collect();
-    assert_eq!(
-        versions,
-        (1..=records.len() as u64).collect::<Vec<_>>(),
-        "a record for each version"
-    );
+    assert_eq!(versions, (1..=records.len() as u64).collect::<Vec<_>>(), "a record for each version");
     let mut state = State::default();
     for event in records.iter().flat_map(|record| &record.events) {
         apply(&mut state, event);
@@ -182,21 +139,10 @@ async fn its_records_are_its_history(world: &World, execution: &Execution) {
 async fn nothing_ran_beside_the_history(world: &World) {
     let mut numbers: BTreeMap<_, Vec<u32>> = BTreeMap::new();
     for work in world.fakes.provider.started() {
-        let history = world
-            .desk
-            .query
-            .attempts(&work.pipeline, &work.attempt.execution)
-            .await
-            .expect("the history");
-        assert!(
-            history.iter().any(|known| known.id == work.attempt),
-            "{} is in no history",
-            work.attempt
-        );
+        let history =
+            world.desk.query.attempts(&work.pipeline, &work.attempt.execution).await.expect("the history");
+        assert!(history.iter().any(|known| known.id == work.attempt), "{} is in no history", work.attempt);
         let id = work.attempt;
-        numbers
-            .entry((id.execution, id.stage, id.action))
-            .or_default()
-            .push(id.number);
+        numbers.entry((id.execution, id.stage, id.action)).or_default().push(id.number);
     }
 }

@@ -35,31 +35,13 @@ impl Scene {
         }));
         let definition = pipeline("web")
             .stage("Source", [source("Fetch", "src").namespace("Src")])
-            .stage(
-                "Build",
-                [build("Compile")
-                    .consumes("src")
-                    .produces("site")
-                    .set("Of", "#{Src.CommitId}")],
-            )
-            .stage(
-                "Release",
-                [approval("Sign-off"), deploy("Ship").consumes("site").order(2)],
-            )
+            .stage("Build", [build("Compile").consumes("src").produces("site").set("Of", "#{Src.CommitId}")])
+            .stage("Release", [approval("Sign-off"), deploy("Ship").consumes("site").order(2)])
             .build();
         let founder = Installation::faulty(&fakes, &Faults::new(0, 0), fakes.clock.clone());
-        founder
-            .control
-            .create(definition, "alice")
-            .await
-            .expect("creating");
+        founder.control.create(definition, "alice").await.expect("creating");
         let process = Rc::new(Installation::faulty(&fakes, &faults, fakes.clock.clone()));
-        Self {
-            fakes,
-            faults,
-            process,
-            dies_in,
-        }
+        Self { fakes, faults, process, dies_in }
     }
 
     /// Runs `work` to its end, or until the process dies in it; whether it succeeded.
@@ -78,10 +60,7 @@ impl Scene {
 
     fn start(&mut self) -> ExecutionId {
         let pipeline: PipelineName = name("web");
-        let request = StartRequest {
-            token: Some("t-1".to_owned()),
-            ..StartRequest::by(pipeline, "alice")
-        };
+        let request = StartRequest { token: Some("t-1".to_owned()), ..StartRequest::by(pipeline, "alice") };
         loop {
             let (process, request) = (self.process.clone(), request.clone());
             let (tell, told) = std::sync::mpsc::channel();
@@ -107,9 +86,7 @@ impl Scene {
                 later.push(message);
             }
         }
-        later
-            .into_iter()
-            .for_each(|message| self.fakes.queue.put(message));
+        later.into_iter().for_each(|message| self.fakes.queue.put(message));
     }
 
     /// Running work ends; its report is given once and may get lost.
@@ -118,23 +95,13 @@ impl Scene {
             let ending = FakeProvider::success(&work);
             self.fakes.provider.finish(&work.attempt, ending.clone());
             let process = self.process.clone();
-            self.fly(async move {
-                process
-                    .dispatch
-                    .report(&work.pipeline, &work.attempt, ending)
-                    .await
-            });
+            self.fly(async move { process.dispatch.report(&work.pipeline, &work.attempt, ending).await });
         }
     }
 
     fn approve(&mut self, id: &ExecutionId) {
         let (stage, action) = (name("Release"), name("Sign-off"));
-        let attempt = AttemptId {
-            execution: id.clone(),
-            stage,
-            action,
-            number: 1,
-        };
+        let attempt = AttemptId { execution: id.clone(), stage, action, number: 1 };
         let process = self.process.clone();
         self.fly(async move {
             let token = process.approvals.link_token(&attempt);
@@ -177,11 +144,7 @@ impl Scene {
             "nothing was attempted again: {history:#?}"
         );
         assert_eq!(history.len(), 4);
-        let executions = desk
-            .query
-            .executions(&name("web"), None, 10)
-            .await
-            .expect("listing");
+        let executions = desk.query.executions(&name("web"), None, 10).await.expect("listing");
         assert_eq!(executions.len(), 1, "the repeated start is the same one");
         calls
     }
@@ -189,10 +152,7 @@ impl Scene {
 
 #[tokio::test]
 async fn each_call_fails_before_and_after() {
-    let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None)
-        .await
-        .run()
-        .await;
+    let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None).await.run().await;
     for call in 0..calm {
         for fault in [Fault::Before, Fault::After] {
             eprintln!("call {call} fails: {fault:?}");
@@ -204,15 +164,9 @@ async fn each_call_fails_before_and_after() {
 
 #[tokio::test]
 async fn the_process_dies_in_each_call() {
-    let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None)
-        .await
-        .run()
-        .await;
+    let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None).await.run().await;
     for call in 0..calm {
         eprintln!("the process dies in call {call}");
-        Scene::new(Faults::one(usize::MAX, Fault::None), Some(call))
-            .await
-            .run()
-            .await;
+        Scene::new(Faults::one(usize::MAX, Fault::None), Some(call)).await.run().await;
     }
 }

@@ -25,11 +25,7 @@ impl Flight {
         message: Option<Message>,
         since: Timestamp,
     ) -> Self {
-        Self {
-            work: Box::pin(work),
-            message,
-            since,
-        }
+        Self { work: Box::pin(work), message, since }
     }
 
     /// Goes on until the next call of a port; the result once it has ended.

@@ -28,25 +28,14 @@ impl Scene {
     /// A pipeline of two stages whose work all runs until it is finished by hand.
     async fn new(mode: ExecutionMode) -> Self {
         let fakes = Fakes::new(FakeProvider::new(|_| Conduct::Runs));
-        let process = Rc::new(Installation::faulty(
-            &fakes,
-            &Faults::new(0, 0),
-            fakes.clock.clone(),
-        ));
+        let process = Rc::new(Installation::faulty(&fakes, &Faults::new(0, 0), fakes.clock.clone()));
         let definition = pipeline("web")
             .mode(mode)
             .stage("Source", [source("Fetch", "src")])
             .stage("Build", [build("Compile").consumes("src")])
             .build();
-        process
-            .control
-            .create(definition, "alice")
-            .await
-            .expect("creating");
-        Self {
-            process,
-            pipeline: name("web"),
-        }
+        process.control.create(definition, "alice").await.expect("creating");
+        Self { process, pipeline: name("web") }
     }
 
     async fn start(&self) -> ExecutionId {
@@ -59,23 +48,11 @@ impl Scene {
     /// The report of the end of what runs for `id` now.
     fn ending(&self, id: &ExecutionId, well: bool) -> impl Future<Output = Result<(), AppError>> + use<> {
         let running = self.process.fakes.provider.running();
-        let work = running
-            .into_iter()
-            .find(|work| work.attempt.execution == *id)
-            .expect("something runs");
-        let ending = if well {
-            FakeProvider::success(&work)
-        } else {
-            FakeProvider::failure("exit code 1")
-        };
+        let work = running.into_iter().find(|work| work.attempt.execution == *id).expect("something runs");
+        let ending = if well { FakeProvider::success(&work) } else { FakeProvider::failure("exit code 1") };
         self.process.fakes.provider.finish(&work.attempt, ending.clone());
         let process = self.process.clone();
-        async move {
-            process
-                .dispatch
-                .report(&work.pipeline, &work.attempt, ending)
-                .await
-        }
+        async move { process.dispatch.report(&work.pipeline, &work.attempt, ending).await }
     }
 
     async fn end(&self, id: &ExecutionId, well: bool) {
@@ -124,11 +101,7 @@ async fn one_leaves_a_stage_and_another_arrives() {
             } else {
                 scene.meet(calls, leaves, arrives).await;
             }
-            assert_eq!(
-                scene.at(&two).await,
-                inside("Build"),
-                "held after {calls} calls, {arrival_first}"
-            );
+            assert_eq!(scene.at(&two).await, inside("Build"), "held after {calls} calls, {arrival_first}");
         }
     }
 }
@@ -140,20 +113,11 @@ async fn one_arrives_and_the_transition_opens() {
             let scene = Scene::new(mode).await;
             let control = &scene.process.control;
             let stage = name("Build");
-            control
-                .disable(&scene.pipeline, &stage, "freeze", "alice")
-                .await
-                .expect("disabling");
+            control.disable(&scene.pipeline, &stage, "freeze", "alice").await.expect("disabling");
             let one = scene.start().await;
             let arrives = scene.ending(&one, true);
-            scene
-                .meet(calls, arrives, control.enable(&scene.pipeline, &stage))
-                .await;
-            assert_eq!(
-                scene.at(&one).await,
-                inside("Build"),
-                "{mode:?}, held after {calls} calls"
-            );
+            scene.meet(calls, arrives, control.enable(&scene.pipeline, &stage)).await;
+            assert_eq!(scene.at(&one).await, inside("Build"), "{mode:?}, held after {calls} calls");
         }
     }
 }
@@ -194,26 +158,15 @@ async fn a_pipeline_is_deleted_and_an_execution_starts() {
     for calls in 0..CALLS {
         let scene = Scene::new(ExecutionMode::Parallel).await;
         let (process, pipeline) = (scene.process.clone(), scene.pipeline.clone());
-        let starts = async move {
-            process
-                .control
-                .start(StartRequest::by(pipeline, "alice"))
-                .await
-                .map(drop)
-        };
-        scene
-            .meet(calls, starts, scene.process.control.delete(&scene.pipeline))
-            .await;
+        let starts =
+            async move { process.control.start(StartRequest::by(pipeline, "alice")).await.map(drop) };
+        scene.meet(calls, starts, scene.process.control.delete(&scene.pipeline)).await;
         let state = scene.process.fakes.store.clone();
         let kept = penstock_app::port::store::Store::pipeline(state.as_ref(), &scene.pipeline).await;
         let deleted = kept.expect("reading").is_some_and(|state| state.deleted);
         let running = scene.process.fakes.provider.running();
         assert_eq!(running.is_empty(), deleted, "held after {calls} calls");
-        assert!(
-            running
-                .iter()
-                .all(|work| work.action.action_type_id.category == Category::Source)
-        );
+        assert!(running.iter().all(|work| work.action.action_type_id.category == Category::Source));
     }
 }
 
@@ -224,19 +177,9 @@ async fn an_attempt_ends_and_its_execution_is_abandoned() {
         let one = scene.start().await;
         let ends = scene.ending(&one, true);
         let control = &scene.process.control;
-        scene
-            .meet(
-                calls,
-                ends,
-                control.stop(&scene.pipeline, &one, true, "", "alice"),
-            )
-            .await;
-        let execution = scene
-            .process
-            .query
-            .raw_execution(&scene.pipeline, &one)
-            .await
-            .expect("the execution");
+        scene.meet(calls, ends, control.stop(&scene.pipeline, &one, true, "", "alice")).await;
+        let execution =
+            scene.process.query.raw_execution(&scene.pipeline, &one).await.expect("the execution");
         let stopped = execution.status == ExecutionStatus::Stopped;
         assert!(stopped, "held after {calls} calls: {:?}", execution.status);
         assert!(!penstock_engine::is_open(&execution), "nothing is owed for it");

@@ -42,22 +42,14 @@ fn go_on(world: &mut World) {
         if world.flights.is_empty() {
             return;
         }
-        let index = if world.dice.chance(70) {
-            0
-        } else {
-            world.dice.below(world.flights.len())
-        };
+        let index = if world.dice.chance(70) { 0 } else { world.dice.below(world.flights.len()) };
         world.go_on(index);
     }
 }
 
 /// Some message, not always the oldest.
 fn take(world: &mut World) {
-    let index = if world.dice.chance(60) {
-        0
-    } else {
-        world.dice.below(world.fakes.queue.len())
-    };
+    let index = if world.dice.chance(60) { 0 } else { world.dice.below(world.fakes.queue.len()) };
     if let Some(message) = world.fakes.queue.take_at(index) {
         world.handle(message);
     }
@@ -114,11 +106,8 @@ fn deliver(world: &mut World) {
     if !repeats {
         world.deliveries += 1;
     }
-    let number = if repeats {
-        world.dice.below(world.deliveries as usize)
-    } else {
-        world.deliveries as usize - 1
-    };
+    let number =
+        if repeats { world.dice.below(world.deliveries as usize) } else { world.deliveries as usize - 1 };
     let delivery: DeliveryId = name(&format!("delivery-{number}"));
     let process = world.process();
     let event = push();
@@ -143,29 +132,15 @@ async fn ask(world: &mut World) {
     let Some((pipeline, id)) = world.some_execution().await else {
         return;
     };
-    let (what, place, abandon) = (
-        world.dice.below(8),
-        stage(1 + world.dice.below(4)),
-        world.dice.chance(50),
-    );
+    let (what, place, abandon) = (world.dice.below(8), stage(1 + world.dice.below(4)), world.dice.chance(50));
     let process = world.process();
     let work = async move {
         let control = &process.control;
         match what {
             0 => control.start(StartRequest::by(pipeline, "alice")).await.map(drop),
-            1 => {
-                control
-                    .stop(&pipeline, &id, abandon, "changed my mind", "alice")
-                    .await
-            }
-            2 => control
-                .retry(&pipeline, Some(id), &place, RetryActions::AllActions)
-                .await
-                .map(drop),
-            3 => control
-                .retry(&pipeline, None, &place, RetryActions::FailedActions)
-                .await
-                .map(drop),
+            1 => control.stop(&pipeline, &id, abandon, "changed my mind", "alice").await,
+            2 => control.retry(&pipeline, Some(id), &place, RetryActions::AllActions).await.map(drop),
+            3 => control.retry(&pipeline, None, &place, RetryActions::FailedActions).await.map(drop),
             4 => control.rollback(&pipeline, &place, None, "alice").await.map(drop),
             5 => control.disable(&pipeline, &place, "freeze", "alice").await,
             6 => control.enable(&pipeline, &place).await,
@@ -176,12 +151,7 @@ async fn ask(world: &mut World) {
                     action: name("Sign-off"),
                     number: 1,
                 });
-                process
-                    .approvals
-                    .decide(&token, abandon, "bob", "")
-                    .await
-                    .map(drop)
-                    .or(Ok(()))
+                process.approvals.decide(&token, abandon, "bob", "").await.map(drop).or(Ok(()))
             }
         }
     };

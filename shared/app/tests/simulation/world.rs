@@ -56,35 +56,16 @@ impl World {
         let mut processes = vec![];
         for _ in 0..PROCESSES {
             let by = i64::try_from(dice.below(4000)).unwrap_or(0) - 2000;
-            let clock = Skewed {
-                clock: fakes.clock.clone(),
-                by,
-            };
+            let clock = Skewed { clock: fakes.clock.clone(), by };
             processes.push(Rc::new(Installation::faulty(&fakes, &faults, Arc::new(clock))));
         }
-        let desk = Rc::new(Installation::faulty(
-            &fakes,
-            &Faults::new(0, 0),
-            fakes.clock.clone(),
-        ));
+        let desk = Rc::new(Installation::faulty(&fakes, &Faults::new(0, 0), fakes.clock.clone()));
         let mut pipelines = vec![];
         for definition in definitions(&mut dice) {
             pipelines.push(definition.name.clone());
-            desk.control
-                .create(definition, "alice")
-                .await
-                .expect("creating a pipeline");
+            desk.control.create(definition, "alice").await.expect("creating a pipeline");
         }
-        Self {
-            dice,
-            fakes,
-            faults,
-            processes,
-            desk,
-            flights: vec![],
-            pipelines,
-            deliveries: 0,
-        }
+        Self { dice, fakes, faults, processes, desk, flights: vec![], pipelines, deliveries: 0 }
     }
 
     pub(crate) fn process(&mut self) -> Rc<Installation> {
@@ -141,11 +122,7 @@ impl World {
     pub(crate) fn advance(&mut self, by: Duration) {
         self.fakes.clock.advance(by);
         let now = self.now();
-        while let Some(late) = self
-            .flights
-            .iter()
-            .position(|flight| now.since(flight.since) > TIMEOUT)
-        {
+        while let Some(late) = self.flights.iter().position(|flight| now.since(flight.since) > TIMEOUT) {
             self.crash(late);
         }
     }
@@ -154,13 +131,7 @@ impl World {
     pub(crate) async fn executions(&self) -> Vec<Arc<penstock_engine::state::Execution>> {
         let mut all = vec![];
         for pipeline in &self.pipelines {
-            all.extend(
-                self.desk
-                    .query
-                    .executions(pipeline, None, 1000)
-                    .await
-                    .expect("listing"),
-            );
+            all.extend(self.desk.query.executions(pipeline, None, 1000).await.expect("listing"));
         }
         all
     }
@@ -168,8 +139,7 @@ impl World {
     pub(crate) async fn some_execution(&mut self) -> Option<(PipelineName, ExecutionId)> {
         let all = self.executions().await;
         let index = self.dice.below(all.len());
-        all.get(index)
-            .map(|execution| (execution.pipeline.clone(), execution.id.clone()))
+        all.get(index).map(|execution| (execution.pipeline.clone(), execution.id.clone()))
     }
 }
 
@@ -178,44 +148,27 @@ fn conduct(seed: u64) -> impl Fn(&Work) -> Conduct + Send + Sync {
     move |work| match chance_of(seed, &work.attempt) % 100 {
         0..35 => Conduct::Runs,
         35..42 => Conduct::Ends(FakeProvider::failure("exit code 1")),
-        42..46 => Conduct::Ends(Ending::Interrupted {
-            message: "its worker died".to_owned(),
-        }),
+        42..46 => Conduct::Ends(Ending::Interrupted { message: "its worker died".to_owned() }),
         _ => Conduct::Succeeds,
     }
 }
 
 pub(crate) fn chance_of(seed: u64, attempt: &AttemptId) -> u64 {
     let text = attempt.to_string();
-    let folded = text.bytes().fold(seed, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
+    let folded = text.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     Dice::new(folded).any()
 }
 
 fn definitions(dice: &mut Dice) -> Vec<Pipeline> {
-    let modes = [
-        ExecutionMode::Superseded,
-        ExecutionMode::Queued,
-        ExecutionMode::Parallel,
-    ];
-    ["web", "api"]
-        .iter()
-        .map(|called| definition(called, *dice.pick(&modes), dice))
-        .collect()
+    let modes = [ExecutionMode::Superseded, ExecutionMode::Queued, ExecutionMode::Parallel];
+    ["web", "api"].iter().map(|called| definition(called, *dice.pick(&modes), dice)).collect()
 }
 
 fn definition(called: &str, mode: ExecutionMode, dice: &mut Dice) -> Pipeline {
     let mut definition = pipeline(called)
         .mode(mode)
         .stage("Source", [source("Fetch", "src").namespace("Src")])
-        .stage(
-            "Build",
-            [build("Compile")
-                .consumes("src")
-                .produces("site")
-                .set("Commit", "#{Src.CommitId}")],
-        );
+        .stage("Build", [build("Compile").consumes("src").produces("site").set("Commit", "#{Src.CommitId}")]);
     if dice.chance(70) {
         let count = 1 + dice.below(3);
         let tests = (0..count).map(|index| build(&format!("Test-{index}")).consumes("src").consumes("site"));
@@ -225,22 +178,15 @@ fn definition(called: &str, mode: ExecutionMode, dice: &mut Dice) -> Pipeline {
         definition = definition.stage("Ask", [approval("Sign-off").expires_after(600)]);
     }
     if dice.chance(70) {
-        definition = definition.stage(
-            "Deploy",
-            [
-                deploy("Ship").consumes("site"),
-                deploy("Tell").consumes("src").order(2),
-            ],
-        );
+        definition = definition
+            .stage("Deploy", [deploy("Ship").consumes("site"), deploy("Tell").consumes("src").order(2)]);
     }
     definition.build()
 }
 
 /// Whether the action waits for a person.
 pub(crate) fn is_approval(pipeline: &Pipeline, attempt: &AttemptId) -> bool {
-    let action = pipeline
-        .stage(&attempt.stage)
-        .and_then(|stage| stage.action(&attempt.action));
+    let action = pipeline.stage(&attempt.stage).and_then(|stage| stage.action(&attempt.action));
     action.is_some_and(|action| action.action_type_id.category == Category::Approval)
 }
 

@@ -46,25 +46,14 @@ impl Attributes {
         let missing = !rule.acls.is_empty() && !has_setfacl();
         let no_acls = "this machine has no setfacl, which `acls` need; install the acl package".to_owned();
         allow(if missing { Err(no_acls) } else { Ok(None) })?;
-        let acls = if missing {
-            vec![]
-        } else {
-            rule.acls.iter().map(ToString::to_string).collect()
-        };
-        Ok(Self {
-            mode: rule.mode.map(crate::mode::Mode::bits),
-            owner,
-            group,
-            acls,
-        })
+        let acls = if missing { vec![] } else { rule.acls.iter().map(ToString::to_string).collect() };
+        Ok(Self { mode: rule.mode.map(crate::mode::Mode::bits), owner, group, acls })
     }
 
     /// Sets mode, acls and owner in this order, as the agent does; of a link only the owner.
     pub(super) fn apply(&self, folder: &Folder, path: &RelativePath, link: bool) -> Result<(), InstallError> {
         if let Some(mode) = self.mode.filter(|_| !link) {
-            folder
-                .set_mode(path, mode)
-                .map_err(InstallError::at("set the mode of", path))?;
+            folder.set_mode(path, mode).map_err(InstallError::at("set the mode of", path))?;
         }
         if !self.acls.is_empty() && !link {
             self.set_acls(folder, path)?;
@@ -78,14 +67,9 @@ impl Attributes {
 
     /// Replaces all entries but the base ones, which the mode gives.
     fn set_acls(&self, folder: &Folder, path: &RelativePath) -> Result<(), InstallError> {
-        let fail = |message: String| InstallError::Acl {
-            path: path.clone(),
-            message,
-        };
+        let fail = |message: String| InstallError::Acl { path: path.clone(), message };
         let parent = path.parent().unwrap_or_default();
-        let (_held, directory) = folder
-            .proc_path(&parent)
-            .map_err(|error| fail(error.to_string()))?;
+        let (_held, directory) = folder.proc_path(&parent).map_err(|error| fail(error.to_string()))?;
         let output = Command::new("setfacl")
             .args(["-b", "-m", &self.acls.join(","), "--"])
             .arg(Path::new(".").join(path.name().unwrap_or_default()))
@@ -124,16 +108,10 @@ fn group(name: &str) -> Result<u32, String> {
     };
     let gid = found.ok_or_else(|| format!("this machine has no group `{name}`"))?;
     let mine = || {
-        getgroups()
-            .unwrap_or_default()
-            .into_iter()
-            .chain([Gid::effective()])
-            .any(|own| own.as_raw() == gid)
+        getgroups().unwrap_or_default().into_iter().chain([Gid::effective()]).any(|own| own.as_raw() == gid)
     };
     if Uid::effective().is_root() || mine() {
         return Ok(gid);
     }
-    Err(format!(
-        "only root, or a member, may give files to the group `{name}`"
-    ))
+    Err(format!("only root, or a member, may give files to the group `{name}`"))
 }

@@ -14,10 +14,7 @@ pub(super) struct AfterCleanup<'a> {
 
 impl<'a> AfterCleanup<'a> {
     pub(super) fn new(folder: &'a Folder, previous: &'a [RelativePath]) -> Self {
-        Self {
-            folder,
-            doomed: previous.iter().collect(),
-        }
+        Self { folder, doomed: previous.iter().collect() }
     }
 
     /// What will stand at `path`.

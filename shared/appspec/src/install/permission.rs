@@ -14,9 +14,7 @@ use crate::pattern::Pattern;
 /// Whether this machine and this user can set what `rules` ask for.
 pub(crate) fn check(rules: &[PermissionRule], ignore_ownership: bool) -> Result<(), InstallError> {
     let mut warned_later = vec![];
-    rules
-        .iter()
-        .try_for_each(|rule| Attributes::resolve(rule, ignore_ownership, &mut warned_later).map(drop))
+    rules.iter().try_for_each(|rule| Attributes::resolve(rule, ignore_ownership, &mut warned_later).map(drop))
 }
 
 /// Gives the plan's files and new folders the attributes of the entries that match them.
@@ -32,8 +30,7 @@ pub(super) fn assign(
 ) -> Result<(), InstallError> {
     let mut taken: HashMap<RelativePath, &PermissionRule> = HashMap::new();
     for (index, rule) in rules.iter().enumerate() {
-        plan.attributes
-            .push(Attributes::resolve(rule, ignore_ownership, warnings)?);
+        plan.attributes.push(Attributes::resolve(rule, ignore_ownership, warnings)?);
         let scope = scope(plan, rule, view)?;
         let mut matched = false;
         for (path, slot) in plan.slots(scope == Some(Scope::File) || rule.files, rule.directories) {
@@ -51,10 +48,8 @@ pub(super) fn assign(
             matched = true;
         }
         if !matched {
-            warnings.push(format!(
-                "the `permissions` entry at {} matches nothing that is installed",
-                rule.place
-            ));
+            warnings
+                .push(format!("the `permissions` entry at {} matches nothing that is installed", rule.place));
         }
         default_acls(plan, rule, index)?;
     }
@@ -75,13 +70,8 @@ fn scope(plan: &Plan, rule: &PermissionRule, view: &AfterCleanup<'_>) -> Result<
         }
         return Ok(rule.files.then_some(Scope::File));
     }
-    let planned = plan
-        .directories
-        .iter()
-        .any(|directory| directory.path == rule.object);
-    let standing = view
-        .kind(&rule.object)
-        .map_err(InstallError::at("look at", &rule.object))?;
+    let planned = plan.directories.iter().any(|directory| directory.path == rule.object);
+    let standing = view.kind(&rule.object).map_err(InstallError::at("look at", &rule.object))?;
     Ok((planned || standing == Some(Kind::Directory)).then_some(Scope::Folder))
 }
 
@@ -106,10 +96,7 @@ fn default_acls(plan: &Plan, rule: &PermissionRule, index: usize) -> Result<(), 
         return Ok(());
     }
     match plan.files.iter().find(|file| file.attributes == Some(index)) {
-        Some(file) => Err(InstallError::DefaultAclOnFile(
-            rule.place,
-            file.destination.clone(),
-        )),
+        Some(file) => Err(InstallError::DefaultAclOnFile(rule.place, file.destination.clone())),
         None => Ok(()),
     }
 }

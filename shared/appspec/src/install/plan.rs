@@ -53,21 +53,14 @@ impl Plan {
     /// What the manifest will list: folders before what they hold.
     pub(super) fn installed(&self) -> Vec<RelativePath> {
         let directories = self.directories.iter().map(|directory| directory.path.clone());
-        directories
-            .chain(self.files.iter().map(|file| file.destination.clone()))
-            .collect()
+        directories.chain(self.files.iter().map(|file| file.destination.clone())).collect()
     }
 
     /// What only the previous installation has, contents before their folders.
     pub(super) fn obsolete(&self) -> impl Iterator<Item = &RelativePath> {
         let directories = self.directories.iter().map(|directory| &directory.path);
-        let kept: HashSet<_> = directories
-            .chain(self.files.iter().map(|file| &file.destination))
-            .collect();
-        self.previous
-            .iter()
-            .rev()
-            .filter(move |path| !kept.contains(path))
+        let kept: HashSet<_> = directories.chain(self.files.iter().map(|file| &file.destination)).collect();
+        self.previous.iter().rev().filter(move |path| !kept.contains(path))
     }
 
     /// The places that an entry of `permissions` may fill.
@@ -91,10 +84,7 @@ pub(super) fn plan(input: &Installation<'_>, before: &Manifest) -> Result<(Plan,
         view: AfterCleanup::new(input.folder, &before.entries),
         behavior: input.behavior,
         prefix: format!(".penstock-{}-", input.deployment),
-        plan: Plan {
-            previous: before.entries.clone(),
-            ..Plan::default()
-        },
+        plan: Plan { previous: before.entries.clone(), ..Plan::default() },
         planned: HashMap::new(),
         standing: HashSet::new(),
         conflicts: vec![],
@@ -107,13 +97,7 @@ pub(super) fn plan(input: &Installation<'_>, before: &Manifest) -> Result<(Plan,
     planner.refuse_conflicts()?;
     let mut warnings = vec![];
     let (view, mut plan) = (planner.view, planner.plan);
-    permission::assign(
-        &mut plan,
-        &input.spec.permissions,
-        &view,
-        input.ignore_ownership,
-        &mut warnings,
-    )?;
+    permission::assign(&mut plan, &input.spec.permissions, &view, input.ignore_ownership, &mut warnings)?;
     Ok((plan, warnings))
 }
 
@@ -156,10 +140,7 @@ impl Planner<'_> {
                 Some(Kind::Directory) => drop(self.standing.insert(step)),
                 None => {
                     self.planned.insert(step.clone(), Planned::Directory);
-                    self.plan.directories.push(NewDirectory {
-                        path: step,
-                        attributes: None,
-                    });
+                    self.plan.directories.push(NewDirectory { path: step, attributes: None });
                 }
                 Some(Kind::Link { .. }) => return Err(InstallError::ThroughLink(step)),
                 Some(Kind::File | Kind::Other) => return Err(InstallError::NotAFolder(step)),
@@ -195,13 +176,7 @@ impl Planner<'_> {
         }
         let temporary = self.temporary(&destination)?;
         self.planned.insert(destination.clone(), Planned::File);
-        self.plan.files.push(NewFile {
-            source,
-            temporary,
-            destination,
-            link,
-            attributes: None,
-        });
+        self.plan.files.push(NewFile { source, temporary, destination, link, attributes: None });
         Ok(())
     }
 
@@ -209,11 +184,7 @@ impl Planner<'_> {
     fn temporary(&self, destination: &RelativePath) -> Result<RelativePath, InstallError> {
         let mut deepest = RelativePath::default();
         for step in destination.parent().unwrap_or_default().descent() {
-            match self
-                .folder
-                .kind(&step)
-                .map_err(InstallError::at("look at", &step))?
-            {
+            match self.folder.kind(&step).map_err(InstallError::at("look at", &step))? {
                 Some(Kind::Directory) => deepest = step,
                 _ => break,
             }
@@ -229,15 +200,7 @@ impl Planner<'_> {
         if self.conflicts.is_empty() {
             return Ok(());
         }
-        let first = self
-            .conflicts
-            .iter()
-            .take(NAMED_CONFLICTS)
-            .map(ToString::to_string)
-            .collect();
-        Err(InstallError::Exists {
-            first,
-            total: self.conflicts.len(),
-        })
+        let first = self.conflicts.iter().take(NAMED_CONFLICTS).map(ToString::to_string).collect();
+        Err(InstallError::Exists { first, total: self.conflicts.len() })
     }
 }

@@ -19,9 +19,7 @@ pub(super) fn stage(folder: &Folder, plan: &Plan, step: &dyn Fn(&str)) -> Result
         for file in batch {
             step("stage a file");
             // What an earlier, interrupted try has left.
-            folder
-                .remove(&file.temporary)
-                .map_err(InstallError::at("replace", &file.temporary))?;
+            folder.remove(&file.temporary).map_err(InstallError::at("replace", &file.temporary))?;
             written.extend(write(folder, file)?);
             if let Some(attributes) = file.attributes.and_then(|index| plan.attributes.get(index)) {
                 attributes.apply(folder, &file.temporary, file.link.is_some())?;
@@ -46,17 +44,13 @@ fn write(folder: &Folder, file: &NewFile) -> Result<Option<File>, InstallError> 
         fs::symlink_metadata(&file.source).map_err(|error| InstallError::io("read", &file.source, error))?;
     let written = match &file.link {
         Some(target) => {
-            folder
-                .link(target, &file.temporary)
-                .map_err(InstallError::at("write", &file.temporary))?;
+            folder.link(target, &file.temporary).map_err(InstallError::at("write", &file.temporary))?;
             None
         }
         None => Some(copy(folder, file, &status)?),
     };
     let failed = InstallError::at("set the time of", &file.destination);
-    folder
-        .set_modified(&file.temporary, status.mtime(), status.mtime_nsec())
-        .map_err(failed)?;
+    folder.set_modified(&file.temporary, status.mtime(), status.mtime_nsec()).map_err(failed)?;
     Ok(written)
 }
 
@@ -71,7 +65,6 @@ fn copy(folder: &Folder, file: &NewFile, status: &fs::Metadata) -> Result<File, 
         // As `cp -p`: only root can keep somebody else's files somebody else's.
         let _kept_by_root_only = folder.set_owner(&file.temporary, Some(status.uid()), Some(status.gid()));
     }
-    copy.set_permissions(fs::Permissions::from_mode(status.mode() & 0o7777))
-        .map_err(failed())?;
+    copy.set_permissions(fs::Permissions::from_mode(status.mode() & 0o7777)).map_err(failed())?;
     Ok(copy)
 }

@@ -48,11 +48,8 @@ fn clear_the_way(
     directories: &HashSet<&RelativePath>,
     files: &HashSet<&RelativePath>,
 ) -> Result<(), InstallError> {
-    let under_file = |path: &RelativePath| {
-        path.descent()
-            .iter()
-            .any(|step| files.contains(step) && step != path)
-    };
+    let under_file =
+        |path: &RelativePath| path.descent().iter().any(|step| files.contains(step) && step != path);
     for path in plan.previous.iter().rev() {
         let kind = folder.kind(path).map_err(InstallError::at("look at", path))?;
         let folder_for_file = kind == Some(Kind::Directory) && files.contains(path);
@@ -71,9 +68,7 @@ fn make(folder: &Folder, plan: &Plan, directory: &NewDirectory) -> Result<(), In
         return folder.make_directory(&directory.path).map_err(failed());
     }
     if plan.previous.contains(&directory.path) {
-        folder
-            .set_mode(&directory.path, mode_of_new_folders())
-            .map_err(failed())?;
+        folder.set_mode(&directory.path, mode_of_new_folders()).map_err(failed())?;
         let (me, mine) = (Uid::effective().as_raw(), Gid::effective().as_raw());
         // Only root can take back what an earlier entry of `permissions` has given away.
         let _taken_back_by_root_only = folder.set_owner(&directory.path, Some(me), Some(mine));
@@ -102,10 +97,7 @@ fn set_folder_attributes(folder: &Folder, plan: &Plan) -> Result<(), InstallErro
 fn make_durable(folder: &Folder, plan: &Plan) -> Result<(), InstallError> {
     let changed: HashSet<RelativePath> = plan.installed().iter().filter_map(RelativePath::parent).collect();
     // A folder that the new mode keeps us from opening stays as durable as the file system makes it.
-    let opened: Vec<_> = changed
-        .iter()
-        .filter_map(|path| folder.open_directory(path).ok())
-        .collect();
+    let opened: Vec<_> = changed.iter().filter_map(|path| folder.open_directory(path).ok()).collect();
     let failed = |error| InstallError::io("make names durable in", "the instance's folder".as_ref(), error);
     durable::sync_files(&opened).map_err(failed)
 }

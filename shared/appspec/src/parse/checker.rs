@@ -46,10 +46,8 @@ impl Checker {
         }
         let items = node.list();
         if items.is_none() {
-            let message = format!(
-                "{what} must be a list, this is {}; put `- ` before each entry",
-                node.kind()
-            );
+            let message =
+                format!("{what} must be a list, this is {}; put `- ` before each entry", node.kind());
             self.error(node.place, "wrong-type", message);
         }
         items.unwrap_or_default()

@@ -58,10 +58,7 @@ fn event(checker: &mut Checker, key: &Key) -> Option<LifecycleEvent> {
 
 fn event_scripts(checker: &mut Checker, key: &Key, node: &Node, windows: bool) -> Vec<Script> {
     let items = checker.items(node, &format!("`{}`", key.text));
-    let scripts: Vec<Script> = items
-        .iter()
-        .filter_map(|item| script(checker, item, windows))
-        .collect();
+    let scripts: Vec<Script> = items.iter().filter_map(|item| script(checker, item, windows)).collect();
     let seconds = |item: &Node| u64::try_from(item.get("timeout")?.integer()?).ok();
     let written = items.iter().filter_map(seconds).fold(0, u64::saturating_add);
     if written > EVENT_TIMEOUT_SECONDS {
@@ -84,9 +81,8 @@ fn script(checker: &mut Checker, item: &Node, windows: bool) -> Option<Script> {
     let entries = checker.entries(item, what)?;
     checker.unknown_keys(entries, &["location", "timeout", "runas", "sudo"], what);
     let location = checker.required_text(item, "location", what);
-    let timeout_seconds = item
-        .get("timeout")
-        .map_or(Some(DEFAULT_TIMEOUT_SECONDS), |node| timeout(checker, node));
+    let timeout_seconds =
+        item.get("timeout").map_or(Some(DEFAULT_TIMEOUT_SECONDS), |node| timeout(checker, node));
     let run_as = run_as(checker, item);
     let location = location?;
     let text = location.text()?.trim();
@@ -95,24 +91,9 @@ fn script(checker: &mut Checker, item: &Node, windows: bool) -> Option<Script> {
             "CodeDeploy's agent passes no arguments and fails on a space in `location`; rename the script";
         checker.warn(location.place, "location-space", message);
     }
-    let slashed = if windows {
-        text.replace('\\', "/")
-    } else {
-        text.into()
-    };
-    let path = path(
-        checker,
-        location,
-        &slashed,
-        "location-leaves",
-        "a script lies in the revision",
-    )?;
-    Some(Script {
-        location: text.into(),
-        path,
-        timeout_seconds: timeout_seconds?,
-        run_as,
-    })
+    let slashed = if windows { text.replace('\\', "/") } else { text.into() };
+    let path = path(checker, location, &slashed, "location-leaves", "a script lies in the revision")?;
+    Some(Script { location: text.into(), path, timeout_seconds: timeout_seconds?, run_as })
 }
 
 /// `sudo: true` is undocumented but works in the agent: it runs the script as root.
@@ -121,11 +102,7 @@ fn run_as(checker: &mut Checker, item: &Node) -> Option<String> {
     let Some(sudo) = item.get("sudo") else {
         return run_as;
     };
-    checker.warn(
-        sudo.place,
-        "sudo",
-        "`sudo` is undocumented; write `runas: root` instead",
-    );
+    checker.warn(sudo.place, "sudo", "`sudo` is undocumented; write `runas: root` instead");
     run_as.or_else(|| (sudo.flag() == Some(true)).then(|| "root".into()))
 }
 
@@ -136,11 +113,7 @@ fn timeout(checker: &mut Checker, node: &Node) -> Option<u64> {
     }
     let text = checker.text(node, "timeout")?.trim();
     let whole = text.split_once('.').map_or(text, |(whole, fraction)| {
-        if fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-            whole
-        } else {
-            text
-        }
+        if fraction.bytes().all(|byte| byte.is_ascii_digit()) { whole } else { text }
     });
     match whole.parse::<u64>() {
         Ok(seconds @ 1..) => Some(seconds),

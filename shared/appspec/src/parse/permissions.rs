@@ -12,9 +12,7 @@ use crate::appspec::PermissionRule;
 use crate::mode::Mode;
 use crate::pattern::{Glob, Pattern};
 
-const KEYS: [&str; 9] = [
-    "object", "pattern", "except", "owner", "group", "mode", "acls", "context", "type",
-];
+const KEYS: [&str; 9] = ["object", "pattern", "except", "owner", "group", "mode", "acls", "context", "type"];
 
 pub(super) fn read(checker: &mut Checker, node: &Node) -> Vec<PermissionRule> {
     let items = checker.items(node, "`permissions`");
@@ -34,20 +32,11 @@ fn rule(checker: &mut Checker, item: &Node) -> Option<PermissionRule> {
                 format!("`object` should be a fully qualified path; `{text}` is taken as `/{text}`");
             checker.warn(node.place, "object-relative", message);
         }
-        path(
-            checker,
-            node,
-            text,
-            "object-leaves",
-            "an object lies beneath the instance's folder",
-        )
+        path(checker, node, text, "object-leaves", "an object lies beneath the instance's folder")
     });
-    let pattern = checker
-        .optional_text(item, "pattern")
-        .map_or(Pattern::All, |text| Pattern::new(&text));
-    let except = texts(checker, item, "except")
-        .into_iter()
-        .map(|node| Glob::new(node.text().unwrap_or_default()));
+    let pattern = checker.optional_text(item, "pattern").map_or(Pattern::All, |text| Pattern::new(&text));
+    let except =
+        texts(checker, item, "except").into_iter().map(|node| Glob::new(node.text().unwrap_or_default()));
     let except = except.collect();
     let (files, directories) = kinds(checker, item);
     let owner = checker.optional_text(item, "owner");
@@ -75,10 +64,7 @@ fn rule(checker: &mut Checker, item: &Node) -> Option<PermissionRule> {
 fn texts<'n>(checker: &mut Checker, item: &'n Node, key: &str) -> Vec<&'n Node> {
     let Some(node) = item.get(key) else { return vec![] };
     let items = checker.items(node, &format!("`{key}`"));
-    items
-        .iter()
-        .filter(|item| checker.text(item, key).is_some())
-        .collect()
+    items.iter().filter(|item| checker.text(item, key).is_some()).collect()
 }
 
 fn kinds(checker: &mut Checker, item: &Node) -> (bool, bool) {
@@ -89,19 +75,13 @@ fn kinds(checker: &mut Checker, item: &Node) -> (bool, bool) {
             Some("file") => files = true,
             Some("directory") => directories = true,
             other => {
-                let message = format!(
-                    "`type` lists `file` and `directory`, this is `{}`",
-                    other.unwrap_or_default()
-                );
+                let message =
+                    format!("`type` lists `file` and `directory`, this is `{}`", other.unwrap_or_default());
                 checker.error(node.place, "permission-type", message);
             }
         }
     }
-    if items.is_empty() {
-        (true, true)
-    } else {
-        (files, directories)
-    }
+    if items.is_empty() { (true, true) } else { (files, directories) }
 }
 
 /// Read from the raw text: `0644` means what it says, although YAML has it as a number.
@@ -109,15 +89,8 @@ fn mode(checker: &mut Checker, item: &Node, owned: bool) -> Option<Mode> {
     let node = item.get("mode").filter(|node| !node.is_null())?;
     let text = checker.text(node, "mode")?;
     let mode = report(checker, node.place, "mode", Mode::new(text))?;
-    let plain = matches!(
-        node.value,
-        penstock_model::document::Value::Scalar { plain: true, .. }
-    );
-    if plain
-        && node
-            .text()
-            .is_some_and(|text| text.len() > 1 && text.starts_with('0'))
-    {
+    let plain = matches!(node.value, penstock_model::document::Value::Scalar { plain: true, .. });
+    if plain && node.text().is_some_and(|text| text.len() > 1 && text.starts_with('0')) {
         let message = "CodeDeploy's agent reads an unquoted mode with a leading zero as another number \
                        (0644 becomes 0420); quote it or leave the zero out";
         checker.warn(node.place, "mode-leading-zero", message);
@@ -133,20 +106,12 @@ fn mode(checker: &mut Checker, item: &Node, owned: bool) -> Option<Mode> {
 fn acls(checker: &mut Checker, item: &Node, files_only: bool) -> Vec<AclEntry> {
     let mut entries = vec![];
     for node in texts(checker, item, "acls") {
-        let Some(entry) = report(
-            checker,
-            node.place,
-            "acl",
-            AclEntry::new(node.text().unwrap_or_default()),
-        ) else {
+        let Some(entry) = report(checker, node.place, "acl", AclEntry::new(node.text().unwrap_or_default()))
+        else {
             continue;
         };
         if files_only && entry.is_default() {
-            checker.error(
-                node.place,
-                "acl-default",
-                "only a directory has default acl entries; remove `d:`",
-            );
+            checker.error(node.place, "acl-default", "only a directory has default acl entries; remove `d:`");
         }
         entries.push(entry);
     }
@@ -179,9 +144,7 @@ fn context(checker: &mut Checker, item: &Node) -> bool {
 }
 
 fn report<T, E: Display>(checker: &mut Checker, place: Place, code: &str, result: Result<T, E>) -> Option<T> {
-    result
-        .map_err(|error| checker.error(place, code, error.to_string()))
-        .ok()
+    result.map_err(|error| checker.error(place, code, error.to_string())).ok()
 }
 
 fn overlaps(checker: &mut Checker, rules: &[PermissionRule]) {

@@ -21,11 +21,7 @@ pub(super) fn read(checker: &mut Checker, root: &Node) -> Option<AppSpec> {
     let node = find(root, "resources")?;
     let items = checker.items(node, "`Resources`");
     if items.is_empty() && node.list().is_some() || node.is_null() {
-        checker.error(
-            node.place,
-            "resources-empty",
-            "`Resources` needs a function or a service",
-        );
+        checker.error(node.place, "resources-empty", "`Resources` needs a function or a service");
     }
     let resources: Vec<Resource<'_>> = items.iter().filter_map(|item| resource(checker, item)).collect();
     let ecs = resources.first()?.ecs;
@@ -33,20 +29,12 @@ pub(super) fn read(checker: &mut Checker, root: &Node) -> Option<AppSpec> {
         let message = "one appspec is for Lambda functions or for ECS services, not both; split it";
         checker.error(node.place, "resources-mixed", message);
     }
-    let hooks = find(root, "hooks")
-        .map(|node| hooks(checker, node, ecs))
-        .unwrap_or_default();
+    let hooks = find(root, "hooks").map(|node| hooks(checker, node, ecs)).unwrap_or_default();
     if ecs {
-        let services = resources
-            .iter()
-            .filter_map(|resource| service(checker, resource))
-            .collect();
+        let services = resources.iter().filter_map(|resource| service(checker, resource)).collect();
         Some(AppSpec::Ecs(Ecs { services, hooks }))
     } else {
-        let functions = resources
-            .iter()
-            .filter_map(|resource| function(checker, resource))
-            .collect();
+        let functions = resources.iter().filter_map(|resource| function(checker, resource)).collect();
         Some(AppSpec::Lambda(Lambda { functions, hooks }))
     }
 }
@@ -58,11 +46,7 @@ fn resource<'n>(checker: &mut Checker, item: &'n Node) -> Option<Resource<'n>> {
     let kind = required(checker, node, "Type", &key.text);
     let properties = find(node, "properties");
     if properties.is_none() {
-        checker.error(
-            key.place,
-            "missing-key",
-            format!("`{}` needs `Properties`", key.text),
-        );
+        checker.error(key.place, "missing-key", format!("`{}` needs `Properties`", key.text));
     }
     let ecs = match kind? {
         LAMBDA => false,
@@ -75,11 +59,7 @@ fn resource<'n>(checker: &mut Checker, item: &'n Node) -> Option<Resource<'n>> {
     };
     let properties = properties?;
     checker.entries(properties, "`Properties`")?;
-    Some(Resource {
-        name: &key.text,
-        ecs,
-        properties,
-    })
+    Some(Resource { name: &key.text, ecs, properties })
 }
 
 /// The only entry of a mapping in a list such as `- Name: value`.
@@ -88,22 +68,14 @@ fn single<'n>(checker: &mut Checker, item: &'n Node, what: &str) -> Option<&'n (
     if let [entry] = entries {
         return Some(entry);
     }
-    let message = format!(
-        "{what} has exactly one key, this has {}; mind the indentation",
-        entries.len()
-    );
+    let message = format!("{what} has exactly one key, this has {}; mind the indentation", entries.len());
     checker.error(item.place, "not-one-key", message);
     None
 }
 
 fn function(checker: &mut Checker, resource: &Resource<'_>) -> Option<LambdaFunction> {
     let properties = resource.properties;
-    known(
-        checker,
-        properties,
-        &["name", "alias", "currentversion", "targetversion"],
-        "`Properties`",
-    );
+    known(checker, properties, &["name", "alias", "currentversion", "targetversion"], "`Properties`");
     let mut text = |key: &str| required(checker, properties, key, resource.name).map(String::from);
     let (name, alias) = (text("Name"), text("Alias"));
     let (current_version, target_version) = (text("CurrentVersion"), text("TargetVersion"));
@@ -137,12 +109,7 @@ fn service(checker: &mut Checker, resource: &Resource<'_>) -> Option<EcsService>
         return None;
     };
     checker.entries(balancer, "`LoadBalancerInfo`")?;
-    known(
-        checker,
-        balancer,
-        &["containername", "containerport"],
-        "`LoadBalancerInfo`",
-    );
+    known(checker, balancer, &["containername", "containerport"], "`LoadBalancerInfo`");
     let container_name = required(checker, balancer, "ContainerName", "LoadBalancerInfo").map(String::from);
     let container_port = port(checker, balancer);
     Some(EcsService {
@@ -185,22 +152,13 @@ fn network(checker: &mut Checker, properties: &Node) {
         return;
     };
     let Some(vpc) = find(node, "awsvpcconfiguration") else {
-        checker.error(
-            node.place,
-            "missing-key",
-            "`NetworkConfiguration` needs `AwsvpcConfiguration`",
-        );
+        checker.error(node.place, "missing-key", "`NetworkConfiguration` needs `AwsvpcConfiguration`");
         return;
     };
     if checker.entries(vpc, "`AwsvpcConfiguration`").is_none() {
         return;
     }
-    known(
-        checker,
-        vpc,
-        &["subnets", "securitygroups", "assignpublicip"],
-        "`AwsvpcConfiguration`",
-    );
+    known(checker, vpc, &["subnets", "securitygroups", "assignpublicip"], "`AwsvpcConfiguration`");
     for key in ["Subnets", "SecurityGroups", "AssignPublicIp"] {
         if find(vpc, &key.to_ascii_lowercase()).is_none() {
             let message =
@@ -211,11 +169,7 @@ fn network(checker: &mut Checker, properties: &Node) {
     if let Some(node) = find(vpc, "assignpublicip")
         && !matches!(node.text(), Some("ENABLED" | "DISABLED"))
     {
-        checker.warn(
-            node.place,
-            "assign-public-ip",
-            "`AssignPublicIp` is ENABLED or DISABLED",
-        );
+        checker.warn(node.place, "assign-public-ip", "`AssignPublicIp` is ENABLED or DISABLED");
     }
 }
 
@@ -230,11 +184,7 @@ fn hooks(checker: &mut Checker, node: &Node, ecs: bool) -> Vec<(LifecycleEvent, 
             continue;
         };
         if hooks.iter().any(|(other, _)| *other == event) {
-            checker.error(
-                key.place,
-                "hook-twice",
-                format!("`{event}` has a function already; remove one"),
-            );
+            checker.error(key.place, "hook-twice", format!("`{event}` has a function already; remove one"));
         }
         hooks.extend(function.map(|function| (event, function.to_owned())));
     }
@@ -243,11 +193,7 @@ fn hooks(checker: &mut Checker, node: &Node, ecs: bool) -> Vec<(LifecycleEvent, 
 
 fn hook_event(checker: &mut Checker, key: &Key, ecs: bool) -> Option<LifecycleEvent> {
     let allowed = |event: &LifecycleEvent| {
-        if ecs {
-            event.hookable_on_ecs()
-        } else {
-            event.hookable_on_lambda()
-        }
+        if ecs { event.hookable_on_ecs() } else { event.hookable_on_lambda() }
     };
     let event = LifecycleEvent::named(&key.text).filter(allowed);
     if event.is_none() {
@@ -264,10 +210,7 @@ fn hook_event(checker: &mut Checker, key: &Key, ecs: bool) -> Option<LifecycleEv
 
 /// The value under `key`, in any case.
 fn find<'n>(map: &'n Node, key: &str) -> Option<&'n Node> {
-    map.map()?
-        .iter()
-        .find(|(other, _)| other.text.eq_ignore_ascii_case(key))
-        .map(|(_, node)| node)
+    map.map()?.iter().find(|(other, _)| other.text.eq_ignore_ascii_case(key)).map(|(_, node)| node)
 }
 
 fn required<'n>(checker: &mut Checker, map: &'n Node, key: &str, what: &str) -> Option<&'n str> {
@@ -283,11 +226,8 @@ fn required<'n>(checker: &mut Checker, map: &'n Node, key: &str, what: &str) -> 
 fn known(checker: &mut Checker, map: &Node, keys: &[&str], what: &str) {
     for (key, _) in map.map().unwrap_or_default() {
         if !keys.contains(&key.text.to_ascii_lowercase().as_str()) {
-            let message = format!(
-                "unknown key `{}` in {what} is ignored; known are {}",
-                key.text,
-                keys.join(", ")
-            );
+            let message =
+                format!("unknown key `{}` in {what} is ignored; known are {}", key.text, keys.join(", "));
             checker.warn(key.place, "unknown-key", message);
         }
     }

@@ -8,48 +8,20 @@ use super::{hooks, permissions};
 use crate::appspec::{FileExistsBehavior, FileRule, Os, Server};
 use crate::path::RelativePath;
 
-const KEYS: [&str; 6] = [
-    "version",
-    "os",
-    "files",
-    "file_exists_behavior",
-    "permissions",
-    "hooks",
-];
+const KEYS: [&str; 6] = ["version", "os", "files", "file_exists_behavior", "permissions", "hooks"];
 
 pub(super) fn read(checker: &mut Checker, root: &Node) -> Option<Server> {
     checker.unknown_keys(root.map()?, &KEYS, "the appspec");
     let os = os(checker, root);
     let windows = os == Some(Os::Windows);
-    let files = root
-        .get("files")
-        .map(|node| files(checker, node, windows))
-        .unwrap_or_default();
-    let behavior = root
-        .get("file_exists_behavior")
-        .and_then(|node| behavior(checker, node));
-    let rules = root
-        .get("permissions")
-        .map(|node| permissions::read(checker, node))
-        .unwrap_or_default();
+    let files = root.get("files").map(|node| files(checker, node, windows)).unwrap_or_default();
+    let behavior = root.get("file_exists_behavior").and_then(|node| behavior(checker, node));
+    let rules = root.get("permissions").map(|node| permissions::read(checker, node)).unwrap_or_default();
     if let Some(node) = root.get("permissions").filter(|node| windows && !node.is_null()) {
-        checker.error(
-            node.place,
-            "permissions-on-windows",
-            "`permissions` are for linux only; remove them",
-        );
+        checker.error(node.place, "permissions-on-windows", "`permissions` are for linux only; remove them");
     }
-    let hooks = root
-        .get("hooks")
-        .map(|node| hooks::read(checker, node, windows))
-        .unwrap_or_default();
-    Some(Server {
-        os: os?,
-        files,
-        file_exists_behavior: behavior,
-        permissions: rules,
-        hooks,
-    })
+    let hooks = root.get("hooks").map(|node| hooks::read(checker, node, windows)).unwrap_or_default();
+    Some(Server { os: os?, files, file_exists_behavior: behavior, permissions: rules, hooks })
 }
 
 fn os(checker: &mut Checker, root: &Node) -> Option<Os> {
@@ -101,19 +73,12 @@ fn file(checker: &mut Checker, item: &Node, windows: bool) -> Option<FileRule> {
             checker.warn(key.place, "misplaced-key", message);
         }
     }
-    checker.unknown_keys(
-        entries,
-        &["source", "destination", "file_exists_behavior"],
-        "an entry of `files`",
-    );
+    checker.unknown_keys(entries, &["source", "destination", "file_exists_behavior"], "an entry of `files`");
     let source = checker.required_text(item, "source", "an entry of `files`");
     let destination = checker.required_text(item, "destination", "an entry of `files`");
     let source = source.and_then(|node| source_path(checker, node, windows));
     let destination = destination.and_then(|node| destination_path(checker, node, windows));
-    Some(FileRule {
-        source: source?,
-        destination: destination?,
-    })
+    Some(FileRule { source: source?, destination: destination? })
 }
 
 fn source_path(checker: &mut Checker, node: &Node, windows: bool) -> Option<RelativePath> {
@@ -123,22 +88,13 @@ fn source_path(checker: &mut Checker, node: &Node, windows: bool) -> Option<Rela
             format!("`source` takes no wildcards; `{text}` is looked for literally; name the folder instead");
         checker.warn(node.place, "source-wildcard", message);
     }
-    path(
-        checker,
-        node,
-        &separators(text, windows),
-        "source-leaves",
-        "a source lies in the revision",
-    )
+    path(checker, node, &separators(text, windows), "source-leaves", "a source lies in the revision")
 }
 
 fn destination_path(checker: &mut Checker, node: &Node, windows: bool) -> Option<RelativePath> {
     let text = node.text()?;
-    let absolute = if windows {
-        drive(text).is_some() || text.starts_with(['\\', '/'])
-    } else {
-        text.starts_with('/')
-    };
+    let absolute =
+        if windows { drive(text).is_some() || text.starts_with(['\\', '/']) } else { text.starts_with('/') };
     if !absolute {
         let example = if windows { "c:\\web" } else { "/srv/web" };
         let message =
@@ -146,19 +102,9 @@ fn destination_path(checker: &mut Checker, node: &Node, windows: bool) -> Option
         checker.error(node.place, "destination-relative", message);
         return None;
     }
-    let text = if windows {
-        drive(text).unwrap_or(text)
-    } else {
-        text
-    };
+    let text = if windows { drive(text).unwrap_or(text) } else { text };
     let rule = "a destination lies beneath the instance's folder";
-    path(
-        checker,
-        node,
-        &separators(text, windows),
-        "destination-leaves",
-        rule,
-    )
+    path(checker, node, &separators(text, windows), "destination-leaves", rule)
 }
 
 /// What follows `c:`.
@@ -168,11 +114,7 @@ fn drive(text: &str) -> Option<&str> {
 }
 
 fn separators(text: &str, windows: bool) -> String {
-    if windows {
-        text.replace('\\', "/")
-    } else {
-        text.into()
-    }
+    if windows { text.replace('\\', "/") } else { text.into() }
 }
 
 /// Reads a path; `rule` says why it may not lead out.

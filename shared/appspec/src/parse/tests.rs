@@ -57,36 +57,19 @@ fn everything_of_an_instance_is_read() {
     assert_eq!(spec.file_exists_behavior, Some(FileExistsBehavior::Overwrite));
     assert_eq!(spec.files[1].destination.to_string(), "/etc/app");
     let rule = &spec.permissions[0];
-    assert_eq!(
-        (rule.mode.unwrap().bits(), rule.files, rule.directories),
-        (0o755, true, false)
-    );
+    assert_eq!((rule.mode.unwrap().bits(), rule.files, rule.directories), (0o755, true, false));
     let scripts = &spec.hooks[&LifecycleEvent::AfterInstall];
-    assert_eq!(
-        (scripts[0].timeout_seconds, scripts[0].run_as.as_deref()),
-        (60, Some("root"))
-    );
-    assert_eq!(
-        (scripts[1].timeout_seconds, scripts[1].path.to_string()),
-        (3600, "/scripts/b.sh".into())
-    );
+    assert_eq!((scripts[0].timeout_seconds, scripts[0].run_as.as_deref()), (60, Some("root")));
+    assert_eq!((scripts[1].timeout_seconds, scripts[1].path.to_string()), (3600, "/scripts/b.sh".into()));
 }
 
 #[test]
 fn modes_are_octal_by_their_digits_quoted_or_not() {
-    for (text, bits) in [
-        ("755", 0o755),
-        ("4755", 0o4755),
-        ("'0644'", 0o644),
-        ("\"4755\"", 0o4755),
-        ("0644", 0o644),
-    ] {
+    for (text, bits) in
+        [("755", 0o755), ("4755", 0o4755), ("'0644'", 0o644), ("\"4755\"", 0o4755), ("0644", 0o644)]
+    {
         let source = format!("version: 0.0\nos: linux\npermissions:\n  - object: /a\n    mode: {text}\n");
-        assert_eq!(
-            server(&source).permissions[0].mode.unwrap().bits(),
-            bits,
-            "{text}"
-        );
+        assert_eq!(server(&source).permissions[0].mode.unwrap().bits(), bits, "{text}");
     }
     let unquoted = "version: 0.0\nos: linux\npermissions:\n  - object: /a\n    mode: 0644\n";
     assert_eq!(noticed(unquoted), ["5:11 W mode-leading-zero"]);
@@ -97,10 +80,7 @@ fn the_version_is_the_number_zero() {
     for good in ["0.0", "0", "0.00"] {
         server(&format!("version: {good}\nos: linux\n"));
     }
-    assert_eq!(
-        noticed("version: \"0.0\"\nos: linux\n"),
-        ["1:10 E version-quoted"]
-    );
+    assert_eq!(noticed("version: \"0.0\"\nos: linux\n"), ["1:10 E version-quoted"]);
     assert_eq!(noticed("version: 1\nos: linux\n"), ["1:10 E version-unknown"]);
     assert_eq!(noticed("os: linux\n"), ["1:1 E version-missing"]);
     assert_eq!(noticed("version: [0]\nos: linux\n"), ["1:10 E version-unknown"]);
@@ -167,12 +147,7 @@ permissions:
 ";
     assert_eq!(
         noticed(source),
-        [
-            "5:5 W files-overlap",
-            "6:5 E files-twice",
-            "9:5 W permissions-overlap",
-            "9:36 W mode-set-id"
-        ]
+        ["5:5 W files-overlap", "6:5 E files-twice", "9:5 W permissions-overlap", "9:36 W mode-set-id"]
     );
 }
 
@@ -203,33 +178,13 @@ hooks:
 
 #[test]
 fn lambda_is_read_in_either_case() {
-    for source in [
-        LAMBDA.to_owned(),
-        LAMBDA.replace("resources", "Resources").replace("alias", "Alias"),
-    ] {
-        let Some(AppSpec::Lambda(lambda)) = parse(&source).appspec else {
-            panic!("{:?}", parse(&source))
-        };
-        assert_eq!(
-            (
-                &*lambda.functions[0].current_version,
-                &*lambda.functions[0].target_version
-            ),
-            ("1", "2")
-        );
-        assert_eq!(
-            lambda.hooks,
-            [(LifecycleEvent::BeforeAllowTraffic, "check".to_owned())]
-        );
+    for source in [LAMBDA.to_owned(), LAMBDA.replace("resources", "Resources").replace("alias", "Alias")] {
+        let Some(AppSpec::Lambda(lambda)) = parse(&source).appspec else { panic!("{:?}", parse(&source)) };
+        assert_eq!((&*lambda.functions[0].current_version, &*lambda.functions[0].target_version), ("1", "2"));
+        assert_eq!(lambda.hooks, [(LifecycleEvent::BeforeAllowTraffic, "check".to_owned())]);
     }
-    assert_eq!(
-        noticed(&LAMBDA.replace("alias: live, ", "")),
-        ["5:19 E missing-key"]
-    );
-    assert_eq!(
-        noticed(&LAMBDA.replace("BeforeAllow", "BeforeBlock")),
-        ["7:5 E event-unknown"]
-    );
+    assert_eq!(noticed(&LAMBDA.replace("alias: live, ", "")), ["5:19 E missing-key"]);
+    assert_eq!(noticed(&LAMBDA.replace("BeforeAllow", "BeforeBlock")), ["7:5 E event-unknown"]);
 }
 
 #[test]
@@ -237,29 +192,15 @@ fn ecs_is_read_with_placeholders() {
     let source = r#"{"version": 0.0, "Resources": [{"TargetService": {"Type": "AWS::ECS::Service", "Properties": {
         "TaskDefinition": "<TASK_DEFINITION>",
         "LoadBalancerInfo": {"ContainerName": "web", "ContainerPort": "80"}}}}]}"#;
-    let Some(AppSpec::Ecs(ecs)) = parse(source).appspec else {
-        panic!("{:?}", parse(source))
-    };
+    let Some(AppSpec::Ecs(ecs)) = parse(source).appspec else { panic!("{:?}", parse(source)) };
     assert_eq!(
         (&*ecs.services[0].task_definition, ecs.services[0].container_port),
         ("<TASK_DEFINITION>", Some(80))
     );
-    assert_eq!(
-        noticed(&source.replace("\"80\"", "\"<PORT>\"")),
-        ["3:71 W placeholder"]
-    );
-    assert_eq!(
-        noticed(&source.replace("\"80\"", "\"http\"")),
-        ["3:71 E container-port"]
-    );
-    assert_eq!(
-        noticed(&source.replace("ECS::Service", "S3::Bucket")),
-        ["1:50 E resource-type"]
-    );
-    assert_eq!(
-        noticed("version: 0.0\nResources: []\n"),
-        ["2:12 E resources-empty"]
-    );
+    assert_eq!(noticed(&source.replace("\"80\"", "\"<PORT>\"")), ["3:71 W placeholder"]);
+    assert_eq!(noticed(&source.replace("\"80\"", "\"http\"")), ["3:71 E container-port"]);
+    assert_eq!(noticed(&source.replace("ECS::Service", "S3::Bucket")), ["1:50 E resource-type"]);
+    assert_eq!(noticed("version: 0.0\nResources: []\n"), ["2:12 E resources-empty"]);
 }
 
 proptest! {

@@ -20,11 +20,7 @@ pub(super) struct Blocking {
 
 impl Blocking {
     pub(super) fn describe(&self, error: &std::io::Error) -> String {
-        format!(
-            "{error} (instance {}, state {})",
-            self.root.display(),
-            self.store.directory().display()
-        )
+        format!("{error} (instance {}, state {})", self.root.display(), self.store.directory().display())
     }
 }
 

@@ -11,11 +11,7 @@ use crate::script_log::ScriptLog;
 impl InstanceRun {
     /// Heals what an earlier, interrupted deployment has left, whichever it was.
     pub(super) async fn prepare(&mut self, log: &ScriptLog) -> Result<(), Trouble> {
-        let interrupted = self
-            .target
-            .events
-            .iter()
-            .rfind(|record| record.status == EventStatus::InProgress);
+        let interrupted = self.target.events.iter().rfind(|record| record.status == EventStatus::InProgress);
         let mut interrupted = interrupted.map(|record| record.event);
         self.target.status = TargetStatus::InProgress;
         let recovery = self.blocking(|run, step| {
@@ -25,22 +21,16 @@ impl InstanceRun {
         match recovery.await? {
             Ok(Recovery::Nothing) => {}
             Ok(Recovery::Undone(id)) => {
-                log.note(&format!(
-                    "the interrupted installation of {id} had changed nothing; undone"
-                ));
-                interrupted = self
-                    .has_come_to_install(&id, EventStatus::Pending)
-                    .or(interrupted);
+                log.note(&format!("the interrupted installation of {id} had changed nothing; undone"));
+                interrupted = self.has_come_to_install(&id, EventStatus::Pending).or(interrupted);
             }
             Ok(Recovery::Finished(id)) => {
                 log.note(&format!("finished the interrupted installation of {id}"));
-                interrupted = self
-                    .has_come_to_install(&id, EventStatus::Succeeded)
-                    .or(interrupted);
+                interrupted = self.has_come_to_install(&id, EventStatus::Succeeded).or(interrupted);
             }
-            Err(message) => log.note(&format!(
-                "warning: an interrupted installation cannot be finished: {message}"
-            )),
+            Err(message) => {
+                log.note(&format!("warning: an interrupted installation cannot be finished: {message}"));
+            }
         }
         let installed = self.store.manifest()?.deployment;
         if let Some(id) = installed.filter(|id| *id == self.deployment.id) {
@@ -85,8 +75,7 @@ impl InstanceRun {
         let is_there = self.store.archive(&self.deployment.id).is_dir();
         let is_sound = !self.spec.hooks.is_empty() || done(LifecycleEvent::Install);
         if done(LifecycleEvent::DownloadBundle) && !(is_there && is_sound) {
-            self.target
-                .set(LifecycleEvent::DownloadBundle, EventStatus::Pending);
+            self.target.set(LifecycleEvent::DownloadBundle, EventStatus::Pending);
         }
     }
 }

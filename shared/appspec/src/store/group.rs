@@ -81,32 +81,15 @@ impl GroupStore {
         let directory = self.deployment(&record.outcome.deployment);
         fs::create_dir_all(&directory)?;
         let path = directory.join("deployment.json");
-        if record.is_open() {
-            durable::save_lightly(&path, record)
-        } else {
-            durable::save_now(&path, record)
-        }
+        if record.is_open() { durable::save_lightly(&path, record) } else { durable::save_now(&path, record) }
     }
 
     /// The record of a deployment that begins, numbered after all others; of one that goes on, with its number.
     pub(crate) fn begin(&self, group: &Group, outcome: Outcome) -> io::Result<Record> {
         let known = self.record(&outcome.deployment)?.map(|record| record.sequence);
-        let next = || {
-            Ok(self
-                .records()?
-                .iter()
-                .map(|record| record.sequence)
-                .max()
-                .unwrap_or(0)
-                + 1)
-        };
+        let next = || Ok(self.records()?.iter().map(|record| record.sequence).max().unwrap_or(0) + 1);
         let sequence = known.map_or_else(next, io::Result::Ok)?;
-        let record = Record {
-            group: group.clone(),
-            sequence,
-            outcome,
-            rollback_due: false,
-        };
+        let record = Record { group: group.clone(), sequence, outcome, rollback_due: false };
         self.save(&record)?;
         Ok(record)
     }
@@ -129,13 +112,8 @@ impl GroupStore {
 
     /// The last deployment that succeeded, to which a rollback returns.
     pub(crate) fn last_successful(&self) -> io::Result<Option<DeploymentId>> {
-        let succeeded = self
-            .records()?
-            .into_iter()
-            .filter(|record| record.outcome.succeeded());
-        Ok(succeeded
-            .max_by_key(|record| record.sequence)
-            .map(|record| record.outcome.deployment))
+        let succeeded = self.records()?.into_iter().filter(|record| record.outcome.succeeded());
+        Ok(succeeded.max_by_key(|record| record.sequence).map(|record| record.outcome.deployment))
     }
 
     /// The revision of `deployment` as it came, which no script has touched.
@@ -147,11 +125,7 @@ impl GroupStore {
     pub(crate) fn keep_revision(&self, deployment: &DeploymentId, revision: &Path) -> io::Result<()> {
         let mut kept = vec![deployment.clone()];
         kept.extend(self.last_successful()?);
-        kept.extend(
-            self.open_records()?
-                .into_iter()
-                .map(|record| record.outcome.deployment),
-        );
+        kept.extend(self.open_records()?.into_iter().map(|record| record.outcome.deployment));
         retention::prune(&self.directory.join("deployments"), &kept)?;
         tree::copy(revision, &self.revision(deployment))
     }

@@ -53,10 +53,7 @@ impl InstanceStore {
     /// The installation that was under way is now what is installed. If the machine forgets the rename, the
     /// installation is finished once more.
     pub(crate) fn complete_install(&self) -> io::Result<()> {
-        fs::rename(
-            self.directory.join("install.json"),
-            self.directory.join("manifest.json"),
-        )
+        fs::rename(self.directory.join("install.json"), self.directory.join("manifest.json"))
     }
 
     pub(crate) fn clear_install(&self) -> io::Result<()> {
@@ -84,11 +81,7 @@ impl InstanceStore {
     pub(crate) fn save_target(&self, deployment: &DeploymentId, target: &Target) -> io::Result<()> {
         let path = self.deployment(deployment).join("target.json");
         let repeatable = target.status == TargetStatus::Succeeded && !target.ran_scripts();
-        if repeatable {
-            durable::save_lightly(&path, target)
-        } else {
-            durable::save(&path, target)
-        }
+        if repeatable { durable::save_lightly(&path, target) } else { durable::save(&path, target) }
     }
 
     /// The unpacked revision of `deployment`, in which its scripts run.

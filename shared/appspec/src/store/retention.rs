@@ -16,23 +16,15 @@ pub(super) fn prune(directory: &Path, kept: &[DeploymentId]) -> io::Result<()> {
     let mut found: Vec<(SystemTime, DeploymentId)> = vec![];
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let id = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| DeploymentId::new(name).ok());
+        let id = entry.file_name().to_str().and_then(|name| DeploymentId::new(name).ok());
         if let Some(id) = id {
             found.push((entry.metadata()?.modified()?, id));
         }
     }
     found.sort();
-    let present = kept
-        .first()
-        .is_some_and(|current| found.iter().any(|(_, id)| id == current));
+    let present = kept.first().is_some_and(|current| found.iter().any(|(_, id)| id == current));
     let total = found.len() + usize::from(!present);
-    let old = found
-        .into_iter()
-        .map(|(_, id)| id)
-        .filter(|id| !kept.contains(id));
+    let old = found.into_iter().map(|(_, id)| id).filter(|id| !kept.contains(id));
     for id in old.take(total.saturating_sub(MAX_REVISIONS)) {
         // What scripts have made unremovable is tried again next time; it is no reason not to deploy.
         let _tried_again = fs::remove_dir_all(directory.join(id.as_str()));
@@ -57,10 +49,7 @@ mod tests {
         fs::create_dir(dir.path().join("something-else")).unwrap();
         let current = DeploymentId::derive("current");
         prune(dir.path(), &[current, ids[0].clone()]).unwrap();
-        let left: Vec<_> = ids
-            .iter()
-            .filter(|id| dir.path().join(id.as_str()).exists())
-            .collect();
+        let left: Vec<_> = ids.iter().filter(|id| dir.path().join(id.as_str()).exists()).collect();
         assert_eq!(left, [&ids[0], &ids[5], &ids[6], &ids[7]]);
         assert!(dir.path().join("something-else").exists());
     }

@@ -24,11 +24,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in WalkDir::new(from) {
         let entry = entry.map_err(io::Error::other)?;
         let relative = entry.path().strip_prefix(from).map_err(io::Error::other)?;
-        copy_one(
-            entry.path(),
-            &partial.join(relative),
-            &entry.metadata().map_err(io::Error::other)?,
-        )?;
+        copy_one(entry.path(), &partial.join(relative), &entry.metadata().map_err(io::Error::other)?)?;
     }
     fs::rename(partial, to)
 }
@@ -41,10 +37,8 @@ fn copy_one(from: &Path, to: &Path, status: &fs::Metadata) -> io::Result<()> {
         return symlink(fs::read_link(from)?, to);
     }
     if !status.is_file() {
-        let message = format!(
-            "{} is neither a file nor a folder; remove it from the revision",
-            from.display()
-        );
+        let message =
+            format!("{} is neither a file nor a folder; remove it from the revision", from.display());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     fs::copy(from, to)?;
@@ -65,10 +59,7 @@ pub(super) fn sync(directory: &Path) -> io::Result<()> {
         .filter(|entry| !entry.path_is_symlink())
         .collect();
     for batch in entries.chunks(BATCH) {
-        let files: Vec<File> = batch
-            .iter()
-            .filter_map(|entry| File::open(entry.path()).ok())
-            .collect();
+        let files: Vec<File> = batch.iter().filter_map(|entry| File::open(entry.path()).ok()).collect();
         crate::durable::sync_files(&files)?;
     }
     Ok(())

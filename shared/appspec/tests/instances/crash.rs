@@ -38,9 +38,7 @@ async fn program() {
     let left = std::env::var(STEP).unwrap().parse().unwrap();
     let lab = Lab::at(Path::new(&folder), 2);
     let mut deployment = lab.deployment(&seed, &lab.path.join("revisions").join(&seed));
-    deployment.observer = Arc::new(Crash {
-        left: AtomicUsize::new(left),
-    });
+    deployment.observer = Arc::new(Crash { left: AtomicUsize::new(left) });
     deployment.rollback = RollbackPolicy { on_failure: true };
     deploy(deployment).await.unwrap();
 }
@@ -49,22 +47,15 @@ async fn program() {
 fn crash(lab: &Lab, seed: &str, step: usize) -> ExitStatus {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::program", "--test-threads=1"])
-        .envs([
-            (FOLDER, lab.path.as_os_str()),
-            (SEED, seed.as_ref()),
-            (STEP, step.to_string().as_ref()),
-        ])
+        .envs([(FOLDER, lab.path.as_os_str()), (SEED, seed.as_ref()), (STEP, step.to_string().as_ref())])
         .output()
         .unwrap()
         .status
 }
 
 const NOTE: &str = "#!/bin/sh\necho \"$LIFECYCLE_EVENT\" >> \"$PENSTOCK_INSTANCE_ROOT/events\"\n";
-const HOOKS: [(&str, &str); 3] = [
-    ("ApplicationStop", "note.sh"),
-    ("BeforeInstall", "note.sh"),
-    ("AfterInstall", "note.sh"),
-];
+const HOOKS: [(&str, &str); 3] =
+    [("ApplicationStop", "note.sh"), ("BeforeInstall", "note.sh"), ("AfterInstall", "note.sh")];
 
 /// A group with a good first deployment and a second revision that replaces, adds, removes and turns round.
 async fn prepared(last_hook: &str) -> (Lab, PathBuf) {
@@ -91,22 +82,8 @@ async fn prepared(last_hook: &str) -> (Lab, PathBuf) {
     (lab, second)
 }
 
-const OLD: [&str; 6] = [
-    "srv/",
-    "srv/web/",
-    "srv/web/a",
-    "srv/web/b/",
-    "srv/web/b/c",
-    "srv/web/index.html",
-];
-const NEW: [&str; 6] = [
-    "srv/",
-    "srv/web/",
-    "srv/web/a/",
-    "srv/web/a/x",
-    "srv/web/b",
-    "srv/web/index.html",
-];
+const OLD: [&str; 6] = ["srv/", "srv/web/", "srv/web/a", "srv/web/b/", "srv/web/b/c", "srv/web/index.html"];
+const NEW: [&str; 6] = ["srv/", "srv/web/", "srv/web/a/", "srv/web/a/x", "srv/web/b", "srv/web/index.html"];
 
 fn shape(lab: &Lab, instance: &str) -> Vec<String> {
     lab.tree(instance)
@@ -122,10 +99,7 @@ fn at_every_step(stride: usize, attempt: impl AsyncFn(usize) -> bool + Sync) {
         for first in 0..THREADS {
             let attempt = &attempt;
             scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 let steps = (first * stride..).step_by(THREADS * stride);
                 let tried = steps.take_while(|step| runtime.block_on(attempt(*step))).count();
                 assert!(tried * THREADS * stride >= 40, "only {tried} steps were seen");
@@ -143,12 +117,7 @@ fn a_deployment_that_is_interrupted_anywhere_is_finished() {
         }
         let open = interrupted(&lab.path.join("state")).unwrap();
         let outcome = lab.deploy("second", &second).await;
-        assert!(
-            outcome.succeeded(),
-            "step {step}: {:?} {:?}",
-            outcome.error,
-            lab.recorder.lines()
-        );
+        assert!(outcome.succeeded(), "step {step}: {:?} {:?}", outcome.error, lab.recorder.lines());
         for instance in ["a", "b"] {
             assert_eq!(shape(&lab, instance), NEW, "step {step}");
             assert_eq!(lab.read(instance, "srv/web/index.html"), "two");
@@ -165,11 +134,7 @@ fn events_at_least_once(events: &str, step: usize) {
     let events: Vec<&str> = events.lines().skip(2).collect();
     let mut distinct = events.clone();
     distinct.dedup();
-    assert_eq!(
-        distinct,
-        ["ApplicationStop", "BeforeInstall", "AfterInstall"],
-        "step {step}"
-    );
+    assert_eq!(distinct, ["ApplicationStop", "BeforeInstall", "AfterInstall"], "step {step}");
     assert!(events.len() <= 4, "step {step}: {events:?}");
 }
 
@@ -206,11 +171,7 @@ fn a_rollback_that_is_interrupted_anywhere_is_finished() {
         deployment.rollback = RollbackPolicy { on_failure: true };
         let outcome = deploy(deployment).await.unwrap();
         assert_eq!(outcome.status, DeploymentStatus::Failed, "step {step}");
-        assert!(
-            outcome.rollback.unwrap().succeeded(),
-            "step {step}: {:?}",
-            lab.recorder.lines()
-        );
+        assert!(outcome.rollback.unwrap().succeeded(), "step {step}: {:?}", lab.recorder.lines());
         assert_eq!(shape(&lab, "a"), OLD, "step {step}");
         assert_eq!(lab.read("a", "srv/web/index.html"), "one");
         true
@@ -228,18 +189,11 @@ async fn a_script_that_was_under_way_is_gone_before_it_runs_again() {
          setsid sleep 1000 &\necho $! > pid\necho > {}\nsleep 1000\n",
         fifo.display()
     );
-    let revision = lab.revision(
-        "slow",
-        &appspec(&[("AfterInstall", "s.sh")]),
-        &[("web/f", "f"), ("s.sh", &script)],
-    );
+    let revision =
+        lab.revision("slow", &appspec(&[("AfterInstall", "s.sh")]), &[("web/f", "f"), ("s.sh", &script)]);
     let mut program = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::program", "--test-threads=1"])
-        .envs([
-            (FOLDER, lab.path.as_os_str()),
-            (SEED, "slow".as_ref()),
-            (STEP, "1000000".as_ref()),
-        ])
+        .envs([(FOLDER, lab.path.as_os_str()), (SEED, "slow".as_ref()), (STEP, "1000000".as_ref())])
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -250,9 +204,6 @@ async fn a_script_that_was_under_way_is_gone_before_it_runs_again() {
     deployment.instances.truncate(1);
     assert!(deploy(deployment).await.unwrap().succeeded());
     assert_eq!(lab.read("a", "verdict"), "gone\n");
-    assert!(
-        lab.recorder
-            .says("was interrupted during AfterInstall and goes on there")
-    );
+    assert!(lab.recorder.says("was interrupted during AfterInstall and goes on there"));
     assert!(!lab.recorder.says("installed 1 files"), "Install is not repeated");
 }

@@ -13,50 +13,27 @@ use penstock_appspec::{
 fn failure(outcome: &Outcome) -> (String, ErrorCode, String) {
     let (target, event) = outcome.first_failure().unwrap();
     let diagnostics = event.diagnostics.clone().unwrap();
-    (
-        format!("{} {}", target.instance, event.event),
-        diagnostics.error_code,
-        diagnostics.message,
-    )
+    (format!("{} {}", target.instance, event.event), diagnostics.error_code, diagnostics.message)
 }
 
 #[tokio::test]
 async fn a_revision_is_installed_and_the_next_one_replaces_it() {
     let lab = Lab::new(2);
-    let first = lab.revision(
-        "1",
-        &appspec(&[]),
-        &[("web/index.html", "one"), ("web/old/x", "x"), ("web/.h", "h")],
-    );
+    let first =
+        lab.revision("1", &appspec(&[]), &[("web/index.html", "one"), ("web/old/x", "x"), ("web/.h", "h")]);
     assert!(lab.deploy("1", &first).await.succeeded());
     assert_eq!(
         lab.tree("b"),
-        [
-            "srv/",
-            "srv/web/",
-            "srv/web/.h",
-            "srv/web/index.html",
-            "srv/web/old/",
-            "srv/web/old/x"
-        ]
+        ["srv/", "srv/web/", "srv/web/.h", "srv/web/index.html", "srv/web/old/", "srv/web/old/x"]
     );
     fs::write(lab.root("b").join("srv/web/made-by-somebody"), "").unwrap();
     let second = lab.revision("2", &appspec(&[]), &[("web/index.html", "two"), ("web/new", "n")]);
     assert!(lab.deploy("2", &second).await.succeeded());
     assert_eq!(lab.read("a", "srv/web/index.html"), "two");
-    assert_eq!(
-        lab.tree("a"),
-        ["srv/", "srv/web/", "srv/web/index.html", "srv/web/new"]
-    );
+    assert_eq!(lab.tree("a"), ["srv/", "srv/web/", "srv/web/index.html", "srv/web/new"]);
     assert_eq!(
         lab.tree("b"),
-        [
-            "srv/",
-            "srv/web/",
-            "srv/web/index.html",
-            "srv/web/made-by-somebody",
-            "srv/web/new"
-        ]
+        ["srv/", "srv/web/", "srv/web/index.html", "srv/web/made-by-somebody", "srv/web/new"]
     );
 }
 
@@ -84,10 +61,7 @@ async fn scripts_run_in_order_in_the_revision_with_the_documented_variables() {
     let id = penstock_appspec::DeploymentId::derive("2");
     assert!(lab.recorder.says(&format!("a: [stdout]{id} ")));
     assert!(lab.recorder.says("a: LifecycleEvent - ApplicationStop"));
-    assert_eq!(
-        lab.recorder.events()[..2],
-        ["a ApplicationStop Succeeded", "a DownloadBundle Succeeded"]
-    );
+    assert_eq!(lab.recorder.events()[..2], ["a ApplicationStop Succeeded", "a DownloadBundle Succeeded"]);
 }
 
 #[tokio::test]
@@ -96,18 +70,11 @@ async fn what_is_in_the_way_fails_before_anything_is_changed() {
     let first = lab.revision("1", &appspec(&[]), &[("web/index.html", "one")]);
     lab.deploy("1", &first).await;
     fs::write(lab.root("a").join("srv/web/mine"), "mine").unwrap();
-    let second = lab.revision(
-        "2",
-        &appspec(&[]),
-        &[("web/index.html", "two"), ("web/mine", "theirs")],
-    );
+    let second = lab.revision("2", &appspec(&[]), &[("web/index.html", "two"), ("web/mine", "theirs")]);
     let outcome = lab.deploy("2", &second).await;
     let (place, code, message) = failure(&outcome);
     assert_eq!((place.as_str(), code), ("a Install", ErrorCode::UnknownError));
-    assert!(
-        message.contains("/srv/web/mine") && message.contains("OVERWRITE"),
-        "{message}"
-    );
+    assert!(message.contains("/srv/web/mine") && message.contains("OVERWRITE"), "{message}");
     assert_eq!(
         (lab.read("a", "srv/web/index.html"), lab.read("a", "srv/web/mine")),
         ("one".into(), "mine".into())
@@ -117,10 +84,9 @@ async fn what_is_in_the_way_fails_before_anything_is_changed() {
 
 #[tokio::test]
 async fn overwrite_replaces_and_retain_keeps() {
-    for (behavior, expected, after) in [
-        ("OVERWRITE", "theirs", "(entity not found)"),
-        ("RETAIN", "mine", "mine"),
-    ] {
+    for (behavior, expected, after) in
+        [("OVERWRITE", "theirs", "(entity not found)"), ("RETAIN", "mine", "mine")]
+    {
         let lab = Lab::new(1);
         fs::create_dir_all(lab.root("a").join("srv/web")).unwrap();
         fs::write(lab.root("a").join("srv/web/f"), "mine").unwrap();
@@ -149,11 +115,7 @@ async fn nothing_is_written_through_a_link_out_of_the_instance() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
     fs::remove_file(lab.root("a").join("srv/web")).unwrap();
     fs::create_dir(lab.root("a").join("srv/web")).unwrap();
-    symlink(
-        outside.join("index.html"),
-        lab.root("a").join("srv/web/index.html"),
-    )
-    .unwrap();
+    symlink(outside.join("index.html"), lab.root("a").join("srv/web/index.html")).unwrap();
     assert!(lab.deploy("2", &revision).await.succeeded());
     assert_eq!(fs::read_to_string(outside.join("index.html")).unwrap(), "safe");
     assert_eq!(lab.read("a", "srv/web/index.html"), "one");
@@ -187,12 +149,7 @@ async fn modes_times_links_and_empty_folders_are_kept() {
     symlink("run.sh", revision.join("web/link")).unwrap();
     symlink("nowhere", revision.join("web/dead")).unwrap();
     let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    fs::File::options()
-        .write(true)
-        .open(revision.join("web/plain"))
-        .unwrap()
-        .set_modified(time)
-        .unwrap();
+    fs::File::options().write(true).open(revision.join("web/plain")).unwrap().set_modified(time).unwrap();
     fs::set_permissions(revision.join("web/plain"), fs::Permissions::from_mode(0o640)).unwrap();
     assert!(lab.deploy("1", &revision).await.succeeded());
     let web = lab.root("a").join("srv/web");
@@ -212,20 +169,12 @@ async fn permissions_are_set_by_pattern_exception_and_type() {
          - {{object: /srv/web/d, mode: 4711, type: [file]}}\n  - {{object: /srv, mode: 700, type: [directory]}}\n",
         appspec(&[])
     );
-    let files = [
-        ("web/a.cgi", ""),
-        ("web/keep.cgi", ""),
-        ("web/d/a.cgi", ""),
-        ("web/d/e/f", ""),
-    ];
+    let files = [("web/a.cgi", ""), ("web/keep.cgi", ""), ("web/d/a.cgi", ""), ("web/d/e/f", "")];
     let revision = lab.revision("1", &spec, &files);
     let outcome = lab.deploy("1", &revision).await;
     assert!(outcome.succeeded(), "{:?}", failure(&outcome));
     let mode = |path: &str| lab.root("a").join("srv").join(path).metadata().unwrap().mode() & 0o7777;
-    assert_eq!(
-        (mode("web/a.cgi"), mode("web/d/a.cgi"), mode("web/d/e/f")),
-        (0o750, 0o4711, 0o4711)
-    );
+    assert_eq!((mode("web/a.cgi"), mode("web/d/a.cgi"), mode("web/d/e/f")), (0o750, 0o4711, 0o4711));
     assert_ne!(mode("web/keep.cgi"), 0o750);
     assert_eq!((mode("web"), mode("web/d/e")), (0o700, 0o700));
     assert_ne!(mode(""), 0o700);
@@ -257,16 +206,9 @@ async fn owners_that_cannot_be_set_fail_or_warn() {
     );
     let revision = lab.revision("1", &spec, &[("web/f", ""), ("id.sh", "#!/bin/sh\nid -un\n")]);
     for runas_only in [false, true] {
-        let spec = if runas_only {
-            spec.replace("owner: no-such-user-here, ", "")
-        } else {
-            spec.clone()
-        };
+        let spec = if runas_only { spec.replace("owner: no-such-user-here, ", "") } else { spec.clone() };
         fs::write(revision.join("appspec.yml"), spec).unwrap();
-        let message = deploy(lab.deployment("1", &revision))
-            .await
-            .unwrap_err()
-            .to_string();
+        let message = deploy(lab.deployment("1", &revision)).await.unwrap_err().to_string();
         let named = message.contains("no user `no-such-user-here`") && message.contains("ignoreOwnership");
         assert!(named && message.contains("runas") == runas_only, "{message}");
     }
@@ -274,35 +216,20 @@ async fn owners_that_cannot_be_set_fail_or_warn() {
     let mut lenient = lab.deployment("2", &revision);
     lenient.ignore_ownership = true;
     assert!(deploy(lenient).await.unwrap().succeeded());
-    assert!(
-        lab.recorder
-            .says("warning: this machine has no user `no-such-user-here` (`runas`)")
-    );
-    assert_eq!(
-        lab.root("a").join("srv/web/f").metadata().unwrap().mode() & 0o777,
-        0o600
-    );
+    assert!(lab.recorder.says("warning: this machine has no user `no-such-user-here` (`runas`)"));
+    assert_eq!(lab.root("a").join("srv/web/f").metadata().unwrap().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]
 async fn a_failing_script_ends_the_deployment_with_its_diagnostics() {
     let lab = Lab::new(3);
-    let files = [
-        ("web/f", ""),
-        (
-            "bad.sh",
-            "#!/bin/sh\necho fine\necho \x1b[31mbroken >&2\nexit 7\n",
-        ),
-    ];
+    let files = [("web/f", ""), ("bad.sh", "#!/bin/sh\necho fine\necho \x1b[31mbroken >&2\nexit 7\n")];
     let revision = lab.revision("1", &appspec(&[("AfterInstall", "bad.sh")]), &files);
     let outcome = lab.deploy("1", &revision).await;
     assert_eq!(outcome.status, DeploymentStatus::Failed);
     let (target, event) = outcome.first_failure().unwrap();
     let diagnostics = event.diagnostics.as_ref().unwrap();
-    assert_eq!(
-        (diagnostics.error_code, &*diagnostics.script_name),
-        (ErrorCode::ScriptFailed, "bad.sh")
-    );
+    assert_eq!((diagnostics.error_code, &*diagnostics.script_name), (ErrorCode::ScriptFailed, "bad.sh"));
     assert!(diagnostics.message.contains("exit code 7"));
     assert!(
         diagnostics.log_tail.contains("[stdout]fine\n") && diagnostics.log_tail.contains("[stderr]broken")
@@ -316,12 +243,7 @@ async fn a_failing_script_ends_the_deployment_with_its_diagnostics() {
 async fn scripts_that_cannot_run_say_why() {
     for (script, text, code, expected) in [
         ("none.sh", "", ErrorCode::ScriptMissing, "not in the revision"),
-        (
-            "cr.sh",
-            "#!/bin/sh\r\nexit 0\r\n",
-            ErrorCode::ScriptNotExecutable,
-            "carriage return",
-        ),
+        ("cr.sh", "#!/bin/sh\r\nexit 0\r\n", ErrorCode::ScriptNotExecutable, "carriage return"),
         (
             "bin.sh",
             "#!/no/such/interpreter\n",
@@ -347,10 +269,7 @@ async fn scripts_without_mode_and_interpreter_run() {
     let files = [("web/f", ""), ("plain", "echo it $LIFECYCLE_EVENT\n")];
     let revision = lab.revision("1", &appspec(&[("BeforeInstall", "plain")]), &files);
     assert!(lab.deploy("1", &revision).await.succeeded());
-    assert!(
-        lab.recorder
-            .says("warning: the script plain is not executable; made it so")
-    );
+    assert!(lab.recorder.says("warning: the script plain is not executable; made it so"));
     assert!(lab.recorder.says("[stdout]it BeforeInstall"));
 }
 
@@ -360,19 +279,12 @@ async fn a_script_is_ended_after_its_timeout_with_all_that_it_started() {
     let spec = appspec(&[("BeforeInstall", "slow.sh")]).replace("timeout: 20", "timeout: 1");
     let files = [
         ("web/f", ""),
-        (
-            "slow.sh",
-            "#!/bin/sh\nsetsid sleep 1000 &\necho $! > $PENSTOCK_INSTANCE_ROOT/pid\nsleep 1000\n",
-        ),
+        ("slow.sh", "#!/bin/sh\nsetsid sleep 1000 &\necho $! > $PENSTOCK_INSTANCE_ROOT/pid\nsleep 1000\n"),
     ];
     let revision = lab.revision("1", &spec, &files);
     let (_, code, message) = failure(&lab.deploy("1", &revision).await);
     assert_eq!(code, ErrorCode::ScriptTimedOut, "{message}");
-    assert!(
-        !std::path::Path::new("/proc")
-            .join(lab.read("a", "pid").trim())
-            .exists()
-    );
+    assert!(!std::path::Path::new("/proc").join(lab.read("a", "pid").trim()).exists());
 }
 
 #[tokio::test]
@@ -400,12 +312,8 @@ async fn a_failure_brings_the_last_good_revision_back_as_a_new_deployment() {
     let good = lab.revision("good", &appspec(&[]), &[("web/index.html", "good")]);
     lab.deploy("good", &good).await;
     let check = "#!/bin/sh\ntest ! -e \"$PENSTOCK_INSTANCE_ROOT/reached\" && touch \"$PENSTOCK_INSTANCE_ROOT/reached\"\n";
-    let files = [
-        ("web/index.html", "bad"),
-        ("web/extra", ""),
-        ("check.sh", "#!/bin/sh\nexit 1\n"),
-        ("c.sh", check),
-    ];
+    let files =
+        [("web/index.html", "bad"), ("web/extra", ""), ("check.sh", "#!/bin/sh\nexit 1\n"), ("c.sh", check)];
     let bad = lab.revision("bad", &appspec(&[("ValidateService", "check.sh")]), &files);
     let mut deployment = lab.deployment("bad", &bad);
     deployment.rollback = RollbackPolicy { on_failure: true };
@@ -413,21 +321,14 @@ async fn a_failure_brings_the_last_good_revision_back_as_a_new_deployment() {
     let outcome = deploy(deployment.clone()).await.unwrap();
     assert_eq!(outcome.status, DeploymentStatus::Failed);
     let rollback = outcome.rollback.clone().unwrap();
-    assert_eq!(
-        (rollback.status, rollback.creator),
-        (DeploymentStatus::Succeeded, Creator::Rollback)
-    );
+    assert_eq!((rollback.status, rollback.creator), (DeploymentStatus::Succeeded, Creator::Rollback));
     assert_eq!(rollback.rollback_of.as_ref(), Some(&outcome.deployment));
     assert_ne!(rollback.deployment, outcome.deployment);
     for instance in ["a", "b"] {
         assert_eq!(lab.read(instance, "srv/web/index.html"), "good");
         assert_eq!(lab.tree(instance), ["srv/", "srv/web/", "srv/web/index.html"]);
     }
-    assert_eq!(
-        deploy(deployment).await.unwrap(),
-        outcome,
-        "the same id again repeats the result"
-    );
+    assert_eq!(deploy(deployment).await.unwrap(), outcome, "the same id again repeats the result");
     assert_eq!(interrupted(&lab.path.join("state")).unwrap(), []);
 }
 
@@ -464,18 +365,9 @@ async fn a_stop_ends_the_script_and_begins_nothing_more() {
     lab.deploy("good", &good).await;
     let fifo = lab.path.join("began");
     let script = format!("#!/bin/sh\necho > {}\nsleep 1000\n", fifo.display());
-    let slow = lab.revision(
-        "slow",
-        &appspec(&[("AfterInstall", "s.sh")]),
-        &[("web/f", "new"), ("s.sh", &script)],
-    );
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let slow =
+        lab.revision("slow", &appspec(&[("AfterInstall", "s.sh")]), &[("web/f", "new"), ("s.sh", &script)]);
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let (stopper, signal) = stop_channel();
     let mut deployment = lab.deployment("slow", &slow);
     deployment.stop = signal;
@@ -496,22 +388,14 @@ async fn bad_revisions_and_groups_are_refused_before_anything_happens() {
     let lab = Lab::new(1);
     let broken = lab.revision("1", "version: 0.0\nos: linux\nhooks: [1]\n", &[]);
     let error = deploy(lab.deployment("1", &broken)).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("appspec.yml has errors: 3:8: error[wrong-type]"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("appspec.yml has errors: 3:8: error[wrong-type]"), "{error}");
     let good = lab.revision("2", &appspec(&[]), &[("web/f", "")]);
     let mut nobody = lab.deployment("2", &good);
     nobody.instances.clear();
     assert!(matches!(deploy(nobody).await, Err(DeployError::NoInstances(_))));
     let mut escaping = lab.deployment("3", &good);
     escaping.instances[0].name = "..".into();
-    assert!(matches!(
-        deploy(escaping).await,
-        Err(DeployError::InstanceName(_))
-    ));
+    assert!(matches!(deploy(escaping).await, Err(DeployError::InstanceName(_))));
     assert!(lab.tree("a").is_empty());
 }
 
@@ -528,14 +412,7 @@ async fn five_revisions_are_kept() {
     let kept = |path: &str| {
         let entries = fs::read_dir(group.join(path)).unwrap();
         entries
-            .filter(|entry| {
-                entry
-                    .as_ref()
-                    .unwrap()
-                    .file_name()
-                    .to_string_lossy()
-                    .starts_with("d-")
-            })
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("d-"))
             .count()
     };
     assert_eq!((kept("deployments"), kept("instances/a")), (5, 5));
@@ -553,18 +430,9 @@ async fn a_script_runs_as_another_user_where_that_may_be_chosen() {
     fs::set_permissions(&lab.path, fs::Permissions::from_mode(0o755)).unwrap();
     let outcome = deploy(lab.deployment("1", &revision)).await;
     if is_root(&lab) {
-        assert!(
-            lab.recorder.says("[stdout]user nobody nobody"),
-            "{:?}",
-            lab.recorder.lines()
-        );
+        assert!(lab.recorder.says("[stdout]user nobody nobody"), "{:?}", lab.recorder.lines());
     } else {
-        assert!(
-            outcome
-                .unwrap_err()
-                .to_string()
-                .contains("only root may run a script as `root`")
-        );
+        assert!(outcome.unwrap_err().to_string().contains("only root may run a script as `root`"));
     }
 }
 
@@ -581,17 +449,10 @@ async fn acls_are_set_where_the_machine_has_them() {
     );
     let revision = lab.revision("1", &spec, &[("web/f", "")]);
     let outcome = deploy(lab.deployment("1", &revision)).await;
-    match std::process::Command::new("getfacl")
-        .arg("-cE")
-        .arg(lab.root("a").join("srv/web/f"))
-        .output()
-    {
+    match std::process::Command::new("getfacl").arg("-cE").arg(lab.root("a").join("srv/web/f")).output() {
         Ok(output) if outcome.as_ref().is_ok_and(Outcome::succeeded) => {
             let shown = String::from_utf8(output.stdout).unwrap();
-            assert!(
-                shown.contains("user:root:rw-") && shown.contains("mask::rw-"),
-                "{shown}"
-            );
+            assert!(shown.contains("user:root:rw-") && shown.contains("mask::rw-"), "{shown}");
         }
         // No setfacl, or a file system without acls: the message says which, and nothing is half done.
         _ => {
@@ -629,11 +490,7 @@ async fn the_scripts_of_a_failed_revision_stop_what_it_started() {
     let lab = Lab::new(1);
     let note = |name: &str| format!("#!/bin/sh\necho stop {name} >> \"$PENSTOCK_INSTANCE_ROOT/stops\"\n");
     let hooks = [("ApplicationStop", "stop.sh"), ("ApplicationStart", "start.sh")];
-    for (name, start) in [
-        ("good", "#!/bin/sh\n"),
-        ("bad", "#!/bin/sh\nexit 1\n"),
-        ("next", "#!/bin/sh\n"),
-    ] {
+    for (name, start) in [("good", "#!/bin/sh\n"), ("bad", "#!/bin/sh\nexit 1\n"), ("next", "#!/bin/sh\n")] {
         let files = [("web/f", name), ("stop.sh", &note(name)), ("start.sh", start)];
         let revision = lab.revision(name, &appspec(&hooks), &files);
         assert_eq!(lab.deploy(name, &revision).await.succeeded(), name != "bad");
@@ -657,15 +514,8 @@ async fn an_old_revision_that_cannot_be_read_can_be_got_past() {
     let lab = Lab::new(1);
     let first = lab.revision("1", &appspec(&[]), &[("web/f", "1")]);
     lab.deploy("1", &first).await;
-    let group = fs::read_dir(lab.path.join("state"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let archive = group
-        .join("instances/a")
-        .join(penstock_appspec::DeploymentId::derive("1").as_str());
+    let group = fs::read_dir(lab.path.join("state")).unwrap().next().unwrap().unwrap().path();
+    let archive = group.join("instances/a").join(penstock_appspec::DeploymentId::derive("1").as_str());
     fs::write(archive.join("deployment-archive/appspec.yml"), "version: 7\n").unwrap();
     let second = lab.revision("2", &appspec(&[]), &[("web/f", "2")]);
     let (place, _, message) = failure(&lab.deploy("2", &second).await);

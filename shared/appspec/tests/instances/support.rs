@@ -42,10 +42,7 @@ impl Observer for Recorder {
 
     fn event(&self, instance: &str, event: LifecycleEvent, status: EventStatus) {
         if status != EventStatus::InProgress {
-            self.events
-                .lock()
-                .unwrap()
-                .push(format!("{instance} {event} {status:?}"));
+            self.events.lock().unwrap().push(format!("{instance} {event} {status:?}"));
         }
     }
 }
@@ -62,12 +59,7 @@ impl Lab {
     pub(crate) fn new(instances: usize) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().to_owned();
-        Self {
-            path,
-            recorder: Arc::default(),
-            instances,
-            _temporary: Some(temporary),
-        }
+        Self { path, recorder: Arc::default(), instances, _temporary: Some(temporary) }
     }
 
     /// On a file system in memory if there is one that runs scripts: for tests that deploy hundreds of times.
@@ -83,12 +75,7 @@ impl Lab {
         match tempfile::tempdir_in("/dev/shm").ok().filter(runs_scripts) {
             Some(temporary) => {
                 let path = temporary.path().to_owned();
-                Self {
-                    path,
-                    recorder: Arc::default(),
-                    instances,
-                    _temporary: Some(temporary),
-                }
+                Self { path, recorder: Arc::default(), instances, _temporary: Some(temporary) }
             }
             None => Self::new(instances),
         }
@@ -96,12 +83,7 @@ impl Lab {
 
     /// In a folder that somebody else made and removes.
     pub(crate) fn at(path: &Path, instances: usize) -> Self {
-        Self {
-            path: path.to_owned(),
-            recorder: Arc::default(),
-            instances,
-            _temporary: None,
-        }
+        Self { path: path.to_owned(), recorder: Arc::default(), instances, _temporary: None }
     }
 
     /// Writes a revision: each file with its text; what ends in `.sh` is executable.
@@ -152,17 +134,11 @@ impl Lab {
     pub(crate) fn deployment(&self, seed: &str, revision: &Path) -> Deployment {
         let instances = (0..self.instances).map(|index| {
             let name = char::from(b'a' + u8::try_from(index).unwrap()).to_string();
-            Instance {
-                root: self.root(&name),
-                name,
-            }
+            Instance { root: self.root(&name), name }
         });
         Deployment {
             id: DeploymentId::derive(seed),
-            group: Group {
-                application: "web".into(),
-                name: "live".into(),
-            },
+            group: Group { application: "web".into(), name: "live".into() },
             revision_dir: revision.to_owned(),
             appspec_name: None,
             instances: instances.collect(),

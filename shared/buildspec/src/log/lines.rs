@@ -59,11 +59,7 @@ impl Splitter {
 
 /// Where to cut so that no character is torn apart; all of it if there is no such place near the end.
 fn piece(window: &[u8]) -> usize {
-    let torn = window
-        .iter()
-        .rev()
-        .take(4)
-        .position(|byte| byte & 0b1100_0000 != 0b1000_0000);
+    let torn = window.iter().rev().take(4).position(|byte| byte & 0b1100_0000 != 0b1000_0000);
     match torn {
         Some(behind) if window[window.len() - 1 - behind] >= 0xC0 && window.len() > behind + 1 => {
             window.len() - 1 - behind
@@ -75,10 +71,7 @@ fn piece(window: &[u8]) -> usize {
 /// Valid UTF-8 without control characters (but tabs) and without terminal escape sequences.
 fn clean(line: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(line);
-    if !text
-        .chars()
-        .any(|character| character.is_control() && character != '\t')
-    {
+    if !text.chars().any(|character| character.is_control() && character != '\t') {
         return text;
     }
     let mut shown = String::with_capacity(text.len());
@@ -130,10 +123,7 @@ mod tests {
 
     #[test]
     fn ends_of_lines() {
-        assert_eq!(
-            split(&[b"a\nb\r\nc\rd", b"e\r", b"\n\nf\n"]),
-            ["a", "b", "c", "de", "", "f"]
-        );
+        assert_eq!(split(&[b"a\nb\r\nc\rd", b"e\r", b"\n\nf\n"]), ["a", "b", "c", "de", "", "f"]);
     }
 
     #[test]
@@ -142,10 +132,7 @@ mod tests {
         let lines = split(&[b"x", long.as_bytes(), b"\n"]);
         assert_eq!(lines.concat(), format!("x{long}"));
         assert!(
-            lines.len() >= 2
-                && lines
-                    .iter()
-                    .all(|line| line.len() <= MAX_LINE && !line.contains('\u{fffd}'))
+            lines.len() >= 2 && lines.iter().all(|line| line.len() <= MAX_LINE && !line.contains('\u{fffd}'))
         );
         let bytes = vec![0x80; 3 * MAX_LINE];
         assert_eq!(split(&[&bytes, b"\n"]).len(), 4);

@@ -39,12 +39,7 @@ pub(crate) struct Masker {
 impl Default for Masker {
     /// Masks AWS key ids only.
     fn default() -> Self {
-        Self {
-            regex: KEY_IDS.clone(),
-            forms: Vec::new(),
-            longest: KEY_ID_BYTES,
-            held: Vec::new(),
-        }
+        Self { regex: KEY_IDS.clone(), forms: Vec::new(), longest: KEY_ID_BYTES, held: Vec::new() }
     }
 }
 
@@ -56,17 +51,8 @@ impl Masker {
         // The longest first: alternatives are tried in order.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         let longest = forms.first().map_or(0, Vec::len).max(KEY_ID_BYTES);
-        let regex = if forms.is_empty() {
-            KEY_IDS.clone()
-        } else {
-            Some(regex_of(&forms)?)
-        };
-        Ok(Self {
-            regex,
-            forms,
-            longest,
-            held: Vec::new(),
-        })
+        let regex = if forms.is_empty() { KEY_IDS.clone() } else { Some(regex_of(&forms)?) };
+        Ok(Self { regex, forms, longest, held: Vec::new() })
     }
 
     /// Appends to `out` as much as is certain, masked.
@@ -83,14 +69,8 @@ impl Masker {
 
     /// Masks a text by itself.
     pub(crate) fn mask(&self, text: &str) -> String {
-        let masked = self
-            .regex
-            .as_ref()
-            .map(|regex| regex.replace_all(text.as_bytes(), MASK));
-        masked.map_or_else(
-            || text.to_owned(),
-            |masked| String::from_utf8_lossy(&masked).into_owned(),
-        )
+        let masked = self.regex.as_ref().map(|regex| regex.replace_all(text.as_bytes(), MASK));
+        masked.map_or_else(|| text.to_owned(), |masked| String::from_utf8_lossy(&masked).into_owned())
     }
 
     fn release(&mut self, certain: usize, out: &mut Vec<u8>) {
@@ -118,10 +98,7 @@ impl Masker {
         let starts = |at: &usize| {
             let end = &self.held[*at..];
             starts_key_id(end)
-                || self
-                    .forms
-                    .iter()
-                    .any(|form| form.len() > end.len() && form.starts_with(end))
+                || self.forms.iter().any(|form| form.len() > end.len() && form.starts_with(end))
         };
         (from..self.held.len()).find(starts).unwrap_or(self.held.len())
     }
@@ -131,9 +108,7 @@ fn starts_key_id(end: &[u8]) -> bool {
     let head = end.len().min(4);
     end.len() < KEY_ID_BYTES
         && (b"AKIA"[..head] == end[..head] || b"ASIA"[..head] == end[..head])
-        && end[head..]
-            .iter()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && end[head..].iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 fn regex_of(forms: &[Vec<u8>]) -> Result<Regex, MaskError> {
@@ -151,11 +126,7 @@ fn regex_of(forms: &[Vec<u8>]) -> Result<Regex, MaskError> {
     pattern += KEY_ID;
     pattern.push(')');
     let mut builder = RegexBuilder::new(&pattern);
-    builder
-        .size_limit(MAX_REGEX)
-        .dfa_size_limit(4 << 20)
-        .build()
-        .map_err(|_| MaskError)
+    builder.size_limit(MAX_REGEX).dfa_size_limit(4 << 20).build().map_err(|_| MaskError)
 }
 
 /// A secret as it may show up: as it is, line by line, in base64 at each of the three alignments, URL encoded, in JSON.
@@ -165,38 +136,21 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     let mut forms: Vec<Vec<u8>> = vec![whole.into()];
-    forms.extend(
-        whole
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.len() >= SHORTEST_PART)
-            .map(Vec::from),
-    );
+    forms.extend(whole.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_PART).map(Vec::from));
     for shift in 0..3 {
-        for text in [
-            encoded(&STANDARD_NO_PAD, whole, shift),
-            encoded(&URL_SAFE_NO_PAD, whole, shift),
-        ] {
+        for text in [encoded(&STANDARD_NO_PAD, whole, shift), encoded(&URL_SAFE_NO_PAD, whole, shift)] {
             forms.extend((text.len() >= SHORTEST_PART.min(whole.len())).then_some(text));
         }
     }
     let percent = utf8_percent_encode(whole, NON_ALPHANUMERIC).to_string();
     forms.push(percent.to_ascii_lowercase().into_bytes());
     // What encoders leave as it is differs: RFC 3986's unreserved characters, or forms' `+` for a space.
-    let unreserved = percent
-        .replace("%2D", "-")
-        .replace("%2E", ".")
-        .replace("%5F", "_")
-        .replace("%7E", "~");
+    let unreserved = percent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~");
     forms.push(unreserved.replace("%20", "+").into_bytes());
     forms.push(lower_hex(&unreserved).into_bytes());
     forms.push(unreserved.into_bytes());
     forms.push(percent.into_bytes());
-    forms.extend(
-        serde_json::to_string(whole)
-            .ok()
-            .map(|json| json.as_bytes()[1..json.len() - 1].to_vec()),
-    );
+    forms.extend(serde_json::to_string(whole).ok().map(|json| json.as_bytes()[1..json.len() - 1].to_vec()));
     forms
 }
 
@@ -249,12 +203,9 @@ mod tests {
             assert!(shown.contains("***") && !shown.contains(&inner[8..16]), "{shown}");
         }
         let percent = utf8_percent_encode(SECRET, NON_ALPHANUMERIC).to_string();
-        for text in [
-            SECRET.to_owned(),
-            percent.clone(),
-            percent.replace("%20", "+"),
-            percent.to_ascii_lowercase(),
-        ] {
+        for text in
+            [SECRET.to_owned(), percent.clone(), percent.replace("%20", "+"), percent.to_ascii_lowercase()]
+        {
             assert_eq!(masked(&[b"<", text.as_bytes(), b">"]), "<***>");
         }
     }

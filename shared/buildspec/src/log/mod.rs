@@ -39,14 +39,7 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn new(sink: Arc<dyn LogSink>, masker: Masker, now: Clock) -> Self {
         let splitter = Splitter::default();
-        Self {
-            sink,
-            masker,
-            splitter,
-            tail: VecDeque::new(),
-            now,
-            masked: Vec::new(),
-        }
+        Self { sink, masker, splitter, tail: VecDeque::new(), now, masked: Vec::new() }
     }
 
     /// From here on, other secrets are masked.
@@ -62,13 +55,7 @@ impl Log {
     }
 
     fn pass_on(&mut self) {
-        let Self {
-            masked,
-            splitter,
-            sink,
-            tail,
-            ..
-        } = self;
+        let Self { masked, splitter, sink, tail, .. } = self;
         splitter.push(masked, |line| {
             sink.write_line(line);
             if tail.len() == TAIL_LINES {
@@ -128,10 +115,7 @@ fn stamp(time: SystemTime) -> String {
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!(
-        "{year}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}.{:06}",
-        since.subsec_micros()
-    )
+    format!("{year}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}.{:06}", since.subsec_micros())
 }
 
 /// The date that many days after 1970-01-01, by Howard Hinnant's `civil_from_days`.
@@ -169,11 +153,7 @@ mod tests {
     #[test]
     fn markers_and_output_keep_their_order() {
         let lines = Arc::new(Lines::default());
-        let mut log = Log::new(
-            lines.clone(),
-            Masker::new(&["hunter22".to_owned()]).unwrap(),
-            fixed,
-        );
+        let mut log = Log::new(lines.clone(), Masker::new(&["hunter22".to_owned()]).unwrap(), fixed);
         log.marker("Entering phase BUILD");
         log.output(b"password hun");
         log.output(b"ter22\nno end");

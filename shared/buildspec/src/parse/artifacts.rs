@@ -25,10 +25,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Artifacts> {
         reader.warn(node.place, "empty", "`artifacts` is empty; fill it or remove it");
         return None;
     }
-    let mut artifacts = Artifacts {
-        primary: files(reader, node, true),
-        secondary: Vec::new(),
-    };
+    let mut artifacts = Artifacts { primary: files(reader, node, true), secondary: Vec::new() };
     if let Some(secondary) = node.get("secondary-artifacts") {
         artifacts.secondary = read_secondary(reader, secondary);
     }
@@ -51,20 +48,16 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Artifacts> {
 fn read_secondary(reader: &mut Reader, node: &Node) -> Vec<(String, FileSet)> {
     let entries = reader.entries(node, "`secondary-artifacts`");
     if entries.len() > MAX_SECONDARY {
-        let message = format!(
-            "{} secondary artifacts; CodeBuild takes at most {MAX_SECONDARY}",
-            entries.len()
-        );
+        let message =
+            format!("{} secondary artifacts; CodeBuild takes at most {MAX_SECONDARY}", entries.len());
         reader.error(node.place, "too-many-artifacts", message);
     }
     let mut found = Vec::new();
     for (key, node) in entries {
         let set = files(reader, node, false);
         if set.files.is_empty() {
-            let message = format!(
-                "secondary artifact `{}` names no `files`; add for example `- '**/*'`",
-                key.text
-            );
+            let message =
+                format!("secondary artifact `{}` names no `files`; add for example `- '**/*'`", key.text);
             reader.error(key.place, "missing-files", message);
         }
         found.push((key.text.clone(), set));
@@ -92,11 +85,7 @@ fn files(reader: &mut Reader, node: &Node, primary: bool) -> FileSet {
 }
 
 fn old_type(reader: &mut Reader, key: &Key) {
-    reader.warn(
-        key.place,
-        "old-name",
-        "`type` is deprecated and ignored; remove it",
-    );
+    reader.warn(key.place, "old-name", "`type` is deprecated and ignored; remove it");
 }
 
 fn globs(reader: &mut Reader, node: &Node, what: &str) -> Vec<String> {
@@ -128,18 +117,10 @@ pub(super) fn read_cache(reader: &mut Reader, node: &Node) -> Option<Cache> {
         }
     }
     if cache.paths.is_empty() && !node.is_null() {
-        reader.warn(
-            node.place,
-            "missing-paths",
-            "`cache` names no `paths`, so nothing is cached; add them",
-        );
+        reader.warn(node.place, "missing-paths", "`cache` names no `paths`, so nothing is cached; add them");
     }
     if cache.key.is_none() && !cache.fallback_keys.is_empty() {
-        reader.warn(
-            node.place,
-            "fallback-without-key",
-            "`fallback-keys` count only beside a `key`; add one",
-        );
+        reader.warn(node.place, "fallback-without-key", "`fallback-keys` count only beside a `key`; add one");
     }
     (!node.is_null()).then_some(cache)
 }
@@ -147,10 +128,7 @@ pub(super) fn read_cache(reader: &mut Reader, node: &Node) -> Option<Cache> {
 fn fallback_keys(reader: &mut Reader, node: &Node) -> Vec<String> {
     let keys = reader.texts(node, "`fallback-keys`");
     if keys.len() > MAX_FALLBACK_KEYS {
-        let message = format!(
-            "{} fallback keys; CodeBuild takes at most {MAX_FALLBACK_KEYS}",
-            keys.len()
-        );
+        let message = format!("{} fallback keys; CodeBuild takes at most {MAX_FALLBACK_KEYS}", keys.len());
         reader.error(node.place, "too-many-keys", message);
     }
     keys

@@ -8,29 +8,10 @@ use penstock_model::document::{Key, Node};
 use super::reader::Reader;
 use crate::definition::{Batch, BatchBuilds, BatchedBuild};
 
-const KEYS: [&str; 5] = [
-    "fast-fail",
-    "build-list",
-    "build-graph",
-    "build-matrix",
-    "build-fanout",
-];
-const BUILD_KEYS: [&str; 6] = [
-    "identifier",
-    "buildspec",
-    "debug-session",
-    "depend-on",
-    "env",
-    "ignore-failure",
-];
-const ENV_KEYS: [&str; 6] = [
-    "compute-type",
-    "fleet",
-    "image",
-    "privileged-mode",
-    "type",
-    "variables",
-];
+const KEYS: [&str; 5] = ["fast-fail", "build-list", "build-graph", "build-matrix", "build-fanout"];
+const BUILD_KEYS: [&str; 6] =
+    ["identifier", "buildspec", "debug-session", "depend-on", "env", "ignore-failure"];
+const ENV_KEYS: [&str; 6] = ["compute-type", "fleet", "image", "privileged-mode", "type", "variables"];
 
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Batch> {
     let mut fast_fail = false;
@@ -52,11 +33,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Batch> {
     }
     let builds = kinds.pop();
     if builds.is_none() {
-        reader.error(
-            node.place,
-            "empty-batch",
-            "`batch` names no builds; add `build-list` or `build-graph`",
-        );
+        reader.error(node.place, "empty-batch", "`batch` names no builds; add `build-list` or `build-graph`");
     }
     builds.map(|builds| Batch { fast_fail, builds })
 }
@@ -67,17 +44,12 @@ fn builds(reader: &mut Reader, node: &Node, graph: bool) -> Vec<BatchedBuild> {
         reader.error(node.place, "wrong-type", message);
         return Vec::new();
     };
-    let found: Vec<(Place, BatchedBuild)> = items
-        .iter()
-        .map(|item| (item.place, build(reader, item, graph)))
-        .collect();
+    let found: Vec<(Place, BatchedBuild)> =
+        items.iter().map(|item| (item.place, build(reader, item, graph))).collect();
     let mut seen = HashSet::new();
     for (place, build) in &found {
         if !build.identifier.is_empty() && !seen.insert(build.identifier.as_str()) {
-            let message = format!(
-                "two builds are called `{}`; choose another identifier",
-                build.identifier
-            );
+            let message = format!("two builds are called `{}`; choose another identifier", build.identifier);
             reader.error(*place, "duplicate-identifier", message);
         }
     }
@@ -99,20 +71,13 @@ fn build(reader: &mut Reader, item: &Node, graph: bool) -> BatchedBuild {
         }
     }
     if build.identifier.is_empty() {
-        reader.error(
-            item.place,
-            "missing-identifier",
-            "a build of the batch has no `identifier`; add one",
-        );
+        reader.error(item.place, "missing-identifier", "a build of the batch has no `identifier`; add one");
     } else if !build
         .identifier
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     {
-        let message = format!(
-            "identifier `{}` may hold letters, digits, `_` and `-` only",
-            build.identifier
-        );
+        let message = format!("identifier `{}` may hold letters, digits, `_` and `-` only", build.identifier);
         reader.error(item.place, "bad-identifier", message);
     }
     build
@@ -140,16 +105,10 @@ fn env(reader: &mut Reader, node: &Node, build: &mut BatchedBuild) {
 fn dependencies(reader: &mut Reader, builds: &[(Place, BatchedBuild)], known: &HashSet<&str>) {
     let mut sound = true;
     for (place, build) in builds {
-        for other in build
-            .depend_on
-            .iter()
-            .filter(|other| !known.contains(other.as_str()))
-        {
+        for other in build.depend_on.iter().filter(|other| !known.contains(other.as_str())) {
             sound = false;
-            let message = format!(
-                "`{}` depends on `{other}`, which is not in the batch; correct it",
-                build.identifier
-            );
+            let message =
+                format!("`{}` depends on `{other}`, which is not in the batch; correct it", build.identifier);
             reader.error(*place, "unknown-dependency", message);
         }
     }
@@ -165,12 +124,7 @@ fn cycle(builds: &[(Place, BatchedBuild)]) -> Option<(Place, String)> {
     loop {
         let waiting: HashSet<&str> = left.iter().map(|(_, build)| build.identifier.as_str()).collect();
         let before = left.len();
-        left.retain(|(_, build)| {
-            build
-                .depend_on
-                .iter()
-                .any(|other| waiting.contains(other.as_str()))
-        });
+        left.retain(|(_, build)| build.depend_on.iter().any(|other| waiting.contains(other.as_str())));
         if left.len() == before {
             let names: Vec<_> = left.iter().map(|(_, build)| build.identifier.as_str()).collect();
             return left.first().map(|(place, _)| (*place, names.join(", ")));
@@ -193,16 +147,9 @@ fn fanout(reader: &mut Reader, node: &Node) -> BatchBuilds {
     let keys = ["parallelism", "ignore-failure"];
     check_keys(reader, node, "`build-fanout`", &keys);
     let parallelism = node.get("parallelism");
-    if parallelism
-        .and_then(Node::integer)
-        .is_none_or(|number| number < 1)
-    {
+    if parallelism.and_then(Node::integer).is_none_or(|number| number < 1) {
         let place = parallelism.map_or(node.place, |node| node.place);
-        reader.error(
-            place,
-            "bad-parallelism",
-            "`build-fanout` needs a `parallelism` of at least 1",
-        );
+        reader.error(place, "bad-parallelism", "`build-fanout` needs a `parallelism` of at least 1");
     }
     BatchBuilds::Fanout
 }

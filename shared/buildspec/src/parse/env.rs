@@ -40,9 +40,7 @@ pub(super) fn read_old(reader: &mut Reader, key: &Key, node: &Node, env: &mut En
     reader.warn(key.place, "old-name", message);
     for (key, node) in reader.entries(node, "`environment_variables`") {
         match key.text.as_str() {
-            "plaintext" | "variables" => env
-                .variables
-                .extend(named(reader, node, "`environment_variables`")),
+            "plaintext" | "variables" => env.variables.extend(named(reader, node, "`environment_variables`")),
             _ => reader.unknown(key, "in `environment_variables`", &["plaintext"]),
         }
     }
@@ -73,16 +71,11 @@ fn named(reader: &mut Reader, node: &Node, what: &str) -> Vec<(String, String)> 
 fn names(reader: &mut Reader, node: &Node) {
     for (key, _) in node.map().unwrap_or_default() {
         if key.text.starts_with("CODEBUILD_") {
-            let message = format!(
-                "`{}`: names that start with CODEBUILD_ are reserved; choose another",
-                key.text
-            );
+            let message =
+                format!("`{}`: names that start with CODEBUILD_ are reserved; choose another", key.text);
             reader.warn(key.place, "reserved-name", message);
         } else if key.text.is_empty() || key.text.contains(['=', '\0']) {
-            let message = format!(
-                "`{}` cannot be an environment variable's name",
-                key.text.escape_debug()
-            );
+            let message = format!("`{}` cannot be an environment variable's name", key.text.escape_debug());
             reader.error(key.place, "bad-name", message);
         }
     }
@@ -127,9 +120,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 fn repeated(reader: &mut Reader, node: &Node, env: &Env) {
     let plain = env.variables.iter().map(|(name, _)| name);
     let secret = env.parameter_store.iter().map(|(name, _)| name);
-    let names = plain
-        .chain(secret)
-        .chain(env.secrets_manager.iter().map(|(name, _)| name));
+    let names = plain.chain(secret).chain(env.secrets_manager.iter().map(|(name, _)| name));
     let mut seen = HashSet::new();
     for name in names.filter(|name| !seen.insert(name.as_str())) {
         let message =

@@ -24,26 +24,15 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-const KEYS: [&str; 9] = [
-    "version",
-    "run-as",
-    "env",
-    "proxy",
-    "batch",
-    "phases",
-    "reports",
-    "artifacts",
-    "cache",
-];
+const KEYS: [&str; 9] =
+    ["version", "run-as", "env", "proxy", "batch", "phases", "reports", "artifacts", "cache"];
 
 /// Reads the text of a buildspec, version 0.2 or 0.1.
 ///
 /// What CodeBuild refuses is an error. What it is not known to refuse, such as an unknown key, is a warning.
 pub fn parse(source: &str) -> Parsed {
     let document = document::parse(source);
-    let mut reader = Reader {
-        diagnostics: document.diagnostics,
-    };
+    let mut reader = Reader { diagnostics: document.diagnostics };
     let buildspec = match &document.root {
         Some(root) => read(&mut reader, root),
         None => {
@@ -60,19 +49,14 @@ pub fn parse(source: &str) -> Parsed {
     let mut diagnostics = reader.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.place);
     let refused = document.root.is_none() || refuses(&diagnostics);
-    Parsed {
-        buildspec: (!refused).then_some(buildspec),
-        diagnostics,
-    }
+    Parsed { buildspec: (!refused).then_some(buildspec), diagnostics }
 }
 
 fn read(reader: &mut Reader, root: &Node) -> Buildspec {
     let mut buildspec = Buildspec::default();
     let Value::Map(entries) = &root.value else {
-        let message = format!(
-            "a buildspec is a mapping with `version` and `phases`, but this is {}",
-            root.kind()
-        );
+        let message =
+            format!("a buildspec is a mapping with `version` and `phases`, but this is {}", root.kind());
         reader.error(root.place, "wrong-type", message);
         return buildspec;
     };

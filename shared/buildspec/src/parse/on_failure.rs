@@ -10,10 +10,7 @@ pub(super) fn parse(text: &str) -> Result<OnFailure, String> {
         "ABORT" => return Ok(OnFailure::Abort),
         "CONTINUE" => return Ok(OnFailure::Continue),
         "RETRY" => {
-            return Ok(OnFailure::Retry {
-                count: DEFAULT_RETRIES,
-                pattern: ".*".into(),
-            });
+            return Ok(OnFailure::Retry { count: DEFAULT_RETRIES, pattern: ".*".into() });
         }
         _ => {}
     }
@@ -25,9 +22,7 @@ pub(super) fn parse(text: &str) -> Result<OnFailure, String> {
             ));
         }
     };
-    let (first, after) = rest
-        .split_once('-')
-        .map_or((rest, None), |(first, after)| (first, Some(after)));
+    let (first, after) = rest.split_once('-').map_or((rest, None), |(first, after)| (first, Some(after)));
     let (count, pattern) = if first.bytes().all(|byte| byte.is_ascii_digit()) && !first.is_empty() {
         let count = first.parse().ok().filter(|count| *count <= 100);
         (
@@ -38,19 +33,11 @@ pub(super) fn parse(text: &str) -> Result<OnFailure, String> {
         (DEFAULT_RETRIES, rest)
     };
     Regex::new(pattern).map_err(|error| {
-        let reason = error
-            .to_string()
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
+        let reason =
+            error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         format!("`{pattern}` is not a regular expression that is understood here: {reason}")
     })?;
-    Ok(OnFailure::Retry {
-        count,
-        pattern: pattern.into(),
-    })
+    Ok(OnFailure::Retry { count, pattern: pattern.into() })
 }
 
 #[cfg(test)]
@@ -59,21 +46,13 @@ mod tests {
 
     #[test]
     fn all_forms() {
-        let retry = |count, pattern: &str| {
-            Ok(OnFailure::Retry {
-                count,
-                pattern: pattern.into(),
-            })
-        };
+        let retry = |count, pattern: &str| Ok(OnFailure::Retry { count, pattern: pattern.into() });
         assert_eq!(parse("ABORT"), Ok(OnFailure::Abort));
         assert_eq!(parse("Continue"), Ok(OnFailure::Continue));
         assert_eq!(parse("RETRY"), retry(3, ".*"));
         assert_eq!(parse("RETRY-4"), retry(4, ".*"));
         assert_eq!(parse("RETRY-8-invalid+"), retry(8, "invalid+"));
-        assert_eq!(
-            parse("Retry-3-.*connection timed out.*"),
-            retry(3, ".*connection timed out.*")
-        );
+        assert_eq!(parse("Retry-3-.*connection timed out.*"), retry(3, ".*connection timed out.*"));
         assert_eq!(parse("RETRY-timed-out"), retry(3, "timed-out"));
         assert_eq!(parse("RETRY-0"), retry(0, ".*"));
     }

@@ -15,15 +15,9 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Vec<Phase> {
         match PhaseName::ALL.into_iter().find(|name| name.key() == key.text) {
             Some(name) => phases.push(phase(reader, name, key, node)),
             None => {
-                let message = format!(
-                    "{}; expected are install, pre_build, build and post_build",
-                    hint(&key.text)
-                );
-                reader.error(
-                    key.place,
-                    "unknown-phase",
-                    format!("invalid buildspec phase name: {message}"),
-                );
+                let message =
+                    format!("{}; expected are install, pre_build, build and post_build", hint(&key.text));
+                reader.error(key.place, "unknown-phase", format!("invalid buildspec phase name: {message}"));
             }
         }
     }
@@ -57,10 +51,8 @@ fn phase(reader: &mut Reader, name: PhaseName, key: &Key, node: &Node) -> Phase 
         }
     }
     if !has_commands && !node.is_null() && name != PhaseName::Install {
-        let message = format!(
-            "phase `{}` has no `commands` and does nothing; add them or remove it",
-            name.key()
-        );
+        let message =
+            format!("phase `{}` has no `commands` and does nothing; add them or remove it", name.key());
         reader.warn(key.place, "no-commands", message);
     }
     phase
@@ -71,11 +63,7 @@ fn failure(reader: &mut Reader, node: &Node) -> OnFailure {
         return OnFailure::Default;
     };
     on_failure::parse(&text).unwrap_or_else(|message| {
-        reader.error(
-            node.place,
-            "bad-on-failure",
-            format!("`on-failure` cannot be {message}"),
-        );
+        reader.error(node.place, "bad-on-failure", format!("`on-failure` cannot be {message}"));
         OnFailure::Default
     })
 }
@@ -94,9 +82,7 @@ fn commands(reader: &mut Reader, place: Place, node: &Node, key: &str) -> Vec<St
     match &node.value {
         Value::List(items) => {
             let numbered = items.iter().enumerate();
-            numbered
-                .filter_map(|(index, item)| command(reader, index, item, key))
-                .collect()
+            numbered.filter_map(|(index, item)| command(reader, index, item, key)).collect()
         }
         Value::Scalar { text, .. } => {
             let message =
@@ -105,11 +91,7 @@ fn commands(reader: &mut Reader, place: Place, node: &Node, key: &str) -> Vec<St
             vec![text.clone()]
         }
         Value::Null => {
-            reader.warn(
-                place,
-                "empty",
-                format!("`{key}` is empty; add commands or remove it"),
-            );
+            reader.warn(place, "empty", format!("`{key}` is empty; add commands or remove it"));
             Vec::new()
         }
         Value::Map(_) => {

@@ -22,11 +22,7 @@ impl Reader {
     pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = node.text().map(str::to_owned);
         if text.is_none() {
-            self.error(
-                node.place,
-                "wrong-type",
-                format!("{what} must be text, but it is {}", node.kind()),
-            );
+            self.error(node.place, "wrong-type", format!("{what} must be text, but it is {}", node.kind()));
         }
         text
     }
@@ -45,11 +41,7 @@ impl Reader {
         match &node.value {
             Value::Map(entries) => entries,
             Value::Null => {
-                self.warn(
-                    node.place,
-                    "empty",
-                    format!("{what} is empty; fill it or remove it"),
-                );
+                self.warn(node.place, "empty", format!("{what} is empty; fill it or remove it"));
                 &[]
             }
             Value::Scalar { .. } | Value::List(_) => {
@@ -68,11 +60,7 @@ impl Reader {
         let mut pairs = Vec::new();
         for (key, value) in self.entries(node, what) {
             if value.is_null() {
-                self.warn(
-                    key.place,
-                    "empty",
-                    format!("`{}` has no value and will be empty", key.text),
-                );
+                self.warn(key.place, "empty", format!("`{}` has no value and will be empty", key.text));
                 pairs.push((key.text.clone(), String::new()));
             } else if let Some(text) = self.text(value, &format!("`{}` in {what}", key.text)) {
                 pairs.push((key.text.clone(), text));
@@ -86,11 +74,7 @@ impl Reader {
         match &node.value {
             Value::Scalar { text, .. } => vec![text.clone()],
             Value::Null => {
-                self.warn(
-                    node.place,
-                    "empty",
-                    format!("{what} is empty; fill it or remove it"),
-                );
+                self.warn(node.place, "empty", format!("{what} is empty; fill it or remove it"));
                 Vec::new()
             }
             Value::List(items) => self.items(items, what),
@@ -136,11 +120,7 @@ impl Reader {
 
 /// Whether two keys differ only in case, in `-` against `_`, or in a final `s`.
 fn alike(one: &str, other: &str) -> bool {
-    let plain = |text: &str| {
-        text.to_ascii_lowercase()
-            .replace(['-', '_'], "")
-            .trim_end_matches('s')
-            .to_owned()
-    };
+    let plain =
+        |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "").trim_end_matches('s').to_owned();
     plain(one) == plain(other)
 }

@@ -10,16 +10,11 @@ const KEYS: [&str; 4] = ["files", "file-format", "base-directory", "discard-path
 const MAX_GROUPS: usize = 5;
 
 pub(super) fn read(reader: &mut Reader, node: &Node) -> Vec<ReportGroup> {
-    let groups: Vec<_> = reader
-        .entries(node, "`reports`")
-        .iter()
-        .map(|(key, node)| group(reader, key, node))
-        .collect();
+    let groups: Vec<_> =
+        reader.entries(node, "`reports`").iter().map(|(key, node)| group(reader, key, node)).collect();
     if groups.len() > MAX_GROUPS {
-        let message = format!(
-            "{} report groups; CodeBuild takes at most {MAX_GROUPS}; merge some",
-            groups.len()
-        );
+        let message =
+            format!("{} report groups; CodeBuild takes at most {MAX_GROUPS}; merge some", groups.len());
         reader.error(node.place, "too-many-reports", message);
     }
     groups
@@ -43,10 +38,7 @@ fn group(reader: &mut Reader, key: &Key, node: &Node) -> ReportGroup {
         }
     }
     if group.files.is_empty() {
-        let message = format!(
-            "report group `{}` names no `files`; add for example `- '**/*.xml'`",
-            key.text
-        );
+        let message = format!("report group `{}` names no `files`; add for example `- '**/*.xml'`", key.text);
         reader.error(key.place, "missing-files", message);
     }
     group
@@ -56,9 +48,7 @@ fn format(reader: &mut Reader, node: &Node) -> ReportFormat {
     let Some(text) = reader.text(node, "`file-format`") else {
         return ReportFormat::default();
     };
-    let found = ReportFormat::ALL
-        .into_iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(&text));
+    let found = ReportFormat::ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&text));
     if let Some((_, format)) = found {
         return format;
     }

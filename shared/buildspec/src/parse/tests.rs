@@ -9,11 +9,7 @@ use crate::definition::{Batch, BatchBuilds, OnFailure, PhaseName, ReportFormat, 
 /// The codes and places of what `parse` says.
 fn said(source: &str) -> Vec<String> {
     let show = |diagnostic: &Diagnostic| {
-        let severity = if diagnostic.severity == Severity::Error {
-            ""
-        } else {
-            "~"
-        };
+        let severity = if diagnostic.severity == Severity::Error { "" } else { "~" };
         format!("{severity}{} {}", diagnostic.code, diagnostic.place)
     };
     parse(source).diagnostics.iter().map(show).collect()
@@ -70,34 +66,16 @@ cache:
   paths: [/root/.m2/**/*]
 ",
     );
-    assert_eq!(
-        buildspec.env.variables,
-        [("FLAG".into(), "NO".into()), ("VERSION".into(), "8.0".into())]
-    );
+    assert_eq!(buildspec.env.variables, [("FLAG".into(), "NO".into()), ("VERSION".into(), "8.0".into())]);
     assert_eq!(buildspec.env.shell, Shell::Bash);
     let names: Vec<_> = buildspec.phases.iter().map(|phase| phase.name).collect();
-    assert_eq!(
-        names,
-        [PhaseName::Install, PhaseName::Build, PhaseName::PostBuild]
-    );
-    assert_eq!(
-        buildspec.phases[0].runtime_versions[1],
-        ("python".into(), "3.10".into())
-    );
+    assert_eq!(names, [PhaseName::Install, PhaseName::Build, PhaseName::PostBuild]);
+    assert_eq!(buildspec.phases[0].runtime_versions[1], ("python".into(), "3.10".into()));
     assert_eq!(buildspec.phases[1].commands[1], "echo two\necho three\n");
-    assert_eq!(
-        buildspec.phases[1].on_failure,
-        OnFailure::Retry {
-            count: 2,
-            pattern: "timeout".into()
-        }
-    );
+    assert_eq!(buildspec.phases[1].on_failure, OnFailure::Retry { count: 2, pattern: "timeout".into() });
     assert_eq!(buildspec.reports[0].format, ReportFormat::NunitXml);
     let artifacts = buildspec.artifacts.unwrap();
-    assert_eq!(
-        (artifacts.primary.files, artifacts.secondary.len()),
-        (vec!["app".to_owned()], 1)
-    );
+    assert_eq!((artifacts.primary.files, artifacts.secondary.len()), (vec!["app".to_owned()], 1));
     assert!(buildspec.proxy.logs && !buildspec.proxy.upload_artifacts && buildspec.env.git_credential_helper);
 }
 
@@ -126,10 +104,7 @@ env: {shell: fish}
     ];
     assert_eq!(said(source), expected);
     let message = parse(source).diagnostics.swap_remove(3).message;
-    assert!(
-        message.contains("commands[1]") && message.contains("single quotes"),
-        "{message}"
-    );
+    assert!(message.contains("commands[1]") && message.contains("single quotes"), "{message}");
 }
 
 #[test]
@@ -146,35 +121,20 @@ phases:
 artifacts: {files: out, type: zip}
 settings: {}
 ";
-    let expected = [
-        "~empty 3:3",
-        "~empty 5:5",
-        "~scalar-commands 7:5",
-        "~old-name 10:25",
-        "~unknown-key 11:1",
-    ];
-    let places: Vec<_> = said(source)
-        .iter()
-        .map(|said| said.split(' ').next().unwrap_or_default().to_owned())
-        .collect();
-    let codes: Vec<_> = expected
-        .iter()
-        .map(|said| said.split(' ').next().unwrap_or_default().to_owned())
-        .collect();
+    let expected =
+        ["~empty 3:3", "~empty 5:5", "~scalar-commands 7:5", "~old-name 10:25", "~unknown-key 11:1"];
+    let places: Vec<_> =
+        said(source).iter().map(|said| said.split(' ').next().unwrap_or_default().to_owned()).collect();
+    let codes: Vec<_> =
+        expected.iter().map(|said| said.split(' ').next().unwrap_or_default().to_owned()).collect();
     assert_eq!(places, codes);
     assert!(parse(source).buildspec.is_some());
 }
 
 #[test]
 fn versions() {
-    assert_eq!(
-        accepted("version: 0.1\nphases: {build: {commands: [a]}}").version,
-        Version::V0_1
-    );
-    assert_eq!(
-        said("version: 1.0\nphases: {build: {commands: [a]}}"),
-        ["bad-version 1:10"]
-    );
+    assert_eq!(accepted("version: 0.1\nphases: {build: {commands: [a]}}").version, Version::V0_1);
+    assert_eq!(said("version: 1.0\nphases: {build: {commands: [a]}}"), ["bad-version 1:10"]);
     assert_eq!(said(""), ["empty 1:1"]);
     assert_eq!(said("version: 0.2"), ["missing-phases 1:1"]);
 }
@@ -182,18 +142,10 @@ fn versions() {
 #[test]
 fn limits_and_names() {
     let head = "version: 0.2\nphases: {build: {commands: [a]}}\n";
+    assert_eq!(said(&format!("{head}env: {{variables: {{CODEBUILD_X: 1}}}}")), ["~reserved-name 3:19"]);
+    assert_eq!(said(&format!("{head}env: {{exported-variables: [a-b]}}")), ["bad-name 3:27"]);
     assert_eq!(
-        said(&format!("{head}env: {{variables: {{CODEBUILD_X: 1}}}}")),
-        ["~reserved-name 3:19"]
-    );
-    assert_eq!(
-        said(&format!("{head}env: {{exported-variables: [a-b]}}")),
-        ["bad-name 3:27"]
-    );
-    assert_eq!(
-        said(&format!(
-            "{head}cache: {{key: k, paths: [p], fallback-keys: [1,2,3,4,5,6]}}"
-        )),
+        said(&format!("{head}cache: {{key: k, paths: [p], fallback-keys: [1,2,3,4,5,6]}}")),
         ["too-many-keys 3:44"]
     );
     assert_eq!(
@@ -206,32 +158,19 @@ fn limits_and_names() {
 fn batches() {
     let batch = |text: &str| format!("version: 0.2\nbatch:\n  fast-fail: true\n{text}");
     let graph = "  build-graph:\n  - identifier: a\n  - identifier: b\n    depend-on: [a]\n    env: {variables: {X: 1}}\n";
-    let Some(Batch {
-        fast_fail: true,
-        builds: BatchBuilds::Graph(builds),
-    }) = accepted(&batch(graph)).batch
+    let Some(Batch { fast_fail: true, builds: BatchBuilds::Graph(builds) }) = accepted(&batch(graph)).batch
     else {
         panic!("no graph");
     };
-    assert_eq!(
-        (builds[1].depend_on.as_slice(), builds[1].variables.len()),
-        (["a".to_owned()].as_slice(), 1)
-    );
+    assert_eq!((builds[1].depend_on.as_slice(), builds[1].variables.len()), (["a".to_owned()].as_slice(), 1));
     let cycle = "  build-graph:\n  - {identifier: a, depend-on: [b]}\n  - {identifier: b, depend-on: [a]}\n";
     assert_eq!(said(&batch(cycle)), ["dependency-cycle 5:5"]);
     let wrong = "  build-graph:\n  - {identifier: a, depend-on: [c]}\n  - {identifier: a}\n  - {ignore-failure: no}\n";
     assert_eq!(
         said(&batch(wrong)),
-        [
-            "unknown-dependency 5:5",
-            "duplicate-identifier 6:5",
-            "missing-identifier 7:5"
-        ]
+        ["unknown-dependency 5:5", "duplicate-identifier 6:5", "missing-identifier 7:5"]
     );
-    assert_eq!(
-        said(&batch("  build-fanout: {parallelism: none}\n")),
-        ["bad-parallelism 4:31"]
-    );
+    assert_eq!(said(&batch("  build-fanout: {parallelism: none}\n")), ["bad-parallelism 4:31"]);
 }
 
 proptest! {

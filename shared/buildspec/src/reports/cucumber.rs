@@ -49,11 +49,7 @@ pub(super) fn read(input: impl Read, mut take: impl FnMut(Case)) -> Result<(), S
     let features: Vec<Feature> = serde_json::from_reader(BufReader::new(input))
         .map_err(|error| format!("not the JSON that Cucumber writes: {error}"))?;
     for feature in features {
-        for scenario in feature
-            .elements
-            .into_iter()
-            .filter(|scenario| scenario.kind != "background")
-        {
+        for scenario in feature.elements.into_iter().filter(|scenario| scenario.kind != "background") {
             take(case(&feature.name, scenario));
         }
     }
@@ -62,17 +58,8 @@ pub(super) fn read(input: impl Read, mut take: impl FnMut(Case)) -> Result<(), S
 
 /// A scenario is as good as its worst step.
 fn case(feature: &str, scenario: Scenario) -> Case {
-    let mut case = Case {
-        suite: feature.to_owned(),
-        name: scenario.name,
-        ..Case::default()
-    };
-    for step in scenario
-        .before
-        .into_iter()
-        .chain(scenario.steps)
-        .chain(scenario.after)
-    {
+    let mut case = Case { suite: feature.to_owned(), name: scenario.name, ..Case::default() };
+    for step in scenario.before.into_iter().chain(scenario.steps).chain(scenario.after) {
         let result = step.result;
         let nanoseconds = Duration::try_from_secs_f64(result.duration / 1e9).unwrap_or_default();
         case.duration = case.duration.saturating_add(nanoseconds);

@@ -105,15 +105,7 @@ impl Report {
     /// A report without files.
     pub(crate) fn new(name: String, format: ReportFormat) -> Self {
         let (files, failing, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self {
-            name,
-            format,
-            files,
-            counts: Counts::default(),
-            duration: Duration::ZERO,
-            failing,
-            problems,
-        }
+        Self { name, format, files, counts: Counts::default(), duration: Duration::ZERO, failing, problems }
     }
 
     /// Adds the file at `path`, shown as `name`. A file that cannot be read is noted, not fatal.
@@ -144,11 +136,7 @@ impl Report {
         self.duration = self.duration.saturating_add(case.duration);
         if matches!(case.status, CaseStatus::Failed | CaseStatus::Error) && self.failing.len() < MAX_FAILING {
             let (suite, name) = (shown(&case.suite, MAX_NAME), shown(&case.name, MAX_NAME));
-            self.failing.push(FailingCase {
-                suite,
-                name,
-                message: shown(&case.message, MAX_MESSAGE),
-            });
+            self.failing.push(FailingCase { suite, name, message: shown(&case.message, MAX_MESSAGE) });
         }
     }
 }
@@ -161,9 +149,7 @@ fn shown(text: &str, characters: usize) -> String {
 
 fn seconds(text: &str) -> Duration {
     let seconds = text.trim().replace(',', "").parse().ok();
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .unwrap_or_default()
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -12,11 +12,7 @@ fn report(format: ReportFormat, text: &str) -> Report {
 }
 
 fn failing(report: &Report) -> Vec<(&str, &str, &str)> {
-    report
-        .failing
-        .iter()
-        .map(|case| (&*case.suite, &*case.name, &*case.message))
-        .collect()
+    report.failing.iter().map(|case| (&*case.suite, &*case.name, &*case.message)).collect()
 }
 
 #[test]
@@ -29,20 +25,8 @@ fn junit() {
         <testcase classname="a.B" name="worse"><error/><system-out>noise</system-out></testcase>
         <testcase classname="a.B" name="later"><skipped/></testcase></testsuite></testsuites>"#,
     );
-    assert_eq!(
-        report.counts,
-        Counts {
-            succeeded: 1,
-            failed: 1,
-            error: 1,
-            skipped: 1,
-            unknown: 0
-        }
-    );
-    assert_eq!(
-        failing(&report),
-        [("s", "bad", "1 < 2\nat line <3> & A"), ("a.B", "worse", "")]
-    );
+    assert_eq!(report.counts, Counts { succeeded: 1, failed: 1, error: 1, skipped: 1, unknown: 0 });
+    assert_eq!(failing(&report), [("s", "bad", "1 < 2\nat line <3> & A"), ("a.B", "worse", "")]);
     assert_eq!(report.duration, Duration::from_millis(1_000_750));
     assert!(report.problems.is_empty());
 }
@@ -55,22 +39,11 @@ fn nunit_of_both_kinds() {
     let new = r#"<test-run><test-suite name="S"><test-case name="a" classname="N.S" result="Passed" duration="0.2"/>
         <test-case name="b" classname="N.S" result="Failed"><failure><message><![CDATA[expected 1]]></message></failure></test-case>
         <test-case name="c" classname="N.S" result="Inconclusive"/></test-suite></test-run>"#;
-    let expected = Counts {
-        succeeded: 1,
-        failed: 1,
-        skipped: 1,
-        ..Counts::default()
-    };
+    let expected = Counts { succeeded: 1, failed: 1, skipped: 1, ..Counts::default() };
     let old = report(ReportFormat::NunitXml, old);
-    assert_eq!(
-        (old.counts, failing(&old)),
-        (expected, vec![("N.S", "N.S.b", "expected 1")])
-    );
+    assert_eq!((old.counts, failing(&old)), (expected, vec![("N.S", "N.S.b", "expected 1")]));
     let new = report(ReportFormat::Nunit3Xml, new);
-    assert_eq!(
-        (new.counts, failing(&new)),
-        (expected, vec![("N.S", "b", "expected 1")])
-    );
+    assert_eq!((new.counts, failing(&new)), (expected, vec![("N.S", "b", "expected 1")]));
     assert_eq!(new.duration, Duration::from_millis(200));
 }
 
@@ -84,15 +57,7 @@ fn testng() {
         <test-method name="two" status="FAIL" duration-ms="3"><exception class="E"><message><![CDATA[boom]]></message></exception></test-method>
         <test-method name="three" status="SKIP"/></class></test></suite></testng-results>"#,
     );
-    assert_eq!(
-        report.counts,
-        Counts {
-            succeeded: 1,
-            failed: 1,
-            skipped: 1,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(report.counts, Counts { succeeded: 1, failed: 1, skipped: 1, ..Counts::default() });
     assert_eq!(failing(&report), [("com.A", "two", "boom")]);
     assert_eq!(report.duration, Duration::from_millis(15));
 }
@@ -106,20 +71,8 @@ fn trx() {
         <UnitTestResult testName="N.b" outcome="Failed"><Output><ErrorInfo><Message>no</Message></ErrorInfo></Output></UnitTestResult>
         <UnitTestResult testName="N.c" outcome="NotExecuted"/><UnitTestResult testName="N.d"/></Results></TestRun>"#,
     );
-    assert_eq!(
-        report.counts,
-        Counts {
-            succeeded: 1,
-            failed: 1,
-            skipped: 1,
-            unknown: 1,
-            error: 0
-        }
-    );
-    assert_eq!(
-        (failing(&report), report.duration),
-        (vec![("", "N.b", "no")], Duration::from_millis(60_500))
-    );
+    assert_eq!(report.counts, Counts { succeeded: 1, failed: 1, skipped: 1, unknown: 1, error: 0 });
+    assert_eq!((failing(&report), report.duration), (vec![("", "N.b", "no")], Duration::from_millis(60_500)));
 }
 
 #[test]
@@ -132,19 +85,8 @@ fn cucumber() {
           {"type": "scenario", "name": "bad", "steps": [{"result": {"status": "failed", "error_message": "no"}}, {"result": {"status": "skipped"}}]},
           {"type": "scenario", "name": "later", "steps": [{"result": {"status": "undefined"}}]}]}]"#,
     );
-    assert_eq!(
-        report.counts,
-        Counts {
-            succeeded: 1,
-            failed: 1,
-            skipped: 1,
-            ..Counts::default()
-        }
-    );
-    assert_eq!(
-        (failing(&report), report.duration),
-        (vec![("Login", "bad", "no")], Duration::from_millis(1))
-    );
+    assert_eq!(report.counts, Counts { succeeded: 1, failed: 1, skipped: 1, ..Counts::default() });
+    assert_eq!((failing(&report), report.duration), (vec![("Login", "bad", "no")], Duration::from_millis(1)));
 }
 
 #[test]
@@ -163,8 +105,5 @@ fn what_cannot_be_read_is_noted() {
 #[test]
 fn coverage_is_listed_and_not_read() {
     let report = report(ReportFormat::CoberturaXml, "not even xml");
-    assert_eq!(
-        (report.files.len(), report.counts.total(), report.problems.len()),
-        (1, 0, 0)
-    );
+    assert_eq!((report.files.len(), report.counts.total(), report.problems.len()), (1, 0, 0));
 }

@@ -48,10 +48,7 @@ const NUNIT: Names = Names {
     parse_duration: seconds,
     message: &["message"],
 };
-const NUNIT3: Names = Names {
-    duration: "duration",
-    ..NUNIT
-};
+const NUNIT3: Names = Names { duration: "duration", ..NUNIT };
 const TESTNG: Names = Names {
     case: "test-method",
     name: &["name"],
@@ -92,14 +89,7 @@ pub(super) fn read(format: ReportFormat, input: impl Read, take: impl FnMut(Case
     let Some(names) = names(format) else { return Ok(()) };
     let mut reader = Reader::from_reader(BufReader::new(input));
     reader.config_mut().expand_empty_elements = true;
-    let mut cases = Cases {
-        names,
-        take,
-        suites: Vec::new(),
-        case: None,
-        inside: None,
-        root: false,
-    };
+    let mut cases = Cases { names, take, suites: Vec::new(), case: None, inside: None, root: false };
     let mut buffer = Vec::new();
     loop {
         let event = reader.read_event_into(&mut buffer);
@@ -114,11 +104,7 @@ pub(super) fn read(format: ReportFormat, input: impl Read, take: impl FnMut(Case
         }
         buffer.clear();
     }
-    if cases.root {
-        Ok(())
-    } else {
-        Err("it holds no XML element".into())
-    }
+    if cases.root { Ok(()) } else { Err("it holds no XML element".into()) }
 }
 
 struct Cases<F> {
@@ -139,13 +125,7 @@ impl<F: FnMut(Case)> Cases<F> {
         if name == self.names.case {
             self.case = self.begin(element);
         } else if let Some(case) = &mut self.case {
-            self.inside = self
-                .names
-                .message
-                .iter()
-                .copied()
-                .find(|message| *message == name)
-                .or(self.inside);
+            self.inside = self.names.message.iter().copied().find(|message| *message == name).or(self.inside);
             within(case, name, element, self.names.result.is_none());
         } else if name == self.names.suite {
             self.suites.push(attribute(element, "name").unwrap_or_default());
@@ -158,9 +138,7 @@ impl<F: FnMut(Case)> Cases<F> {
             return None;
         }
         let first = |names: &[&str]| names.iter().find_map(|name| attribute(element, name));
-        let suite = first(self.names.class)
-            .or_else(|| self.suites.last().cloned())
-            .unwrap_or_default();
+        let suite = first(self.names.class).or_else(|| self.suites.last().cloned()).unwrap_or_default();
         let duration = attribute(element, self.names.duration).unwrap_or_default();
         let status = match self.names.result {
             Some(result) => status(&attribute(element, result).unwrap_or_default()),
@@ -201,12 +179,7 @@ impl<F: FnMut(Case)> Cases<F> {
             "amp" => "&".to_owned(),
             "quot" => "\"".to_owned(),
             "apos" => "'".to_owned(),
-            _ => entity
-                .resolve_char_ref()
-                .ok()
-                .flatten()
-                .map(String::from)
-                .unwrap_or_default(),
+            _ => entity.resolve_char_ref().ok().flatten().map(String::from).unwrap_or_default(),
         };
         self.text(&text);
     }
@@ -249,15 +222,10 @@ fn status(result: &str) -> CaseStatus {
 }
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
-    let found = element
-        .attributes()
-        .with_checks(false)
-        .flatten()
-        .find(|attribute| attribute.key.as_ref() == name)?;
+    let found =
+        element.attributes().with_checks(false).flatten().find(|attribute| attribute.key.as_ref() == name)?;
     // An entity that is not XML's own makes it unreadable; then the raw text has to do.
-    let value = found
-        .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-        .map(std::borrow::Cow::into_owned);
+    let value = found.normalized_value(quick_xml::XmlVersion::Implicit1_0).map(std::borrow::Cow::into_owned);
     Some(value.unwrap_or_else(|_| found.value.clone().into_owned()))
 }
 
@@ -267,7 +235,5 @@ fn milliseconds(text: &str) -> Duration {
 
 /// `00:00:01.2345678`.
 fn clock(text: &str) -> Duration {
-    text.split(':').fold(Duration::ZERO, |sum, part| {
-        sum.saturating_mul(60).saturating_add(seconds(part))
-    })
+    text.split(':').fold(Duration::ZERO, |sum, part| sum.saturating_mul(60).saturating_add(seconds(part)))
 }

@@ -78,14 +78,7 @@ pub async fn run_batch(request: Request, outputs: &Path) -> Result<BatchOutcome,
         requests.insert(build.identifier.clone(), one(&request, build, outputs)?);
     }
     let (stop, _) = watch::channel(false);
-    let run = BatchRun {
-        batch,
-        builds,
-        requests,
-        stop,
-        running: JoinSet::new(),
-        outcomes: HashMap::new(),
-    };
+    let run = BatchRun { batch, builds, requests, stop, running: JoinSet::new(), outcomes: HashMap::new() };
     Ok(run.run(request).await)
 }
 
@@ -124,17 +117,12 @@ impl BatchRun {
             true => BuildStatus::Failed,
             false => BuildStatus::Succeeded,
         };
-        let BatchRun {
-            builds, mut outcomes, ..
-        } = self;
+        let BatchRun { builds, mut outcomes, .. } = self;
         let builds = builds.into_iter().map(|BatchedBuild { identifier, .. }| {
             let outcome = outcomes.remove(&identifier);
             BatchedOutcome { identifier, outcome }
         });
-        BatchOutcome {
-            status,
-            builds: builds.collect(),
-        }
+        BatchOutcome { status, builds: builds.collect() }
     }
 
     /// Starts every build whose dependencies have succeeded, or may fail.
@@ -143,12 +131,8 @@ impl BatchRun {
             let ready = build.depend_on.iter().all(|other| self.settled_well(other));
             if ready && let Some(request) = self.requests.remove(&build.identifier) {
                 let (identifier, source) = (build.identifier.clone(), source.to_owned());
-                let request = Request {
-                    stop: self.stop.subscribe(),
-                    ..request
-                };
-                self.running
-                    .spawn(async move { (identifier, start(request, source).await) });
+                let request = Request { stop: self.stop.subscribe(), ..request };
+                self.running.spawn(async move { (identifier, start(request, source).await) });
             }
         }
     }
@@ -159,9 +143,7 @@ impl BatchRun {
     }
 
     fn may_fail(&self, identifier: &str) -> bool {
-        self.builds
-            .iter()
-            .any(|build| build.identifier == identifier && build.ignore_failure)
+        self.builds.iter().any(|build| build.identifier == identifier && build.ignore_failure)
     }
 
     fn done(&mut self, identifier: String, outcome: Outcome) {
@@ -180,9 +162,7 @@ impl BatchRun {
 
     /// Whether a build failed, or did not run, whose failure counts.
     fn failed(&self) -> bool {
-        self.builds
-            .iter()
-            .any(|build| !self.settled_well(&build.identifier) && !build.ignore_failure)
+        self.builds.iter().any(|build| !self.settled_well(&build.identifier) && !build.ignore_failure)
     }
 }
 
@@ -203,19 +183,13 @@ fn one(request: &Request, build: &BatchedBuild, outputs: &Path) -> Result<Reques
     let buildspec = buildspec(request, build)?;
     let variables = build.variables.iter().map(|(name, value)| {
         let value = VariableValue::Plaintext(value.clone());
-        Variable {
-            name: name.clone(),
-            value,
-        }
+        Variable { name: name.clone(), value }
     });
     let mut own = Request {
         source: request.work.join(identifier).join("source"),
         work: request.work.join(identifier).join("work"),
         outputs: output_paths(&buildspec, identifier, outputs),
-        sink: Arc::new(Named {
-            identifier: identifier.clone(),
-            sink: request.sink.clone(),
-        }),
+        sink: Arc::new(Named { identifier: identifier.clone(), sink: request.sink.clone() }),
         buildspec,
         ..request.clone()
     };
@@ -244,11 +218,7 @@ fn buildspec(request: &Request, build: &BatchedBuild) -> Result<Arc<Buildspec>, 
     };
     let parsed = parse(&text);
     parsed.buildspec.map(Arc::new).ok_or_else(|| {
-        let first = parsed
-            .diagnostics
-            .first()
-            .map(Diagnostic::to_string)
-            .unwrap_or_default();
+        let first = parsed.diagnostics.first().map(Diagnostic::to_string).unwrap_or_default();
         refused(format!("it is refused: {first}"), parsed.diagnostics)
     })
 }

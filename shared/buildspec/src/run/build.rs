@@ -38,11 +38,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            ..Self::default()
-        }
+        Self { code: code.into(), message: message.into(), ..Self::default() }
     }
 }
 
@@ -91,19 +87,8 @@ impl Build {
     pub(super) fn new(request: Request) -> Self {
         let log = Log::new(request.sink.clone(), Masker::default(), request.now);
         let halt = Halt::new(request.timeout, request.stop.clone());
-        let shells = Shells::new(
-            request.buildspec.version,
-            shell_spec(&request, &Environment::default()),
-        );
-        Self {
-            request,
-            log,
-            halt,
-            shells,
-            unexported: Vec::new(),
-            phases: Vec::new(),
-            failure: None,
-        }
+        let shells = Shells::new(request.buildspec.version, shell_spec(&request, &Environment::default()));
+        Self { request, log, halt, shells, unexported: Vec::new(), phases: Vec::new(), failure: None }
     }
 
     pub(super) async fn run(mut self) -> Outcome {
@@ -163,8 +148,7 @@ impl Build {
     async fn prepare(&mut self) -> Result<(), Break> {
         let buildspec = self.request.buildspec.clone();
         self.log.marker("Phase is DOWNLOAD_SOURCE");
-        self.log
-            .marker(&format!("CODEBUILD_SRC_DIR={}", self.request.source.display()));
+        self.log.marker(&format!("CODEBUILD_SRC_DIR={}", self.request.source.display()));
         if matches!(buildspec.env.shell, Shell::PowerShell | Shell::Cmd) {
             let message =
                 "powershell.exe and cmd.exe need Windows; write `env: {shell: bash}` or leave `shell` out";
@@ -172,28 +156,20 @@ impl Build {
         }
         let prepared = environment::prepare(&self.request).await.map_err(Problem::from)?;
         let masker = Masker::new(&prepared.secrets);
-        self.log
-            .mask_with(masker.map_err(|error| Problem::new("CLIENT_ERROR", error.to_string()))?);
+        self.log.mask_with(masker.map_err(|error| Problem::new("CLIENT_ERROR", error.to_string()))?);
         self.unexported = prepared.unexported;
-        self.shells = Shells::new(
-            buildspec.version,
-            shell_spec(&self.request, &prepared.environment),
-        );
-        self.log
-            .marker(&format!("Phases found in YAML: {}", buildspec.phases.len()));
+        self.shells = Shells::new(buildspec.version, shell_spec(&self.request, &prepared.environment));
+        self.log.marker(&format!("Phases found in YAML: {}", buildspec.phases.len()));
         for phase in &buildspec.phases {
             let (name, count) = (shown(phase.name), phase.commands.len());
             self.log.marker(&format!(" {name}: {count} commands"));
         }
-        let wanted = buildspec
-            .phase(PhaseName::Install)
-            .map(|phase| phase.runtime_versions.as_slice());
+        let wanted = buildspec.phase(PhaseName::Install).map(|phase| phase.runtime_versions.as_slice());
         for line in runtimes::lines(wanted.unwrap_or_default(), &prepared.environment).await {
             self.log.marker(&line);
         }
         if buildspec.env.git_credential_helper {
-            self.log
-                .marker("git-credential-helper: git uses the credentials that this machine has");
+            self.log.marker("git-credential-helper: git uses the credentials that this machine has");
         }
         upload::restore_cache(self).await
     }
@@ -247,15 +223,9 @@ impl Build {
         for command in commands {
             self.log.marker(&format!("Running command {command}"));
             self.log.forget_tail();
-            let code = self
-                .shells
-                .run(command, &mut self.log, &mut self.halt)
-                .await?
-                .code;
+            let code = self.shells.run(command, &mut self.log, &mut self.halt).await?.code;
             if code != 0 {
-                self.log.marker(&format!(
-                    "Command did not exit successfully {command} exit status {code}"
-                ));
+                self.log.marker(&format!("Command did not exit successfully {command} exit status {code}"));
                 let message = format!("Error while executing command: {command}. Reason: exit status {code}");
                 let mut problem = Problem::new("COMMAND_EXECUTION_ERROR", message);
                 (problem.command, problem.exit_code) = (Some(command.clone()), Some(code));
@@ -266,9 +236,7 @@ impl Build {
     }
 
     async fn announce_failure(&mut self) -> Result<(), NoAnswer> {
-        self.shells
-            .export("CODEBUILD_BUILD_SUCCEEDING", "0", &mut self.log, &mut self.halt)
-            .await
+        self.shells.export("CODEBUILD_BUILD_SUCCEEDING", "0", &mut self.log, &mut self.halt).await
     }
 
     fn next(&self, phase: &Phase, tries: u8) -> Next {
@@ -295,17 +263,13 @@ impl Build {
     }
 
     async fn start_again(&mut self, tries: u8) -> Result<(), BuildStatus> {
-        self.log.marker(&format!(
-            "Running the build again because of on-failure: RETRY (retry {tries})"
-        ));
+        self.log.marker(&format!("Running the build again because of on-failure: RETRY (retry {tries})"));
         self.failure = None;
         let started = self.log.now();
         let again = async {
             self.shells.finish(&mut self.log).await?;
             self.shells.reset();
-            self.shells
-                .export("CODEBUILD_BUILD_SUCCEEDING", "1", &mut self.log, &mut self.halt)
-                .await
+            self.shells.export("CODEBUILD_BUILD_SUCCEEDING", "1", &mut self.log, &mut self.halt).await
         };
         match again.await {
             Ok(()) => Ok(()),
@@ -320,13 +284,7 @@ impl Build {
                 && !name.starts_with("AWS_")
                 && !self.unexported.iter().any(|other| other == name)
         };
-        let names: Vec<_> = buildspec
-            .env
-            .exported_variables
-            .iter()
-            .map(String::as_str)
-            .filter(may)
-            .collect();
+        let names: Vec<_> = buildspec.env.exported_variables.iter().map(String::as_str).filter(may).collect();
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -343,51 +301,29 @@ impl Build {
         let (status, problem) = match done {
             Ok(()) => (BuildStatus::Succeeded, None),
             Err(Break::Problem(problem)) => (BuildStatus::Failed, Some(*problem)),
-            Err(Break::NoAnswer(NoAnswer::Halted(Halted::TimedOut))) => (
-                BuildStatus::TimedOut,
-                Some(Problem::new("BUILD_TIMED_OUT", "Build has timed out.")),
-            ),
-            Err(Break::NoAnswer(NoAnswer::Halted(Halted::Stopped))) => (
-                BuildStatus::Stopped,
-                Some(Problem::new("BUILD_STOPPED", "Build was stopped.")),
-            ),
-            Err(Break::NoAnswer(NoAnswer::Io(error))) => (
-                BuildStatus::Fault,
-                Some(Problem::new("INTERNAL_ERROR", error.to_string())),
-            ),
+            Err(Break::NoAnswer(NoAnswer::Halted(Halted::TimedOut))) => {
+                (BuildStatus::TimedOut, Some(Problem::new("BUILD_TIMED_OUT", "Build has timed out.")))
+            }
+            Err(Break::NoAnswer(NoAnswer::Halted(Halted::Stopped))) => {
+                (BuildStatus::Stopped, Some(Problem::new("BUILD_STOPPED", "Build was stopped.")))
+            }
+            Err(Break::NoAnswer(NoAnswer::Io(error))) => {
+                (BuildStatus::Fault, Some(Problem::new("INTERNAL_ERROR", error.to_string())))
+            }
         };
         let problem = problem.unwrap_or_default();
         let (code, message) = (problem.code, self.log.masked(&problem.message));
-        self.log
-            .marker(&format!("Phase complete: {phase} State: {status}"));
-        self.log
-            .marker(&format!("Phase context status code: {code} Message: {message}"));
+        self.log.marker(&format!("Phase complete: {phase} State: {status}"));
+        self.log.marker(&format!("Phase context status code: {code} Message: {message}"));
         let duration = self.log.now().duration_since(started).unwrap_or_default();
         if status != BuildStatus::Succeeded && self.failure.is_none() {
             let command = problem.command.map(|command| self.log.masked(&command));
             let (code, message, exit_code) = (code.clone(), message.clone(), problem.exit_code);
-            let last_lines = if command.is_some() || status != BuildStatus::Failed {
-                self.log.tail()
-            } else {
-                Vec::new()
-            };
-            self.failure = Some(Failure {
-                phase,
-                code,
-                message,
-                command,
-                exit_code,
-                last_lines,
-            });
+            let last_lines =
+                if command.is_some() || status != BuildStatus::Failed { self.log.tail() } else { Vec::new() };
+            self.failure = Some(Failure { phase, code, message, command, exit_code, last_lines });
         }
-        self.phases.push(PhaseOutcome {
-            phase,
-            status,
-            code,
-            message,
-            started,
-            duration,
-        });
+        self.phases.push(PhaseOutcome { phase, status, code, message, started, duration });
         match status {
             BuildStatus::Succeeded | BuildStatus::Failed => Ok(()),
             BuildStatus::Fault | BuildStatus::TimedOut | BuildStatus::Stopped => Err(status),
@@ -419,19 +355,14 @@ fn shell_spec(request: &Request, environment: &Environment) -> ShellSpec {
 fn account(name: Option<&String>) -> Result<Option<Account>, Problem> {
     let Some(name) = name else { return Ok(None) };
     let refused = |reason: String| Problem::new("CLIENT_ERROR", format!("run-as: {reason}"));
-    let account = Account::named(name).map_err(|error| {
-        refused(format!(
-            "{error}; create it, or take `run-as` out of the buildspec"
-        ))
-    })?;
+    let account = Account::named(name)
+        .map_err(|error| refused(format!("{error}; create it, or take `run-as` out of the buildspec")))?;
     if account.is_current() {
         return Ok(None);
     }
     if !account.permitted() {
         let way_out = "run Penstock as root, or take `run-as` out of the buildspec";
-        return Err(refused(format!(
-            "only root may run commands as `{name}`; {way_out}"
-        )));
+        return Err(refused(format!("only root may run commands as `{name}`; {way_out}")));
     }
     Ok(Some(account))
 }

@@ -22,18 +22,12 @@ impl Environment {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.variables
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
+        self.variables.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// For a process.
     pub(super) fn os(&self) -> Vec<(OsString, OsString)> {
-        self.variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect()
+        self.variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 }
 
@@ -54,9 +48,7 @@ pub(super) struct Prepared {
 
 /// Puts the environment together: machine, buildspec, project, action, `CodeBuild`'s own; each wins over those before.
 pub(super) async fn prepare(request: &Request) -> Result<Prepared, Unavailable> {
-    let mut environment = Environment {
-        variables: request.machine.clone(),
-    };
+    let mut environment = Environment { variables: request.machine.clone() };
     let (mut secrets, mut unexported) = (Vec::new(), Vec::new());
     for variable in in_buildspec(&request.buildspec.env) {
         let (value, secret) = resolve(&*request.secrets, &variable.value).await?;
@@ -72,22 +64,13 @@ pub(super) async fn prepare(request: &Request) -> Result<Prepared, Unavailable> 
         }
     }
     reserved(request, &mut environment);
-    Ok(Prepared {
-        environment,
-        secrets,
-        unexported,
-    })
+    Ok(Prepared { environment, secrets, unexported })
 }
 
 fn in_buildspec(env: &Env) -> Vec<Variable> {
-    let variable = |name: &String, value| Variable {
-        name: name.clone(),
-        value,
-    };
-    let plain = env
-        .variables
-        .iter()
-        .map(|(name, value)| variable(name, VariableValue::Plaintext(value.clone())));
+    let variable = |name: &String, value| Variable { name: name.clone(), value };
+    let plain =
+        env.variables.iter().map(|(name, value)| variable(name, VariableValue::Plaintext(value.clone())));
     let parameters = env.parameter_store.iter();
     let parameters =
         parameters.map(|(name, parameter)| variable(name, VariableValue::Parameter(parameter.clone())));
@@ -103,10 +86,7 @@ async fn resolve(secrets: &dyn Secrets, value: &VariableValue) -> Result<(String
         VariableValue::Parameter(name) => (secrets.parameter(name).await, "Decrypted Variables Error"),
         VariableValue::Secret(reference) => (secrets.secret(reference).await, "Secrets Manager Error"),
     };
-    let value = found.map_err(|error| Unavailable {
-        code,
-        message: error.to_string(),
-    })?;
+    let value = found.map_err(|error| Unavailable { code, message: error.to_string() })?;
     if value.contains('\0') {
         return Err(Unavailable {
             code,
@@ -118,22 +98,14 @@ async fn resolve(secrets: &dyn Secrets, value: &VariableValue) -> Result<(String
 
 /// The documented `CODEBUILD_*` variables, which nobody else may set.
 fn reserved(request: &Request, environment: &mut Environment) {
-    environment
-        .variables
-        .retain(|(name, _)| !name.starts_with("CODEBUILD_"));
+    environment.variables.retain(|(name, _)| !name.starts_with("CODEBUILD_"));
     let build = &request.build;
     let (region, account, project) = (&build.region, &build.account, &build.project);
     let arn = |kind: &str| format!("arn:aws:codebuild:{region}:{account}:{kind}");
-    let started = (request.now)()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
+    let started = (request.now)().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let source = request.source.to_string_lossy();
     for (name, value) in [
-        (
-            "CODEBUILD_BUILD_ARN",
-            arn(&format!("build/{project}:{}", build.id)),
-        ),
+        ("CODEBUILD_BUILD_ARN", arn(&format!("build/{project}:{}", build.id))),
         ("CODEBUILD_BUILD_ID", format!("{project}:{}", build.id)),
         ("CODEBUILD_BUILD_NUMBER", build.number.to_string()),
         ("CODEBUILD_BUILD_SUCCEEDING", "1".into()),
@@ -148,10 +120,7 @@ fn reserved(request: &Request, environment: &mut Environment) {
     }
     for (name, value) in [
         ("CODEBUILD_BUILD_IMAGE", &build.image),
-        (
-            "CODEBUILD_RESOLVED_SOURCE_VERSION",
-            &build.resolved_source_version,
-        ),
+        ("CODEBUILD_RESOLVED_SOURCE_VERSION", &build.resolved_source_version),
         ("CODEBUILD_SOURCE_VERSION", &build.source_version),
         ("CODEBUILD_SOURCE_REPO_URL", &build.source_repo_url),
         ("CODEBUILD_BATCH_BUILD_IDENTIFIER", &build.batch_identifier),

@@ -21,10 +21,7 @@ pub(crate) struct Halt {
 
 impl Halt {
     pub(crate) fn new(timeout: Duration, stop: watch::Receiver<bool>) -> Self {
-        Self {
-            time: Box::pin(sleep(timeout)),
-            stop,
-        }
+        Self { time: Box::pin(sleep(timeout)), stop }
     }
 
     /// Waits until the build has to end. Cancel safe; may be asked again afterwards.

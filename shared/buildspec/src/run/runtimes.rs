@@ -19,51 +19,15 @@ struct Runtime {
 }
 
 const RUNTIMES: [Runtime; 9] = [
-    Runtime {
-        name: "android",
-        program: "sdkmanager",
-        argument: "--version",
-    },
-    Runtime {
-        name: "docker",
-        program: "docker",
-        argument: "--version",
-    },
-    Runtime {
-        name: "dotnet",
-        program: "dotnet",
-        argument: "--version",
-    },
-    Runtime {
-        name: "golang",
-        program: "go",
-        argument: "version",
-    },
-    Runtime {
-        name: "java",
-        program: "java",
-        argument: "-version",
-    },
-    Runtime {
-        name: "nodejs",
-        program: "node",
-        argument: "--version",
-    },
-    Runtime {
-        name: "php",
-        program: "php",
-        argument: "--version",
-    },
-    Runtime {
-        name: "python",
-        program: "python3",
-        argument: "--version",
-    },
-    Runtime {
-        name: "ruby",
-        program: "ruby",
-        argument: "--version",
-    },
+    Runtime { name: "android", program: "sdkmanager", argument: "--version" },
+    Runtime { name: "docker", program: "docker", argument: "--version" },
+    Runtime { name: "dotnet", program: "dotnet", argument: "--version" },
+    Runtime { name: "golang", program: "go", argument: "version" },
+    Runtime { name: "java", program: "java", argument: "-version" },
+    Runtime { name: "nodejs", program: "node", argument: "--version" },
+    Runtime { name: "php", program: "php", argument: "--version" },
+    Runtime { name: "python", program: "python3", argument: "--version" },
+    Runtime { name: "ruby", program: "ruby", argument: "--version" },
 ];
 
 /// A program that hangs must not hold up a build.
@@ -82,10 +46,7 @@ pub(super) async fn lines(wanted: &[(String, String)], environment: &Environment
             Some(runtime) => line(name, &version, found(runtime, environment).await.as_deref()),
             None => {
                 let known: Vec<_> = RUNTIMES.iter().map(|runtime| runtime.name).collect();
-                format!(
-                    "Warning: unknown runtime named '{name}' is ignored; known are {}",
-                    known.join(", ")
-                )
+                format!("Warning: unknown runtime named '{name}' is ignored; known are {}", known.join(", "))
             }
         });
     }
@@ -110,40 +71,26 @@ fn line(name: &str, wanted: &str, found: Option<&str>) -> String {
 
 /// Whether `found` is what `wanted` asks for: `latest`, `N.x`, or a version of which `found` is a more exact form.
 fn serves(found: &str, wanted: &str) -> bool {
-    let wanted = wanted
-        .strip_prefix("corretto")
-        .or(wanted.strip_prefix("openjdk"))
-        .unwrap_or(wanted);
+    let wanted = wanted.strip_prefix("corretto").or(wanted.strip_prefix("openjdk")).unwrap_or(wanted);
     let mut parts = found.split(['.', '+', '-', '_']);
-    wanted == "latest"
-        || wanted
-            .split('.')
-            .all(|part| part == "x" || parts.next() == Some(part))
+    wanted == "latest" || wanted.split('.').all(|part| part == "x" || parts.next() == Some(part))
 }
 
 /// `"$NODE_VERSION"`, the only expansion that the reference knows here.
 fn expand(text: &str, environment: &Environment) -> String {
-    let name = text
-        .strip_prefix('$')
-        .map(|name| name.trim_start_matches('{').trim_end_matches('}'));
-    name.and_then(|name| environment.get(name))
-        .unwrap_or(text)
-        .to_owned()
+    let name = text.strip_prefix('$').map(|name| name.trim_start_matches('{').trim_end_matches('}'));
+    name.and_then(|name| environment.get(name)).unwrap_or(text).to_owned()
 }
 
 async fn found(runtime: &Runtime, environment: &Environment) -> Option<String> {
     let path = environment.get("PATH")?;
-    let program = std::env::split_paths(path)
-        .map(|folder| folder.join(runtime.program))
-        .find(|path| path.is_file())?;
+    let program =
+        std::env::split_paths(path).map(|folder| folder.join(runtime.program)).find(|path| path.is_file())?;
     if let Some(known) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&program) {
         return known.clone();
     }
     let version = ask(program.clone(), runtime.argument, environment).await;
-    KNOWN
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(program, version.clone());
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(program, version.clone());
     version
 }
 
@@ -191,20 +138,12 @@ mod tests {
 
     #[test]
     fn what_serves() {
-        for (found, wanted) in [
-            ("3.11.7", "3.11"),
-            ("3.11.7", "3.x"),
-            ("17.0.9", "corretto17"),
-            ("1", "latest"),
-        ] {
+        for (found, wanted) in
+            [("3.11.7", "3.11"), ("3.11.7", "3.x"), ("17.0.9", "corretto17"), ("1", "latest")]
+        {
             assert!(serves(found, wanted), "{found} {wanted}");
         }
-        for (found, wanted) in [
-            ("3.11.7", "3.1"),
-            ("3.11.7", "3.12"),
-            ("20.1.1", "18"),
-            ("8.0", "1.8"),
-        ] {
+        for (found, wanted) in [("3.11.7", "3.1"), ("3.11.7", "3.12"), ("20.1.1", "18"), ("8.0", "1.8")] {
             assert!(!serves(found, wanted), "{found} {wanted}");
         }
     }

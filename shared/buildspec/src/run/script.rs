@@ -105,9 +105,7 @@ pub(super) fn program(shell: Shell) -> &'static str {
 pub(super) fn reply(received: &[u8]) -> Option<(&[u8], Ending, i32)> {
     let text = received.strip_suffix(b"\n")?;
     let at = text.windows(END.len()).rposition(|window| window == END)?;
-    let (kind, code) = std::str::from_utf8(&text[at + END.len()..])
-        .ok()?
-        .split_once(' ')?;
+    let (kind, code) = std::str::from_utf8(&text[at + END.len()..]).ok()?.split_once(' ')?;
     let ending = match kind {
         "d" => Ending::Done,
         "x" => Ending::Exited,
@@ -131,10 +129,7 @@ mod tests {
     #[test]
     fn replies_are_taken_apart() {
         assert_eq!(reply(b"\0penstock:d 0\n"), Some((&b""[..], Ending::Done, 0)));
-        assert_eq!(
-            reply(b"A\x001\0\0penstock:x 7\n"),
-            Some((&b"A\x001\0"[..], Ending::Exited, 7))
-        );
+        assert_eq!(reply(b"A\x001\0\0penstock:x 7\n"), Some((&b"A\x001\0"[..], Ending::Exited, 7)));
         for partial in [&b""[..], b"\0penstock:d 0", b"\0penstock:", b"text\n"] {
             assert_eq!(reply(partial), None);
         }

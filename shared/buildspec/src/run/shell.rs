@@ -75,24 +75,14 @@ pub(super) struct ShellProcess {
 impl ShellProcess {
     /// Starts a shell; `number` tells its pipes from those of earlier shells of the build.
     pub(super) fn start(spec: &ShellSpec, number: usize) -> io::Result<Self> {
-        let pipe = |name: &str| {
-            make_pipe(
-                &spec.folder.join(format!("{name}{number}")),
-                spec.account.as_ref(),
-            )
-        };
-        let pipes = Pipes {
-            commands: pipe("commands")?,
-            replies: pipe("replies")?,
-            output: pipe("output")?,
-        };
+        let pipe =
+            |name: &str| make_pipe(&spec.folder.join(format!("{name}{number}")), spec.account.as_ref());
+        let pipes = Pipes { commands: pipe("commands")?, replies: pipe("replies")?, output: pipe("output")? };
         let mut options = pipe::OpenOptions::new();
         options.read_write(true);
         let commands = options.open_sender(&pipes.commands)?;
-        let (replies, output) = (
-            options.open_receiver(&pipes.replies)?,
-            options.open_receiver(&pipes.output)?,
-        );
+        let (replies, output) =
+            (options.open_receiver(&pipes.replies)?, options.open_receiver(&pipes.output)?);
         let mut process = Spec::new(script::program(spec.shell), &spec.directory);
         process.arguments = vec![pipes.commands.clone().into()];
         process.environment.clone_from(&spec.environment);
@@ -101,16 +91,7 @@ impl ShellProcess {
         process.lineage.clone_from(&spec.lineage);
         let child = process.spawn().map_err(|error| cannot_start(spec, &error))?;
         let buffer = vec![0; PIPE_BYTES];
-        Ok(Self {
-            child,
-            shell: spec.shell,
-            pipes,
-            commands,
-            replies,
-            output,
-            fresh: true,
-            buffer,
-        })
+        Ok(Self { child, shell: spec.shell, pipes, commands, replies, output, fresh: true, buffer })
     }
 
     /// Feeds `text` to the shell and waits for its reply; what is written meanwhile goes to the log.
@@ -161,11 +142,7 @@ impl ShellProcess {
         self.fresh = ending == Ending::Exited;
         let content = content.to_vec();
         self.drain(log)?;
-        Ok(Some(Answer {
-            code,
-            content,
-            gone: false,
-        }))
+        Ok(Some(Answer { code, content, gone: false }))
     }
 
     /// The shell ended without a reply (killed, `exec`, or its pipes were removed).
@@ -175,11 +152,7 @@ impl ShellProcess {
         received.extend_from_slice(&self.buffer[..read]);
         self.drain(log)?;
         let code = script::reply(&received).map_or_else(|| exit_code(status), |(_, _, code)| code);
-        Ok(Answer {
-            code,
-            content: Vec::new(),
-            gone: true,
-        })
+        Ok(Answer { code, content: Vec::new(), gone: true })
     }
 
     async fn halt(&mut self, halted: Halted, log: &mut Log) -> Result<Answer, NoAnswer> {
@@ -249,10 +222,7 @@ fn cannot_start(spec: &ShellSpec, error: &io::Error) -> io::Error {
         ""
     };
     let program = script::program(spec.shell);
-    io::Error::new(
-        error.kind(),
-        format!("the shell {program} cannot start: {error}{way_out}"),
-    )
+    io::Error::new(error.kind(), format!("the shell {program} cannot start: {error}{way_out}"))
 }
 
 async fn write(commands: &pipe::Sender, text: &str) {
@@ -277,9 +247,7 @@ fn count(done: io::Result<usize>) -> io::Result<usize> {
 /// As shells have it: 128 and the signal's number.
 fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 fn make_pipe(path: &Path, account: Option<&Account>) -> io::Result<PathBuf> {

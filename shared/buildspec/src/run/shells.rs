@@ -26,13 +26,7 @@ pub(super) struct Shells {
 
 impl Shells {
     pub(super) fn new(version: Version, spec: ShellSpec) -> Self {
-        Self {
-            version,
-            first: spec.clone(),
-            spec,
-            current: None,
-            started: 0,
-        }
+        Self { version, first: spec.clone(), spec, current: None, started: 0 }
     }
 
     /// Runs one item of a command list.
@@ -63,8 +57,7 @@ impl Shells {
             spec.environment.push((name.into(), value.into()));
         }
         if self.current.is_some() {
-            self.ask(&script::item(&script::export(name, value)), log, halt)
-                .await?;
+            self.ask(&script::item(&script::export(name, value)), log, halt).await?;
         }
         Ok(())
     }
@@ -84,10 +77,7 @@ impl Shells {
         let question = script::expansion(text, &directory, &self.shell()?.pipes);
         let answer = self.ask(&question, log, halt).await?;
         let expanded = String::from_utf8_lossy(&answer.content);
-        Ok(expanded
-            .strip_suffix('\n')
-            .filter(|_| answer.code == 0)
-            .map(str::to_owned))
+        Ok(expanded.strip_suffix('\n').filter(|_| answer.code == 0).map(str::to_owned))
     }
 
     /// The values of those of `names` that are set.
@@ -99,10 +89,8 @@ impl Shells {
     ) -> Result<Vec<(String, String)>, NoAnswer> {
         let question = script::values(names, &self.shell()?.pipes);
         let answer = self.ask(&question, log, halt).await?;
-        let mut texts = answer
-            .content
-            .split(|byte| *byte == 0)
-            .map(|text| String::from_utf8_lossy(text).into_owned());
+        let mut texts =
+            answer.content.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
         let mut values = Vec::new();
         while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
             values.push((name, value));
@@ -127,28 +115,19 @@ impl Shells {
             self.finish(log).await?;
         }
         let (home, user) = match &account {
-            Some(account) => (
-                Some(account.home.clone().into_os_string()),
-                Some(account.name.clone().into()),
-            ),
+            Some(account) => (Some(account.home.clone().into_os_string()), Some(account.name.clone().into())),
             None => (self.at_first("HOME"), self.at_first("USER")),
         };
         for (name, value) in [("HOME", home), ("USER", user)] {
             self.spec.environment.retain(|(other, _)| other != name);
-            self.spec
-                .environment
-                .extend(value.map(|value| (name.into(), value)));
+            self.spec.environment.extend(value.map(|value| (name.into(), value)));
         }
         self.spec.account = account;
         Ok(())
     }
 
     fn at_first(&self, name: &str) -> Option<OsString> {
-        self.first
-            .environment
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.clone())
+        self.first.environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
     }
 
     fn take_over(&mut self, content: &[u8]) {
@@ -171,10 +150,7 @@ impl Shells {
     /// The next shell starts as the first one of the build did, but as the present user.
     pub(super) fn reset(&mut self) {
         let account = self.spec.account.take();
-        self.spec = ShellSpec {
-            account,
-            ..self.first.clone()
-        };
+        self.spec = ShellSpec { account, ..self.first.clone() };
     }
 
     async fn ask(&mut self, question: &str, log: &mut Log, halt: &mut Halt) -> Result<Answer, NoAnswer> {
@@ -200,8 +176,5 @@ impl Shells {
 
 fn variable(text: &[u8]) -> Option<(OsString, OsString)> {
     let at = text.iter().position(|byte| *byte == b'=')?;
-    Some((
-        OsString::from_vec(text[..at].to_vec()),
-        OsString::from_vec(text[at + 1..].to_vec()),
-    ))
+    Some((OsString::from_vec(text[..at].to_vec()), OsString::from_vec(text[at + 1..].to_vec())))
 }

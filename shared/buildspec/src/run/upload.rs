@@ -23,9 +23,7 @@ pub(super) async fn upload(
     }
     for group in &build.request.buildspec.clone().reports {
         let report = read_report(build, group).await?;
-        report_lines(&report)
-            .iter()
-            .for_each(|line| build.log.marker(line));
+        report_lines(&report).iter().for_each(|line| build.log.marker(line));
         outcome.reports.push(report);
     }
     if !all {
@@ -33,9 +31,7 @@ pub(super) async fn upload(
     }
     for (identifier, path) in wanted(build) {
         let set = definition(build, identifier.as_deref())?;
-        outcome
-            .artifacts
-            .extend(write_artifact(build, identifier, path, &set).await?);
+        outcome.artifacts.extend(write_artifact(build, identifier, path, &set).await?);
     }
     if succeeded {
         save_cache(build).await?;
@@ -45,12 +41,7 @@ pub(super) async fn upload(
 
 async fn expand(build: &mut Build, text: &str) -> Result<String, Break> {
     let expanded = build.shells.expand(text, &mut build.log, &mut build.halt).await?;
-    let message = || {
-        format!(
-            "the shell cannot expand `{text}` in {}",
-            build.request.source.display()
-        )
-    };
+    let message = || format!("the shell cannot expand `{text}` in {}", build.request.source.display());
     expanded.ok_or_else(|| Problem::new("CLIENT_ERROR", message()).into())
 }
 
@@ -86,25 +77,18 @@ async fn blocking<T: Send + 'static>(
 
 async fn read_report(build: &mut Build, group: &ReportGroup) -> Result<Report, Break> {
     let name = expand(build, &group.name).await?;
-    let base = expand_option(build, group.base_directory.as_ref())
-        .await?
-        .unwrap_or_else(|| ".".into());
+    let base = expand_option(build, group.base_directory.as_ref()).await?.unwrap_or_else(|| ".".into());
     let files = expand_all(build, &group.files).await?;
     let (root, format) = (build.request.source.clone(), group.format);
     let read = move || {
         let mut report = Report::new(name, format);
         for base in folders(&root, &base).unwrap_or_default() {
-            let search = Search {
-                base: &base,
-                root: &root,
-                links: false,
-            };
+            let search = Search { base: &base, root: &root, links: false };
             for pattern in &files {
                 match search.find(pattern) {
-                    Ok(matches) => matches
-                        .files
-                        .iter()
-                        .for_each(|(name, found)| report.add(name.clone(), &found.path)),
+                    Ok(matches) => {
+                        matches.files.iter().for_each(|(name, found)| report.add(name.clone(), &found.path));
+                    }
                     Err(problem) => report.problems.push(problem),
                 }
             }
@@ -121,9 +105,7 @@ fn report_lines(report: &Report) -> Vec<String> {
     }
     if report.format.is_coverage() {
         let count = report.files.len();
-        return vec![format!(
-            "Report {name}: {count} coverage file(s), which are listed but not read here"
-        )];
+        return vec![format!("Report {name}: {count} coverage file(s), which are listed but not read here")];
     }
     let (counts, total) = (&report.counts, report.counts.total());
     let mut lines = vec![format!(
@@ -134,12 +116,7 @@ fn report_lines(report: &Report) -> Vec<String> {
         let first = case.message.lines().next().unwrap_or_default();
         format!("Report {name}: failed: {} {}: {first}", case.suite, case.name)
     }));
-    lines.extend(
-        report
-            .problems
-            .iter()
-            .map(|problem| format!("Report {name}: {problem}")),
-    );
+    lines.extend(report.problems.iter().map(|problem| format!("Report {name}: {problem}")));
     lines
 }
 
@@ -147,23 +124,17 @@ fn report_lines(report: &Report) -> Vec<String> {
 fn wanted(build: &Build) -> Vec<(Option<String>, PathBuf)> {
     let outputs = &build.request.outputs;
     let primary = outputs.primary.iter().map(|path| (None, path.clone()));
-    let secondary = outputs
-        .secondary
-        .iter()
-        .map(|(identifier, path)| (Some(identifier.clone()), path.clone()));
+    let secondary =
+        outputs.secondary.iter().map(|(identifier, path)| (Some(identifier.clone()), path.clone()));
     primary.chain(secondary).collect()
 }
 
 fn definition(build: &mut Build, identifier: Option<&str>) -> Result<FileSet, Problem> {
     let artifacts = build.request.buildspec.artifacts.as_ref();
     let Some(identifier) = identifier else {
-        let primary = artifacts
-            .map(|artifacts| artifacts.primary.clone())
-            .unwrap_or_default();
+        let primary = artifacts.map(|artifacts| artifacts.primary.clone()).unwrap_or_default();
         if primary.files.is_empty() {
-            build
-                .log
-                .marker("no definition for primary artifacts in buildspec");
+            build.log.marker("no definition for primary artifacts in buildspec");
         }
         return Ok(primary);
     };
@@ -188,9 +159,7 @@ async fn write_artifact(
     }
     let collection = Collection {
         root: build.request.source.clone(),
-        base: expand_option(build, set.base_directory.as_ref())
-            .await?
-            .unwrap_or_else(|| ".".into()),
+        base: expand_option(build, set.base_directory.as_ref()).await?.unwrap_or_else(|| ".".into()),
         files: expand_all(build, &set.files).await?,
         exclude: expand_all(build, &set.exclude_paths).await?,
         discard_paths: set.discard_paths,
@@ -210,13 +179,7 @@ async fn write_artifact(
     };
     lines.iter().for_each(|line| build.log.marker(line));
     let files = result.map_err(|message| Problem::new("CLIENT_ERROR", message))?;
-    Ok(Some(Artifact {
-        identifier,
-        name,
-        s3_prefix,
-        path,
-        files,
-    }))
+    Ok(Some(Artifact { identifier, name, s3_prefix, path, files }))
 }
 
 async fn local_cache(build: &mut Build, other: CacheAction) -> Result<Option<LocalCache>, Break> {
@@ -237,13 +200,7 @@ async fn local_cache(build: &mut Build, other: CacheAction) -> Result<Option<Loc
         fallback_keys.push(expand(build, &cache::expand_hashes(key, &source)?).await?);
     }
     let paths = expand_all(build, &cache.paths).await?;
-    Ok(Some(LocalCache {
-        folder,
-        source,
-        paths,
-        key,
-        fallback_keys,
-    }))
+    Ok(Some(LocalCache { folder, source, paths, key, fallback_keys }))
 }
 
 /// A cache is a help and never a reason to fail.
@@ -260,9 +217,7 @@ pub(super) async fn restore_cache(build: &mut Build) -> Result<(), Break> {
 async fn save_cache(build: &mut Build) -> Result<(), Break> {
     if let Some(cache) = local_cache(build, CacheAction::Restore).await? {
         let saved = blocking(build, move || cache.save()).await?;
-        build
-            .log
-            .marker(&saved.unwrap_or_else(|error| format!("Warning: the cache was not saved: {error}")));
+        build.log.marker(&saved.unwrap_or_else(|error| format!("Warning: the cache was not saved: {error}")));
     }
     Ok(())
 }

@@ -10,17 +10,10 @@ async fn batch(place: &Place, text: &str) -> (BatchOutcome, String) {
         build("      - echo other $X > result\n") + "artifacts: {files: [result]}\n",
     )
     .unwrap();
-    let outcome = run_batch(
-        place.request(&format!("version: 0.2\n{text}")),
-        place.folder.path(),
-    )
-    .await
-    .unwrap();
+    let outcome =
+        run_batch(place.request(&format!("version: 0.2\n{text}")), place.folder.path()).await.unwrap();
     let shown = outcome.builds.iter().map(|build| {
-        let status = build
-            .outcome
-            .as_ref()
-            .map_or("-".into(), |outcome| outcome.status.to_string());
+        let status = build.outcome.as_ref().map_or("-".into(), |outcome| outcome.status.to_string());
         format!("{} {status}", build.identifier)
     });
     let shown = shown.collect::<Vec<_>>().join(", ");
@@ -41,10 +34,7 @@ phases: {build: {commands: ['echo $CODEBUILD_BATCH_BUILD_IDENTIFIER $X', mkdir m
 ",
     )
     .await;
-    assert_eq!(
-        (outcome.status, shown.as_str()),
-        (BuildStatus::Succeeded, "one FAILED, two SUCCEEDED")
-    );
+    assert_eq!((outcome.status, shown.as_str()), (BuildStatus::Succeeded, "one FAILED, two SUCCEEDED"));
     assert_eq!(unzip(&place.path("two.zip")), ["result"]);
     assert!(!place.path("source/made").exists());
     assert!(place.log().contains("[one] one 1"), "{}", place.log());

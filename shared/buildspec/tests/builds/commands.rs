@@ -45,18 +45,8 @@ phases:
         format!("1 {source}"),
     ];
     assert_eq!(place.output(), expected);
-    assert_eq!(
-        outcome.exported_variables,
-        [("TAG".into(), "x\ny".into()), ("PLAIN".into(), "1".into())]
-    );
-    let all = [
-        "DOWNLOAD_SOURCE",
-        "INSTALL",
-        "PRE_BUILD",
-        "BUILD",
-        "POST_BUILD",
-        "UPLOAD_ARTIFACTS",
-    ];
+    assert_eq!(outcome.exported_variables, [("TAG".into(), "x\ny".into()), ("PLAIN".into(), "1".into())]);
+    let all = ["DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD", "UPLOAD_ARTIFACTS"];
     assert_eq!(statuses(&outcome), all.map(|phase| format!("{phase} SUCCEEDED")));
 }
 
@@ -77,33 +67,16 @@ async fn exit_ends_the_command_and_not_the_shell() {
   post_build: {commands: [echo after $A $B $CODEBUILD_BUILD_SUCCEEDING]}
 ",
         );
-        let outcome = place
-            .run(&text.replace("version: 0.2", &format!("version: 0.2\nenv: {{shell: {shell}}}")))
-            .await;
+        let outcome =
+            place.run(&text.replace("version: 0.2", &format!("version: 0.2\nenv: {{shell: {shell}}}"))).await;
         let directory = place.path("source/d").display().to_string();
-        assert_eq!(
-            place.output(),
-            ["1", &directory, "alive", "finally 1 2 0", "after 1 2 0"],
-            "{shell}"
-        );
-        assert_eq!(
-            std::fs::read_to_string(place.path("source/file")).unwrap(),
-            "inside\n"
-        );
+        assert_eq!(place.output(), ["1", &directory, "alive", "finally 1 2 0", "after 1 2 0"], "{shell}");
+        assert_eq!(std::fs::read_to_string(place.path("source/file")).unwrap(), "inside\n");
         let failure = outcome.failure.unwrap();
-        assert_eq!(
-            (outcome.status, failure.exit_code),
-            (BuildStatus::Failed, Some(1))
-        );
-        assert_eq!(
-            (failure.phase, failure.code.as_str()),
-            (BuildPhase::Build, "COMMAND_EXECUTION_ERROR")
-        );
+        assert_eq!((outcome.status, failure.exit_code), (BuildStatus::Failed, Some(1)));
+        assert_eq!((failure.phase, failure.code.as_str()), (BuildPhase::Build, "COMMAND_EXECUTION_ERROR"));
         assert_eq!(failure.command.as_deref(), Some("set -e; B=2; false; echo never"));
-        assert!(
-            std::fs::read_dir(place.path("work")).unwrap().next().is_none(),
-            "pipes are left"
-        );
+        assert!(std::fs::read_dir(place.path("work")).unwrap().next().is_none(), "pipes are left");
     }
 }
 
@@ -122,10 +95,7 @@ async fn strange_commands_do_not_confuse_the_build() {
         assert_eq!(outcome.status, BuildStatus::Failed);
         let output = place.output();
         for line in ["its quoted", "here 2", "one", "no end", "200001", "alive"] {
-            assert!(
-                output.iter().any(|shown| shown == line),
-                "{shell} {line}: {output:?}"
-            );
+            assert!(output.iter().any(|shown| shown == line), "{shell} {line}: {output:?}");
         }
         assert!(!place.log().contains("penstock"), "{}", place.log());
     }
@@ -136,11 +106,7 @@ async fn what_follows_a_failed_phase() {
     let cases = [
         ("install", "", "INSTALL FAILED"),
         ("pre_build", "", "PRE_BUILD FAILED"),
-        (
-            "build",
-            "",
-            "BUILD FAILED, POST_BUILD SUCCEEDED, UPLOAD_ARTIFACTS SUCCEEDED",
-        ),
+        ("build", "", "BUILD FAILED, POST_BUILD SUCCEEDED, UPLOAD_ARTIFACTS SUCCEEDED"),
         ("build", "on-failure: ABORT, ", "BUILD FAILED"),
         (
             "pre_build",
@@ -151,11 +117,8 @@ async fn what_follows_a_failed_phase() {
     ];
     for (phase, extra, expected) in cases {
         let place = Place::new();
-        let outcome = place
-            .run(&format!(
-                "version: 0.2\nphases: {{{phase}: {{{extra}commands: [exit 3]}}}}"
-            ))
-            .await;
+        let outcome =
+            place.run(&format!("version: 0.2\nphases: {{{phase}: {{{extra}commands: [exit 3]}}}}")).await;
         assert_eq!(outcome.status, BuildStatus::Failed);
         let shown = statuses(&outcome).join(", ");
         assert!(shown.ends_with(expected), "{phase} {extra}: {shown}");
@@ -167,10 +130,7 @@ async fn what_follows_a_failed_phase() {
 async fn retries() {
     let text = |on_failure: &str| {
         build("      - echo x >> tries\n      - 'echo connection timed out; test $(wc -l < tries) = 3'\n")
-            .replace(
-                "    commands",
-                &format!("    on-failure: {on_failure}\n    commands"),
-            )
+            .replace("    commands", &format!("    on-failure: {on_failure}\n    commands"))
     };
     for (on_failure, tries, status) in [
         ("RETRY", 3, BuildStatus::Succeeded),
@@ -181,11 +141,7 @@ async fn retries() {
         let place = Place::new();
         let outcome = place.run(&text(on_failure)).await;
         let file = std::fs::read_to_string(place.path("source/tries")).unwrap();
-        assert_eq!(
-            (file.lines().count(), outcome.status),
-            (tries, status),
-            "{on_failure}"
-        );
+        assert_eq!((file.lines().count(), outcome.status), (tries, status), "{on_failure}");
         assert_eq!(outcome.failure.is_none(), status == BuildStatus::Succeeded);
     }
 }
@@ -203,11 +159,7 @@ struct Known;
 #[async_trait]
 impl Secrets for Known {
     async fn parameter(&self, name: &str) -> Result<String, SecretError> {
-        if name == "/ci/token" {
-            Ok("tok/en+secret".into())
-        } else {
-            Err(SecretError(format!("no {name}")))
-        }
+        if name == "/ci/token" { Ok("tok/en+secret".into()) } else { Err(SecretError(format!("no {name}"))) }
     }
 
     async fn secret(&self, reference: &SecretReference) -> Result<String, SecretError> {
@@ -236,35 +188,19 @@ phases:
       - echo \"$PASSWORD\" >&2; exit 1
 ",
     );
-    let variable = |name: &str, text: &str| Variable {
-        name: name.into(),
-        value: VariableValue::Plaintext(text.into()),
-    };
+    let variable =
+        |name: &str, text: &str| Variable { name: name.into(), value: VariableValue::Plaintext(text.into()) };
     request.project_variables = vec![variable("B", "project"), variable("C", "project")];
     let hidden = VariableValue::Parameter("/ci/token".into());
-    request.action_variables = vec![
-        variable("C", "action"),
-        Variable {
-            name: "HIDDEN".into(),
-            value: hidden,
-        },
-    ];
+    request.action_variables =
+        vec![variable("C", "action"), Variable { name: "HIDDEN".into(), value: hidden }];
     request.secrets = Arc::new(Known);
     let outcome = run(request).await;
-    assert_eq!(
-        place.output(),
-        ["buildspec project action", "***", "***", "eDp***", "***"]
-    );
+    assert_eq!(place.output(), ["buildspec project action", "***", "***", "eDp***", "***"]);
     assert!(!place.log().contains("tok/en+secret") && !place.log().contains("pass word!"));
-    assert_eq!(
-        outcome.exported_variables,
-        [("PASSWORD".into(), "pass word!".into())]
-    );
+    assert_eq!(outcome.exported_variables, [("PASSWORD".into(), "pass word!".into())]);
     let failure = outcome.failure.unwrap();
-    assert_eq!(
-        (failure.exit_code, failure.last_lines),
-        (Some(1), vec!["***".to_owned()])
-    );
+    assert_eq!((failure.exit_code, failure.last_lines), (Some(1), vec!["***".to_owned()]));
 }
 
 #[tokio::test]
@@ -304,11 +240,7 @@ async fn a_stop_and_the_timeout_end_every_process() {
             request.timeout = Duration::from_millis(200);
         }
         let outcome = run(request).await;
-        let expected = if stopped {
-            BuildStatus::Stopped
-        } else {
-            BuildStatus::TimedOut
-        };
+        let expected = if stopped { BuildStatus::Stopped } else { BuildStatus::TimedOut };
         assert_eq!(outcome.status, expected);
         assert_eq!(outcome.phases.last().unwrap().status, expected);
         Lineage::open(&lock).await.unwrap();
@@ -341,16 +273,11 @@ phases:
 async fn a_flood_of_output_keeps_its_end() {
     let place = Place::new();
     let outcome = place
-        .run(&build(
-            "      - head -c 30000000 /dev/zero | tr '\\0' x; echo end; printf '\\377\\n'\n",
-        ))
+        .run(&build("      - head -c 30000000 /dev/zero | tr '\\0' x; echo end; printf '\\377\\n'\n"))
         .await;
     assert_eq!(outcome.status, BuildStatus::Succeeded);
     let output = place.output();
     let bytes: usize = output.iter().map(String::len).sum();
-    assert_eq!(
-        (bytes, output.last().unwrap().as_str()),
-        (30_000_000 + 3 + 3, "\u{fffd}")
-    );
+    assert_eq!((bytes, output.last().unwrap().as_str()), (30_000_000 + 3 + 3, "\u{fffd}"));
     assert!(output.iter().all(|line| line.len() <= MAX_LINE));
 }

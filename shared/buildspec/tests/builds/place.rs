@@ -27,10 +27,7 @@ impl Place {
         for name in ["source", "work"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        Self {
-            folder,
-            lines: Arc::default(),
-        }
+        Self { folder, lines: Arc::default() }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -39,19 +36,10 @@ impl Place {
 
     pub(super) fn request(&self, buildspec: &str) -> Request {
         let parsed = parse(buildspec);
-        let buildspec = parsed
-            .buildspec
-            .unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
-        let mut request = Request::new(
-            Arc::new(buildspec),
-            self.path("source"),
-            self.path("work"),
-            self.lines.clone(),
-        );
-        request.machine = vec![
-            ("PATH".into(), std::env::var("PATH").unwrap()),
-            ("HOME".into(), "/".into()),
-        ];
+        let buildspec = parsed.buildspec.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let mut request =
+            Request::new(Arc::new(buildspec), self.path("source"), self.path("work"), self.lines.clone());
+        request.machine = vec![("PATH".into(), std::env::var("PATH").unwrap()), ("HOME".into(), "/".into())];
         request.timeout = Duration::from_secs(60);
         request
     }
@@ -63,11 +51,7 @@ impl Place {
     /// What commands have written, without markers.
     pub(super) fn output(&self) -> Vec<String> {
         let lines = self.lines.0.lock().unwrap();
-        lines
-            .iter()
-            .filter(|line| !line.starts_with("[Container]"))
-            .cloned()
-            .collect()
+        lines.iter().filter(|line| !line.starts_with("[Container]")).cloned().collect()
     }
 
     pub(super) fn log(&self) -> String {
@@ -80,29 +64,13 @@ pub(super) fn build(commands: &str) -> String {
 }
 
 pub(super) fn statuses(outcome: &Outcome) -> Vec<String> {
-    outcome
-        .phases
-        .iter()
-        .map(|phase| format!("{} {}", phase.phase, phase.status))
-        .collect()
+    outcome.phases.iter().map(|phase| format!("{} {}", phase.phase, phase.status)).collect()
 }
 
 pub(super) fn unzip(path: &Path) -> Vec<String> {
     let into = tempfile::tempdir().unwrap();
     penstock_archive::extract(path, into.path(), penstock_archive::Limits::default()).unwrap();
-    let files = walkdir::WalkDir::new(into.path())
-        .sort_by_file_name()
-        .into_iter()
-        .map(Result::unwrap);
+    let files = walkdir::WalkDir::new(into.path()).sort_by_file_name().into_iter().map(Result::unwrap);
     let files = files.filter(|entry| !entry.file_type().is_dir());
-    files
-        .map(|entry| {
-            entry
-                .path()
-                .strip_prefix(into.path())
-                .unwrap()
-                .display()
-                .to_string()
-        })
-        .collect()
+    files.map(|entry| entry.path().strip_prefix(into.path()).unwrap().display().to_string()).collect()
 }

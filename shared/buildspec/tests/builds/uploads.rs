@@ -41,10 +41,7 @@ async fn no_matching_files_fail_the_upload() {
     let mut request = place.request(&(build("      - 'true'\n") + "artifacts: {files: [nothing]}\n"));
     request.outputs.primary = Some(place.path("primary.zip"));
     let failure = run(request).await.failure.unwrap();
-    assert_eq!(
-        (failure.phase, failure.code.as_str()),
-        (BuildPhase::UploadArtifacts, "CLIENT_ERROR")
-    );
+    assert_eq!((failure.phase, failure.code.as_str()), (BuildPhase::UploadArtifacts, "CLIENT_ERROR"));
     assert_eq!(failure.message, "no matching artifact paths found");
 }
 
@@ -55,11 +52,7 @@ async fn what_the_shell_cannot_expand_fails_the_upload() {
         place.request(&(build("      - 'true'\n") + "artifacts: {files: ['${MISSING:?not set}']}\n"));
     request.outputs.primary = Some(place.path("primary.zip"));
     let failure = run(request).await.failure.unwrap();
-    assert!(
-        failure.message.contains("cannot expand `${MISSING:?not set}`"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.contains("cannot expand `${MISSING:?not set}`"), "{}", failure.message);
 }
 
 #[tokio::test]
@@ -80,20 +73,9 @@ reports:
 ",
         )
         .await;
-    assert_eq!(
-        (outcome.reports[0].name.as_str(), outcome.reports[0].counts.failed),
-        ("unit-1", 1)
-    );
-    assert!(
-        place.log().contains("Report unit-1: failed: C t: no"),
-        "{}",
-        place.log()
-    );
-    assert!(
-        place
-            .log()
-            .contains("coverage file(s), which are listed but not read here")
-    );
+    assert_eq!((outcome.reports[0].name.as_str(), outcome.reports[0].counts.failed), ("unit-1", 1));
+    assert!(place.log().contains("Report unit-1: failed: C t: no"), "{}", place.log());
+    assert!(place.log().contains("coverage file(s), which are listed but not read here"));
 }
 
 #[tokio::test]
@@ -106,12 +88,7 @@ async fn the_cache_comes_back() {
         std::fs::write(place.path("source/lock"), "1").unwrap();
         let mut request = place.request(&text);
         request.cache = Some(cache.path().join("project"));
-        assert_eq!(
-            run(request).await.status,
-            BuildStatus::Succeeded,
-            "{}",
-            place.log()
-        );
+        assert_eq!(run(request).await.status, BuildStatus::Succeeded, "{}", place.log());
         assert_eq!(place.output(), [expected]);
     }
 }
@@ -119,9 +96,7 @@ async fn the_cache_comes_back() {
 #[tokio::test]
 async fn plain_commands_are_a_build_too() {
     let place = Place::new();
-    let commands = ["V=1", "echo x > file", "false", "echo never"]
-        .map(String::from)
-        .to_vec();
+    let commands = ["V=1", "echo x > file", "false", "echo never"].map(String::from).to_vec();
     let buildspec = Buildspec::from_commands(commands, vec!["V".into()], vec!["file".into()]);
     let mut request = place.request(&build("      - x\n"));
     request.buildspec = Arc::new(buildspec);

@@ -17,14 +17,8 @@ impl Figures {
         let beside = floor
             .map(|floor| format!(", floor {floor:.2} {unit}, {:.2} x floor", p50 / floor))
             .unwrap_or_default();
-        println!(
-            "{name}: p50 {p50:.2} {unit}, p99 {p99:.2} {unit} ({} samples){beside}",
-            samples.len()
-        );
-        self.0.insert(
-            name.to_owned(),
-            json!({"p50": p50, "p99": p99, "unit": unit, "floor": floor}),
-        );
+        println!("{name}: p50 {p50:.2} {unit}, p99 {p99:.2} {unit} ({} samples){beside}", samples.len());
+        self.0.insert(name.to_owned(), json!({"p50": p50, "p99": p99, "unit": unit, "floor": floor}));
     }
 
     /// Writes all figures to `path`.

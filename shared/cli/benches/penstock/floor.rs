@@ -27,13 +27,7 @@ pub(crate) fn webhook_to_shell() -> f64 {
             log.write_all(body).expect("the log");
             log.sync_data().expect("durability");
             let script = format!("date +%s.%N > {}", stamp.display());
-            assert!(
-                Command::new("sh")
-                    .args(["-c", &script])
-                    .status()
-                    .expect("a shell")
-                    .success()
-            );
+            assert!(Command::new("sh").args(["-c", &script]).status().expect("a shell").success());
         }
     });
     let signature = sign(&body);
@@ -42,11 +36,7 @@ pub(crate) fn webhook_to_shell() -> f64 {
     connection.write_all(signature.as_bytes()).expect("the signature");
     connection.write_all(&body).expect("the body");
     server.join().expect("the server");
-    let ended: f64 = std::fs::read_to_string(stamp)
-        .expect("the stamp")
-        .trim()
-        .parse()
-        .expect("a time");
+    let ended: f64 = std::fs::read_to_string(stamp).expect("the stamp").trim().parse().expect("a time");
     (ended - begun) * 1000.0
 }
 
@@ -57,13 +47,7 @@ pub(crate) fn syncs_round_a_shell() -> f64 {
     let begun = Instant::now();
     for line in ["begun", "ended"] {
         if line == "ended" {
-            assert!(
-                Command::new("sh")
-                    .args(["-c", "true"])
-                    .status()
-                    .expect("a shell")
-                    .success()
-            );
+            assert!(Command::new("sh").args(["-c", "true"]).status().expect("a shell").success());
         }
         log.write_all(line.as_bytes()).expect("the log");
         log.sync_data().expect("durability");
@@ -72,9 +56,5 @@ pub(crate) fn syncs_round_a_shell() -> f64 {
 }
 
 fn log(folder: &std::path::Path) -> File {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("log"))
-        .expect("a log")
+    OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log")
 }

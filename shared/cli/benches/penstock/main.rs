@@ -32,9 +32,5 @@ fn main() {
 
 /// The build's target folder: the binary lies in its `release`.
 fn target() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_penstock"))
-        .ancestors()
-        .nth(2)
-        .map(PathBuf::from)
-        .unwrap_or_default()
+    PathBuf::from(env!("CARGO_BIN_EXE_penstock")).ancestors().nth(2).map(PathBuf::from).unwrap_or_default()
 }

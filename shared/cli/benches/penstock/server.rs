@@ -48,38 +48,18 @@ impl Server {
             .read_line(&mut line)
             .expect("its first line");
         let start = begun.elapsed();
-        let endpoint = line
-            .trim()
-            .strip_prefix("LISTENING ")
-            .expect("LISTENING")
-            .to_owned();
+        let endpoint = line.trim().strip_prefix("LISTENING ").expect("LISTENING").to_owned();
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        Self {
-            folder,
-            start,
-            child,
-            endpoint,
-            client: reqwest::Client::new(),
-            runtime,
-        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { folder, start, child, endpoint, client: reqwest::Client::new(), runtime }
     }
 
     /// The server's resident memory in MB.
     pub(crate) fn resident_megabytes(&self) -> f64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("its resident memory");
-        line.split_whitespace()
-            .nth(1)
-            .and_then(|kilobytes| kilobytes.parse::<f64>().ok())
-            .expect("a number")
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its resident memory");
+        line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<f64>().ok()).expect("a number")
             / 1024.0
     }
 
@@ -108,17 +88,12 @@ impl Server {
     pub(crate) fn start_all(&self, pipelines: &[String], count: usize) {
         self.runtime.block_on(async {
             let calls = (0..count).flat_map(|_| pipelines).map(|name| async move {
-                self.call_later("StartPipelineExecution", &json!({"name": name}))
-                    .await;
+                self.call_later("StartPipelineExecution", &json!({"name": name})).await;
             });
             let mut open: Vec<_> = calls.map(Box::pin).collect();
             std::future::poll_fn(|context| {
                 open.retain_mut(|call| call.as_mut().poll(context).is_pending());
-                if open.is_empty() {
-                    std::task::Poll::Ready(())
-                } else {
-                    std::task::Poll::Pending
-                }
+                if open.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
             })
             .await;
         });
@@ -152,22 +127,15 @@ impl Server {
     pub(crate) fn wait(&self, pipeline: &str, done: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let url = format!(
-                "{}/penstock/v1/pipelines/{pipeline}/executions/latest",
-                self.endpoint
-            );
-            let response = self
-                .runtime
-                .block_on(async { self.client.get(url).send().await?.json::<Value>().await });
+            let url = format!("{}/penstock/v1/pipelines/{pipeline}/executions/latest", self.endpoint);
+            let response =
+                self.runtime.block_on(async { self.client.get(url).send().await?.json::<Value>().await });
             if let Ok(view) = response
                 && done(&view)
             {
                 return view;
             }
-            assert!(
-                Instant::now() < deadline,
-                "the execution of {pipeline} does not end"
-            );
+            assert!(Instant::now() < deadline, "the execution of {pipeline} does not end");
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -210,17 +178,12 @@ pub(crate) fn pipeline(name: &str, mode: &str, stages: usize, command: &str) -> 
 
 /// Seconds since 1970.
 pub(crate) fn now() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock")
-        .as_secs_f64()
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs_f64()
 }
 
 /// Signs `body` as GitHub does.
 pub(crate) fn sign(body: &[u8]) -> String {
-    penstock_github::signature::WebhookSecrets::new([SECRET])
-        .sign(body)
-        .expect("a secret")
+    penstock_github::signature::WebhookSecrets::new([SECRET]).sign(body).expect("a secret")
 }
 
 /// Commits everything in `folder`.
@@ -228,33 +191,17 @@ pub(crate) fn commit(folder: &Path, message: &str) {
     git(folder, &["add", "-A"]);
     git(
         folder,
-        &[
-            "-c",
-            "user.name=bench",
-            "-c",
-            "user.email=bench@localhost",
-            "commit",
-            "-q",
-            "-m",
-            message,
-        ],
+        &["-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "-q", "-m", message],
     );
 }
 
 fn head(folder: &Path) -> String {
-    let output = Command::new("git")
-        .args(["rev-parse", "HEAD"])
-        .current_dir(folder)
-        .output()
-        .expect("git rev-parse");
+    let output =
+        Command::new("git").args(["rev-parse", "HEAD"]).current_dir(folder).output().expect("git rev-parse");
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
 fn git(folder: &Path, arguments: &[&str]) {
-    let status = Command::new("git")
-        .args(arguments)
-        .current_dir(folder)
-        .status()
-        .expect("git");
+    let status = Command::new("git").args(arguments).current_dir(folder).status().expect("git");
     assert!(status.success(), "git {arguments:?}");
 }

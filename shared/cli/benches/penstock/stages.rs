@@ -15,13 +15,9 @@ pub(crate) fn measure(figures: &mut Figures) {
     for run in 0..RUNS + 3 {
         let started = server.call("StartPipelineExecution", &serde_json::json!({"name": "measured"}));
         let id = started["pipelineExecutionId"].clone();
-        let view = server.wait("measured", |view| {
-            view["executionId"] == id && !view["endedAt"].is_null()
-        });
+        let view = server.wait("measured", |view| view["executionId"] == id && !view["endedAt"].is_null());
         assert_eq!(view["status"], "Succeeded", "{view}");
-        let source_ended = view["stages"][0]["actions"][0]["endedAt"]
-            .as_f64()
-            .expect("the source's end");
+        let source_ended = view["stages"][0]["actions"][0]["endedAt"].as_f64().expect("the source's end");
         let ended = view["endedAt"].as_f64().expect("the end");
         let floor = floor::syncs_round_a_shell();
         if run >= 3 {

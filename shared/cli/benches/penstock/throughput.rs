@@ -19,10 +19,7 @@ pub(crate) fn measure(figures: &mut Figures) {
     for _ in 0..RUNS {
         let begun = now();
         server.start_all(&names, EACH);
-        let ended = names
-            .iter()
-            .map(|name| last_end(&server, name))
-            .fold(0.0, f64::max);
+        let ended = names.iter().map(|name| last_end(&server, name)).fold(0.0, f64::max);
         #[expect(clippy::cast_precision_loss, reason = "two hundred")]
         samples.push((EACH * names.len()) as f64 / (ended - begun));
     }
@@ -32,26 +29,14 @@ pub(crate) fn measure(figures: &mut Figures) {
 /// When the last of the newest executions of `name` ended, in seconds since 1970.
 fn last_end(server: &Server, name: &str) -> f64 {
     loop {
-        let list = server.call(
-            "ListPipelineExecutions",
-            &json!({"pipelineName": name, "maxResults": EACH}),
-        );
-        let list = list["pipelineExecutionSummaries"]
-            .as_array()
-            .expect("executions")
-            .clone();
+        let list = server.call("ListPipelineExecutions", &json!({"pipelineName": name, "maxResults": EACH}));
+        let list = list["pipelineExecutionSummaries"].as_array().expect("executions").clone();
         let open = |execution: &Value| execution["status"] == "InProgress";
         if list.iter().any(open) {
             std::thread::sleep(std::time::Duration::from_millis(20));
             continue;
         }
-        assert!(
-            list.iter().all(|execution| execution["status"] == "Succeeded"),
-            "{name}: all succeed"
-        );
-        return list
-            .iter()
-            .filter_map(|execution| execution["lastUpdateTime"].as_f64())
-            .fold(0.0, f64::max);
+        assert!(list.iter().all(|execution| execution["status"] == "Succeeded"), "{name}: all succeed");
+        return list.iter().filter_map(|execution| execution["lastUpdateTime"].as_f64()).fold(0.0, f64::max);
     }
 }

@@ -17,17 +17,11 @@ impl Reach for Client {
         id: Option<&ExecutionId>,
     ) -> anyhow::Result<ExecutionView> {
         let id = id.map_or("latest", ExecutionId::as_str);
-        self.get(&format!("/penstock/v1/pipelines/{pipeline}/executions/{id}"))
-            .await
+        self.get(&format!("/penstock/v1/pipelines/{pipeline}/executions/{id}")).await
     }
 
     async fn log(&self, attempt: &AttemptId, offset: u64) -> anyhow::Result<LogPart> {
-        let AttemptId {
-            execution,
-            stage,
-            action,
-            number,
-        } = attempt;
+        let AttemptId { execution, stage, action, number } = attempt;
         let path =
             format!("/penstock/v1/executions/{execution}/logs/{stage}/{action}/{number}?offset={offset}");
         let response = self.send(self.request(Method::GET, &path)).await?;
@@ -36,18 +30,11 @@ impl Reach for Client {
             .get("penstock-next-offset")
             .and_then(|value| value.to_str().ok()?.parse().ok());
         let bytes = response.bytes().await?.to_vec();
-        Ok(LogPart {
-            next: next.unwrap_or(offset + bytes.len() as u64),
-            bytes,
-        })
+        Ok(LogPart { next: next.unwrap_or(offset + bytes.len() as u64), bytes })
     }
 
     async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
-        let ApprovalPlace {
-            pipeline,
-            stage,
-            action,
-        } = place;
+        let ApprovalPlace { pipeline, stage, action } = place;
         let path = format!("/penstock/v1/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict");
         let body = json!({ "approved": approved, "comment": comment, "by": me() });
         self.send(self.request(Method::POST, &path).json(&body)).await?;
@@ -61,9 +48,6 @@ impl Reach for Client {
     }
 
     fn whole_log(&self, attempt: &AttemptId) -> String {
-        format!(
-            "penstock logs {} --action {}/{}",
-            attempt.execution, attempt.stage, attempt.action
-        )
+        format!("penstock logs {} --action {}/{}", attempt.execution, attempt.stage, attempt.action)
     }
 }

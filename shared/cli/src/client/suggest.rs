@@ -30,9 +30,7 @@ fn distance(a: &str, b: &str) -> usize {
     for (i, from) in a.chars().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
         for (j, to) in b.iter().enumerate() {
-            let cheapest = (diagonal + usize::from(from != *to))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
+            let cheapest = (diagonal + usize::from(from != *to)).min(row[j] + 1).min(row[j + 1] + 1);
             diagonal = std::mem::replace(&mut row[j + 1], cheapest);
         }
     }
@@ -46,10 +44,7 @@ mod tests {
     #[test]
     fn near_names_are_found_and_far_ones_are_not() {
         assert_eq!(nearest("depoly", ["Build", "Deploy"]), Some("Deploy"));
-        assert_eq!(
-            nearest("canal-light", ["canal-lights", "web"]),
-            Some("canal-lights")
-        );
+        assert_eq!(nearest("canal-light", ["canal-lights", "web"]), Some("canal-lights"));
         assert_eq!(nearest("zzz", ["Build", "Deploy"]), None);
     }
 }

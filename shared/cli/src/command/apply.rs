@@ -52,11 +52,7 @@ impl Apply {
         let source = definition::read(&self.file)
             .map_err(|diagnostic| Failure::misused(format!("{file}: {}", diagnostic.message)))?;
         let shown = out::is_live().then_some(source.as_str());
-        let answer = self
-            .server
-            .client()?
-            .post_text("/penstock/v1/apply", source.clone())
-            .await;
+        let answer = self.server.client()?.post_text("/penstock/v1/apply", source.clone()).await;
         let answer: Applied = match answer {
             Ok(answer) => answer,
             Err(error) => match error.downcast_ref() {
@@ -69,19 +65,11 @@ impl Apply {
         };
         show(&file, &answer.diagnostics, shown);
         if self.output.is_json() {
-            let Applied {
-                name,
-                version,
-                created,
-                ..
-            } = &answer;
+            let Applied { name, version, created, .. } = &answer;
             out::json(&json!({ "name": name, "version": version, "created": created }))?;
         } else {
             let done = if answer.created { "Created" } else { "Updated" };
-            out::line(format!(
-                "{done} pipeline {}, version {}",
-                answer.name, answer.version
-            ))?;
+            out::line(format!("{done} pipeline {}, version {}", answer.name, answer.version))?;
             out::line(format!("Start it: penstock start {} --follow", answer.name))?;
         }
         Ok(Exit::Succeeded)

@@ -54,11 +54,8 @@ impl Check {
     /// Checks the files.
     pub(super) fn carry_out(self) -> anyhow::Result<Exit> {
         let kind = self.kind.map(Kind::from);
-        let checked: Vec<(String, Checked)> = self
-            .files
-            .iter()
-            .map(|path| (path.display().to_string(), check(path, kind)))
-            .collect();
+        let checked: Vec<(String, Checked)> =
+            self.files.iter().map(|path| (path.display().to_string(), check(path, kind))).collect();
         if self.output.is_json() {
             out::json(&json!({ "files": checked.iter().map(as_json).collect::<Vec<_>>() }))?;
         } else {
@@ -92,33 +89,19 @@ fn print(file: &str, checked: &Checked) -> anyhow::Result<()> {
             out::line(line)?;
         }
     }
-    out::line(format!(
-        "{file}: {}, {}",
-        name(checked.kind),
-        verdict(&checked.diagnostics)
-    ))?;
+    out::line(format!("{file}: {}, {}", name(checked.kind), verdict(&checked.diagnostics)))?;
     Ok(())
 }
 
 /// `no problems`, `1 error`, `2 errors, 1 warning`.
 fn verdict(diagnostics: &[Diagnostic]) -> String {
     let count = |severity, word: &str| {
-        let count = diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == severity)
-            .count();
+        let count = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
         (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
     };
-    let counts: Vec<String> = [
-        count(Severity::Error, "error"),
-        count(Severity::Warning, "warning"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if counts.is_empty() {
-        "no problems".into()
-    } else {
-        counts.join(", ")
-    }
+    let counts: Vec<String> = [count(Severity::Error, "error"), count(Severity::Warning, "warning")]
+        .into_iter()
+        .flatten()
+        .collect();
+    if counts.is_empty() { "no problems".into() } else { counts.join(", ") }
 }

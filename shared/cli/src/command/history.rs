@@ -36,20 +36,14 @@ impl History {
     /// Prints the executions.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client()?;
-        let path = format!(
-            "/penstock/v1/pipelines/{}/executions?limit={}",
-            self.pipeline, self.limit
-        );
+        let path = format!("/penstock/v1/pipelines/{}/executions?limit={}", self.pipeline, self.limit);
         let views: Vec<ExecutionView> =
             super::status::or_suggest(&client, &self.pipeline, client.get(&path).await).await?;
         if self.output.is_json() {
             let executions: Vec<Json> = views.iter().map(as_json).collect();
             out::json(&json!({ "pipeline": self.pipeline, "executions": executions }))?;
         } else if views.is_empty() {
-            out::line(format!(
-                "No executions yet. Start one: penstock start {}",
-                self.pipeline
-            ))?;
+            out::line(format!("No executions yet. Start one: penstock start {}", self.pipeline))?;
         } else {
             for view in &views {
                 out::line(text(view))?;
@@ -75,17 +69,10 @@ fn as_json(view: &ExecutionView) -> Json {
 
 fn text(view: &ExecutionView) -> String {
     let look = look(&view.status);
-    let stages: String = view
-        .stages
-        .iter()
-        .map(|stage| of_stage(stage).sign(None).to_string())
-        .collect();
+    let stages: String = view.stages.iter().map(|stage| of_stage(stage).sign(None).to_string()).collect();
     let commit = view.commit.as_deref().map_or("-", short);
     let summary = view.commit_summary.as_deref().map(clean).unwrap_or_default();
-    let rollback = view
-        .rollback_of
-        .as_ref()
-        .map(|target| format!(" back to {}", crate::show::brief(target)));
+    let rollback = view.rollback_of.as_ref().map(|target| format!(" back to {}", crate::show::brief(target)));
     format!(
         "{stages} {}  {:11} {:>7}  {}  {} {}{}  {}",
         when(view.started_at),

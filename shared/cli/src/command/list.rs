@@ -94,12 +94,7 @@ async fn row(client: &Client, pipeline: Listed) -> anyhow::Result<Row> {
         started_at: view.started_at.to_string(),
     });
     let updated_at = pipeline.updated_at.to_string();
-    Ok(Row {
-        name: pipeline.name,
-        version: pipeline.version,
-        updated_at,
-        latest,
-    })
+    Ok(Row { name: pipeline.name, version: pipeline.version, updated_at, latest })
 }
 
 impl Row {
@@ -107,21 +102,13 @@ impl Row {
         let name = style(format!("{:width$}", self.name)).bold();
         let version = style(format!("version {}", self.version)).dim();
         let Some(latest) = &self.latest else {
-            return format!(
-                "{} {name}  {version}  not started yet",
-                glyph::Look::Idle.sign(None)
-            );
+            return format!("{} {name}  {version}  not started yet", glyph::Look::Idle.sign(None));
         };
         let look = look(&latest.status);
         let commit = latest.commit.as_deref().map(short).unwrap_or_default();
         let summary = latest.summary.as_deref().map(clean).unwrap_or_default();
         let status = look.paint(glyph::words(&latest.status));
-        format!(
-            "{} {name}  {version}  {status}  {commit} {summary}",
-            look.sign(None)
-        )
-        .trim_end()
-        .into()
+        format!("{} {name}  {version}  {status}  {commit} {summary}", look.sign(None)).trim_end().into()
     }
 }
 

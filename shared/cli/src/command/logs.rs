@@ -61,38 +61,24 @@ impl Logs {
     }
 
     async fn view(&self, client: &Client) -> anyhow::Result<ExecutionView> {
-        client
-            .get(&format!("/penstock/v1/executions/{}", self.execution))
-            .await
+        client.get(&format!("/penstock/v1/executions/{}", self.execution)).await
     }
 
     /// The attempts whose logs are asked for, in the order of the definition.
     fn attempts(&self, view: &ExecutionView) -> anyhow::Result<Vec<AttemptId>> {
-        let actions: Vec<_> = view
-            .stages
-            .iter()
-            .flat_map(|s| s.actions.iter().map(move |a| (s, a)))
-            .collect();
+        let actions: Vec<_> =
+            view.stages.iter().flat_map(|s| s.actions.iter().map(move |a| (s, a))).collect();
         if let Some(name) = &self.action
-            && !actions
-                .iter()
-                .any(|(stage, action)| is_meant(name, stage, action))
+            && !actions.iter().any(|(stage, action)| is_meant(name, stage, action))
         {
-            let known: Vec<String> = actions
-                .iter()
-                .map(|(s, a)| format!("{}/{}", s.name, a.name))
-                .collect();
+            let known: Vec<String> = actions.iter().map(|(s, a)| format!("{}/{}", s.name, a.name)).collect();
             let hint = suggest::hint(name, &known);
             return Err(
-                Failure::misused(format!("there is no action `{name}` in that execution{hint}")).into(),
+                Failure::misused(format!("there is no action `{name}` in that execution{hint}")).into()
             );
         }
         let meant = |(stage, action): &(&StageView, &ActionView)| {
-            action.attempt > 0
-                && self
-                    .action
-                    .as_deref()
-                    .is_none_or(|name| is_meant(name, stage, action))
+            action.attempt > 0 && self.action.as_deref().is_none_or(|name| is_meant(name, stage, action))
         };
         let attempt = |(stage, action): (&StageView, &ActionView)| AttemptId {
             execution: view.execution_id.clone(),
@@ -121,12 +107,7 @@ struct Printer<'a> {
 
 impl<'a> Printer<'a> {
     fn new(reach: &'a dyn Reach, headings: bool) -> Self {
-        Self {
-            reach,
-            headings,
-            current: None,
-            read: HashMap::new(),
-        }
+        Self { reach, headings, current: None, read: HashMap::new() }
     }
 
     /// Prints what is new; at the end also a last line that has no end.
@@ -155,11 +136,8 @@ impl<'a> Printer<'a> {
             return Ok(());
         }
         if self.headings && self.current.as_ref() != Some(attempt) {
-            let again = if attempt.number > 1 {
-                format!(", attempt {}", attempt.number)
-            } else {
-                String::new()
-            };
+            let again =
+                if attempt.number > 1 { format!(", attempt {}", attempt.number) } else { String::new() };
             let heading = format!("── {}/{}{again} ──", attempt.stage, attempt.action);
             out::line(style(heading).bold())?;
             self.current = Some(attempt.clone());

@@ -14,21 +14,9 @@ use crate::show::out;
 
 /// The files, each with what it is for.
 const FILES: [(&str, &str, &str); 3] = [
-    (
-        "penstock.yml",
-        include_str!("new/penstock.yml"),
-        "the pipeline: Source, Build, Approval, Deploy",
-    ),
-    (
-        "buildspec.yml",
-        include_str!("new/buildspec.yml"),
-        "how the Build action builds and tests",
-    ),
-    (
-        "appspec.yml",
-        include_str!("new/appspec.yml"),
-        "how the Deploy action deploys",
-    ),
+    ("penstock.yml", include_str!("new/penstock.yml"), "the pipeline: Source, Build, Approval, Deploy"),
+    ("buildspec.yml", include_str!("new/buildspec.yml"), "how the Build action builds and tests"),
+    ("appspec.yml", include_str!("new/appspec.yml"), "how the Deploy action deploys"),
 ];
 
 /// Write a first penstock.yml, and buildspec.yml and appspec.yml if they are missing
@@ -58,16 +46,8 @@ impl New {
         };
         for (file, text, what) in FILES {
             let path = self.dir.join(file);
-            let look = if write(&path, &text.replace("@NAME@", &name))? {
-                Look::Good
-            } else {
-                Look::Idle
-            };
-            let note = if look == Look::Good {
-                what
-            } else {
-                "is there already and stays as it is"
-            };
+            let look = if write(&path, &text.replace("@NAME@", &name))? { Look::Good } else { Look::Idle };
+            let note = if look == Look::Good { what } else { "is there already and stays as it is" };
             out::line(format!("{} {file:14} {note}", look.sign(None)))?;
         }
         out::line("Next: penstock check, then penstock run")?;
@@ -90,15 +70,9 @@ fn write(path: &Path, text: &str) -> anyhow::Result<bool> {
 /// The folder's name as far as a pipeline may be called that.
 fn named_after(folder: &Path) -> String {
     let folder = folder.canonicalize().unwrap_or_default();
-    let name = folder
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let name: String = name
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || ".@-_".contains(*c))
-        .take(100)
-        .collect();
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric() || ".@-_".contains(*c)).take(100).collect();
     if name.is_empty() { "pipeline".into() } else { name }
 }
 
@@ -118,15 +92,9 @@ mod tests {
     fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("buildspec.yml"), "mine").unwrap();
-        let new = || New {
-            name: None,
-            dir: folder.path().to_owned(),
-        };
+        let new = || New { name: None, dir: folder.path().to_owned() };
         new().carry_out().unwrap();
-        assert_eq!(
-            fs::read_to_string(folder.path().join("buildspec.yml")).unwrap(),
-            "mine"
-        );
+        assert_eq!(fs::read_to_string(folder.path().join("buildspec.yml")).unwrap(), "mine");
         assert!(new().carry_out().is_err());
     }
 }

@@ -68,10 +68,7 @@ impl Retry {
         if let Some(execution) = &self.exec {
             request["executionId"] = execution.as_str().into();
         }
-        let path = format!(
-            "/penstock/v1/pipelines/{}/stages/{}/retry",
-            self.pipeline, self.stage
-        );
+        let path = format!("/penstock/v1/pipelines/{}/stages/{}/retry", self.pipeline, self.stage);
         let answer = client.post(&path, &request).await;
         let Answer { execution_id } =
             or_suggest_place(&client, &self.pipeline, &self.stage, None, answer).await?;

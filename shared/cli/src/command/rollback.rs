@@ -40,14 +40,8 @@ impl Rollback {
     /// Rolls back.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client()?;
-        let request = self
-            .exec
-            .as_ref()
-            .map_or(json!({}), |execution| json!({ "executionId": execution }));
-        let path = format!(
-            "/penstock/v1/pipelines/{}/stages/{}/rollback",
-            self.pipeline, self.stage
-        );
+        let request = self.exec.as_ref().map_or(json!({}), |execution| json!({ "executionId": execution }));
+        let path = format!("/penstock/v1/pipelines/{}/stages/{}/rollback", self.pipeline, self.stage);
         let answer = client.post(&path, &request).await;
         let Answer { execution_id } =
             or_suggest_place(&client, &self.pipeline, &self.stage, None, answer).await?;
@@ -58,10 +52,7 @@ impl Rollback {
         if self.follow {
             return follow(&client, &self.pipeline, &execution_id, OnInterrupt::StopExecution).await;
         }
-        out::line(format!(
-            "Rolling {} back, as execution {execution_id}",
-            self.stage
-        ))?;
+        out::line(format!("Rolling {} back, as execution {execution_id}", self.stage))?;
         Ok(Exit::Succeeded)
     }
 }

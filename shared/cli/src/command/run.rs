@@ -70,15 +70,9 @@ impl Run {
         })?;
         let parsed = definition::parse(&source);
         for diagnostic in parsed.diagnostics.iter().filter(|it| diagnostics::is_news(it)) {
-            diagnostics::lines(&file, diagnostic, Some(&source))
-                .into_iter()
-                .for_each(out::note);
+            diagnostics::lines(&file, diagnostic, Some(&source)).into_iter().for_each(out::note);
         }
-        Ok(if refuses(&parsed.diagnostics) {
-            None
-        } else {
-            parsed.pipeline
-        })
+        Ok(if refuses(&parsed.diagnostics) { None } else { parsed.pipeline })
     }
 
     async fn perform(&self, machine: &Machine, pipeline: Pipeline) -> anyhow::Result<Exit> {
@@ -86,10 +80,7 @@ impl Run {
         let defined = machine.control.apply(pipeline, &me()).await;
         if let Err(AppError::Refused(found)) = &defined {
             let file = self.file.display().to_string();
-            found
-                .iter()
-                .flat_map(|it| diagnostics::lines(&file, it, None))
-                .for_each(out::note);
+            found.iter().flat_map(|it| diagnostics::lines(&file, it, None)).for_each(out::note);
             return Ok(Exit::Misused);
         }
         defined?;

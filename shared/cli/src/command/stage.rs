@@ -21,17 +21,10 @@ pub(super) async fn or_suggest_place<T>(
         return Err(error);
     }
     let stages = stages(client, pipeline).await.unwrap_or_default();
-    let Some(actions) = stages
-        .iter()
-        .find(|(name, _)| name == stage.as_str())
-        .map(|(_, actions)| actions)
+    let Some(actions) = stages.iter().find(|(name, _)| name == stage.as_str()).map(|(_, actions)| actions)
     else {
         let names: Vec<String> = stages.into_iter().map(|(name, _)| name).collect();
-        return Err(if names.is_empty() {
-            error
-        } else {
-            unknown("stage", stage.as_str(), &names)
-        });
+        return Err(if names.is_empty() { error } else { unknown("stage", stage.as_str(), &names) });
     };
     match action {
         Some(action) if !actions.iter().any(|name| name == action) => Err(unknown("action", action, actions)),
@@ -40,32 +33,18 @@ pub(super) async fn or_suggest_place<T>(
 }
 
 fn unknown(what: &str, name: &str, known: &[String]) -> anyhow::Error {
-    Failure::misused(format!(
-        "there is no {what} `{name}`{}",
-        suggest::hint(name, known)
-    ))
-    .into()
+    Failure::misused(format!("there is no {what} `{name}`{}", suggest::hint(name, known))).into()
 }
 
 /// The stages of the latest definition with the names of their actions.
 async fn stages(client: &Client, pipeline: &PipelineName) -> anyhow::Result<Vec<(String, Vec<String>)>> {
-    let answer = client
-        .operation("GetPipeline", &json!({ "name": pipeline }))
-        .await?;
-    let stages = answer["pipeline"]["stages"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let answer = client.operation("GetPipeline", &json!({ "name": pipeline })).await?;
+    let stages = answer["pipeline"]["stages"].as_array().cloned().unwrap_or_default();
     Ok(stages.iter().map(|stage| (name(stage), actions(stage))).collect())
 }
 
 fn actions(stage: &Json) -> Vec<String> {
-    stage["actions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(name)
-        .collect()
+    stage["actions"].as_array().into_iter().flatten().map(name).collect()
 }
 
 fn name(node: &Json) -> String {

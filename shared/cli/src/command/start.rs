@@ -44,11 +44,8 @@ impl Start {
     /// Starts it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client()?;
-        let variables: Vec<_> = self
-            .variables
-            .iter()
-            .map(|(name, value)| json!({ "name": name, "value": value }))
-            .collect();
+        let variables: Vec<_> =
+            self.variables.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         let mut request = json!({ "name": self.pipeline });
         if !variables.is_empty() {
             request["variables"] = variables.into();

@@ -45,13 +45,7 @@ impl Status {
         let found = client.execution(&self.pipeline, self.execution.as_ref()).await;
         let view = or_suggest(&client, &self.pipeline, found).await?;
         if self.follow && !self.output.is_json() {
-            return follow(
-                &client,
-                &view.pipeline,
-                &view.execution_id,
-                OnInterrupt::EndLooking,
-            )
-            .await;
+            return follow(&client, &view.pipeline, &view.execution_id, OnInterrupt::EndLooking).await;
         }
         if self.output.is_json() {
             out::json(&Shown::new(&view))?;
@@ -69,27 +63,15 @@ pub(super) async fn follow(
     execution: &ExecutionId,
     on_interrupt: OnInterrupt,
 ) -> anyhow::Result<Exit> {
-    let follow = Follow {
-        reach: client,
-        pipeline,
-        execution,
-        approvals: Approvals::Leave,
-        on_interrupt,
-    };
+    let follow = Follow { reach: client, pipeline, execution, approvals: Approvals::Leave, on_interrupt };
     follow.until_the_end(&mut Keyboard::default()).await
 }
 
 /// A still picture with what failed.
 async fn print(reach: &dyn Reach, view: &ExecutionView) -> anyhow::Result<()> {
-    let width = console::Term::stdout()
-        .size_checked()
-        .map_or(usize::MAX, |(_, columns)| usize::from(columns));
-    let picture = Picture {
-        frame: None,
-        last_lines: &LastLines::new(),
-        width,
-        fold: false,
-    };
+    let width =
+        console::Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| usize::from(columns));
+    let picture = Picture { frame: None, last_lines: &LastLines::new(), width, fold: false };
     for line in picture.lines(view) {
         out::line(line)?;
     }
@@ -166,10 +148,6 @@ impl<'a> ShownStage<'a> {
             summary: action.summary.as_deref(),
             link: action.link.as_deref(),
         };
-        Self {
-            name: &stage.name,
-            status: &stage.status,
-            actions: stage.actions.iter().map(action).collect(),
-        }
+        Self { name: &stage.name, status: &stage.status, actions: stage.actions.iter().map(action).collect() }
     }
 }

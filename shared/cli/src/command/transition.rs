@@ -60,10 +60,7 @@ impl Disable {
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let reason = self.reason.unwrap_or_else(|| format!("disabled by {}", me()));
         self.place.ask("DisableStageTransition", Some(&reason)).await?;
-        out::line(format!(
-            "No execution enters {} until it is enabled: {reason}",
-            self.place.stage
-        ))?;
+        out::line(format!("No execution enters {} until it is enabled: {reason}", self.place.stage))?;
         Ok(Exit::Succeeded)
     }
 }

@@ -50,12 +50,7 @@ impl Up {
         let mut interrupts = Interrupts::listen()?;
         let mut settings = machine::with_console(machine::settings(&self.dir)?);
         settings.notification_webhook = self.notify.clone();
-        let options = Options {
-            listen,
-            settings,
-            base_url: self.base_url.clone(),
-            secrets: secrets(),
-        };
+        let options = Options { listen, settings, base_url: self.base_url.clone(), secrets: secrets() };
         let server = Server::start(options).await?;
         out::line(format!("LISTENING {}", server.url))?;
         interrupts.next().await;
@@ -73,13 +68,8 @@ impl Up {
     fn address(&self) -> anyhow::Result<SocketAddr> {
         let unclear =
             |why: String| Failure::misused(format!("--listen {}: {why}; write HOST:PORT", self.listen));
-        let mut addresses = self
-            .listen
-            .to_socket_addrs()
-            .map_err(|error| unclear(error.to_string()))?;
-        let address = addresses
-            .next()
-            .ok_or_else(|| unclear("no such address".into()))?;
+        let mut addresses = self.listen.to_socket_addrs().map_err(|error| unclear(error.to_string()))?;
+        let address = addresses.next().ok_or_else(|| unclear("no such address".into()))?;
         if address.ip().is_loopback() || self.expose {
             return Ok(address);
         }
@@ -95,9 +85,5 @@ impl Up {
 /// The webhook secrets of the environment.
 fn secrets() -> Vec<String> {
     let all = std::env::var("PENSTOCK_WEBHOOK_SECRET").unwrap_or_default();
-    all.split(',')
-        .map(str::trim)
-        .filter(|secret| !secret.is_empty())
-        .map(str::to_owned)
-        .collect()
+    all.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(str::to_owned).collect()
 }

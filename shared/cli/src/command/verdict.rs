@@ -63,22 +63,11 @@ impl Reject {
 impl Verdict {
     async fn give(self, approved: bool) -> anyhow::Result<Exit> {
         let client = self.server.client()?;
-        let place = ApprovalPlace {
-            pipeline: self.pipeline,
-            stage: self.stage,
-            action: self.action,
-        };
+        let place = ApprovalPlace { pipeline: self.pipeline, stage: self.stage, action: self.action };
         let given = client.verdict(&place, approved, &self.comment).await;
-        let ApprovalPlace {
-            pipeline,
-            stage,
-            action,
-        } = &place;
+        let ApprovalPlace { pipeline, stage, action } = &place;
         or_suggest_place(&client, pipeline, stage, Some(action.as_str()), given).await?;
-        out::line(format!(
-            "{} {stage}/{action}",
-            if approved { "Approved" } else { "Rejected" }
-        ))?;
+        out::line(format!("{} {stage}/{action}", if approved { "Approved" } else { "Rejected" }))?;
         Ok(Exit::Succeeded)
     }
 }

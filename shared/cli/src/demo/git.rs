@@ -23,14 +23,7 @@ pub(super) fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new("git");
     command
         .current_dir(folder)
-        .args([
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "commit.gpgSign=false",
-            "-c",
-            "core.autocrlf=false",
-        ])
+        .args(["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "core.autocrlf=false"])
         .args(arguments)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -39,18 +32,11 @@ pub(super) fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
         command.env_remove(name);
     }
     let output = command.output().map_err(|error| {
-        Failure::new(
-            Exit::Failed,
-            format!("cannot run git ({error}); the demo needs it: install git"),
-        )
+        Failure::new(Exit::Failed, format!("cannot run git ({error}); the demo needs it: install git"))
     })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Failure::new(
-            Exit::Failed,
-            format!("`git {}` fails: {said}", arguments.join(" ")),
-        )
-        .into());
+        return Err(Failure::new(Exit::Failed, format!("`git {}` fails: {said}", arguments.join(" "))).into());
     }
     let text = String::from_utf8(output.stdout).context("git printed no UTF-8")?;
     Ok(text.trim_end().to_owned())

@@ -65,9 +65,7 @@ fn alias() -> Option<String> {
     let this = std::env::current_exe().ok()?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut found = std::env::split_paths(&path).map(|folder| folder.join("penstock"));
-    let found = found
-        .find(|file| file.is_file())
-        .and_then(|file| file.canonicalize().ok());
+    let found = found.find(|file| file.is_file()).and_then(|file| file.canonicalize().ok());
     let different = found != this.canonicalize().ok();
     different.then(|| format!("alias penstock={}", quoted(&this.display().to_string())))
 }
@@ -90,10 +88,7 @@ fn suggestions(address: &Address, folder: &Path, pipeline: &str) -> Vec<String> 
             "echo '{line}' > site/headline.txt && git commit -qam '{message}' && penstock demo --announce"
         ))
     };
-    let mut lines = vec![
-        format!("{} In another terminal:", style("Try next.").bold()),
-        String::new(),
-    ];
+    let mut lines = vec![format!("{} In another terminal:", style("Try next.").bold()), String::new()];
     lines.push(command(format!("cd {}", quoted(&folder.display().to_string()))));
     lines.extend(alias().map(command));
     lines.push(command(format!("export PENSTOCK_ENDPOINT={}", address.endpoint)));
@@ -103,18 +98,14 @@ fn suggestions(address: &Address, folder: &Path, pipeline: &str) -> Vec<String> 
         push("no full stop", "Break the headline"),
         title("Mend it, push again, and approve"),
         push("The gate is open.", "Open the gate"),
-        command(format!(
-            "penstock approve {pipeline} --stage Approval --action GoLive"
-        )),
+        command(format!("penstock approve {pipeline} --stage Approval --action GoLive")),
         title("Roll back what is deployed"),
         command(format!("penstock rollback {pipeline} --stage Deploy --follow")),
         title("Look back, or in a browser"),
         command(format!("penstock history {pipeline}")),
         command(format!("{}/", address.endpoint)),
         String::new(),
-        style("The server stays up and further executions appear here; Ctrl-C ends it.")
-            .dim()
-            .to_string(),
+        style("The server stays up and further executions appear here; Ctrl-C ends it.").dim().to_string(),
     ]);
     lines
 }

@@ -44,18 +44,9 @@ const HISTORY: [Chapter; 3] = [
         files: &[
             ("appspec.yml", include_str!("project/appspec.yml")),
             ("penstock.yml", DEFINITION),
-            (
-                "penstock/deployment-groups.yml",
-                include_str!("project/penstock/deployment-groups.yml"),
-            ),
-            (
-                "scripts/close-gate.sh",
-                include_str!("project/scripts/close-gate.sh"),
-            ),
-            (
-                "scripts/open-gate.sh",
-                include_str!("project/scripts/open-gate.sh"),
-            ),
+            ("penstock/deployment-groups.yml", include_str!("project/penstock/deployment-groups.yml")),
+            ("scripts/close-gate.sh", include_str!("project/scripts/close-gate.sh")),
+            ("scripts/open-gate.sh", include_str!("project/scripts/open-gate.sh")),
             ("scripts/validate.sh", include_str!("project/scripts/validate.sh")),
             ("site/headline.txt", include_str!("project/site/headline.txt")),
         ],
@@ -68,18 +59,12 @@ pub(super) const DEFINITION: &str = include_str!("project/penstock.yml");
 /// The folder of the demo, made if need be and empty, as an absolute path.
 pub(super) fn folder(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
     let Some(folder) = wanted else {
-        return Ok(tempfile::Builder::new()
-            .prefix("penstock-demo-")
-            .tempdir()?
-            .keep());
+        return Ok(tempfile::Builder::new().prefix("penstock-demo-").tempdir()?.keep());
     };
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     if entries.next().is_some() {
-        let message = format!(
-            "{} is not empty; name an empty or a new folder with --dir",
-            folder.display()
-        );
+        let message = format!("{} is not empty; name an empty or a new folder with --dir", folder.display());
         return Err(Failure::misused(message).into());
     }
     Ok(fs::canonicalize(folder)?)
@@ -124,10 +109,7 @@ mod tests {
 
     #[test]
     fn the_files_pass_the_check() {
-        assert_eq!(
-            definition::parse(DEFINITION).pipeline.unwrap().name.as_str(),
-            NAME
-        );
+        assert_eq!(definition::parse(DEFINITION).pipeline.unwrap().name.as_str(), NAME);
         let found = penstock_buildspec::parse(include_str!("project/buildspec.yml")).diagnostics;
         assert!(found.is_empty(), "{found:?}");
         let found = penstock_appspec::parse(include_str!("project/appspec.yml")).diagnostics;

@@ -50,9 +50,7 @@ pub(super) async fn announce(client: &Client, folder: &Path, secret: &str) -> an
     let push = payload(folder)?;
     let commit = push["after"].as_str().unwrap_or_default().to_owned();
     let body = push.to_string();
-    let signature = WebhookSecrets::new([secret])
-        .sign(body.as_bytes())
-        .unwrap_or_default();
+    let signature = WebhookSecrets::new([secret]).sign(body.as_bytes()).unwrap_or_default();
     let request = client
         .request(Method::POST, "/webhooks/github")
         .header("content-type", "application/json")
@@ -63,48 +61,22 @@ pub(super) async fn announce(client: &Client, folder: &Path, secret: &str) -> an
     let response = client.send(request).await?;
     let status = response.status().as_u16();
     let answer: Answer = response.json().await?;
-    let started = answer
-        .pipelines
-        .iter()
-        .find_map(|told| Some((told.name.clone(), told.execution_id.clone()?)));
+    let started =
+        answer.pipelines.iter().find_map(|told| Some((told.name.clone(), told.execution_id.clone()?)));
     let Some((pipeline, execution)) = started else {
-        let reasons = answer
-            .pipelines
-            .into_iter()
-            .filter_map(|told| told.reason)
-            .chain(answer.reason);
+        let reasons = answer.pipelines.into_iter().filter_map(|told| told.reason).chain(answer.reason);
         let reasons = reasons.collect::<Vec<_>>().join("; ");
         return Err(Failure::new(Exit::Failed, format!("the push starts no pipeline: {reasons}")).into());
     };
-    Ok(Delivered {
-        commit,
-        status,
-        execution,
-        pipeline,
-    })
+    Ok(Delivered { commit, status, execution, pipeline })
 }
 
 /// What GitHub sends for a push to the checked-out branch.
 fn payload(folder: &Path) -> anyhow::Result<Json> {
     let commit = git(folder, &["rev-parse", "HEAD"])?;
     let reference = git(folder, &["symbolic-ref", "HEAD"])?;
-    let show = |format: &str| {
-        git(
-            folder,
-            &["show", "--no-patch", &format!("--format={format}"), "HEAD"],
-        )
-    };
-    let files = git(
-        folder,
-        &[
-            "diff-tree",
-            "--root",
-            "-r",
-            "--no-commit-id",
-            "--name-only",
-            "HEAD",
-        ],
-    )?;
+    let show = |format: &str| git(folder, &["show", "--no-patch", &format!("--format={format}"), "HEAD"]);
+    let files = git(folder, &["diff-tree", "--root", "-r", "--no-commit-id", "--name-only", "HEAD"])?;
     let (name, email) = (show("%an")?, show("%ae")?);
     let head = json!({
         "id": commit,

@@ -34,11 +34,7 @@ impl Screen {
     /// Whichever suits standard output.
     pub(super) fn new() -> Self {
         if out::is_live() {
-            Self::Tree {
-                live: Live::new(),
-                frame: 0,
-                tails: HashMap::new(),
-            }
+            Self::Tree { live: Live::new(), frame: 0, tails: HashMap::new() }
         } else {
             Self::Lines(Plain::default())
         }
@@ -81,12 +77,7 @@ impl Screen {
 /// The tree, folded if it would not fit otherwise.
 fn fitting(view: &ExecutionView, last_lines: &LastLines, frame: usize, size: (usize, usize)) -> Vec<String> {
     let (width, rows) = size;
-    let mut picture = Picture {
-        frame: Some(frame),
-        last_lines,
-        width,
-        fold: false,
-    };
+    let mut picture = Picture { frame: Some(frame), last_lines, width, fold: false };
     let lines = picture.lines(view);
     if lines.len() < rows {
         return lines;
@@ -116,10 +107,8 @@ async fn last_lines(
 }
 
 fn running(view: &ExecutionView) -> Vec<AttemptId> {
-    let actions = view
-        .stages
-        .iter()
-        .flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
+    let actions =
+        view.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
     actions
         .filter(|(_, action)| of_action(action) == Look::Busy && action.category != Category::Approval)
         .map(|(stage, action)| AttemptId {

@@ -9,12 +9,8 @@ use super::clean::clean;
 const LONGEST: usize = 160;
 
 /// Warnings that only say which default applies: `penstock check` tells them, others would tell them every time.
-const DEFAULTS: [&str; 4] = [
-    "default-artifact-store",
-    "default-role",
-    "default-project",
-    "source-without-repository",
-];
+const DEFAULTS: [&str; 4] =
+    ["default-artifact-store", "default-role", "default-project", "source-without-repository"];
 
 /// Whether a command that does something with a definition mentions `diagnostic`.
 pub(crate) fn is_news(diagnostic: &Diagnostic) -> bool {
@@ -23,22 +19,13 @@ pub(crate) fn is_news(diagnostic: &Diagnostic) -> bool {
 
 /// `LINE:COLUMN: error[code]: message`.
 pub(crate) fn line(diagnostic: &Diagnostic) -> String {
-    format!(
-        "{}: {}: {}",
-        diagnostic.place,
-        label(diagnostic),
-        clean(&diagnostic.message)
-    )
+    format!("{}: {}: {}", diagnostic.place, label(diagnostic), clean(&diagnostic.message))
 }
 
 /// `FILE:LINE:COLUMN: error[code]: message` and, if `source` is given, the source line with a caret.
 pub(crate) fn lines(file: &str, diagnostic: &Diagnostic, source: Option<&str>) -> Vec<String> {
     let place = style(format!("{}:{}", clean(file), diagnostic.place)).bold();
-    let mut lines = vec![format!(
-        "{place}: {}: {}",
-        label(diagnostic),
-        clean(&diagnostic.message)
-    )];
+    let mut lines = vec![format!("{place}: {}: {}", label(diagnostic), clean(&diagnostic.message))];
     let text = source.and_then(|source| source.lines().nth(diagnostic.place.line as usize - 1));
     if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
         lines.extend(excerpt(diagnostic, text));
@@ -90,14 +77,7 @@ mod tests {
             .iter()
             .map(|line| console::strip_ansi_codes(line).into_owned())
             .collect();
-        assert_eq!(
-            lines,
-            [
-                "f.yml:2:4: error[unknown-key]: what is `b`?",
-                "2 |   ü b: 1",
-                "  |    ^"
-            ]
-        );
+        assert_eq!(lines, ["f.yml:2:4: error[unknown-key]: what is `b`?", "2 |   ü b: 1", "  |    ^"]);
     }
 
     #[test]

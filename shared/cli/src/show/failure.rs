@@ -18,11 +18,7 @@ const WHOLE_LOG: &str = "the whole log:";
 pub(crate) async fn lines(reach: &dyn Reach, view: &ExecutionView) -> Vec<String> {
     let mut lines = vec![];
     for stage in &view.stages {
-        for action in stage
-            .actions
-            .iter()
-            .filter(|action| look(&action.status) == Look::Bad)
-        {
+        for action in stage.actions.iter().filter(|action| look(&action.status) == Look::Bad) {
             lines.push(String::new());
             lines.extend(of_action(reach, view, stage, action).await);
         }
@@ -43,17 +39,11 @@ async fn of_action(
         number: action.attempt,
     };
     let said = action.summary.as_deref().unwrap_or_default();
-    let mut said = said
-        .lines()
-        .filter(|line| !line.starts_with(WHOLE_LOG))
-        .map(clean);
+    let mut said = said.lines().filter(|line| !line.starts_with(WHOLE_LOG)).map(clean);
     let code = action.error_code.as_deref().unwrap_or("Failed");
     let message = said.next().unwrap_or_default();
     let sign = Look::Bad.sign(None);
-    let mut lines = vec![format!(
-        "{sign} {}/{}: {code}: {message}",
-        stage.name, action.name
-    )];
+    let mut lines = vec![format!("{sign} {}/{}: {code}: {message}", stage.name, action.name)];
     let mut details: Vec<String> = said.collect();
     if details.is_empty() {
         // A log that cannot be read must not hide the failure itself.
@@ -62,16 +52,8 @@ async fn of_action(
         details.drain(..details.len().saturating_sub(LINES));
     }
     if !details.is_empty() {
-        lines.extend(
-            details
-                .iter()
-                .map(|line| format!("  {} {line}", style("│").red())),
-        );
-        lines.push(format!(
-            "  {} {}",
-            style(WHOLE_LOG).dim(),
-            reach.whole_log(&attempt)
-        ));
+        lines.extend(details.iter().map(|line| format!("  {} {line}", style("│").red())));
+        lines.push(format!("  {} {}", style(WHOLE_LOG).dim(), reach.whole_log(&attempt)));
     }
     lines
 }

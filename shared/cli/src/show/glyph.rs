@@ -41,11 +41,7 @@ pub(crate) fn look(status: &str) -> Look {
 /// The look of an action: an approval under way asks a person.
 pub(crate) fn of_action(action: &ActionView) -> Look {
     let look = look(&action.status);
-    if look == Look::Busy && action.category == Category::Approval {
-        Look::Asking
-    } else {
-        look
-    }
+    if look == Look::Busy && action.category == Category::Approval { Look::Asking } else { look }
 }
 
 /// The look of a stage: it asks if one of its actions does and none is busy.
@@ -53,11 +49,7 @@ pub(crate) fn of_stage(stage: &StageView) -> Look {
     let looks = || stage.actions.iter().map(of_action);
     let look = look(&stage.status);
     let asks = looks().any(|action| action == Look::Asking) && !looks().any(|action| action == Look::Busy);
-    if look == Look::Busy && asks {
-        Look::Asking
-    } else {
-        look
-    }
+    if look == Look::Busy && asks { Look::Asking } else { look }
 }
 
 impl Look {

@@ -15,10 +15,6 @@ pub(crate) fn show(notice: &Notice) {
     };
     let place = format!("{} {}/{}", notice.pipeline, notice.stage, notice.action);
     let summary = clean(&notice.summary);
-    out::note(format!(
-        "{} {} {summary}",
-        look.sign(None).for_stderr(),
-        style(place).bold().for_stderr()
-    ));
+    out::note(format!("{} {} {summary}", look.sign(None).for_stderr(), style(place).bold().for_stderr()));
     out::note(format!("  {}", style(clean(&notice.link)).dim().for_stderr()));
 }

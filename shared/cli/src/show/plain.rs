@@ -63,11 +63,7 @@ impl Plain {
     }
 
     fn waiting(&mut self, stage: &StageView) -> Option<String> {
-        let note = stage
-            .note
-            .as_deref()
-            .filter(|_| look(&stage.status) == Look::Waiting)
-            .map(clean)?;
+        let note = stage.note.as_deref().filter(|_| look(&stage.status) == Look::Waiting).map(clean)?;
         let said = self.notes.insert(stage.name.to_string(), note.clone());
         (said.as_ref() != Some(&note)).then(|| format!("{}: waiting: {note}", stage.name))
     }
@@ -83,10 +79,7 @@ impl Plain {
             said.started = action.attempt;
             lines.push((start, begun(&place, action)));
         }
-        if let Some(end) = action
-            .ended_at
-            .filter(|_| said.ended < action.attempt && is_over(action))
-        {
+        if let Some(end) = action.ended_at.filter(|_| said.ended < action.attempt && is_over(action)) {
             said.ended = action.attempt;
             lines.push((end, result(&place, action, start)));
         }
@@ -99,11 +92,7 @@ fn is_over(action: &ActionView) -> bool {
 }
 
 fn begun(place: &str, action: &ActionView) -> String {
-    let attempt = if action.attempt > 1 {
-        format!(" (attempt {})", action.attempt)
-    } else {
-        String::new()
-    };
+    let attempt = if action.attempt > 1 { format!(" (attempt {})", action.attempt) } else { String::new() };
     match (&action.link, action.category) {
         (Some(link), Category::Approval) if !is_over(action) => {
             format!("{place}: waits for a verdict{attempt}: {}", clean(link))
@@ -123,44 +112,17 @@ fn begun(place: &str, action: &ActionView) -> String {
 
 fn result(place: &str, action: &ActionView, start: Timestamp) -> String {
     let look = look(&action.status);
-    let code = action
-        .error_code
-        .as_deref()
-        .map(|code| format!(" {code}:"))
-        .unwrap_or_default();
-    let summary = action
-        .summary
-        .as_deref()
-        .map(|text| format!(" {}", first_line(text)))
-        .unwrap_or_default();
-    let colon = if code.is_empty() && summary.is_empty() {
-        ""
-    } else {
-        ":"
-    };
+    let code = action.error_code.as_deref().map(|code| format!(" {code}:")).unwrap_or_default();
+    let summary = action.summary.as_deref().map(|text| format!(" {}", first_line(text))).unwrap_or_default();
+    let colon = if code.is_empty() && summary.is_empty() { "" } else { ":" };
     let status = look.paint(glyph::words(&action.status));
-    format!(
-        "{place}: {status} in {}{colon}{code}{summary}",
-        elapsed(start, action.ended_at)
-    )
+    format!("{place}: {status} in {}{colon}{code}{summary}", elapsed(start, action.ended_at))
 }
 
 fn ended(view: &ExecutionView) -> String {
     let status = look(&view.status).paint(glyph::words(&view.status));
-    let why = view
-        .status_summary
-        .as_deref()
-        .map(|text| format!(": {}", clean(text)))
-        .unwrap_or_default();
-    let commit = view
-        .commit
-        .as_deref()
-        .map(|commit| format!(" {}", short(commit)))
-        .unwrap_or_default();
+    let why = view.status_summary.as_deref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
+    let commit = view.commit.as_deref().map(|commit| format!(" {}", short(commit))).unwrap_or_default();
     let time = elapsed(view.started_at, view.ended_at);
-    format!(
-        "{}{commit}: {status} in {time}{why} {}",
-        view.pipeline,
-        style(brief(&view.execution_id)).dim()
-    )
+    format!("{}{commit}: {status} in {time}{why} {}", view.pipeline, style(brief(&view.execution_id)).dim())
 }

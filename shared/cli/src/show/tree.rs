@@ -46,18 +46,10 @@ impl Picture<'_> {
         for stage in &view.stages {
             lines.push(self.stage(stage, &columns));
             if !self.folds(stage) {
-                lines.extend(
-                    stage
-                        .actions
-                        .iter()
-                        .map(|action| self.action(stage, action, &columns)),
-                );
+                lines.extend(stage.actions.iter().map(|action| self.action(stage, action, &columns)));
             }
         }
-        lines
-            .iter()
-            .map(|line| truncate_str(line, self.width, "…").into_owned())
-            .collect()
+        lines.iter().map(|line| truncate_str(line, self.width, "…").into_owned()).collect()
     }
 
     fn folds(&self, stage: &StageView) -> bool {
@@ -71,18 +63,13 @@ impl Picture<'_> {
     fn stage(&self, stage: &StageView, columns: &Columns) -> String {
         let look = of_stage(stage);
         let name = pad_str(stage.name.as_str(), columns.name, console::Alignment::Left, None).into_owned();
-        let name = if look == Look::Idle {
-            look.paint(name).to_string()
-        } else {
-            style(name).bold().to_string()
-        };
+        let name =
+            if look == Look::Idle { look.paint(name).to_string() } else { style(name).bold().to_string() };
         let detail = match look {
             Look::Idle => style(action_names(stage)).dim().to_string(),
             Look::Waiting => style(waiting(stage)).yellow().to_string(),
             Look::Asking | Look::Busy | Look::Good | Look::Bad | Look::Over => {
-                let time = span(stage)
-                    .map(|(start, end)| elapsed(start, end))
-                    .unwrap_or_default();
+                let time = span(stage).map(|(start, end)| elapsed(start, end)).unwrap_or_default();
                 let behind = behind(stage);
                 format!(
                     "{:columns$}  {} {behind}",
@@ -92,40 +79,25 @@ impl Picture<'_> {
                 )
             }
         };
-        format!("{} {name}  {detail}", look.sign(self.frame))
-            .trim_end()
-            .into()
+        format!("{} {name}  {detail}", look.sign(self.frame)).trim_end().into()
     }
 
     fn action(&self, stage: &StageView, action: &ActionView, columns: &Columns) -> String {
         let look = of_action(action);
-        let name = pad_str(
-            action.name.as_str(),
-            columns.name - 2,
-            console::Alignment::Left,
-            None,
-        )
-        .into_owned();
+        let name =
+            pad_str(action.name.as_str(), columns.name - 2, console::Alignment::Left, None).into_owned();
         let provider =
             pad_str(&action.provider, columns.provider, console::Alignment::Left, None).into_owned();
-        let time = action
-            .started_at
-            .map(|start| elapsed(start, action.ended_at))
-            .unwrap_or_default();
-        let attempt = if action.attempt > 1 {
-            format!("attempt {}: ", action.attempt)
-        } else {
-            String::new()
-        };
+        let time = action.started_at.map(|start| elapsed(start, action.ended_at)).unwrap_or_default();
+        let attempt =
+            if action.attempt > 1 { format!("attempt {}: ", action.attempt) } else { String::new() };
         let detail = format!("{attempt}{}", self.detail(stage, action, look));
         let detail = match look {
             Look::Bad | Look::Asking | Look::Over => look.paint(detail),
             Look::Idle | Look::Waiting | Look::Busy | Look::Good => style(detail).dim(),
         };
         let (provider, time) = (style(provider).dim(), style(format!("{time:>7}")).dim());
-        format!("  {} {name}  {provider}  {time}  {detail}", look.sign(self.frame))
-            .trim_end()
-            .into()
+        format!("  {} {name}  {provider}  {time}  {detail}", look.sign(self.frame)).trim_end().into()
     }
 
     /// Whether there is room for `link` behind the other columns.
@@ -163,14 +135,8 @@ struct Columns {
 fn header(view: &ExecutionView) -> String {
     let look = glyph::look(&view.status);
     let time = duration(view.ended_at.unwrap_or_else(now).since(view.started_at));
-    let commit = view
-        .commit
-        .as_deref()
-        .map(|commit| format!("  {}", style(super::short(commit)).yellow()));
-    let message = view
-        .commit_summary
-        .as_deref()
-        .map(|text| format!("  {}", clean(text)));
+    let commit = view.commit.as_deref().map(|commit| format!("  {}", style(super::short(commit)).yellow()));
+    let message = view.commit_summary.as_deref().map(|text| format!("  {}", clean(text)));
     let status = glyph::words(&view.status);
     let status = match view.status_summary.as_deref().map(clean) {
         Some(why) if why.starts_with(&status) => why,
@@ -188,12 +154,7 @@ fn header(view: &ExecutionView) -> String {
 }
 
 fn action_names(stage: &StageView) -> String {
-    stage
-        .actions
-        .iter()
-        .map(|action| action.name.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    stage.actions.iter().map(|action| action.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn waiting(stage: &StageView) -> String {
@@ -211,11 +172,7 @@ fn behind(stage: &StageView) -> String {
 
 /// From the first action's start to the last one's end, or until now while something runs.
 fn span(stage: &StageView) -> Option<(Timestamp, Option<Timestamp>)> {
-    let start = stage
-        .actions
-        .iter()
-        .filter_map(|action| action.started_at)
-        .min()?;
+    let start = stage.actions.iter().filter_map(|action| action.started_at).min()?;
     let open = glyph::look(&stage.status) == Look::Busy;
     let end = stage.actions.iter().filter_map(|action| action.ended_at).max();
     Some((start, if open { None } else { end }))

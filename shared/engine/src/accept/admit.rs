@@ -15,12 +15,7 @@ pub(super) const MAX_ACTIVE: usize = 50;
 
 /// Checks that one more execution may be active.
 pub(super) fn has_room(draft: &Draft<'_>, mode: ExecutionMode) -> Result<(), Rejection> {
-    let active = draft
-        .state
-        .executions
-        .values()
-        .filter(|execution| !execution.status.is_terminal())
-        .count();
+    let active = draft.state.executions.values().filter(|execution| !execution.status.is_terminal()).count();
     match mode {
         ExecutionMode::Queued | ExecutionMode::Parallel if active >= MAX_ACTIVE => {
             Err(Rejection::TooManyExecutions { limit: MAX_ACTIVE })
@@ -31,10 +26,7 @@ pub(super) fn has_room(draft: &Draft<'_>, mode: ExecutionMode) -> Result<(), Rej
 
 /// The mode of the pipeline's latest definition.
 pub(super) fn mode(draft: &Draft<'_>, pipeline: &PipelineState) -> ExecutionMode {
-    draft
-        .definitions
-        .get(&pipeline.definition)
-        .map_or_else(ExecutionMode::default, |it| it.execution_mode)
+    draft.definitions.get(&pipeline.definition).map_or_else(ExecutionMode::default, |it| it.execution_mode)
 }
 
 /// A new execution that waits before `stage`.
@@ -59,10 +51,7 @@ pub(super) fn waiting(
         overrides: vec![],
         revisions: [].into(),
         status: ExecutionStatus::InProgress,
-        position: Position::Waiting {
-            stage: stage.clone(),
-            since: draft.now,
-        },
+        position: Position::Waiting { stage: stage.clone(), since: draft.now },
         stop: None,
         started_at: draft.now,
         ended_at: None,
@@ -74,8 +63,6 @@ pub(super) fn waiting(
 
 pub(super) fn admit(draft: &mut Draft<'_>, execution: Execution) -> Result<(), Rejection> {
     has_room(draft, execution.mode)?;
-    draft.record(Fact::ExecutionAdmitted {
-        execution: Box::new(execution),
-    });
+    draft.record(Fact::ExecutionAdmitted { execution: Box::new(execution) });
     Ok(())
 }

@@ -16,18 +16,12 @@ pub(super) fn define(
 ) -> Result<(), Rejection> {
     match (mode, existing(draft, name)) {
         (DefineMode::Create, Ok(_)) => {
-            return Err(Rejection::PipelineNameInUse {
-                pipeline: name.clone(),
-            });
+            return Err(Rejection::PipelineNameInUse { pipeline: name.clone() });
         }
         (DefineMode::Update, Err(missing)) => return Err(missing),
         (DefineMode::Create, Err(_)) | (DefineMode::Update, Ok(_)) => {}
     }
-    let latest = draft
-        .state
-        .pipeline
-        .as_ref()
-        .map_or(0, |pipeline| pipeline.definition.0);
+    let latest = draft.state.pipeline.as_ref().map_or(0, |pipeline| pipeline.definition.0);
     if version.0 != latest + 1 {
         return Err(Rejection::DefinitionOutdated);
     }
@@ -37,10 +31,6 @@ pub(super) fn define(
         });
     };
     let stages = definition.stages.iter().map(|stage| stage.name.clone()).collect();
-    draft.record(Fact::Defined {
-        pipeline: name.clone(),
-        version,
-        stages,
-    });
+    draft.record(Fact::Defined { pipeline: name.clone(), version, stages });
     Ok(())
 }

@@ -10,12 +10,7 @@ use crate::rejection::Rejection;
 
 pub(super) fn delete(draft: &mut Draft<'_>, name: &PipelineName) -> Result<(), Rejection> {
     existing(draft, name)?;
-    let open = draft
-        .state
-        .executions
-        .values()
-        .filter(|execution| is_open(execution))
-        .count();
+    let open = draft.state.executions.values().filter(|execution| is_open(execution)).count();
     if open > 0 {
         return Err(Rejection::ExecutionsOpen { open });
     }

@@ -47,12 +47,9 @@ pub(super) fn report(draft: &mut Draft<'_>, id: &AttemptId, report: &Report) -> 
             Some(failed(id, &error.code, &error.message, external.as_ref()))
         }
         Report::Interrupted { message } => Some(failed(id, INTERRUPTED, message, None)),
-        Report::Cancelled => Some(failed(
-            id,
-            "Cancelled",
-            "it was cancelled outside of Penstock; retry the stage",
-            None,
-        )),
+        Report::Cancelled => {
+            Some(failed(id, "Cancelled", "it was cancelled outside of Penstock; retry the stage", None))
+        }
     };
     if let Some(fact) = fact {
         draft.record(fact);
@@ -81,38 +78,18 @@ fn started(
             _,
         ) => return None,
     };
-    Some(Fact::AttemptStarted {
-        attempt: id.clone(),
-        external: external.cloned(),
-        next_check_at,
-    })
+    Some(Fact::AttemptStarted { attempt: id.clone(), external: external.cloned(), next_check_at })
 }
 
 fn succeeded(id: &AttemptId, success: &Success) -> Fact {
-    let summary = success
-        .summary
-        .as_deref()
-        .map(|summary| head(summary, MAX_SUMMARY).to_owned());
-    let success = Box::new(Success {
-        summary,
-        ..success.clone()
-    });
-    Fact::AttemptSucceeded {
-        attempt: id.clone(),
-        success,
-    }
+    let summary = success.summary.as_deref().map(|summary| head(summary, MAX_SUMMARY).to_owned());
+    let success = Box::new(Success { summary, ..success.clone() });
+    Fact::AttemptSucceeded { attempt: id.clone(), success }
 }
 
 fn failed(id: &AttemptId, code: &str, message: &str, external: Option<&External>) -> Fact {
-    let error = AttemptError {
-        code: code.into(),
-        message: head(message, MAX_ERROR).into(),
-    };
-    Fact::AttemptFailed {
-        attempt: id.clone(),
-        error,
-        external: external.cloned(),
-    }
+    let error = AttemptError { code: code.into(), message: head(message, MAX_ERROR).into() };
+    Fact::AttemptFailed { attempt: id.clone(), error, external: external.cloned() }
 }
 
 /// The first `limit` bytes of `text`, less an incomplete character.

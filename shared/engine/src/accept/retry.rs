@@ -21,23 +21,14 @@ pub(super) fn retry(
 ) -> Result<(), Rejection> {
     existing(draft, name)?;
     let execution = execution(draft, id)?;
-    let run = execution
-        .stage(stage)
-        .ok_or_else(|| never_entered(draft, execution, stage))?;
-    let refused = |reason: String| Rejection::NotRetryable {
-        stage: stage.clone(),
-        reason,
-    };
+    let run = execution.stage(stage).ok_or_else(|| never_entered(draft, execution, stage))?;
+    let refused = |reason: String| Rejection::NotRetryable { stage: stage.clone(), reason };
     check_ended(execution, run).map_err(refused)?;
     if execution.mode != ExecutionMode::Parallel {
         check_latest(draft, execution, stage)?;
     }
     has_room(draft, execution.mode)?;
-    draft.record(Fact::StageRetried {
-        execution: id.clone(),
-        stage: stage.clone(),
-        actions,
-    });
+    draft.record(Fact::StageRetried { execution: id.clone(), stage: stage.clone(), actions });
     Ok(())
 }
 
@@ -46,10 +37,7 @@ fn never_entered(draft: &Draft<'_>, execution: &Execution, stage: &StageName) ->
         return Rejection::StageNotFound { stage: stage.clone() };
     }
     let reason = format!("execution {} has not entered it", execution.id);
-    Rejection::NotRetryable {
-        stage: stage.clone(),
-        reason,
-    }
+    Rejection::NotRetryable { stage: stage.clone(), reason }
 }
 
 fn check_ended(execution: &Execution, run: &StageRun) -> Result<(), String> {
@@ -66,28 +54,17 @@ fn check_ended(execution: &Execution, run: &StageRun) -> Result<(), String> {
         | StageStatus::Skipped => return Err(format!("it did not fail in execution {id}")),
     }
     if run.actions.values().any(|attempt| attempt.unsettled().is_some()) {
-        return Err(format!(
-            "abandoned work of execution {id} may still be running; wait for its end"
-        ));
+        return Err(format!("abandoned work of execution {id} may still be running; wait for its end"));
     }
     Ok(())
 }
 
 fn check_latest(draft: &Draft<'_>, execution: &Execution, stage: &StageName) -> Result<(), Rejection> {
-    let state = draft
-        .state
-        .pipeline
-        .as_ref()
-        .and_then(|pipeline| pipeline.stages.get(stage));
-    let latest = state
-        .and_then(|state| state.latest.as_ref())
-        .filter(|latest| **latest != execution.id);
+    let state = draft.state.pipeline.as_ref().and_then(|pipeline| pipeline.stages.get(stage));
+    let latest = state.and_then(|state| state.latest.as_ref()).filter(|latest| **latest != execution.id);
     let latest = latest.or_else(|| occupant(&draft.state, stage).map(|other| &other.id));
     match latest {
-        Some(latest) => Err(Rejection::NotLatest {
-            stage: stage.clone(),
-            latest: latest.clone(),
-        }),
+        Some(latest) => Err(Rejection::NotLatest { stage: stage.clone(), latest: latest.clone() }),
         None => Ok(()),
     }
 }

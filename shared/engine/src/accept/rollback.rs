@@ -29,37 +29,20 @@ pub(super) fn rollback(
     }
     let pipeline = existing(draft, name)?;
     if !pipeline.stages.contains_key(rollback.stage) {
-        return Err(Rejection::StageNotFound {
-            stage: rollback.stage.clone(),
-        });
+        return Err(Rejection::StageNotFound { stage: rollback.stage.clone() });
     }
     let target = execution(draft, rollback.target)?;
-    let refused = |reason: String| Rejection::NotRollbackable {
-        stage: rollback.stage.clone(),
-        reason,
-    };
+    let refused = |reason: String| Rejection::NotRollbackable { stage: rollback.stage.clone(), reason };
     let inherited = inherited(target, rollback.stage).map_err(refused)?;
     if mode(draft, pipeline) != ExecutionMode::Parallel
         && let Some(other) = occupant(&draft.state, rollback.stage)
         && other.position != Position::Ended
     {
-        return Err(refused(format!(
-            "execution {} is in it; wait for its end or stop it",
-            other.id
-        )));
+        return Err(refused(format!("execution {} is in it; wait for its end or stop it", other.id)));
     }
-    let mut execution = waiting(
-        draft,
-        pipeline,
-        rollback.id,
-        target.definition,
-        rollback.stage,
-        rollback.trigger,
-    );
-    execution.kind = ExecutionKind::Rollback {
-        target: target.id.clone(),
-        stage: rollback.stage.clone(),
-    };
+    let mut execution =
+        waiting(draft, pipeline, rollback.id, target.definition, rollback.stage, rollback.trigger);
+    execution.kind = ExecutionKind::Rollback { target: target.id.clone(), stage: rollback.stage.clone() };
     execution.variables.clone_from(&target.variables);
     execution.revisions.clone_from(&target.revisions);
     execution.inherited = inherited;
@@ -77,15 +60,10 @@ fn inherited(target: &Execution, stage: &StageName) -> Result<Vec<StageRun>, Str
             ));
         }
     }
-    let index = target
-        .stages
-        .iter()
-        .position(|run| run.name == *stage && run.status == StageStatus::Succeeded);
+    let index =
+        target.stages.iter().position(|run| run.name == *stage && run.status == StageStatus::Succeeded);
     match index {
-        None => Err(format!(
-            "execution {} did not succeed there; name one that did",
-            target.id
-        )),
+        None => Err(format!("execution {} did not succeed there; name one that did", target.id)),
         Some(0) => Err("it is the source stage, which a rollback never runs".into()),
         Some(index) => Ok(target.stages[..index].to_vec()),
     }

@@ -27,21 +27,13 @@ pub(super) fn start(draft: &mut Draft<'_>, name: &PipelineName, start: &Start<'_
         return Ok(());
     }
     let pipeline = existing(draft, name)?;
-    let missing = || Rejection::Invalid {
-        problem: "the pipeline's definition has no stages; update it".into(),
-    };
+    let missing =
+        || Rejection::Invalid { problem: "the pipeline's definition has no stages; update it".into() };
     let definition = draft.definitions.get(&pipeline.definition).ok_or_else(missing)?;
     let first = definition.stages.first().ok_or_else(missing)?;
     let variables = variables(definition, start.variables)?;
     check_overrides(definition, start.overrides)?;
-    let mut execution = waiting(
-        draft,
-        pipeline,
-        start.id,
-        pipeline.definition,
-        &first.name,
-        start.trigger,
-    );
+    let mut execution = waiting(draft, pipeline, start.id, pipeline.definition, &first.name, start.trigger);
     execution.variables = variables;
     execution.overrides = start.overrides.to_vec();
     admit(draft, execution)
@@ -52,18 +44,10 @@ fn variables(
     definition: &Pipeline,
     given: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Rejection> {
-    let rejection = |name: &str, problem: &str| Rejection::Variable {
-        name: name.into(),
-        problem: problem.into(),
-    };
-    if let Some(name) = given
-        .keys()
-        .find(|name| !definition.variables.iter().any(|it| it.name == **name))
-    {
-        return Err(rejection(
-            name,
-            "the pipeline does not declare it; declare it or leave it out",
-        ));
+    let rejection =
+        |name: &str, problem: &str| Rejection::Variable { name: name.into(), problem: problem.into() };
+    if let Some(name) = given.keys().find(|name| !definition.variables.iter().any(|it| it.name == **name)) {
+        return Err(rejection(name, "the pipeline does not declare it; declare it or leave it out"));
     }
     let mut values = BTreeMap::new();
     for variable in &definition.variables {
@@ -71,10 +55,7 @@ fn variables(
             return Err(rejection(&variable.name, "it has no default; give it a value"));
         };
         if value.chars().count() > MAX_VALUE {
-            return Err(rejection(
-                &variable.name,
-                "its value has more than 1000 characters; shorten it",
-            ));
+            return Err(rejection(&variable.name, "its value has more than 1000 characters; shorten it"));
         }
         values.insert(variable.name.clone(), value.clone());
     }
@@ -87,9 +68,7 @@ fn check_overrides(definition: &Pipeline, overrides: &[RevisionOverride]) -> Res
         actions.any(|action| action.name == name && action.action_type_id.category == Category::Source)
     };
     match overrides.iter().find(|it| !is_source(it.action.clone())) {
-        Some(wrong) => Err(Rejection::NoSourceAction {
-            action: wrong.action.clone(),
-        }),
+        Some(wrong) => Err(Rejection::NoSourceAction { action: wrong.action.clone() }),
         None => Ok(()),
     }
 }

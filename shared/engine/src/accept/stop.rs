@@ -17,27 +17,13 @@ pub(super) fn stop(
 ) -> Result<(), Rejection> {
     let execution = execution(draft, id)?;
     if execution.status.is_terminal() {
-        return Err(Rejection::NotStoppable {
-            status: execution.status,
-        });
+        return Err(Rejection::NotStoppable { status: execution.status });
     }
-    if execution
-        .stop
-        .as_ref()
-        .is_some_and(|stop| stop.abandon || !abandon)
-    {
+    if execution.stop.as_ref().is_some_and(|stop| stop.abandon || !abandon) {
         return Err(Rejection::StopRequestedAlready);
     }
     at_most(200, "reason", reason)?;
-    let stop = Stop {
-        abandon,
-        reason: reason.into(),
-        by: by.into(),
-        at: draft.now,
-    };
-    draft.record(Fact::StopRequested {
-        execution: id.clone(),
-        stop,
-    });
+    let stop = Stop { abandon, reason: reason.into(), by: by.into(), at: draft.now };
+    draft.record(Fact::StopRequested { execution: id.clone(), stop });
     Ok(())
 }

@@ -17,10 +17,7 @@ pub(super) fn disable(
     by: &str,
 ) -> Result<(), Rejection> {
     let state = known(draft, name, stage)?;
-    let unchanged = state
-        .disabled
-        .as_ref()
-        .is_some_and(|it| it.reason == reason && it.by == by);
+    let unchanged = state.disabled.as_ref().is_some_and(|it| it.reason == reason && it.by == by);
     if is_first(draft, stage) {
         let problem =
             format!("stage `{stage}` is the first and has no inbound transition; disable a later one");
@@ -28,15 +25,8 @@ pub(super) fn disable(
     }
     at_most(300, "reason", reason)?;
     if !unchanged {
-        let disabled = Disabled {
-            reason: reason.into(),
-            by: by.into(),
-            at: draft.now,
-        };
-        draft.record(Fact::TransitionDisabled {
-            stage: stage.clone(),
-            disabled,
-        });
+        let disabled = Disabled { reason: reason.into(), by: by.into(), at: draft.now };
+        draft.record(Fact::TransitionDisabled { stage: stage.clone(), disabled });
     }
     Ok(())
 }
@@ -59,12 +49,6 @@ fn known<'a>(
 }
 
 fn is_first(draft: &Draft<'_>, stage: &StageName) -> bool {
-    let latest = draft
-        .state
-        .pipeline
-        .as_ref()
-        .and_then(|it| draft.definitions.get(&it.definition));
-    latest
-        .and_then(|it| it.stages.first())
-        .is_some_and(|first| first.name == *stage)
+    let latest = draft.state.pipeline.as_ref().and_then(|it| draft.definitions.get(&it.definition));
+    latest.and_then(|it| it.stages.first()).is_some_and(|first| first.name == *stage)
 }

@@ -18,36 +18,15 @@ pub(super) fn decide(
 ) -> Result<(), Rejection> {
     check(draft, id)?;
     at_most(512, "comment", comment)?;
-    let verdict = Verdict {
-        approved,
-        by: by.into(),
-        comment: comment.into(),
-        at: draft.now,
-    };
+    let verdict = Verdict { approved, by: by.into(), comment: comment.into(), at: draft.now };
     let words = words(&verdict);
-    draft.record(Fact::VerdictGiven {
-        attempt: id.clone(),
-        verdict,
-    });
+    draft.record(Fact::VerdictGiven { attempt: id.clone(), verdict });
     draft.record(if approved {
-        let success = Box::new(Success {
-            summary: Some(words),
-            ..Success::default()
-        });
-        Fact::AttemptSucceeded {
-            attempt: id.clone(),
-            success,
-        }
+        let success = Box::new(Success { summary: Some(words), ..Success::default() });
+        Fact::AttemptSucceeded { attempt: id.clone(), success }
     } else {
-        let error = AttemptError {
-            code: "Rejected".into(),
-            message: words,
-        };
-        Fact::AttemptFailed {
-            attempt: id.clone(),
-            error,
-            external: None,
-        }
+        let error = AttemptError { code: "Rejected".into(), message: words };
+        Fact::AttemptFailed { attempt: id.clone(), error, external: None }
     });
     Ok(())
 }
@@ -58,24 +37,15 @@ fn check(draft: &Draft<'_>, id: &AttemptId) -> Result<(), Rejection> {
     let latest = execution
         .stage(&id.stage)
         .and_then(|run| run.actions.get(&id.action))
-        .ok_or_else(|| Rejection::ActionNotFound {
-            stage: id.stage.clone(),
-            action: id.action.clone(),
-        })?;
+        .ok_or_else(|| Rejection::ActionNotFound { stage: id.stage.clone(), action: id.action.clone() })?;
     if !draft.is_approval(execution, &id.stage, &id.action) {
-        return Err(Rejection::NoApproval {
-            action: id.action.clone(),
-        });
+        return Err(Rejection::NoApproval { action: id.action.clone() });
     }
     if latest.number != id.number {
-        return Err(Rejection::ApprovalSettled {
-            outcome: "a later attempt has taken its place".into(),
-        });
+        return Err(Rejection::ApprovalSettled { outcome: "a later attempt has taken its place".into() });
     }
     if !latest.is_live() {
-        return Err(Rejection::ApprovalSettled {
-            outcome: outcome(latest),
-        });
+        return Err(Rejection::ApprovalSettled { outcome: outcome(latest) });
     }
     Ok(())
 }

@@ -13,9 +13,7 @@ pub(super) fn admitted(state: &mut State, execution: &Execution) {
     if let Some(pipeline) = pipeline_mut(state) {
         pipeline.next_sequence = pipeline.next_sequence.max(execution.sequence + 1);
     }
-    state
-        .executions
-        .insert(execution.id.clone(), Arc::new(execution.clone()));
+    state.executions.insert(execution.id.clone(), Arc::new(execution.clone()));
 }
 
 pub(super) fn stopping(state: &mut State, id: &ExecutionId, stop: &Stop) {
@@ -35,10 +33,7 @@ pub(super) fn waiting(state: &mut State, id: &ExecutionId, stage: &StageName, at
     let Some(execution) = execution_mut(state, id) else {
         return;
     };
-    execution.position = Position::Waiting {
-        stage: stage.clone(),
-        since: at,
-    };
+    execution.position = Position::Waiting { stage: stage.clone(), since: at };
 }
 
 pub(super) fn entered(state: &mut State, id: &ExecutionId, stage: &StageName, at: Timestamp) {

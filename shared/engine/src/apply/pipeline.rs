@@ -15,9 +15,7 @@ pub(super) fn defined(
     stages: &[StageName],
     at: Timestamp,
 ) {
-    let pipeline = state
-        .pipeline
-        .get_or_insert_with(|| Arc::new(undefined(name, at)));
+    let pipeline = state.pipeline.get_or_insert_with(|| Arc::new(undefined(name, at)));
     let pipeline = Arc::make_mut(pipeline);
     if pipeline.deleted {
         pipeline.created_at = at;

@@ -31,11 +31,7 @@ pub(crate) fn has_moves(state: &State) -> bool {
 
 /// The execution that keeps others out of `stage`: it is in it, or its cancelled work there may still be running.
 pub(crate) fn occupant<'a>(state: &'a State, stage: &StageName) -> Option<&'a Execution> {
-    state
-        .executions
-        .values()
-        .map(AsRef::as_ref)
-        .find(|execution| occupies(execution) == Some(stage))
+    state.executions.values().map(AsRef::as_ref).find(|execution| occupies(execution) == Some(stage))
 }
 
 fn occupies(execution: &Execution) -> Option<&StageName> {
@@ -47,10 +43,7 @@ fn occupies(execution: &Execution) -> Option<&StageName> {
         Position::Waiting { .. } => None,
         Position::Ended => {
             let run = execution.stages.last()?;
-            run.actions
-                .values()
-                .any(|attempt| attempt.unsettled().is_some())
-                .then_some(&run.name)
+            run.actions.values().any(|attempt| attempt.unsettled().is_some()).then_some(&run.name)
         }
     }
 }
@@ -73,14 +66,10 @@ fn steps(state: &State) -> Vec<Fact> {
         executions.sort_by_key(|it| (!is_rollback(it), it.sequence));
         let overtaken = overtaken(&executions);
         if overtaken.is_empty() {
-            let gate = Gate {
-                closed: is_closed(state, stage),
-                occupied: occupied.contains(stage),
-            };
-            steps.extend(gate.admits(&executions).map(|id| Fact::StageEntered {
-                execution: id,
-                stage: stage.clone(),
-            }));
+            let gate = Gate { closed: is_closed(state, stage), occupied: occupied.contains(stage) };
+            steps.extend(
+                gate.admits(&executions).map(|id| Fact::StageEntered { execution: id, stage: stage.clone() }),
+            );
         } else {
             steps.extend(overtaken);
         }
@@ -90,9 +79,7 @@ fn steps(state: &State) -> Vec<Fact> {
 
 /// Those who give way, each to the newest that waits.
 fn overtaken(waiting: &[&Execution]) -> Vec<Fact> {
-    let newest = waiting
-        .iter()
-        .rfind(|it| !is_rollback(it) && it.mode != ExecutionMode::Parallel);
+    let newest = waiting.iter().rfind(|it| !is_rollback(it) && it.mode != ExecutionMode::Parallel);
     let Some(newest) = newest else { return vec![] };
     let gives_way = |it: &&&Execution| {
         it.mode == ExecutionMode::Superseded && !is_rollback(it) && it.sequence < newest.sequence
@@ -127,11 +114,7 @@ impl Gate {
 }
 
 fn is_closed(state: &State, stage: &StageName) -> bool {
-    state
-        .pipeline
-        .as_ref()
-        .and_then(|it| it.stages.get(stage))
-        .is_some_and(|it| it.disabled.is_some())
+    state.pipeline.as_ref().and_then(|it| it.stages.get(stage)).is_some_and(|it| it.disabled.is_some())
 }
 
 fn is_rollback(execution: &Execution) -> bool {

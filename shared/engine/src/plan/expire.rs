@@ -29,11 +29,7 @@ pub(super) fn expire(draft: &mut Draft<'_>, id: &ExecutionId) {
                     "Expired",
                     "nobody decided before the approval expired; retry the stage to ask again",
                 );
-                draft.record(Fact::AttemptFailed {
-                    attempt,
-                    error,
-                    external: None,
-                });
+                draft.record(Fact::AttemptFailed { attempt, error, external: None });
             }
             Overdue::End => cancel(draft, attempt, CancellationCause::TimedOut),
             Overdue::Confirmation => settle_cancellation(draft, &attempt, false),
@@ -58,11 +54,9 @@ fn overdue(draft: &Draft<'_>, execution: &Execution) -> Vec<(AttemptId, Overdue)
 fn what_is_overdue(attempt: &Attempt, now: Timestamp, approval: impl Fn() -> bool) -> Option<Overdue> {
     match attempt.unsettled() {
         Some(cancellation) => (cancellation.grace <= now).then_some(Overdue::Confirmation),
-        None if attempt.is_live() && attempt.deadline <= now => Some(if approval() {
-            Overdue::Verdict
-        } else {
-            Overdue::End
-        }),
+        None if attempt.is_live() && attempt.deadline <= now => {
+            Some(if approval() { Overdue::Verdict } else { Overdue::End })
+        }
         None => None,
     }
 }
@@ -70,29 +64,14 @@ fn what_is_overdue(attempt: &Attempt, now: Timestamp, approval: impl Fn() -> boo
 /// Asks for the cancellation of running work; its stage is kept until that is confirmed or the grace has passed.
 pub(super) fn cancel(draft: &mut Draft<'_>, attempt: AttemptId, cause: CancellationCause) {
     let now = draft.now;
-    let cancellation = Cancellation {
-        cause,
-        at: now,
-        grace: now.plus(GRACE),
-        settled_at: None,
-    };
-    draft.record(Fact::AttemptCancelling {
-        attempt,
-        cancellation,
-        resend_at: Some(now.plus(pause(0))),
-    });
+    let cancellation = Cancellation { cause, at: now, grace: now.plus(GRACE), settled_at: None };
+    draft.record(Fact::AttemptCancelling { attempt, cancellation, resend_at: Some(now.plus(pause(0))) });
 }
 
 /// Records that the end of cancelled work is known, or no longer waited for; what is still live has timed out.
 pub(crate) fn settle_cancellation(draft: &mut Draft<'_>, id: &AttemptId, confirmed: bool) {
-    draft.record(Fact::CancellationSettled {
-        attempt: id.clone(),
-        confirmed,
-    });
-    let live = draft
-        .execution(&id.execution)
-        .and_then(|it| it.attempt(id))
-        .is_some_and(Attempt::is_live);
+    draft.record(Fact::CancellationSettled { attempt: id.clone(), confirmed });
+    let live = draft.execution(&id.execution).and_then(|it| it.attempt(id)).is_some_and(Attempt::is_live);
     if live {
         let message = if confirmed {
             "it took longer than its action may and was cancelled"
@@ -108,8 +87,5 @@ pub(crate) fn settle_cancellation(draft: &mut Draft<'_>, id: &AttemptId, confirm
 }
 
 fn error(code: &str, message: &str) -> AttemptError {
-    AttemptError {
-        code: code.into(),
-        message: message.into(),
-    }
+    AttemptError { code: code.into(), message: message.into() }
 }

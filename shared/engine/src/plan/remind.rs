@@ -29,10 +29,8 @@ fn reminders(execution: &Execution, now: Timestamp) -> Vec<Fact> {
     for (action, attempt) in &run.actions {
         let id = || attempt_id(execution, run, action, attempt);
         if is_past(attempt.resend_at, now) {
-            facts.push(Fact::AttemptResent {
-                attempt: id(),
-                resend_at: now.plus(pause(attempt.resends + 1)),
-            });
+            facts
+                .push(Fact::AttemptResent { attempt: id(), resend_at: now.plus(pause(attempt.resends + 1)) });
         }
         if is_past(attempt.next_check_at, now) {
             facts.push(Fact::AttemptChecked {

@@ -52,17 +52,10 @@ fn due<'a>(draft: &Draft<'a>, execution: &Execution) -> Vec<(&'a Action, Attempt
 /// The first group that has not succeeded as a whole.
 fn group<'a>(stage: &'a Stage, run: &StageRun) -> impl Iterator<Item = &'a Action> {
     let succeeded = |action: &Action| run.actions.get(&action.name).is_some_and(Attempt::has_succeeded);
-    let orders: BTreeSet<u16> = stage
-        .actions
-        .iter()
-        .filter(|it| !succeeded(it))
-        .map(|it| it.run_order)
-        .collect();
+    let orders: BTreeSet<u16> =
+        stage.actions.iter().filter(|it| !succeeded(it)).map(|it| it.run_order).collect();
     let first = orders.first().copied();
-    stage
-        .actions
-        .iter()
-        .filter(move |action| Some(action.run_order) == first)
+    stage.actions.iter().filter(move |action| Some(action.run_order) == first)
 }
 
 /// The number of the next attempt, if one is due.
@@ -78,22 +71,10 @@ fn next_number(latest: Option<&Attempt>) -> Option<u32> {
 fn schedule(draft: &mut Draft<'_>, action: &Action, attempt: AttemptId) {
     let deadline = draft.now.plus(time_limit(action));
     if action.action_type_id.category == Category::Approval {
-        draft.record(Fact::AttemptScheduled {
-            attempt: attempt.clone(),
-            deadline,
-            resend_at: None,
-        });
-        draft.record(Fact::AttemptStarted {
-            attempt,
-            external: None,
-            next_check_at: None,
-        });
+        draft.record(Fact::AttemptScheduled { attempt: attempt.clone(), deadline, resend_at: None });
+        draft.record(Fact::AttemptStarted { attempt, external: None, next_check_at: None });
     } else {
         let resend_at = Some(draft.now.plus(pause(0)));
-        draft.record(Fact::AttemptScheduled {
-            attempt,
-            deadline,
-            resend_at,
-        });
+        draft.record(Fact::AttemptScheduled { attempt, deadline, resend_at });
     }
 }

@@ -7,10 +7,7 @@ use crate::event::Fact;
 use crate::state::{Attempt, Execution, ExecutionKind, ExecutionStatus, Position, StageRun, StageStatus};
 
 pub(super) fn settle(draft: &mut Draft<'_>, id: &ExecutionId) {
-    while let Some(fact) = draft
-        .execution(id)
-        .and_then(|execution| next_step(draft, execution))
-    {
+    while let Some(fact) = draft.execution(id).and_then(|execution| next_step(draft, execution)) {
         if !draft.admits_change(id) {
             return;
         }
@@ -21,20 +18,15 @@ pub(super) fn settle(draft: &mut Draft<'_>, id: &ExecutionId) {
 fn next_step(draft: &Draft<'_>, execution: &Execution) -> Option<Fact> {
     match &execution.position {
         Position::Ended => None,
-        Position::Waiting { .. } => execution
-            .stop
-            .is_some()
-            .then(|| ended(execution, ExecutionStatus::Stopped)),
+        Position::Waiting { .. } => {
+            execution.stop.is_some().then(|| ended(execution, ExecutionStatus::Stopped))
+        }
         Position::In { stage } => {
             let run = execution.stage(stage)?;
             match run.status {
                 StageStatus::InProgress | StageStatus::Stopping => {
                     let status = outcome(draft, execution, run)?;
-                    Some(Fact::StageEnded {
-                        execution: execution.id.clone(),
-                        stage: stage.clone(),
-                        status,
-                    })
+                    Some(Fact::StageEnded { execution: execution.id.clone(), stage: stage.clone(), status })
                 }
                 StageStatus::Succeeded | StageStatus::Skipped => Some(after(draft, execution, stage)),
                 StageStatus::Failed if execution.stop.is_none() => {
@@ -62,11 +54,7 @@ fn outcome(draft: &Draft<'_>, execution: &Execution, run: &StageRun) -> Option<S
     }
     let stage = draft.stage(execution, &run.name)?;
     let succeeded = |action| run.actions.get(action).is_some_and(Attempt::has_succeeded);
-    stage
-        .actions
-        .iter()
-        .all(|action| succeeded(&action.name))
-        .then_some(StageStatus::Succeeded)
+    stage.actions.iter().all(|action| succeeded(&action.name)).then_some(StageStatus::Succeeded)
 }
 
 /// What a stop ended is no failure.
@@ -80,10 +68,7 @@ fn after(draft: &Draft<'_>, execution: &Execution, stage: &StageName) -> Fact {
         return ended(execution, ExecutionStatus::Stopped);
     }
     match following(draft, execution, stage) {
-        Some(stage) => Fact::StageAwaited {
-            execution: execution.id.clone(),
-            stage,
-        },
+        Some(stage) => Fact::StageAwaited { execution: execution.id.clone(), stage },
         None => ended(execution, ExecutionStatus::Succeeded),
     }
 }
@@ -100,9 +85,5 @@ fn following(draft: &Draft<'_>, execution: &Execution, stage: &StageName) -> Opt
 }
 
 fn ended(execution: &Execution, status: ExecutionStatus) -> Fact {
-    Fact::ExecutionEnded {
-        execution: execution.id.clone(),
-        status,
-        superseded_by: None,
-    }
+    Fact::ExecutionEnded { execution: execution.id.clone(), status, superseded_by: None }
 }

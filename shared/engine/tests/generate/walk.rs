@@ -47,53 +47,28 @@ impl Walk {
             Move::Report(index, outcome) => {
                 let open = self.attempts(|attempt| attempt.is_live() || attempt.unsettled().is_some());
                 let attempt = pick(rather(open, |id| !self.is_approval(id)), *index)?;
-                Request::Report {
-                    attempt,
-                    report: report(*outcome),
-                }
+                Request::Report { attempt, report: report(*outcome) }
             }
             Move::Verdict(index, approved) => {
                 let waiting = self.attempts(|attempt| attempt.status == AttemptStatus::InProgress);
                 let attempt = pick(rather(waiting, |id| self.is_approval(id)), *index)?;
-                Request::Decide {
-                    attempt,
-                    approved: *approved,
-                    by: "ann".into(),
-                    comment: String::new(),
-                }
+                Request::Decide { attempt, approved: *approved, by: "ann".into(), comment: String::new() }
             }
             Move::Retry(index, actions) => {
                 let execution = pick(self.preferring(|it| it.status == ExecutionStatus::Failed), *index)?;
                 let stage = execution.stages.last()?.name.clone();
-                Request::Retry {
-                    execution: execution.id.clone(),
-                    stage,
-                    actions: *actions,
-                }
+                Request::Retry { execution: execution.id.clone(), stage, actions: *actions }
             }
             Move::RollBack(index, stage) => self.roll_back(*index, *stage)?,
             Move::Stop(index, abandon) => {
-                let execution = pick(self.preferring(|it| !it.status.is_terminal()), *index)?
-                    .id
-                    .clone();
-                Request::Stop {
-                    execution,
-                    abandon: *abandon,
-                    reason: String::new(),
-                    by: "ann".into(),
-                }
+                let execution = pick(self.preferring(|it| !it.status.is_terminal()), *index)?.id.clone();
+                Request::Stop { execution, abandon: *abandon, reason: String::new(), by: "ann".into() }
             }
             Move::Disable(index) => {
                 let stage = pick(self.stages(), *index)?;
-                Request::Disable {
-                    stage,
-                    reason: "freeze".into(),
-                    by: "ann".into(),
-                }
+                Request::Disable { stage, reason: "freeze".into(), by: "ann".into() }
             }
-            Move::Enable(index) => Request::Enable {
-                stage: pick(self.closed_stages(), *index)?,
-            },
+            Move::Enable(index) => Request::Enable { stage: pick(self.closed_stages(), *index)? },
             Move::Define(sketch) => self.define(&sketch.pipeline()),
             Move::Delete => Request::Delete,
             Move::Wait(minutes, noticed) => {
@@ -107,21 +82,13 @@ impl Walk {
 
     pub(crate) fn numbered(&self, request: Request) -> Command {
         let id = CommandId::new(&format!("command-{}", self.taken)).unwrap();
-        Command {
-            id,
-            pipeline: name(),
-            request,
-        }
+        Command { id, pipeline: name(), request }
     }
 
     fn start(&self) -> Request {
         Request::Start {
             execution: self.fresh_execution(),
-            trigger: TriggerCause {
-                kind: "Webhook".into(),
-                detail: "main".into(),
-                delivery: None,
-            },
+            trigger: TriggerCause { kind: "Webhook".into(), detail: "main".into(), delivery: None },
             variables: BTreeMap::new(),
             overrides: vec![],
         }
@@ -130,11 +97,7 @@ impl Walk {
     fn roll_back(&self, index: u8, stage: u8) -> Option<Request> {
         let target = pick(self.preferring(|it| it.stages.len() > 1), index)?;
         let stage = pick(target.stages.iter().map(|run| run.name.clone()).collect(), stage)?;
-        let trigger = TriggerCause {
-            kind: "ManualRollback".into(),
-            detail: "ann".into(),
-            delivery: None,
-        };
+        let trigger = TriggerCause { kind: "ManualRollback".into(), detail: "ann".into(), delivery: None };
         Some(Request::Rollback {
             execution: self.fresh_execution(),
             stage,
@@ -155,10 +118,7 @@ impl Walk {
     }
 
     fn fresh_execution(&self) -> ExecutionId {
-        ExecutionId::derive(
-            &name(),
-            &CommandId::new(&format!("execution-{}", self.taken)).unwrap(),
-        )
+        ExecutionId::derive(&name(), &CommandId::new(&format!("execution-{}", self.taken)).unwrap())
     }
 
     pub(crate) fn executions(&self) -> Vec<Arc<Execution>> {
@@ -173,18 +133,11 @@ impl Walk {
 
     fn closed_stages(&self) -> Vec<StageName> {
         let stages = self.state.pipeline.iter().flat_map(|pipeline| &pipeline.stages);
-        stages
-            .filter(|(_, stage)| stage.disabled.is_some())
-            .map(|(name, _)| name.clone())
-            .collect()
+        stages.filter(|(_, stage)| stage.disabled.is_some()).map(|(name, _)| name.clone()).collect()
     }
 
     fn stages(&self) -> Vec<StageName> {
-        self.state
-            .pipeline
-            .iter()
-            .flat_map(|pipeline| pipeline.stages.keys().cloned())
-            .collect()
+        self.state.pipeline.iter().flat_map(|pipeline| pipeline.stages.keys().cloned()).collect()
     }
 
     /// The attempts that `wanted` takes, oldest execution first.
@@ -207,20 +160,14 @@ impl Walk {
 
     pub(crate) fn is_approval(&self, id: &AttemptId) -> bool {
         let definition = &self.definitions[&self.state.executions[&id.execution].definition];
-        let action = definition
-            .stage(&id.stage)
-            .and_then(|stage| stage.action(&id.action));
+        let action = definition.stage(&id.stage).and_then(|stage| stage.action(&id.action));
         action.is_some_and(|action| action.action_type_id.category == Category::Approval)
     }
 
     /// What a store loads for `command`: open executions, those that it names and each stage's last success.
     pub(crate) fn loaded(&self, command: &Command) -> State {
         let named = command.request.named();
-        let stages = self
-            .state
-            .pipeline
-            .iter()
-            .flat_map(|pipeline| pipeline.stages.values());
+        let stages = self.state.pipeline.iter().flat_map(|pipeline| pipeline.stages.values());
         let successes: Vec<&ExecutionId> = stages.filter_map(|stage| stage.last_success.as_ref()).collect();
         let executions = self.state.executions.iter();
         State {
@@ -266,27 +213,14 @@ fn pick<T>(mut from: Vec<T>, index: u8) -> Option<T> {
 
 fn report(outcome: Outcome) -> Report {
     match outcome {
-        Outcome::Started => Report::Started {
-            external: Some(External {
-                id: "build-1".into(),
-                url: None,
-            }),
-        },
+        Outcome::Started => Report::Started { external: Some(External { id: "build-1".into(), url: None }) },
         Outcome::Running => Report::Running,
         Outcome::Succeeded => Report::Succeeded(Success::default()),
         Outcome::Failed => {
-            let error = AttemptError {
-                code: "JobFailed".into(),
-                message: "exit code 1".into(),
-            };
-            Report::Failed {
-                error,
-                external: None,
-            }
+            let error = AttemptError { code: "JobFailed".into(), message: "exit code 1".into() };
+            Report::Failed { error, external: None }
         }
-        Outcome::Interrupted => Report::Interrupted {
-            message: "the server died".into(),
-        },
+        Outcome::Interrupted => Report::Interrupted { message: "the server died".into() },
         Outcome::Cancelled => Report::Cancelled,
     }
 }

@@ -18,11 +18,7 @@ use serde_json::{Value as Json, json};
 
 /// Executions are called A to Z.
 pub(crate) fn execution(letter: char) -> ExecutionId {
-    ExecutionId::new(&format!(
-        "00000000-0000-4000-8000-0000000000{:02x}",
-        u32::from(letter)
-    ))
-    .unwrap()
+    ExecutionId::new(&format!("00000000-0000-4000-8000-0000000000{:02x}", u32::from(letter))).unwrap()
 }
 
 pub(crate) struct Story {
@@ -39,11 +35,8 @@ pub(crate) struct Story {
 ///
 /// `;` separates run orders, `?` marks an approval, `=` names the provider; `CodeBuild` is meant otherwise.
 pub(crate) fn pipeline(mode: ExecutionMode, line: &str) -> Pipeline {
-    let stages: Vec<Json> = line
-        .split('|')
-        .enumerate()
-        .map(|(index, text)| stage(index == 0, text))
-        .collect();
+    let stages: Vec<Json> =
+        line.split('|').enumerate().map(|(index, text)| stage(index == 0, text)).collect();
     serde_json::from_value(json!({ "name": "web", "executionMode": mode, "stages": stages })).unwrap()
 }
 
@@ -51,11 +44,7 @@ fn stage(first: bool, text: &str) -> Json {
     let (name, groups) = text.split_once(':').unwrap();
     let groups = groups.split(';').enumerate();
     let actions: Vec<Json> = groups
-        .flat_map(|(order, group)| {
-            group
-                .split(',')
-                .map(move |text| action(first, order + 1, text.trim()))
-        })
+        .flat_map(|(order, group)| group.split(',').map(move |text| action(first, order + 1, text.trim())))
         .collect();
     json!({ "name": name.trim(), "actions": actions })
 }
@@ -76,11 +65,7 @@ fn action(first: bool, order: usize, text: &str) -> Json {
 }
 
 fn command(id: &str, request: Request) -> Command {
-    Command {
-        id: CommandId::new(id).unwrap(),
-        pipeline: PipelineName::new("web").unwrap(),
-        request,
-    }
+    Command { id: CommandId::new(id).unwrap(), pipeline: PipelineName::new("web").unwrap(), request }
 }
 
 impl Story {
@@ -117,15 +102,9 @@ impl Story {
             self.lines.push(format!("  {}", words::event(event, self.now)));
         }
         if let Some(rejection) = &decision.rejection {
-            self.lines.push(format!(
-                "  refused: {}",
-                words::with_letters(&rejection.to_string())
-            ));
+            self.lines.push(format!("  refused: {}", words::with_letters(&rejection.to_string())));
         }
-        assert_eq!(
-            decision.state, self.replayed,
-            "replaying the events gives another state"
-        );
+        assert_eq!(decision.state, self.replayed, "replaying the events gives another state");
         self.state = decision.state;
         self.events.extend(decision.events);
         self.commands.push(command);
@@ -140,49 +119,27 @@ impl Story {
 
     pub(crate) fn wait_unnoticed(&mut self, minutes: u64) {
         self.now = self.now.plus(Duration::from_secs(minutes * 60));
-        self.lines.push(format!(
-            "({} pass)",
-            words::duration(Duration::from_secs(minutes * 60))
-        ));
+        self.lines.push(format!("({} pass)", words::duration(Duration::from_secs(minutes * 60))));
     }
 
     /// Wakes the engine up after `minutes` and tells what is sent then.
     pub(crate) fn wait_and_send(&mut self, minutes: u64) {
         let before = self.state.clone();
         self.now = self.now.plus(Duration::from_secs(minutes * 60));
-        let decision = decide(
-            &self.definitions,
-            &before,
-            &command("wake-up", Request::WakeUp),
-            self.now,
-        );
-        self.ask(
-            &format!("{} later", words::duration(Duration::from_secs(minutes * 60))),
-            Request::WakeUp,
-        );
+        let decision = decide(&self.definitions, &before, &command("wake-up", Request::WakeUp), self.now);
+        self.ask(&format!("{} later", words::duration(Duration::from_secs(minutes * 60))), Request::WakeUp);
         let debts = to_send(&before, &decision, self.now);
-        self.lines
-            .extend(debts.iter().map(|debt| format!("  -> {}", words::debt(debt))));
+        self.lines.extend(debts.iter().map(|debt| format!("  -> {}", words::debt(debt))));
     }
 
     pub(crate) fn tell_owed(&mut self) {
         let owed: Vec<String> = pending(&self.state, self.now).iter().map(words::debt).collect();
-        self.lines.push(format!(
-            "(owed: {})",
-            if owed.is_empty() {
-                "nothing".into()
-            } else {
-                owed.join(", ")
-            }
-        ));
+        self.lines
+            .push(format!("(owed: {})", if owed.is_empty() { "nothing".into() } else { owed.join(", ") }));
     }
 
     pub(crate) fn start(&mut self, letter: char) {
-        let trigger = TriggerCause {
-            kind: "Webhook".into(),
-            detail: "main".into(),
-            delivery: None,
-        };
+        let trigger = TriggerCause { kind: "Webhook".into(), detail: "main".into(), delivery: None };
         let request = Request::Start {
             execution: execution(letter),
             trigger,
@@ -199,15 +156,9 @@ impl Story {
         let execution = execution(letter.parse().unwrap());
         let (stage, action) = (stage.parse().unwrap(), action.parse().unwrap());
         let run = self.state.executions[&execution].stage(&stage);
-        let number = run
-            .and_then(|run| run.actions.get(&action))
-            .map_or(1, |attempt: &Attempt| attempt.number);
-        AttemptId {
-            execution,
-            stage,
-            action,
-            number,
-        }
+        let number =
+            run.and_then(|run| run.actions.get(&action)).map_or(1, |attempt: &Attempt| attempt.number);
+        AttemptId { execution, stage, action, number }
     }
 
     pub(crate) fn report(&mut self, path: &str, what: &str, report: Report) {
@@ -217,10 +168,8 @@ impl Story {
     }
 
     pub(crate) fn started(&mut self, path: &str) {
-        let external = Some(External {
-            id: format!("build-of-{}", path.replace([' ', '/'], "-")),
-            url: None,
-        });
+        let external =
+            Some(External { id: format!("build-of-{}", path.replace([' ', '/'], "-")), url: None });
         self.report(path, "reports its start", Report::Started { external });
     }
 
@@ -229,27 +178,15 @@ impl Story {
     }
 
     pub(crate) fn fail(&mut self, path: &str) {
-        let error = AttemptError {
-            code: "JobFailed".into(),
-            message: "exit code 1".into(),
-        };
-        self.report(
-            path,
-            "reports failure",
-            Report::Failed {
-                error,
-                external: None,
-            },
-        );
+        let error = AttemptError { code: "JobFailed".into(), message: "exit code 1".into() };
+        self.report(path, "reports failure", Report::Failed { error, external: None });
     }
 
     pub(crate) fn interrupt(&mut self, path: &str) {
         self.report(
             path,
             "reports an interruption",
-            Report::Interrupted {
-                message: "the server died".into(),
-            },
+            Report::Interrupted { message: "the server died".into() },
         );
     }
 
@@ -257,53 +194,23 @@ impl Story {
         let attempt = self.attempt(path);
         let title = format!("{path} {}", if approved { "approve" } else { "reject" });
         let (by, comment) = ("ann".into(), "looked at it".into());
-        self.ask(
-            &title,
-            Request::Decide {
-                attempt,
-                approved,
-                by,
-                comment,
-            },
-        );
+        self.ask(&title, Request::Decide { attempt, approved, by, comment });
     }
 
     pub(crate) fn stop(&mut self, letter: char, abandon: bool) {
-        let title = format!(
-            "stop {letter}{}",
-            if abandon { ", abandoning" } else { " and wait" }
-        );
+        let title = format!("stop {letter}{}", if abandon { ", abandoning" } else { " and wait" });
         let (reason, by) = ("wrong branch".into(), "ann".into());
-        self.ask(
-            &title,
-            Request::Stop {
-                execution: execution(letter),
-                abandon,
-                reason,
-                by,
-            },
-        );
+        self.ask(&title, Request::Stop { execution: execution(letter), abandon, reason, by });
     }
 
     pub(crate) fn retry(&mut self, letter: char, stage: &str, actions: RetryActions) {
         let (execution, stage) = (execution(letter), stage.parse().unwrap());
         let title = format!("retry {letter} {stage}, {actions:?}");
-        self.ask(
-            &title,
-            Request::Retry {
-                execution,
-                stage,
-                actions,
-            },
-        );
+        self.ask(&title, Request::Retry { execution, stage, actions });
     }
 
     pub(crate) fn roll_back(&mut self, letter: char, stage: &str, target: char) {
-        let trigger = TriggerCause {
-            kind: "ManualRollback".into(),
-            detail: "ann".into(),
-            delivery: None,
-        };
+        let trigger = TriggerCause { kind: "ManualRollback".into(), detail: "ann".into(), delivery: None };
         let request = Request::Rollback {
             execution: execution(letter),
             stage: stage.parse().unwrap(),
@@ -323,12 +230,7 @@ impl Story {
     }
 
     pub(crate) fn enable(&mut self, stage: &str) {
-        self.ask(
-            &format!("enable {stage}"),
-            Request::Enable {
-                stage: stage.parse().unwrap(),
-            },
-        );
+        self.ask(&format!("enable {stage}"), Request::Enable { stage: stage.parse().unwrap() });
     }
 
     /// Starts `letter` and lets every action of the first stage succeed.
@@ -341,11 +243,7 @@ impl Story {
     pub(crate) fn count_in(&self, stage: &str) -> usize {
         let inside =
             |position: &Position| matches!(position, Position::In { stage: it } if it.as_str() == stage);
-        self.state
-            .executions
-            .values()
-            .filter(|execution| inside(&execution.position))
-            .count()
+        self.state.executions.values().filter(|execution| inside(&execution.position)).count()
     }
 
     /// Everything so far.

@@ -86,8 +86,6 @@ fn written<T: Serialize + Debug>(name: &str, value: &T) {
 }
 
 fn path(release: &str, name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/stored")
-        .join(release);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stored").join(release);
     folder.join(format!("{name}.json")).display().to_string()
 }

@@ -24,51 +24,30 @@ pub(crate) fn event(event: &Event, now: Timestamp) -> String {
         }
         Fact::StageAwaited { execution, stage } => format!("{} waits for {stage}", letter(execution)),
         Fact::StageEntered { execution, stage } => format!("{} enters {stage}", letter(execution)),
-        Fact::StageRetried {
-            execution,
-            stage,
-            actions,
-        } => {
+        Fact::StageRetried { execution, stage, actions } => {
             format!("{} retries {stage}, {actions:?}", letter(execution))
         }
-        Fact::StageEnded {
-            execution,
-            stage,
-            status,
-        } => format!("{} {stage} ends {status:?}", letter(execution)),
-        Fact::ExecutionEnded {
-            execution,
-            status,
-            superseded_by,
-        } => match superseded_by {
+        Fact::StageEnded { execution, stage, status } => {
+            format!("{} {stage} ends {status:?}", letter(execution))
+        }
+        Fact::ExecutionEnded { execution, status, superseded_by } => match superseded_by {
             Some(by) => format!("{} ends {status:?} by {}", letter(execution), letter(by)),
             None => format!("{} ends {status:?}", letter(execution)),
         },
-        Fact::AttemptScheduled {
-            attempt, deadline, ..
-        } => {
+        Fact::AttemptScheduled { attempt, deadline, .. } => {
             format!("{} scheduled, {} to end", name(attempt), after(*deadline))
         }
-        Fact::AttemptStarted {
-            attempt, external, ..
-        } => match external {
+        Fact::AttemptStarted { attempt, external, .. } => match external {
             Some(external) => format!("{} started as {}", name(attempt), external.id),
             None => format!("{} started", name(attempt)),
         },
         Fact::AttemptResent { attempt, resend_at } => {
             format!("{} sent again, next in {}", name(attempt), after(*resend_at))
         }
-        Fact::AttemptChecked {
-            attempt,
-            next_check_at,
-        } => {
+        Fact::AttemptChecked { attempt, next_check_at } => {
             format!("{} observed, next in {}", name(attempt), after(*next_check_at))
         }
-        Fact::AttemptCancelling {
-            attempt,
-            cancellation,
-            ..
-        } => {
+        Fact::AttemptCancelling { attempt, cancellation, .. } => {
             format!(
                 "{} cancelling: {:?}, grace {}",
                 name(attempt),
@@ -77,11 +56,7 @@ pub(crate) fn event(event: &Event, now: Timestamp) -> String {
             )
         }
         Fact::CancellationSettled { attempt, confirmed } => {
-            let how = if *confirmed {
-                "confirmed"
-            } else {
-                "no longer waited for"
-            };
+            let how = if *confirmed { "confirmed" } else { "no longer waited for" };
             format!("{} cancellation {how}", name(attempt))
         }
         Fact::VerdictGiven { attempt, verdict } => format!("{} decided by {}", name(attempt), verdict.by),
@@ -102,11 +77,7 @@ fn admitted(execution: &Execution) -> String {
         Position::Waiting { stage, .. } | Position::In { stage } => stage.as_str(),
         Position::Ended => "nothing",
     };
-    format!(
-        "{} admitted{what}, version {}, waits for {stage}",
-        letter(&execution.id),
-        execution.definition
-    )
+    format!("{} admitted{what}, version {}, waits for {stage}", letter(&execution.id), execution.definition)
 }
 
 pub(crate) fn debt(debt: &Debt) -> String {
@@ -128,13 +99,7 @@ pub(crate) fn duration(duration: Duration) -> String {
 }
 
 fn name(attempt: &AttemptId) -> String {
-    format!(
-        "{} {}/{} {}",
-        letter(&attempt.execution),
-        attempt.stage,
-        attempt.action,
-        attempt.number
-    )
+    format!("{} {}/{} {}", letter(&attempt.execution), attempt.stage, attempt.action, attempt.number)
 }
 
 fn letter(execution: &ExecutionId) -> String {

@@ -41,11 +41,19 @@ impl Parts {
                 Ok(artifacts) => {
                     let summary = Some(format!("batch of {} builds succeeded", outcome.builds.len()));
                     let (external, started_at) = (Some(external), Some(started_at));
-                    Ending::Succeeded(Box::new(Done { artifacts, external, summary, started_at, ..Done::default() }))
+                    Ending::Succeeded(Box::new(Done {
+                        artifacts,
+                        external,
+                        summary,
+                        started_at,
+                        ..Done::default()
+                    }))
                 }
                 Err(error) => Ending::Failed { error, external: Some(external) },
             },
-            BuildStatus::Failed | BuildStatus::Fault | BuildStatus::TimedOut => self.batch_failed(work, &outcome, external),
+            BuildStatus::Failed | BuildStatus::Fault | BuildStatus::TimedOut => {
+                self.batch_failed(work, &outcome, external)
+            }
         }
     }
 
@@ -56,7 +64,11 @@ impl Parts {
                 None => message.push_str(&format!("\nbuild `{}` did not run", build.identifier)),
                 Some(ended) => {
                     if let Some(failure) = &ended.failure {
-                        message.push_str(&format!("\nbuild `{}`: {}", build.identifier, super::ending::why(failure)));
+                        message.push_str(&format!(
+                            "\nbuild `{}`: {}",
+                            build.identifier,
+                            super::ending::why(failure)
+                        ));
                     }
                 }
             }
@@ -65,8 +77,17 @@ impl Parts {
         Ending::Failed { error: AttemptError { code: "JobFailed".into(), message }, external: Some(external) }
     }
 
-    async fn store_batch(&self, work: &Work, outcome: &BatchOutcome, folder: &Path) -> Result<Vec<Artifact>, AttemptError> {
-        let combine = work.action.configuration.get("CombineArtifacts").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    async fn store_batch(
+        &self,
+        work: &Work,
+        outcome: &BatchOutcome,
+        folder: &Path,
+    ) -> Result<Vec<Artifact>, AttemptError> {
+        let combine = work
+            .action
+            .configuration
+            .get("CombineArtifacts")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let identifiers: Vec<String> = outcome.builds.iter().map(|build| build.identifier.clone()).collect();
         let (objects, work, folder) = (self.objects.clone(), work.clone(), folder.to_owned());
         let stored = tokio::task::spawn_blocking(move || {
@@ -86,7 +107,12 @@ impl Parts {
     }
 }
 
-fn of_build(folder: &Path, name: &str, identifiers: &[String], outputs: usize) -> Result<PathBuf, AttemptError> {
+fn of_build(
+    folder: &Path,
+    name: &str,
+    identifiers: &[String],
+    outputs: usize,
+) -> Result<PathBuf, AttemptError> {
     let named = folder.join(format!("{name}.zip"));
     if named.exists() {
         return Ok(named);
@@ -116,7 +142,8 @@ fn combined(folder: &Path, identifiers: &[String]) -> Result<PathBuf, ArchiveErr
         extract(&zip, &tree, Limits::default())?;
         for entry in WalkDir::new(&tree).min_depth(1) {
             let entry = entry.map_err(|error| io(error.into()))?;
-            let name = entry.path().strip_prefix(&tree).unwrap_or(entry.path()).to_string_lossy().into_owned();
+            let name =
+                entry.path().strip_prefix(&tree).unwrap_or(entry.path()).to_string_lossy().into_owned();
             entries.entry(name).or_insert(entry);
         }
     }

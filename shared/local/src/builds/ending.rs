@@ -12,14 +12,27 @@ use super::Parts;
 const LAST_LINES: usize = 12;
 
 impl Parts {
-    pub(super) async fn ending(&self, work: &Work, outcome: Outcome, external: External, started_at: Timestamp) -> Ending {
+    pub(super) async fn ending(
+        &self,
+        work: &Work,
+        outcome: Outcome,
+        external: External,
+        started_at: Timestamp,
+    ) -> Ending {
         match outcome.status {
             BuildStatus::Succeeded => match self.store(work, &outcome).await {
                 Ok(artifacts) => {
                     let summary = Some(summary(&outcome));
                     let variables = outcome.exported_variables.into_iter().collect();
                     let (external, started_at) = (Some(external), Some(started_at));
-                    Ending::Succeeded(Box::new(Done { artifacts, variables, revision: None, external, summary, started_at }))
+                    Ending::Succeeded(Box::new(Done {
+                        artifacts,
+                        variables,
+                        revision: None,
+                        external,
+                        summary,
+                        started_at,
+                    }))
                 }
                 Err(error) => Ending::Failed { error, external: Some(external) },
             },
@@ -35,10 +48,13 @@ impl Parts {
         for output in &work.action.output_artifacts {
             let several = work.action.output_artifacts.len() > 1;
             let identifier = several.then(|| output.name.as_str());
-            let built = outcome.artifacts.iter().find(|artifact| artifact.identifier.as_deref() == identifier);
+            let built =
+                outcome.artifacts.iter().find(|artifact| artifact.identifier.as_deref() == identifier);
             let built = built.ok_or_else(|| missing(output.name.as_str(), several))?.path.clone();
             let (objects, work, name) = (self.objects.clone(), work.clone(), output.name.clone());
-            let task = tokio::task::spawn_blocking(move || objects.store(&work.pipeline, &work.attempt, &name, &built));
+            let task = tokio::task::spawn_blocking(move || {
+                objects.store(&work.pipeline, &work.attempt, &name, &built)
+            });
             let failed = |error: &dyn std::fmt::Display| AttemptError {
                 code: "SystemUnavailable".into(),
                 message: format!("storing the artifact `{}`: {error}", output.name),
@@ -49,7 +65,8 @@ impl Parts {
     }
 
     fn failed(&self, work: &Work, outcome: &Outcome, code: &str, external: External) -> Ending {
-        let mut message = outcome.failure.as_ref().map_or_else(|| format!("the build ended as {}", outcome.status), why);
+        let mut message =
+            outcome.failure.as_ref().map_or_else(|| format!("the build ended as {}", outcome.status), why);
         for case in outcome.reports.iter().flat_map(|report| &report.failing).take(5) {
             message.push_str(&format!("\nfailing test: {}", case.name));
         }
@@ -61,8 +78,12 @@ impl Parts {
 /// The failing command, its exit code and its last lines.
 pub(super) fn why(failure: &Failure) -> String {
     let mut message = match (&failure.command, failure.exit_code) {
-        (Some(command), Some(code)) => format!("`{command}` ended with exit code {code} in phase {}", failure.phase),
-        (Some(command), None) => format!("`{command}` failed in phase {}: {}", failure.phase, failure.message),
+        (Some(command), Some(code)) => {
+            format!("`{command}` ended with exit code {code} in phase {}", failure.phase)
+        }
+        (Some(command), None) => {
+            format!("`{command}` failed in phase {}: {}", failure.phase, failure.message)
+        }
         (None, _) => format!("phase {} failed: {}: {}", failure.phase, failure.code, failure.message),
     };
     for line in &failure.last_lines[failure.last_lines.len().saturating_sub(LAST_LINES)..] {
@@ -86,8 +107,12 @@ fn summary(outcome: &Outcome) -> String {
 
 fn missing(name: &str, several: bool) -> AttemptError {
     let message = match several {
-        true => format!("the build wrote no artifact `{name}`; add it to `secondary-artifacts` of the buildspec"),
-        false => format!("the build wrote no artifact for `{name}`; add `artifacts` with `files` to the buildspec"),
+        true => {
+            format!("the build wrote no artifact `{name}`; add it to `secondary-artifacts` of the buildspec")
+        }
+        false => {
+            format!("the build wrote no artifact for `{name}`; add `artifacts` with `files` to the buildspec")
+        }
     };
     AttemptError { code: "JobFailed".into(), message }
 }

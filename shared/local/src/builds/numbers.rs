@@ -14,7 +14,10 @@ impl BuildNumbers {
     /// The numbers in the state folder `dir`; a file that cannot be read counts from the beginning.
     pub fn open(dir: &Path) -> Self {
         let path = dir.join("build-numbers.json");
-        let numbers = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let numbers = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
         Self { path, numbers: Mutex::new(numbers) }
     }
 
@@ -26,7 +29,9 @@ impl BuildNumbers {
         let number = *number;
         let fresh = self.path.with_extension("new");
         let written = serde_json::to_vec(&*numbers).map_err(std::io::Error::other);
-        let written = written.and_then(|text| std::fs::write(&fresh, text)).and_then(|()| std::fs::rename(&fresh, &self.path));
+        let written = written
+            .and_then(|text| std::fs::write(&fresh, text))
+            .and_then(|()| std::fs::rename(&fresh, &self.path));
         if let Err(error) = written {
             tracing::warn!("{} could not be written: {error}", self.path.display());
         }

@@ -38,11 +38,18 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(work: &Work, files: &MachineFiles, source: PathBuf, secondary_sources: Vec<(String, PathBuf)>) -> Result<Self, AttemptError> {
+    pub(super) fn of(
+        work: &Work,
+        files: &MachineFiles,
+        source: PathBuf,
+        secondary_sources: Vec<(String, PathBuf)>,
+    ) -> Result<Self, AttemptError> {
         if work.action.action_type_id.provider == COMMANDS {
             return Ok(Self::of_commands(work, source, secondary_sources));
         }
-        let get = |key: &str| work.action.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty());
+        let get = |key: &str| {
+            work.action.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        };
         let project = get("ProjectName").unwrap_or("default").to_owned();
         if project.contains(['/', '\\']) || project.starts_with('.') {
             return Err(wrong(format!("ProjectName `{}` is no project's name", project.escape_debug())));
@@ -82,7 +89,11 @@ impl Plan {
             },
         };
         Self {
-            buildspec: Arc::new(Buildspec::from_commands(action.commands.clone(), action.output_variables.clone(), files)),
+            buildspec: Arc::new(Buildspec::from_commands(
+                action.commands.clone(),
+                action.output_variables.clone(),
+                files,
+            )),
             project: format!("{}-{}-{}", work.pipeline, work.attempt.stage, action.name),
             counted: false,
             batched: false,
@@ -114,9 +125,14 @@ pub(super) fn primary_source(work: &Work) -> Result<Option<&ArtifactName>, Attem
 /// Reads the buildspec: `wanted` is its text if it has several lines, else a path in the source.
 fn buildspec(source: &Path, wanted: Option<&str>) -> Result<Buildspec, AttemptError> {
     let (text, name) = match wanted {
-        Some(text) if text.trim().contains('\n') || text.trim_start().starts_with('{') => (text.to_owned(), "the inline buildspec".to_owned()),
+        Some(text) if text.trim().contains('\n') || text.trim_start().starts_with('{') => {
+            (text.to_owned(), "the inline buildspec".to_owned())
+        }
         Some(arn) if arn.starts_with("arn:") => {
-            return Err(wrong(format!("the buildspec `{}` lies in S3, which this machine does not reach; use a path in the source", arn.escape_debug())));
+            return Err(wrong(format!(
+                "the buildspec `{}` lies in S3, which this machine does not reach; use a path in the source",
+                arn.escape_debug()
+            )));
         }
         path => {
             let name = path.unwrap_or("buildspec.yml");
@@ -127,9 +143,13 @@ fn buildspec(source: &Path, wanted: Option<&str>) -> Result<Buildspec, AttemptEr
     match parsed.buildspec {
         Some(buildspec) if !refuses(&parsed.diagnostics) => Ok(buildspec),
         Some(_) | None => {
-            let errors = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+            let errors =
+                parsed.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
             let errors: Vec<String> = errors.map(|diagnostic| format!("{name}:{diagnostic}")).collect();
-            Err(AttemptError { code: "JobFailed".into(), message: format!("YAML_FILE_ERROR: {}", errors.join("\n")) })
+            Err(AttemptError {
+                code: "JobFailed".into(),
+                message: format!("YAML_FILE_ERROR: {}", errors.join("\n")),
+            })
         }
     }
 }
@@ -149,7 +169,8 @@ fn read_in(source: &Path, name: &str) -> Result<String, AttemptError> {
         return Err(wrong(format!("the buildspec `{}` lies outside the source", name.escape_debug())));
     }
     let bytes = std::fs::read(inside).map_err(|_| missing())?;
-    String::from_utf8(bytes).map_err(|_| wrong(format!("the buildspec `{}` is not UTF-8", name.escape_debug())))
+    String::from_utf8(bytes)
+        .map_err(|_| wrong(format!("the buildspec `{}` is not UTF-8", name.escape_debug())))
 }
 
 /// An entry of the configuration's `EnvironmentVariables`.
@@ -187,7 +208,12 @@ fn variables(json: Option<&str>) -> Result<Variables, AttemptError> {
 
 /// A reference to a secret; a text that is none is taken as the secret's name, which will not be found.
 fn secret(text: &str) -> VariableValue {
-    let whole = || SecretReference { secret_id: text.to_owned(), json_key: None, version_stage: None, version_id: None };
+    let whole = || SecretReference {
+        secret_id: text.to_owned(),
+        json_key: None,
+        version_stage: None,
+        version_id: None,
+    };
     VariableValue::Secret(SecretReference::parse(text).unwrap_or_else(|_| whole()))
 }
 
@@ -212,12 +238,19 @@ mod tests {
         assert!(buildspec(&source, None).unwrap_err().message.contains("`buildspec.yml` does not exist"));
         assert!(buildspec(&source, Some("../b.yml")).unwrap_err().message.contains("outside"));
         let invalid = buildspec(&source, Some("version: 9\nphases: {}\n")).unwrap_err();
-        assert!(invalid.message.starts_with("YAML_FILE_ERROR: the inline buildspec:1:"), "{}", invalid.message);
+        assert!(
+            invalid.message.starts_with("YAML_FILE_ERROR: the inline buildspec:1:"),
+            "{}",
+            invalid.message
+        );
     }
 
     #[test]
     fn environment_variables_are_read() {
-        let read = variables(Some(r#"[{"name":"A","value":"1"},{"name":"B","value":"/b","type":"PARAMETER_STORE"}]"#)).unwrap();
+        let read = variables(Some(
+            r#"[{"name":"A","value":"1"},{"name":"B","value":"/b","type":"PARAMETER_STORE"}]"#,
+        ))
+        .unwrap();
         assert_eq!(read[1].value, VariableValue::Parameter("/b".into()));
         assert!(variables(Some("A=1")).unwrap_err().message.contains("JSON"));
     }

@@ -53,12 +53,23 @@ impl Cache {
     }
 
     /// Takes in an execution's item.
-    pub(super) fn put_execution(&self, version: u64, execution: Arc<Execution>, open: bool, next_due: Option<Timestamp>) {
+    pub(super) fn put_execution(
+        &self,
+        version: u64,
+        execution: Arc<Execution>,
+        open: bool,
+        next_due: Option<Timestamp>,
+    ) {
         self.lock().put_execution(version, execution, open, next_due);
     }
 
     /// Takes in a definition version.
-    pub(super) fn put_definition(&self, pipeline: &PipelineName, version: DefinitionVersion, definition: Arc<Pipeline>) {
+    pub(super) fn put_definition(
+        &self,
+        pipeline: &PipelineName,
+        version: DefinitionVersion,
+        definition: Arc<Pipeline>,
+    ) {
         self.lock().pipelines.entry(pipeline.clone()).or_default().definitions.insert(version, definition);
     }
 
@@ -66,12 +77,18 @@ impl Cache {
     pub(super) fn committed(&self, commit: Commit) {
         let mut inner = self.lock();
         if let Some((version, definition)) = commit.definition {
-            inner.pipelines.entry(commit.pipeline.clone()).or_default().definitions.insert(version, definition);
+            inner
+                .pipelines
+                .entry(commit.pipeline.clone())
+                .or_default()
+                .definitions
+                .insert(version, definition);
         }
         for Change { expected, item, .. } in commit.changes {
             match item {
                 ItemState::Pipeline(item) => {
-                    inner.pipelines.entry(commit.pipeline.clone()).or_default().item = Some((expected + 1, item));
+                    inner.pipelines.entry(commit.pipeline.clone()).or_default().item =
+                        Some((expected + 1, item));
                 }
                 ItemState::Execution { execution, open, next_due } => {
                     inner.put_execution(expected + 1, execution, open, next_due);
@@ -81,7 +98,11 @@ impl Cache {
     }
 
     /// The state of a pipeline as far as it is here, and which closed executions of it must be read.
-    pub(super) fn snapshot(&self, pipeline: &PipelineName, named: &[ExecutionId]) -> (Snapshot, Vec<ExecutionId>) {
+    pub(super) fn snapshot(
+        &self,
+        pipeline: &PipelineName,
+        named: &[ExecutionId],
+    ) -> (Snapshot, Vec<ExecutionId>) {
         let inner = self.lock();
         let mut snapshot = Snapshot::default();
         let mut missing = vec![];
@@ -124,14 +145,22 @@ impl Cache {
 
     /// All pipelines' items, by name.
     pub(super) fn pipelines(&self) -> Vec<Arc<PipelineState>> {
-        let mut items: Vec<_> =
-            self.lock().pipelines.values().filter_map(|entry| Some(Arc::clone(&entry.item.as_ref()?.1))).collect();
+        let mut items: Vec<_> = self
+            .lock()
+            .pipelines
+            .values()
+            .filter_map(|entry| Some(Arc::clone(&entry.item.as_ref()?.1)))
+            .collect();
         items.sort_by(|left, right| left.name.cmp(&right.name));
         items
     }
 
     /// A definition version.
-    pub(super) fn definition(&self, pipeline: &PipelineName, version: DefinitionVersion) -> Option<Arc<Pipeline>> {
+    pub(super) fn definition(
+        &self,
+        pipeline: &PipelineName,
+        version: DefinitionVersion,
+    ) -> Option<Arc<Pipeline>> {
         self.lock().pipelines.get(pipeline)?.definitions.get(&version).cloned()
     }
 
@@ -162,7 +191,13 @@ impl Cache {
 }
 
 impl Inner {
-    fn put_execution(&mut self, version: u64, execution: Arc<Execution>, open: bool, next_due: Option<Timestamp>) {
+    fn put_execution(
+        &mut self,
+        version: u64,
+        execution: Arc<Execution>,
+        open: bool,
+        next_due: Option<Timestamp>,
+    ) {
         let id = execution.id.clone();
         let entry = self.pipelines.entry(execution.pipeline.clone()).or_default();
         if let Some(at) = entry.open.remove(&id).and_then(|before| before.next_due) {

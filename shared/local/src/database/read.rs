@@ -17,9 +17,13 @@ pub(super) fn open_items(connection: &Connection, cache: &Cache) -> Result<(), D
     let mut pipelines = connection.prepare("SELECT version, item FROM pipelines")?;
     let mut rows = pipelines.query([])?;
     while let Some(row) = rows.next()? {
-        cache.put_pipeline(row.get(0)?, Arc::new(decode::<PipelineState>(row.get_ref(1)?.as_str().unwrap_or_default())?));
+        cache.put_pipeline(
+            row.get(0)?,
+            Arc::new(decode::<PipelineState>(row.get_ref(1)?.as_str().unwrap_or_default())?),
+        );
     }
-    let mut executions = connection.prepare("SELECT version, item, next_due FROM executions WHERE open = 1")?;
+    let mut executions =
+        connection.prepare("SELECT version, item, next_due FROM executions WHERE open = 1")?;
     let mut rows = executions.query([])?;
     while let Some(row) = rows.next()? {
         let execution = decode::<Execution>(row.get_ref(1)?.as_str().unwrap_or_default())?;
@@ -36,7 +40,9 @@ pub(super) fn execution(
     id: &ExecutionId,
 ) -> Result<Option<(u64, Execution)>, DatabaseError> {
     let mut find = connection.prepare_cached("SELECT version, item FROM executions WHERE id = ?1")?;
-    let found = find.query_row([id.as_str()], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))).optional()?;
+    let found = find
+        .query_row([id.as_str()], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))
+        .optional()?;
     let Some((version, text)) = found else { return Ok(None) };
     let execution: Execution = decode(&text)?;
     let ours = pipeline.is_none_or(|pipeline| execution.pipeline == *pipeline);
@@ -51,9 +57,11 @@ pub(super) fn executions(
     limit: usize,
 ) -> Result<Vec<Arc<Execution>>, DatabaseError> {
     let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
-    let mut find = connection
-        .prepare_cached("SELECT item FROM executions WHERE pipeline = ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3")?;
-    let mut rows = find.query(params![pipeline.as_str(), before, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut find = connection.prepare_cached(
+        "SELECT item FROM executions WHERE pipeline = ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT ?3",
+    )?;
+    let mut rows =
+        find.query(params![pipeline.as_str(), before, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let mut page = vec![];
     while let Some(row) = rows.next()? {
         page.push(Arc::new(decode(row.get_ref(0)?.as_str().unwrap_or_default())?));
@@ -67,8 +75,10 @@ pub(super) fn definition(
     pipeline: &PipelineName,
     version: DefinitionVersion,
 ) -> Result<Option<Pipeline>, DatabaseError> {
-    let mut find = connection.prepare_cached("SELECT item FROM definitions WHERE pipeline = ?1 AND version = ?2")?;
-    let text: Option<String> = find.query_row(params![pipeline.as_str(), version.0], |row| row.get(0)).optional()?;
+    let mut find =
+        connection.prepare_cached("SELECT item FROM definitions WHERE pipeline = ?1 AND version = ?2")?;
+    let text: Option<String> =
+        find.query_row(params![pipeline.as_str(), version.0], |row| row.get(0)).optional()?;
     text.map(|text| decode(&text)).transpose()
 }
 

@@ -30,7 +30,8 @@ pub(super) fn of_execution(
     let mut find = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM records WHERE execution = ?1 AND version > ?2 ORDER BY version LIMIT ?3"
     ))?;
-    let mut rows = find.query(params![execution.as_str(), after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut rows =
+        find.query(params![execution.as_str(), after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let mut records = vec![];
     while let Some(row) = rows.next()? {
         records.push(decode(row)?);
@@ -45,8 +46,9 @@ impl Database {
     /// A retryable [`PortError`] if the database fails.
     pub async fn records_after(&self, number: u64, limit: usize) -> Result<Vec<Numbered>, PortError> {
         self.page(move |connection| {
-            let mut find =
-                connection.prepare_cached(&format!("SELECT {COLUMNS} FROM records WHERE number > ?1 ORDER BY number LIMIT ?2"))?;
+            let mut find = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM records WHERE number > ?1 ORDER BY number LIMIT ?2"
+            ))?;
             let mut rows = find.query(params![number, i64::try_from(limit).unwrap_or(i64::MAX)])?;
             let mut records = vec![];
             while let Some(row) = rows.next()? {

@@ -104,7 +104,9 @@ fn create(connection: &Connection) -> Result<(), DatabaseError> {
 
 /// Makes the log's file as large as it gets between two checkpoints: overwriting is cheaper to synchronise than growing.
 fn reserve_log(connection: &Connection) -> Result<(), DatabaseError> {
-    connection.execute_batch("PRAGMA synchronous = OFF; DROP TABLE IF EXISTS reserve; CREATE TABLE reserve (bytes BLOB)")?;
+    connection.execute_batch(
+        "PRAGMA synchronous = OFF; DROP TABLE IF EXISTS reserve; CREATE TABLE reserve (bytes BLOB)",
+    )?;
     connection.execute("INSERT INTO reserve VALUES (zeroblob(?1))", [RESERVED_LOG])?;
     connection.execute_batch("DROP TABLE reserve; PRAGMA synchronous = FULL")?;
     checkpoint(connection)

@@ -21,7 +21,9 @@ impl Store for Database {
     async fn load(&self, pipeline: &PipelineName, named: &[ExecutionId]) -> Result<Snapshot, PortError> {
         let (mut snapshot, missing) = self.cache.snapshot(pipeline, named);
         for id in missing {
-            if let Some((version, execution)) = self.item(|connection| read::execution(connection, Some(pipeline), &id))? {
+            if let Some((version, execution)) =
+                self.item(|connection| read::execution(connection, Some(pipeline), &id))?
+            {
                 snapshot.versions.executions.insert(id.clone(), version);
                 snapshot.state.executions.insert(id, Arc::new(execution));
             }
@@ -39,7 +41,9 @@ impl Store for Database {
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let (answer, landed) = oneshot::channel();
         self.ask(Request::Commit(Box::new(Transaction::encode(commit)?), answer))?;
-        landed.await.map_err(|_| PortError::transient("writing to the database, which was closed meanwhile"))?
+        landed
+            .await
+            .map_err(|_| PortError::transient("writing to the database, which was closed meanwhile"))?
     }
 
     async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
@@ -52,7 +56,11 @@ impl Store for Database {
         Ok(self.cache.pipeline(pipeline))
     }
 
-    async fn definition(&self, pipeline: &PipelineName, version: DefinitionVersion) -> Result<Option<Arc<Pipeline>>, PortError> {
+    async fn definition(
+        &self,
+        pipeline: &PipelineName,
+        version: DefinitionVersion,
+    ) -> Result<Option<Arc<Pipeline>>, PortError> {
         if let Some(definition) = self.cache.definition(pipeline, version) {
             return Ok(Some(definition));
         }
@@ -64,7 +72,11 @@ impl Store for Database {
         }))
     }
 
-    async fn execution(&self, pipeline: &PipelineName, id: &ExecutionId) -> Result<Option<Arc<Execution>>, PortError> {
+    async fn execution(
+        &self,
+        pipeline: &PipelineName,
+        id: &ExecutionId,
+    ) -> Result<Option<Arc<Execution>>, PortError> {
         if let Some(execution) = self.cache.execution(id) {
             return Ok((execution.pipeline == *pipeline).then_some(execution));
         }
@@ -80,12 +92,22 @@ impl Store for Database {
         Ok(found.map(|(_, execution)| execution.pipeline))
     }
 
-    async fn executions(&self, pipeline: &PipelineName, before: Option<u64>, limit: usize) -> Result<Vec<Arc<Execution>>, PortError> {
+    async fn executions(
+        &self,
+        pipeline: &PipelineName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Arc<Execution>>, PortError> {
         let pipeline = pipeline.clone();
         self.page(move |connection| read::executions(connection, &pipeline, before, limit)).await
     }
 
-    async fn records(&self, execution: &ExecutionId, after: u64, limit: usize) -> Result<Vec<Record>, PortError> {
+    async fn records(
+        &self,
+        execution: &ExecutionId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Record>, PortError> {
         let execution = execution.clone();
         self.page(move |connection| records::of_execution(connection, &execution, after, limit)).await
     }

@@ -1,9 +1,9 @@
 //! One commit as SQL: encoded by whoever asks, carried out by the writing thread.
 
 use penstock_app::engine::event::Item;
+use penstock_app::engine::state::SCHEMA;
 use penstock_app::port::PortError;
 use penstock_app::port::store::{Commit, ItemState};
-use penstock_app::engine::state::SCHEMA;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::DatabaseError;
@@ -42,7 +42,9 @@ impl Transaction {
         for change in &commit.changes {
             let (execution, item) = match &change.item {
                 ItemState::Pipeline(item) => (String::new(), serde_json::to_string(item)),
-                ItemState::Execution { execution, .. } => (execution.id.as_str().to_owned(), serde_json::to_string(execution)),
+                ItemState::Execution { execution, .. } => {
+                    (execution.id.as_str().to_owned(), serde_json::to_string(execution))
+                }
             };
             let events = serde_json::to_string(&change.events).map_err(encoded)?;
             rows.push(Row { execution, item: item.map_err(encoded)?, events });
@@ -66,7 +68,9 @@ impl Transaction {
 
     /// Whether this very commit was written before: each of its records stands there under its command.
     pub(super) fn stands(&self, connection: &Connection) -> Result<bool, DatabaseError> {
-        let mut find = connection.prepare_cached("SELECT command FROM records WHERE execution = ?1 AND version = ?2 AND pipeline = ?3")?;
+        let mut find = connection.prepare_cached(
+            "SELECT command FROM records WHERE execution = ?1 AND version = ?2 AND pipeline = ?3",
+        )?;
         for (change, row) in self.commit.changes.iter().zip(&self.rows) {
             let key = params![row.execution, change.expected + 1, self.commit.pipeline.as_str()];
             let command: Option<String> = find.query_row(key, |row| row.get(0)).optional()?;
@@ -100,13 +104,27 @@ impl Transaction {
                 "INSERT INTO records (pipeline, execution, version, command, at, schema, events) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?;
             let version = change.expected + 1;
-            insert.execute(params![pipeline.as_str(), row.execution, version, command.as_str(), at.0, SCHEMA, row.events])?;
+            insert.execute(params![
+                pipeline.as_str(),
+                row.execution,
+                version,
+                command.as_str(),
+                at.0,
+                SCHEMA,
+                row.events
+            ])?;
         }
         Ok(true)
     }
 }
 
-fn write_item(connection: &Connection, pipeline: &str, expected: u64, item: &ItemState, row: &Row) -> rusqlite::Result<bool> {
+fn write_item(
+    connection: &Connection,
+    pipeline: &str,
+    expected: u64,
+    item: &ItemState,
+    row: &Row,
+) -> rusqlite::Result<bool> {
     let version = expected + 1;
     let written = match item {
         ItemState::Pipeline(_) if expected == 0 => {
@@ -127,9 +145,10 @@ fn write_item(connection: &Connection, pipeline: &str, expected: u64, item: &Ite
 
 fn version_of(connection: &Connection, pipeline: &str, item: &Item) -> rusqlite::Result<u64> {
     let version: Option<u64> = match item {
-        Item::Pipeline => {
-            connection.prepare_cached("SELECT version FROM pipelines WHERE name = ?1")?.query_row([pipeline], |row| row.get(0)).optional()?
-        }
+        Item::Pipeline => connection
+            .prepare_cached("SELECT version FROM pipelines WHERE name = ?1")?
+            .query_row([pipeline], |row| row.get(0))
+            .optional()?,
         Item::Execution(id) => connection
             .prepare_cached("SELECT version FROM executions WHERE id = ?1 AND pipeline = ?2")?
             .query_row([id.as_str(), pipeline], |row| row.get(0))

@@ -12,11 +12,11 @@ use penstock_model::id::AttemptId;
 use rusqlite::{Connection, params};
 use tokio::sync::{oneshot, watch};
 
+use super::DatabaseError;
 use super::cache::Cache;
 use super::outputs::Fresh;
 use super::schema;
 use super::transaction::{Landed, Transaction};
-use super::DatabaseError;
 
 /// The most that goes into one transaction.
 const MAX_GROUP: usize = 256;
@@ -66,7 +66,8 @@ pub(super) fn start(
     lock: Option<Arc<File>>,
 ) -> Result<Sender<Request>, DatabaseError> {
     let (sender, receiver) = channel();
-    let mut writer = Writer { connection, cache, fresh, landed, riders: vec![], since_checkpoint: 0, _lock: lock };
+    let mut writer =
+        Writer { connection, cache, fresh, landed, riders: vec![], since_checkpoint: 0, _lock: lock };
     std::thread::Builder::new().name("database".into()).spawn(move || writer.serve(&receiver))?;
     Ok(sender)
 }
@@ -75,7 +76,11 @@ impl Writer {
     fn serve(&mut self, receiver: &Receiver<Request>) {
         loop {
             let idle = self.riders.is_empty() && self.since_checkpoint < CHECKPOINT_AFTER;
-            let first = if idle { receiver.recv().map_err(|_| RecvTimeoutError::Disconnected) } else { receiver.recv_timeout(IDLE) };
+            let first = if idle {
+                receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                receiver.recv_timeout(IDLE)
+            };
             let mut group = vec![];
             match first {
                 Ok(request) => group.push(request),
@@ -107,7 +112,9 @@ impl Writer {
             match request {
                 Request::Commit(transaction, answer) => commits.push((transaction, answer)),
                 rider @ (Request::Outputs(..) | Request::Cursor(..)) => self.riders.push(rider),
-                Request::Quarantine(what, reason, answer) => drop(answer.send(self.quarantine(&what, &reason))),
+                Request::Quarantine(what, reason, answer) => {
+                    drop(answer.send(self.quarantine(&what, &reason)));
+                }
                 Request::Close(answer) => closed = Some(answer),
             }
         }
@@ -148,9 +155,13 @@ impl Writer {
         }
     }
 
-    fn write<'a>(&mut self, transactions: impl Iterator<Item = &'a Transaction>) -> Result<Vec<Landed>, DatabaseError> {
+    fn write<'a>(
+        &mut self,
+        transactions: impl Iterator<Item = &'a Transaction>,
+    ) -> Result<Vec<Landed>, DatabaseError> {
         self.execute("BEGIN IMMEDIATE")?;
-        let written = self.riders().and_then(|()| transactions.map(|transaction| self.one(transaction)).collect());
+        let written =
+            self.riders().and_then(|()| transactions.map(|transaction| self.one(transaction)).collect());
         let landed = match written.and_then(|landed: Vec<Landed>| self.execute("COMMIT").map(|()| landed)) {
             Ok(landed) => landed,
             Err(error) => {
@@ -186,12 +197,15 @@ impl Writer {
         for rider in &self.riders {
             match rider {
                 Request::Outputs(attempt, variables) => {
-                    let text = serde_json::to_string(&**variables).map_err(|error| DatabaseError::Damaged(error.to_string()))?;
-                    let mut insert = self.connection.prepare_cached("INSERT OR IGNORE INTO outputs VALUES (?1, ?2)")?;
+                    let text = serde_json::to_string(&**variables)
+                        .map_err(|error| DatabaseError::Damaged(error.to_string()))?;
+                    let mut insert =
+                        self.connection.prepare_cached("INSERT OR IGNORE INTO outputs VALUES (?1, ?2)")?;
                     insert.execute([attempt.to_string(), text])?;
                 }
                 Request::Cursor(name, number) => {
-                    let mut insert = self.connection.prepare_cached("INSERT OR REPLACE INTO cursors VALUES (?1, ?2)")?;
+                    let mut insert =
+                        self.connection.prepare_cached("INSERT OR REPLACE INTO cursors VALUES (?1, ?2)")?;
                     insert.execute(params![name, number])?;
                 }
                 Request::Commit(..) | Request::Quarantine(..) | Request::Close(_) => {}

@@ -37,7 +37,11 @@ pub(super) struct Parts<'a> {
 
 impl Parts<'_> {
     /// All providers, the `further` ones first.
-    pub(super) fn registry(&self, repository: Option<&GitRepository>, further: Vec<Further>) -> Result<Registry, MachineError> {
+    pub(super) fn registry(
+        &self,
+        repository: Option<&GitRepository>,
+        further: Vec<Further>,
+    ) -> Result<Registry, MachineError> {
         let dir = &self.settings.dir;
         let tree = repository.map(GitRepository::path);
         let files = MachineFiles::new(dir, tree);
@@ -47,7 +51,13 @@ impl Parts<'_> {
         let sites = at(&dir.join("sites"), |root| std::fs::create_dir_all(root).map(|()| root.to_owned()))?;
         let (logs, clock) = (self.logs.clone(), Arc::clone(self.clock));
         let own = Own {
-            source: GitSource::new(tree.map(Path::to_owned), self.settings.dirty, objects.clone(), logs.clone(), clock.clone()),
+            source: GitSource::new(
+                tree.map(Path::to_owned),
+                self.settings.dirty,
+                objects.clone(),
+                logs.clone(),
+                clock.clone(),
+            ),
             builds: self.builds(files.clone(), workspaces.clone(), objects),
             code_deploy: CodeDeploy {
                 dir: dir.clone(),
@@ -58,7 +68,13 @@ impl Parts<'_> {
                 lineage: self.lineage.clone(),
                 clock: clock.clone(),
             },
-            sites: Sites { root: sites, workspaces: workspaces.clone(), logs: logs.clone(), clock: clock.clone(), publishing: Arc::default() },
+            sites: Sites {
+                root: sites,
+                workspaces: workspaces.clone(),
+                logs: logs.clone(),
+                clock: clock.clone(),
+                publishing: Arc::default(),
+            },
             invoke: Invoke {
                 files: files.clone(),
                 workspaces,

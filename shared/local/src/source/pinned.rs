@@ -44,7 +44,9 @@ impl Wanted {
         if let Some(asked) = &work.revision_override {
             return match asked.kind.as_str() {
                 "COMMIT_ID" => Ok(Self::Commit(asked.value.clone())),
-                other => Err(SourceError::Configuration(format!("a git source takes no revision override {other}, only COMMIT_ID"))),
+                other => Err(SourceError::Configuration(format!(
+                    "a git source takes no revision override {other}, only COMMIT_ID"
+                ))),
             };
         }
         let get = |key: &str| configuration.get(key).filter(|value| !value.is_empty()).cloned();
@@ -76,8 +78,17 @@ pub(super) fn pin(repository: &Repository, wanted: &Wanted, dirty: bool) -> Resu
     let commit = match find(repository, wanted) {
         Ok(commit) => commit,
         Err(SourceError::Git(error)) if error.code() == ErrorCode::UnbornBranch && dirty => {
-            let variables = BTreeMap::from([("CommitId".into(), "working-tree".into()), ("CommitMessage".into(), String::new())]);
-            return Ok(Pinned { commit: None, tree: None, summary: Some("uncommitted files".into()), url: None, variables });
+            let variables = BTreeMap::from([
+                ("CommitId".into(), "working-tree".into()),
+                ("CommitMessage".into(), String::new()),
+            ]);
+            return Ok(Pinned {
+                commit: None,
+                tree: None,
+                summary: Some("uncommitted files".into()),
+                url: None,
+                variables,
+            });
         }
         Err(SourceError::Git(error)) if error.code() == ErrorCode::UnbornBranch => {
             let message = "the repository has no commit yet; commit something, or run with `--dirty`";
@@ -100,23 +111,34 @@ pub(super) fn pin(repository: &Repository, wanted: &Wanted, dirty: bool) -> Resu
 fn find<'r>(repository: &'r Repository, wanted: &Wanted) -> Result<Commit<'r>, SourceError> {
     let missing = |what: String| {
         let place = repository.workdir().unwrap_or_else(|| repository.path()).display();
-        move |_| SourceError::Unavailable(format!("the repository {place} has no {what}; fetch it (`git fetch --all --tags`) or name another"))
+        move |_| {
+            SourceError::Unavailable(format!(
+                "the repository {place} has no {what}; fetch it (`git fetch --all --tags`) or name another"
+            ))
+        }
     };
     match wanted {
         Wanted::Head => Ok(repository.head()?.peel_to_commit()?),
         Wanted::Commit(id) => {
             let hex = id.len() >= 7 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let found = if hex { repository.find_commit_by_prefix(id) } else { Err(git2::Error::from_str("no commit id")) };
+            let found = if hex {
+                repository.find_commit_by_prefix(id)
+            } else {
+                Err(git2::Error::from_str("no commit id"))
+            };
             found.map_err(missing(format!("commit `{}`", id.escape_debug())))
         }
         Wanted::Tag(tag) => {
-            let found = repository.find_reference(&format!("refs/tags/{tag}")).and_then(|tag| tag.peel_to_commit());
+            let found =
+                repository.find_reference(&format!("refs/tags/{tag}")).and_then(|tag| tag.peel_to_commit());
             found.map_err(missing(format!("tag `{}`", tag.escape_debug())))
         }
         Wanted::Branch(branch) => {
             let here = repository.find_reference(&format!("refs/heads/{branch}"));
             let found = here.or_else(|_| repository.find_reference(&format!("refs/remotes/origin/{branch}")));
-            found.and_then(|branch| branch.peel_to_commit()).map_err(missing(format!("branch `{}`", branch.escape_debug())))
+            found
+                .and_then(|branch| branch.peel_to_commit())
+                .map_err(missing(format!("branch `{}`", branch.escape_debug())))
         }
     }
 }

@@ -34,7 +34,9 @@ pub(super) fn of_tree(repository: &Repository, tree: Oid, file: &Path) -> Result
 
 /// Writes the working tree's files, tracked or not but not ignored, to the zip at `file`.
 pub(super) fn of_working_tree(repository: &Repository, file: &Path) -> Result<Zipped, SourceError> {
-    let root = repository.workdir().ok_or_else(|| SourceError::Configuration("a bare repository has no working tree".into()))?;
+    let root = repository
+        .workdir()
+        .ok_or_else(|| SourceError::Configuration("a bare repository has no working tree".into()))?;
     let mut paths = BTreeSet::new();
     for entry in repository.index()?.iter() {
         paths.insert(PathBuf::from(std::ffi::OsStr::from_bytes(&entry.path)));
@@ -51,12 +53,17 @@ pub(super) fn of_working_tree(repository: &Repository, file: &Path) -> Result<Zi
 
 /// Whether the working tree differs from the checked-out commit.
 pub(super) fn is_dirty(repository: &Repository) -> Result<bool, SourceError> {
-    Ok(repository.workdir().is_some() && repository.statuses(Some(&mut changes()))?.iter().any(|entry| entry.status() != Status::CURRENT))
+    Ok(repository.workdir().is_some()
+        && repository.statuses(Some(&mut changes()))?.iter().any(|entry| entry.status() != Status::CURRENT))
 }
 
 fn changes() -> StatusOptions {
     let mut options = StatusOptions::new();
-    options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false).exclude_submodules(true);
+    options
+        .include_untracked(true)
+        .recurse_untracked_dirs(true)
+        .include_ignored(false)
+        .exclude_submodules(true);
     options
 }
 
@@ -134,14 +141,18 @@ impl Zip {
         };
         match self.writer.link(path, target) {
             Ok(()) => self.done.files += 1,
-            Err(ArchiveError::Refused { reason, .. }) => self.warn(&format!("the link `{path}` is left out: {reason}")),
+            Err(ArchiveError::Refused { reason, .. }) => {
+                self.warn(&format!("the link `{path}` is left out: {reason}"));
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
 
     fn submodule(&mut self, path: &str) -> Result<(), SourceError> {
-        self.warn(&format!("`{path}` is a submodule: the artifact holds an empty folder; give it a source action of its own"));
+        self.warn(&format!(
+            "`{path}` is a submodule: the artifact holds an empty folder; give it a source action of its own"
+        ));
         Ok(self.writer.folder(path, 0o755)?)
     }
 

@@ -96,11 +96,18 @@ impl Running {
     }
 
     pub(crate) async fn approve(&self, pipeline: &str, stage: &str, action: &str) {
-        self.control.verdict(&name(pipeline), &name(stage), &name(action), None, true, "me", "fine").await.unwrap();
+        self.control
+            .verdict(&name(pipeline), &name(stage), &name(action), None, true, "me", "fine")
+            .await
+            .unwrap();
     }
 
     /// Waits, change by change, until `enough` of the execution is so.
-    pub(crate) async fn until(&self, execution: &ExecutionId, enough: impl Fn(&ExecutionView) -> bool) -> ExecutionView {
+    pub(crate) async fn until(
+        &self,
+        execution: &ExecutionId,
+        enough: impl Fn(&ExecutionView) -> bool,
+    ) -> ExecutionView {
         let pipeline = self.query.pipeline_of(execution).await.unwrap();
         let mut last = None;
         let wait = async {
@@ -129,13 +136,25 @@ impl Running {
         actions.find(|view| view.name.as_str() == action).cloned().unwrap()
     }
 
-    pub(crate) async fn log(&self, execution: &ExecutionId, stage: &str, action: &str, number: u32) -> String {
-        let attempt = AttemptId { execution: execution.clone(), stage: name(stage), action: name(action), number };
+    pub(crate) async fn log(
+        &self,
+        execution: &ExecutionId,
+        stage: &str,
+        action: &str,
+        number: u32,
+    ) -> String {
+        let attempt =
+            AttemptId { execution: execution.clone(), stage: name(stage), action: name(action), number };
         String::from_utf8_lossy(&self.query.log(&attempt, 0, 1 << 20).await.unwrap()).into_owned()
     }
 
     /// Waits until an attempt's log has a line that ends with `text`.
-    pub(crate) async fn log_says(&self, execution: &ExecutionId, (stage, action, number): (&str, &str, u32), text: &str) {
+    pub(crate) async fn log_says(
+        &self,
+        execution: &ExecutionId,
+        (stage, action, number): (&str, &str, u32),
+        text: &str,
+    ) {
         let wait = async {
             while !self.log(execution, stage, action, number).await.lines().any(|line| line.ends_with(text)) {
                 tokio::task::yield_now().await;

@@ -22,28 +22,15 @@ pub(super) enum Argument<'a> {
 }
 
 pub(super) fn of(node: &Node) -> Option<Intrinsic<'_>> {
-    if let Some(name) = node
-        .tag
-        .as_deref()
-        .and_then(|tag| tag.strip_prefix('!'))
-        .filter(|name| !name.starts_with('!'))
+    if let Some(name) =
+        node.tag.as_deref().and_then(|tag| tag.strip_prefix('!')).filter(|name| !name.starts_with('!'))
     {
-        return Some(Intrinsic {
-            name,
-            argument: argument(node),
-        });
+        return Some(Intrinsic { name, argument: argument(node) });
     }
     let [(key, value)] = node.map()? else { return None };
-    let name = if key.text == "Ref" {
-        "Ref"
-    } else {
-        key.text.strip_prefix("Fn::")?
-    };
+    let name = if key.text == "Ref" { "Ref" } else { key.text.strip_prefix("Fn::")? };
     // These two are CodePipeline's own, for parameter overrides.
-    (!matches!(name, "GetArtifactAtt" | "GetParam")).then(|| Intrinsic {
-        name,
-        argument: argument(value),
-    })
+    (!matches!(name, "GetArtifactAtt" | "GetParam")).then(|| Intrinsic { name, argument: argument(value) })
 }
 
 fn argument(node: &Node) -> Argument<'_> {
@@ -62,10 +49,8 @@ impl Intrinsic<'_> {
             ("Sub", Argument::List([text, ..])) => text_of(text),
             ("Ref" | "GetAtt" | "ImportValue", Argument::Text(text)) => wrapped(text),
             ("GetAtt" | "FindInMap", Argument::List(items)) => {
-                let names: Vec<String> = items
-                    .iter()
-                    .map(|item| text_of(item).replace(['$', '{', '}'], ""))
-                    .collect();
+                let names: Vec<String> =
+                    items.iter().map(|item| text_of(item).replace(['$', '{', '}'], "")).collect();
                 wrapped(&names.join("."))
             }
             ("Join", Argument::List([delimiter, items])) if items.list().is_some() => {
@@ -78,11 +63,7 @@ impl Intrinsic<'_> {
 }
 
 fn wrapped(text: &str) -> String {
-    if text.contains("${") {
-        text.to_owned()
-    } else {
-        format!("${{{text}}}")
-    }
+    if text.contains("${") { text.to_owned() } else { format!("${{{text}}}") }
 }
 
 fn text_of(node: &Node) -> String {

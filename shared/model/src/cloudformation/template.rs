@@ -8,14 +8,8 @@ use crate::document::{Document, Key, Node, Value};
 
 /// Properties of the resource that are no part of a definition, with what to do instead.
 const NOT_IMPORTED: [(&str, &str); 3] = [
-    (
-        "DisableInboundStageTransitions",
-        "close the transition after the import, with `penstock disable`",
-    ),
-    (
-        "RestartExecutionOnUpdate",
-        "start an execution yourself, with `penstock start`",
-    ),
+    ("DisableInboundStageTransitions", "close the transition after the import, with `penstock disable`"),
+    ("RestartExecutionOnUpdate", "start an execution yourself, with `penstock start`"),
     ("Tags", "there are no tags here"),
 ];
 /// Where a parameter counts with its default, because only certain words or numbers can stand there.
@@ -40,18 +34,10 @@ pub(super) struct Template<'a> {
 
 impl<'a> Template<'a> {
     pub(super) fn new(document: &'a Document, branch: bool) -> Self {
-        let parameters = document
-            .root
-            .as_ref()
-            .and_then(|root| root.get("Parameters"))
-            .and_then(Node::map);
+        let parameters = document.root.as_ref().and_then(|root| root.get("Parameters")).and_then(Node::map);
         let default = |(key, node): &'a (Key, Node)| Some((key.text.as_str(), node.get("Default")?));
         Self {
-            defaults: parameters
-                .unwrap_or_default()
-                .iter()
-                .filter_map(default)
-                .collect(),
+            defaults: parameters.unwrap_or_default().iter().filter_map(default).collect(),
             branch,
             has_branches: false,
         }
@@ -69,18 +55,9 @@ impl<'a> Template<'a> {
             let name = Node {
                 place: id.place,
                 tag: None,
-                value: Value::Scalar {
-                    text: id.text.clone(),
-                    plain: false,
-                },
+                value: Value::Scalar { text: id.text.clone(), plain: false },
             };
-            entries.push((
-                Key {
-                    place: id.place,
-                    text: "name".into(),
-                },
-                name,
-            ));
+            entries.push((Key { place: id.place, text: "name".into() }, name));
         }
         if let Some((_, stores)) = entries.iter_mut().find(|(key, _)| key.text == "artifactStores") {
             by_region(stores);
@@ -95,23 +72,13 @@ impl<'a> Template<'a> {
         }
         let value = match &node.value {
             Value::Null => Value::Null,
-            Value::Scalar { text, plain } => Value::Scalar {
-                text: text.clone(),
-                plain: *plain,
-            },
-            Value::List(items) => Value::List(
-                items
-                    .iter()
-                    .filter_map(|item| self.convert(item, key, verbatim))
-                    .collect(),
-            ),
+            Value::Scalar { text, plain } => Value::Scalar { text: text.clone(), plain: *plain },
+            Value::List(items) => {
+                Value::List(items.iter().filter_map(|item| self.convert(item, key, verbatim)).collect())
+            }
             Value::Map(entries) => Value::Map(self.convert_entries(entries, verbatim)),
         };
-        Some(Node {
-            place: node.place,
-            tag: node.tag.clone(),
-            value,
-        })
+        Some(Node { place: node.place, tag: node.tag.clone(), value })
     }
 
     fn convert_entries(&mut self, entries: &[(Key, Node)], verbatim: bool) -> Vec<(Key, Node)> {
@@ -124,13 +91,7 @@ impl<'a> Template<'a> {
                 } else {
                     decapitalised(&key.text)
                 };
-                converted.push((
-                    Key {
-                        place: key.place,
-                        text,
-                    },
-                    value,
-                ));
+                converted.push((Key { place: key.place, text }, value));
             }
         }
         converted
@@ -145,10 +106,7 @@ impl<'a> Template<'a> {
             }
             ("Ref", Argument::Text(parameter)) if !verbatim && CHOICES.contains(&key) => {
                 if let Some(default) = self.defaults.get(parameter) {
-                    return Some(Node {
-                        place: node.place,
-                        ..(*default).clone()
-                    });
+                    return Some(Node { place: node.place, ..(*default).clone() });
                 }
             }
             _ => {}
@@ -156,11 +114,7 @@ impl<'a> Template<'a> {
         let text = intrinsic.placeholder();
         let literal = intrinsic.name == "Sub" && !text.contains("${");
         let tag = (!literal).then(|| COMPUTED.to_owned());
-        Some(Node {
-            place: node.place,
-            tag,
-            value: Value::Scalar { text, plain: false },
-        })
+        Some(Node { place: node.place, tag, value: Value::Scalar { text, plain: false } })
     }
 }
 
@@ -168,20 +122,14 @@ fn is_imported(key: &Key, findings: &mut Findings) -> bool {
     let Some((name, instead)) = NOT_IMPORTED.iter().find(|(name, _)| *name == key.text) else {
         return true;
     };
-    findings.warning(
-        key.place,
-        "not-imported",
-        format!("{} is not imported: {instead}", quoted(name)),
-    );
+    findings.warning(key.place, "not-imported", format!("{} is not imported: {instead}", quoted(name)));
     false
 }
 
 /// `ActionTypeId` → `actionTypeId`.
 fn decapitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_ascii_lowercase().to_string() + chars.as_str()
-    })
+    chars.next().map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + chars.as_str())
 }
 
 /// The template's list of stores with their regions as the API's map.
@@ -190,10 +138,7 @@ fn by_region(stores: &mut Node) {
     let entry = |item: &Node| {
         let region = item.get("region")?;
         Some((
-            Key {
-                place: region.place,
-                text: region.text()?.to_owned(),
-            },
+            Key { place: region.place, text: region.text()?.to_owned() },
             item.get("artifactStore")?.clone(),
         ))
     };

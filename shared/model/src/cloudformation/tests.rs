@@ -27,11 +27,7 @@ fn imported(source: &str) -> Vec<Parsed> {
 }
 
 fn codes(parsed: &Parsed) -> Vec<&str> {
-    parsed
-        .diagnostics
-        .iter()
-        .map(|found| found.code.as_str())
-        .collect()
+    parsed.diagnostics.iter().map(|found| found.code.as_str()).collect()
 }
 
 #[test]
@@ -67,15 +63,9 @@ fn json_templates_are_read() {
     let pipeline = parsed.pipeline.unwrap();
     assert_eq!(pipeline.name.as_str(), "Web");
     assert!(pipeline.artifact_stores.unwrap().contains_key("eu-west-1"));
-    assert_eq!(
-        pipeline.stages[0].actions[0].configuration["S3Bucket"],
-        "src-${AWS::Region}"
-    );
+    assert_eq!(pipeline.stages[0].actions[0].configuration["S3Bucket"], "src-${AWS::Region}");
     let deploy = &pipeline.stages[1].actions[0].configuration;
-    assert_eq!(
-        deploy["ParameterOverrides"],
-        r#"{"Key":{"Fn::GetArtifactAtt":["App","ObjectKey"]}}"#
-    );
+    assert_eq!(deploy["ParameterOverrides"], r#"{"Key":{"Fn::GetArtifactAtt":["App","ObjectKey"]}}"#);
     assert!(!deploy.contains_key("RoleArn"));
 }
 
@@ -108,11 +98,7 @@ fn both_branches_are_checked() {
 #[test]
 fn each_pipeline_of_a_template_is_imported() {
     let open = BUILD.replace("!Ref Kind", "!Ref Unset");
-    let all = imported(&format!(
-        "{HEAD}{}{}",
-        resource("One", BUILD),
-        resource("Two", &open)
-    ));
+    let all = imported(&format!("{HEAD}{}{}", resource("One", BUILD), resource("Two", &open)));
     assert_eq!(all.len(), 2);
     assert!(all[0].pipeline.is_some());
     assert!(all[1].pipeline.is_none());
@@ -134,11 +120,7 @@ fn a_template_without_pipeline_says_so() {
 fn a_template_is_no_definition() {
     let parsed = definition::parse(&format!("{HEAD}{}", resource("Web", BUILD)));
     assert_eq!(codes(&parsed), ["template"]);
-    assert!(
-        parsed.diagnostics[0]
-            .message
-            .contains("imported, not run directly")
-    );
+    assert!(parsed.diagnostics[0].message.contains("imported, not run directly"));
 }
 
 proptest! {

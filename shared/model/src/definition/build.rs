@@ -12,10 +12,7 @@ use crate::pipeline::{
 /// `None` where a template leaves open what an action is.
 pub(super) fn pipeline(draft: &Draft) -> Option<Pipeline> {
     let stores = |stores: &Vec<(Text, Store)>| {
-        stores
-            .iter()
-            .map(|(region, found)| (region.text.clone(), store(found)))
-            .collect()
+        stores.iter().map(|(region, found)| (region.text.clone(), store(found))).collect()
     };
     Some(Pipeline {
         name: PipelineName::new(&named(&draft.name)).ok()?,
@@ -45,11 +42,7 @@ fn named(text: &Text) -> String {
     }
     let dashed = text.text.chars().filter(|c| !"${}".contains(*c));
     let valid = |c: char| {
-        if c.is_ascii_alphanumeric() || "_-".contains(c) {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '-' }
     };
     dashed.map(valid).take(100).collect()
 }
@@ -96,10 +89,7 @@ fn action(action: &Action) -> Option<pipeline::Action> {
             .map(|(key, value)| (key.text.clone(), value.text.clone()))
             .collect(),
         commands: strings(&action.commands),
-        input_artifacts: artifacts(&action.inputs)?
-            .into_iter()
-            .map(|name| InputArtifact { name })
-            .collect(),
+        input_artifacts: artifacts(&action.inputs)?.into_iter().map(|name| InputArtifact { name }).collect(),
         output_artifacts: outputs(action)?,
         output_variables: strings(&action.output_variables),
         environment_variables: environment(action),
@@ -109,17 +99,12 @@ fn action(action: &Action) -> Option<pipeline::Action> {
         },
         role_arn: string(action.role_arn.as_ref()),
         region: string(action.region.as_ref()),
-        timeout_in_minutes: action
-            .timeout
-            .and_then(|timeout| u32::try_from(timeout.value).ok()),
+        timeout_in_minutes: action.timeout.and_then(|timeout| u32::try_from(timeout.value).ok()),
     })
 }
 
 fn artifacts(names: &[Text]) -> Option<Vec<ArtifactName>> {
-    names
-        .iter()
-        .map(|name| ArtifactName::new(&named(name)).ok())
-        .collect()
+    names.iter().map(|name| ArtifactName::new(&named(name)).ok()).collect()
 }
 
 fn outputs(action: &Action) -> Option<Vec<OutputArtifact>> {
@@ -169,10 +154,9 @@ fn pull_request(filter: &Filter) -> PullRequestFilter {
 }
 
 fn patterns(globs: &Option<Globs>) -> Option<Patterns> {
-    globs.as_ref().map(|globs| Patterns {
-        includes: strings(&globs.includes),
-        excludes: strings(&globs.excludes),
-    })
+    globs
+        .as_ref()
+        .map(|globs| Patterns { includes: strings(&globs.includes), excludes: strings(&globs.excludes) })
 }
 
 /// A hook in the API's shape, with what was left out (owner, version) filled in.
@@ -183,10 +167,7 @@ fn hook(hook: &Hook) -> Json {
         object.insert("retryConfiguration".into(), json!({ "retryMode": mode.text }));
     }
     if !hook.conditions.is_empty() {
-        object.insert(
-            "conditions".into(),
-            hook.conditions.iter().map(condition).collect(),
-        );
+        object.insert("conditions".into(), hook.conditions.iter().map(condition).collect());
     }
     object.into()
 }
@@ -208,11 +189,8 @@ fn rule(rule: &Rule) -> Json {
         "version": rule.version.text,
     });
     object.insert("ruleTypeId".into(), kind);
-    let settings: Map<String, Json> = rule
-        .configuration
-        .iter()
-        .map(|(key, value)| (key.text.clone(), value.text.clone().into()))
-        .collect();
+    let settings: Map<String, Json> =
+        rule.configuration.iter().map(|(key, value)| (key.text.clone(), value.text.clone().into())).collect();
     object.insert("configuration".into(), settings.into());
     if !rule.commands.is_empty() {
         object.insert("commands".into(), strings(&rule.commands).into());
@@ -220,10 +198,7 @@ fn rule(rule: &Rule) -> Json {
     if !rule.inputs.is_empty() {
         object.insert(
             "inputArtifacts".into(),
-            rule.inputs
-                .iter()
-                .map(|name| json!({ "name": name.text }))
-                .collect(),
+            rule.inputs.iter().map(|name| json!({ "name": name.text })).collect(),
         );
     }
     put(&mut object, "roleArn", rule.role_arn.as_ref());

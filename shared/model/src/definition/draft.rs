@@ -17,11 +17,7 @@ pub(crate) struct Text {
 
 impl Text {
     pub(crate) fn unknown(place: Place) -> Self {
-        Self {
-            text: String::new(),
-            place,
-            known: false,
-        }
+        Self { text: String::new(), place, known: false }
     }
 }
 
@@ -176,10 +172,7 @@ pub(crate) struct Rule {
 impl Action {
     /// The configuration's value under `key`.
     pub(crate) fn setting(&self, key: &str) -> Option<&Text> {
-        self.configuration
-            .iter()
-            .find(|(other, _)| other.text == key)
-            .map(|(_, value)| value)
+        self.configuration.iter().find(|(other, _)| other.text == key).map(|(_, value)| value)
     }
 
     /// Whether `provider` of `category` performs it.
@@ -211,28 +204,19 @@ pub(crate) struct Position {
 impl Position {
     /// Before every action of a stage.
     pub(crate) fn before(stage: usize) -> Self {
-        Self {
-            stage,
-            run_order: Some(i64::MIN),
-        }
+        Self { stage, run_order: Some(i64::MIN) }
     }
 
     /// After every action of a stage.
     pub(crate) fn after(stage: usize) -> Self {
-        Self {
-            stage,
-            run_order: Some(i64::MAX),
-        }
+        Self { stage, run_order: Some(i64::MAX) }
     }
 
     /// Whether an action here has ended before one at `other` starts; what is not known gets the benefit of the doubt.
     pub(crate) fn precedes(self, other: Self) -> bool {
         self.stage < other.stage
             || self.stage == other.stage
-                && self
-                    .run_order
-                    .zip(other.run_order)
-                    .is_none_or(|(one, two)| one < two)
+                && self.run_order.zip(other.run_order).is_none_or(|(one, two)| one < two)
     }
 }
 
@@ -242,10 +226,7 @@ impl Draft {
         self.stages.iter().enumerate().flat_map(|(index, stage)| {
             stage.actions.iter().map(move |action| {
                 (
-                    Position {
-                        stage: index,
-                        run_order: action.run_order.map(|order| order.value),
-                    },
+                    Position { stage: index, run_order: action.run_order.map(|order| order.value) },
                     stage,
                     action,
                 )

@@ -17,19 +17,11 @@ impl<'a> Fields<'a> {
     /// The mapping `node`; reports anything else.
     pub(crate) fn of(node: &'a Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
         let Some(entries) = node.map() else {
-            let message = format!(
-                "{what} must be a mapping of keys to values, and this is {}",
-                node.kind()
-            );
+            let message = format!("{what} must be a mapping of keys to values, and this is {}", node.kind());
             findings.error(node.place, "wrong-type", message);
             return None;
         };
-        Some(Self {
-            entries,
-            place: node.place,
-            what,
-            asked: Vec::new(),
-        })
+        Some(Self { entries, place: node.place, what, asked: Vec::new() })
     }
 
     pub(crate) fn place(&self) -> Place {
@@ -50,11 +42,7 @@ impl<'a> Fields<'a> {
 
     /// Reports that `key` is missing.
     pub(crate) fn missing(&self, key: &str, findings: &mut Findings) {
-        findings.error(
-            self.place,
-            "missing-key",
-            format!("{} needs `{key}`; add it", self.what),
-        );
+        findings.error(self.place, "missing-key", format!("{} needs `{key}`; add it", self.what));
     }
 
     pub(crate) fn text(&mut self, key: &'static str, findings: &mut Findings) -> Option<Text> {
@@ -76,10 +64,7 @@ impl<'a> Fields<'a> {
             return None;
         }
         if let Ok(value) = text.text.trim().parse() {
-            return Some(Placed {
-                value,
-                place: text.place,
-            });
+            return Some(Placed { value, place: text.place });
         }
         let message = format!("`{key}` must be a whole number, not {}", quoted(&text.text));
         findings.error(text.place, "wrong-type", message);
@@ -90,20 +75,15 @@ impl<'a> Fields<'a> {
     pub(crate) fn list(&mut self, key: &'static str, findings: &mut Findings) -> &'a [Node] {
         let Some(node) = self.get(key) else { return &[] };
         node.list().unwrap_or_else(|| {
-            let message = format!(
-                "`{key}` must be a list, and this is {}; write its items with `- `",
-                node.kind()
-            );
+            let message =
+                format!("`{key}` must be a list, and this is {}; write its items with `- `", node.kind());
             findings.error(node.place, "wrong-type", message);
             &[]
         })
     }
 
     pub(crate) fn texts(&mut self, key: &'static str, findings: &mut Findings) -> Vec<Text> {
-        self.list(key, findings)
-            .iter()
-            .map(|item| text(item, key, findings))
-            .collect()
+        self.list(key, findings).iter().map(|item| text(item, key, findings)).collect()
     }
 
     /// Warns about every key that was not asked for.
@@ -111,16 +91,10 @@ impl<'a> Fields<'a> {
         for (key, _) in self.entries {
             if !self.asked.contains(&key.text.as_str()) {
                 let hint = findings.suggestion(&key.text, self.asked.iter().copied());
-                let hint = if hint.is_empty() {
-                    format!("; known are {}", self.asked.join(", "))
-                } else {
-                    hint
-                };
-                let message = format!(
-                    "{} has no key {}, so it is ignored{hint}",
-                    self.what,
-                    quoted(&key.text)
-                );
+                let hint =
+                    if hint.is_empty() { format!("; known are {}", self.asked.join(", ")) } else { hint };
+                let message =
+                    format!("{} has no key {}, so it is ignored{hint}", self.what, quoted(&key.text));
                 findings.warning(key.place, "unknown-key", message);
             }
         }
@@ -130,11 +104,7 @@ impl<'a> Fields<'a> {
 /// The scalar `node`; reports anything else.
 pub(crate) fn text(node: &Node, what: &str, findings: &mut Findings) -> Text {
     match &node.value {
-        Value::Scalar { text, .. } => Text {
-            text: text.clone(),
-            place: node.place,
-            known: !tagged(node),
-        },
+        Value::Scalar { text, .. } => Text { text: text.clone(), place: node.place, known: !tagged(node) },
         Value::Null | Value::List(_) | Value::Map(_) => {
             findings.error(
                 node.place,
@@ -148,7 +118,5 @@ pub(crate) fn text(node: &Node, what: &str, findings: &mut Findings) -> Text {
 
 /// Whether `node` has a tag that is not one of YAML's own (`!!str` and the like).
 pub(crate) fn tagged(node: &Node) -> bool {
-    node.tag
-        .as_ref()
-        .is_some_and(|tag| !tag.starts_with("tag:yaml.org,2002:") && !tag.starts_with("!!"))
+    node.tag.as_ref().is_some_and(|tag| !tag.starts_with("tag:yaml.org,2002:") && !tag.starts_with("!!"))
 }

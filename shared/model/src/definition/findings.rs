@@ -20,10 +20,7 @@ impl Findings {
     /// What was found already.
     pub(crate) fn after(diagnostics: &[Diagnostic]) -> Self {
         let mut findings = Self::default();
-        diagnostics
-            .iter()
-            .cloned()
-            .for_each(|diagnostic| findings.push(diagnostic));
+        diagnostics.iter().cloned().for_each(|diagnostic| findings.push(diagnostic));
         findings
     }
 
@@ -50,11 +47,7 @@ impl Findings {
         let unlisted = self.unlisted_errors + self.unlisted_warnings;
         if unlisted > 0 {
             let message = format!("{unlisted} more problems are not listed; correct these first");
-            let severity = if self.unlisted_errors > 0 {
-                Severity::Error
-            } else {
-                Severity::Warning
-            };
+            let severity = if self.unlisted_errors > 0 { Severity::Error } else { Severity::Warning };
             self.diagnostics.push(Diagnostic {
                 place: Place::START,
                 severity,
@@ -80,11 +73,8 @@ impl Findings {
 /// `text` in backticks, at most 60 characters of it, without control characters.
 pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
+    let mut shown: String =
+        text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
@@ -129,10 +119,7 @@ mod tests {
 
     #[test]
     fn the_nearest_key_is_suggested() {
-        assert_eq!(
-            nearest("inputArtifact", ["inputArtifacts", "name"]),
-            Some("inputArtifacts")
-        );
+        assert_eq!(nearest("inputArtifact", ["inputArtifacts", "name"]), Some("inputArtifacts"));
         assert_eq!(nearest("Name", ["name"]), Some("name"));
         assert_eq!(nearest("comment", ["name", "stages"]), None);
     }
@@ -153,9 +140,7 @@ mod tests {
         let found = findings.sorted();
         assert_eq!(found.len(), 1001);
         assert!(
-            found
-                .iter()
-                .any(|found| found.code == "too-many-problems" && found.severity == Severity::Error)
+            found.iter().any(|found| found.code == "too-many-problems" && found.severity == Severity::Error)
         );
     }
 }

@@ -15,10 +15,7 @@ pub(super) struct Numbered {
 }
 
 pub(super) fn number(value: &Json) -> Numbered {
-    let mut numbered = Numbered {
-        root: None,
-        paths: Vec::new(),
-    };
+    let mut numbered = Numbered { root: None, paths: Vec::new() };
     numbered.root = numbered.node(value, &mut String::new(), 0);
     numbered
 }
@@ -26,33 +23,21 @@ pub(super) fn number(value: &Json) -> Numbered {
 impl Numbered {
     /// Puts the path before each message and the place to the start.
     pub(super) fn name_paths(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-        diagnostics
-            .into_iter()
-            .map(|diagnostic| self.name_path(diagnostic))
-            .collect()
+        diagnostics.into_iter().map(|diagnostic| self.name_path(diagnostic)).collect()
     }
 
     fn name_path(&self, diagnostic: Diagnostic) -> Diagnostic {
-        let index = usize::try_from(diagnostic.place.column)
-            .unwrap_or(0)
-            .wrapping_sub(1);
+        let index = usize::try_from(diagnostic.place.column).unwrap_or(0).wrapping_sub(1);
         let message = match self.paths.get(index) {
             Some(path) if !path.is_empty() => format!("{path}: {}", diagnostic.message),
             Some(_) | None => diagnostic.message,
         };
-        Diagnostic {
-            place: Place::START,
-            message,
-            ..diagnostic
-        }
+        Diagnostic { place: Place::START, message, ..diagnostic }
     }
 
     fn place(&mut self, path: &str) -> Place {
         self.paths.push(path.to_owned());
-        Place {
-            line: 1,
-            column: u32::try_from(self.paths.len()).unwrap_or(u32::MAX),
-        }
+        Place { line: 1, column: u32::try_from(self.paths.len()).unwrap_or(u32::MAX) }
     }
 
     fn node(&mut self, value: &Json, path: &mut String, depth: usize) -> Option<Node> {
@@ -69,11 +54,7 @@ impl Numbered {
             Json::Array(items) => Value::List(self.list(items, path, depth)?),
             Json::Object(entries) => Value::Map(self.map(entries, path, depth)?),
         };
-        Some(Node {
-            place,
-            tag: None,
-            value,
-        })
+        Some(Node { place, tag: None, value })
     }
 
     fn list(&mut self, items: &[Json], path: &mut String, depth: usize) -> Option<Vec<Node>> {
@@ -104,13 +85,7 @@ impl Numbered {
             path.extend(key.chars().filter(|c| !c.is_control()).take(60));
             let place = self.place(path);
             let node = self.node(value, path, depth + 1)?;
-            nodes.push((
-                Key {
-                    place,
-                    text: key.clone(),
-                },
-                node,
-            ));
+            nodes.push((Key { place, text: key.clone() }, node));
             path.truncate(length);
         }
         Some(nodes)

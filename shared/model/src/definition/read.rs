@@ -62,11 +62,7 @@ fn stages(fields: &mut Fields<'_>, findings: &mut Findings) -> Vec<Stage> {
         fields.missing("stages", findings);
         return Vec::new();
     }
-    fields
-        .list("stages", findings)
-        .iter()
-        .filter_map(|node| stage(node, findings))
-        .collect()
+    fields.list("stages", findings).iter().filter_map(|node| stage(node, findings)).collect()
 }
 
 /// The version is counted by whoever stores the definition; what is written is only checked.
@@ -90,18 +86,13 @@ fn mode(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Placed<Execu
         "PARALLEL" => ExecutionMode::Parallel,
         _ if !written.known => return None,
         other => {
-            let message = format!(
-                "{} is no execution mode; write SUPERSEDED, QUEUED or PARALLEL",
-                quoted(other)
-            );
+            let message =
+                format!("{} is no execution mode; write SUPERSEDED, QUEUED or PARALLEL", quoted(other));
             findings.error(written.place, "execution-mode", message);
             return None;
         }
     };
-    Some(Placed {
-        value,
-        place: written.place,
-    })
+    Some(Placed { value, place: written.place })
 }
 
 fn store(node: &Node, findings: &mut Findings) -> Option<Store> {
@@ -110,9 +101,7 @@ fn store(node: &Node, findings: &mut Findings) -> Option<Store> {
         place: node.place,
         kind: fields.required_text("type", findings),
         location: fields.required_text("location", findings),
-        key: fields
-            .get("encryptionKey")
-            .and_then(|node| encryption_key(node, findings)),
+        key: fields.get("encryptionKey").and_then(|node| encryption_key(node, findings)),
     };
     fields.finish(findings);
     Some(store)
@@ -123,11 +112,7 @@ fn encryption_key(node: &Node, findings: &mut Findings) -> Option<serde_json::Va
     let id = fields.required_text("id", findings);
     let kind = fields.required_text("type", findings);
     if kind.known && kind.text != "KMS" {
-        findings.error(
-            kind.place,
-            "artifact-store",
-            "an encryption key's type can only be KMS",
-        );
+        findings.error(kind.place, "artifact-store", "an encryption key's type can only be KMS");
     }
     fields.finish(findings);
     Some(serde_json::json!({ "id": id.text, "type": kind.text }))
@@ -142,15 +127,8 @@ fn stores(node: &Node, findings: &mut Findings) -> Vec<(Text, Store)> {
         );
         return Vec::new();
     };
-    let region = |key: &Key| Text {
-        text: key.text.clone(),
-        place: key.place,
-        known: true,
-    };
-    entries
-        .iter()
-        .filter_map(|(key, node)| Some((region(key), store(node, findings)?)))
-        .collect()
+    let region = |key: &Key| Text { text: key.text.clone(), place: key.place, known: true };
+    entries.iter().filter_map(|(key, node)| Some((region(key), store(node, findings)?))).collect()
 }
 
 fn variable(node: &Node, findings: &mut Findings) -> Option<Variable> {
@@ -169,20 +147,12 @@ fn stage(node: &Node, findings: &mut Findings) -> Option<Stage> {
     let stage = Stage {
         place: node.place,
         name: fields.required_text("name", findings),
-        actions: fields
-            .list("actions", findings)
-            .iter()
-            .filter_map(|node| action(node, findings))
-            .collect(),
+        actions: fields.list("actions", findings).iter().filter_map(|node| action(node, findings)).collect(),
         before_entry: fields
             .get("beforeEntry")
             .and_then(|node| condition::hook(node, "beforeEntry", findings)),
-        on_success: fields
-            .get("onSuccess")
-            .and_then(|node| condition::hook(node, "onSuccess", findings)),
-        on_failure: fields
-            .get("onFailure")
-            .and_then(|node| condition::hook(node, "onFailure", findings)),
+        on_success: fields.get("onSuccess").and_then(|node| condition::hook(node, "onSuccess", findings)),
+        on_failure: fields.get("onFailure").and_then(|node| condition::hook(node, "onFailure", findings)),
     };
     if let Some(first) = fields.list("blockers", findings).first() {
         findings.error(
@@ -230,10 +200,7 @@ fn run_order(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Placed<
     if fields.get("runOrder").is_some() {
         return fields.integer("runOrder", findings);
     }
-    Some(Placed {
-        value: 1,
-        place: fields.place(),
-    })
+    Some(Placed { value: 1, place: fields.place() })
 }
 
 pub(super) fn input_artifacts(fields: &mut Fields<'_>, findings: &mut Findings) -> Vec<Text> {
@@ -252,10 +219,8 @@ pub(super) fn input_artifacts(fields: &mut Fields<'_>, findings: &mut Findings) 
 
 fn output(node: &Node, findings: &mut Findings) -> Option<Output> {
     let mut fields = Fields::of(node, "an output artifact (`- name: …`)", findings)?;
-    let output = Output {
-        name: fields.required_text("name", findings),
-        files: fields.texts("files", findings),
-    };
+    let output =
+        Output { name: fields.required_text("name", findings), files: fields.texts("files", findings) };
     fields.finish(findings);
     Some(output)
 }
@@ -289,19 +254,12 @@ pub(super) fn configuration(fields: &mut Fields<'_>, findings: &mut Findings) ->
         findings.error(
             node.place,
             "wrong-type",
-            format!(
-                "`configuration` must map keys to texts, and this is {}",
-                node.kind()
-            ),
+            format!("`configuration` must map keys to texts, and this is {}", node.kind()),
         );
         return Vec::new();
     };
     let setting = |(key, node): &(Key, Node)| {
-        let name = Text {
-            text: key.text.clone(),
-            place: key.place,
-            known: true,
-        };
+        let name = Text { text: key.text.clone(), place: key.place, known: true };
         Some((name, value(key, node, findings)?))
     };
     entries.iter().filter_map(setting).collect()
@@ -326,11 +284,7 @@ fn value(key: &Key, node: &Node, findings: &mut Findings) -> Option<Text> {
             node.to_json().to_string()
         }
     };
-    Some(Text {
-        text,
-        place: node.place,
-        known: !computed(node),
-    })
+    Some(Text { text, place: node.place, known: !computed(node) })
 }
 
 /// Whether a template computes any part of `node`.
@@ -367,12 +321,7 @@ pub(super) fn text_or(
     findings: &mut Findings,
 ) -> Text {
     let place = fields.place();
-    fields.get(key).map_or_else(
-        || Text {
-            text: default.into(),
-            place,
-            known: true,
-        },
-        |node| text(node, key, findings),
-    )
+    fields
+        .get(key)
+        .map_or_else(|| Text { text: default.into(), place, known: true }, |node| text(node, key, findings))
 }

@@ -23,19 +23,10 @@ const CHECKED: usize = 2000;
 pub(crate) fn check(draft: &Draft, findings: &mut Findings) {
     pipeline::check(draft, findings);
     stage::check(draft, findings);
-    let environment = draft
-        .actions()
-        .map(|(_, _, action)| action.environment.len())
-        .max()
-        .unwrap_or(0);
-    if [
-        draft.actions().count(),
-        draft.variables.len(),
-        draft.triggers.len(),
-        environment,
-    ]
-    .iter()
-    .any(|count| *count > CHECKED)
+    let environment = draft.actions().map(|(_, _, action)| action.environment.len()).max().unwrap_or(0);
+    if [draft.actions().count(), draft.variables.len(), draft.triggers.len(), environment]
+        .iter()
+        .any(|count| *count > CHECKED)
     {
         findings.error(
             draft.place,

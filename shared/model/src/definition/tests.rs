@@ -26,11 +26,7 @@ pipeline:
 ";
 
 fn lines(parsed: &Parsed) -> String {
-    parsed
-        .diagnostics
-        .iter()
-        .map(|diagnostic| format!("{diagnostic}\n"))
-        .collect()
+    parsed.diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect()
 }
 
 #[test]
@@ -44,12 +40,7 @@ fn the_short_spelling_is_filled_in() {
 fn the_api_spelling_reads_back_what_was_read() {
     let pipeline = parse(SHORT).pipeline.unwrap();
     let wrapped = serde_json::json!({"pipeline": pipeline, "metadata": {"pipelineArn": "arn"}});
-    assert_eq!(
-        parse(&serde_json::to_string_pretty(&wrapped).unwrap())
-            .pipeline
-            .as_ref(),
-        Some(&pipeline)
-    );
+    assert_eq!(parse(&serde_json::to_string_pretty(&wrapped).unwrap()).pipeline.as_ref(), Some(&pipeline));
     assert_eq!(from_json(&wrapped).pipeline, Some(pipeline));
 }
 
@@ -66,11 +57,7 @@ fn codes(parsed: &Parsed) -> Vec<String> {
         crate::diagnostic::Severity::Warning => "warning",
         crate::diagnostic::Severity::Error => "error",
     };
-    parsed
-        .diagnostics
-        .iter()
-        .map(|found| format!("{} {}", severity(found), found.code))
-        .collect()
+    parsed.diagnostics.iter().map(|found| format!("{} {}", severity(found), found.code)).collect()
 }
 
 /// [`FULL`] with `from` replaced by `to`.

@@ -37,10 +37,7 @@ pub(super) struct Builder {
 
 impl Builder {
     pub(super) fn new(shifts: Shifts) -> Self {
-        Self {
-            shifts,
-            ..Self::default()
-        }
+        Self { shifts, ..Self::default() }
     }
 
     pub(super) fn place(&self, line: usize, column_from_zero: usize) -> Place {
@@ -59,30 +56,19 @@ impl Builder {
     }
 
     pub(super) fn finish(self) -> Document {
-        Document {
-            root: if self.failed { None } else { self.root },
-            diagnostics: self.diagnostics,
-        }
+        Document { root: if self.failed { None } else { self.root }, diagnostics: self.diagnostics }
     }
 
     fn count(&mut self, nodes: usize, place: Place) {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > MAX_NODES {
-            self.fail(
-                place,
-                "too-large",
-                format!("more than {MAX_NODES} values once aliases are expanded"),
-            );
+            self.fail(place, "too-large", format!("more than {MAX_NODES} values once aliases are expanded"));
         }
     }
 
     fn push_open(&mut self, open: Open, place: Place) {
         if self.open.len() >= MAX_DEPTH {
-            self.fail(
-                place,
-                "too-deep",
-                format!("nested more than {MAX_DEPTH} levels deep"),
-            );
+            self.fail(place, "too-deep", format!("nested more than {MAX_DEPTH} levels deep"));
             return;
         }
         self.count(1, place);
@@ -104,24 +90,13 @@ impl Builder {
                     items.push(node);
                 }
             }
-            Some(Open::Map {
-                node: map,
-                key,
-                indices,
-                ..
-            }) => match key.take() {
+            Some(Open::Map { node: map, key, indices, .. }) => match key.take() {
                 None => match node.value {
                     Value::Scalar { text, .. } => {
-                        *key = Some(Key {
-                            place: node.place,
-                            text,
-                        });
+                        *key = Some(Key { place: node.place, text });
                     }
                     Value::Null => {
-                        *key = Some(Key {
-                            place: node.place,
-                            text: "null".into(),
-                        });
+                        *key = Some(Key { place: node.place, text: "null".into() });
                     }
                     Value::List(_) | Value::Map(_) => {
                         self.fail(
@@ -172,10 +147,7 @@ impl Builder {
         if !self.failed
             && let Some((node, _)) = self.anchors.get(&anchor)
         {
-            let node = Node {
-                place,
-                ..node.clone()
-            };
+            let node = Node { place, ..node.clone() };
             self.add(node);
         }
     }
@@ -261,41 +233,18 @@ impl Builder {
                 let tag = tag.map(|tag| tag.to_string());
                 let plain = matches!(style, ScalarStyle::Plain);
                 let null = plain && tag.is_none() && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null {
-                    Value::Null
-                } else {
-                    Value::Scalar {
-                        text: text.into_owned(),
-                        plain,
-                    }
-                };
+                let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), plain } };
                 let node = Node { place, tag, value };
                 self.anchor(anchor, &node);
                 self.add(node);
             }
             Event::SequenceStart(anchor, tag) => {
-                let node = Node {
-                    place,
-                    tag: tag.map(|tag| tag.to_string()),
-                    value: Value::List(vec![]),
-                };
+                let node = Node { place, tag: tag.map(|tag| tag.to_string()), value: Value::List(vec![]) };
                 self.push_open(Open::List { node, anchor }, place);
             }
             Event::MappingStart(anchor, tag) => {
-                let node = Node {
-                    place,
-                    tag: tag.map(|tag| tag.to_string()),
-                    value: Value::Map(vec![]),
-                };
-                self.push_open(
-                    Open::Map {
-                        node,
-                        key: None,
-                        indices: HashMap::new(),
-                        anchor,
-                    },
-                    place,
-                );
+                let node = Node { place, tag: tag.map(|tag| tag.to_string()), value: Value::Map(vec![]) };
+                self.push_open(Open::Map { node, key: None, indices: HashMap::new(), anchor }, place);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
         }

@@ -31,21 +31,13 @@ pub(super) struct Shifts {
 impl Shifts {
     /// The column as it was written.
     pub(super) fn column(&self, line: usize, column: usize) -> usize {
-        if self.lines.contains(&line) {
-            column.saturating_sub(self.width)
-        } else {
-            column
-        }
+        if self.lines.contains(&line) { column.saturating_sub(self.width) } else { column }
     }
 }
 
 impl<'a> Indented<'a> {
     pub(super) fn new(source: &'a str) -> Self {
-        Self {
-            text: Cow::Borrowed(source),
-            shifts: Shifts::default(),
-            budget: BUDGET,
-        }
+        Self { text: Cow::Borrowed(source), shifts: Shifts::default(), budget: BUDGET }
     }
 
     /// Whether a line was indented further on account of `error`, so that it is worth while to read again.
@@ -54,9 +46,9 @@ impl<'a> Indented<'a> {
         let line = match error.info() {
             "invalid indentation" | "invalid indentation in flow construct" => marked,
             // The mark is where the scalar starts; the line at fault is one after it.
-            "invalid indentation in quoted scalar" => (marked + 1..)
-                .find(|line| !self.shifts.lines.contains(line))
-                .unwrap_or(marked),
+            "invalid indentation in quoted scalar" => {
+                (marked + 1..).find(|line| !self.shifts.lines.contains(line)).unwrap_or(marked)
+            }
             _ => return false,
         };
         let Some(left) = self.budget.checked_sub(self.text.len()) else {
@@ -73,18 +65,13 @@ impl<'a> Indented<'a> {
             return false;
         };
         if self.shifts.lines.is_empty() {
-            let widths = self
-                .text
-                .lines()
-                .map(|line| line.len() - line.trim_start_matches(' ').len());
+            let widths = self.text.lines().map(|line| line.len() - line.trim_start_matches(' ').len());
             self.shifts.width = widths.max().unwrap_or(0).min(MAX_WIDTH) + 2;
         }
         if !self.shifts.lines.insert(line) {
             return false;
         }
-        self.text
-            .to_mut()
-            .insert_str(start, &" ".repeat(self.shifts.width));
+        self.text.to_mut().insert_str(start, &" ".repeat(self.shifts.width));
         true
     }
 }
@@ -94,9 +81,7 @@ fn line_start(text: &str, line: usize) -> Option<usize> {
     if line <= 1 {
         return (line == 1).then_some(0);
     }
-    text.match_indices('\n')
-        .nth(line - 2)
-        .map(|(offset, _)| offset + 1)
+    text.match_indices('\n').nth(line - 2).map(|(offset, _)| offset + 1)
 }
 
 #[cfg(test)]
@@ -113,14 +98,8 @@ mod tests {
                 "x:\n  a: {\n    \"b\": 1,\n  \"c\": [\n  2\n  ]\n  }\n  d: 4\n",
                 serde_json::json!({"x": {"a": {"b": 1, "c": [2]}, "d": 4}}),
             ),
-            (
-                "key: 'a\nb\nc'\nd: 1\n",
-                serde_json::json!({"key": "a b c", "d": 1}),
-            ),
-            (
-                "key: \"a\\\nb\"\r\nd: 1\n",
-                serde_json::json!({"key": "ab", "d": 1}),
-            ),
+            ("key: 'a\nb\nc'\nd: 1\n", serde_json::json!({"key": "a b c", "d": 1})),
+            ("key: \"a\\\nb\"\r\nd: 1\n", serde_json::json!({"key": "ab", "d": 1})),
         ];
         for (source, expected) in table {
             let document = parse(source);
@@ -136,10 +115,7 @@ mod tests {
     #[test]
     fn places_are_those_of_the_file() {
         let root = parse("a: {\n\"b\": 1\n}\n").root.unwrap();
-        assert_eq!(
-            root.get("a").unwrap().get("b").unwrap().place,
-            Place { line: 2, column: 6 }
-        );
+        assert_eq!(root.get("a").unwrap().get("b").unwrap().place, Place { line: 2, column: 6 });
     }
 
     #[test]
@@ -152,13 +128,7 @@ mod tests {
     #[test]
     fn many_such_lines_are_read_in_bounded_time() {
         let source = format!("a: [\n{}]\n", "1,\n".repeat(1000));
-        let length = parse(&source)
-            .root
-            .unwrap()
-            .get("a")
-            .unwrap()
-            .list()
-            .map(<[_]>::len);
+        let length = parse(&source).root.unwrap().get("a").unwrap().list().map(<[_]>::len);
         assert_eq!(length, Some(1000));
         let source = format!("a: [\n{}]\n", "1,\n".repeat(100_000));
         assert!(parse(&source).root.is_none());

@@ -52,17 +52,11 @@ const fn partner(
 }
 
 const fn with_variables(provider: Provider, variables: Keys) -> Provider {
-    Provider {
-        variables: Some(variables),
-        ..provider
-    }
+    Provider { variables: Some(variables), ..provider }
 }
 
 const fn v2(provider: Provider) -> Provider {
-    Provider {
-        v2_only: true,
-        ..provider
-    }
+    Provider { v2_only: true, ..provider }
 }
 
 /// GitHub and connection sources; the union, because either may stand for the other on one machine.
@@ -106,13 +100,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
             (0, 0),
             (1, 1),
             &["ConnectionArn", "FullRepositoryId", "BranchName"],
-            &[
-                "OutputArtifactFormat",
-                "DetectChanges",
-                "RepositoryPath",
-                "Commit",
-                "Tag",
-            ],
+            &["OutputArtifactFormat", "DetectChanges", "RepositoryPath", "Commit", "Tag"],
         ),
         GIT_VARIABLES,
     ),
@@ -123,13 +111,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
             (0, 0),
             (1, 1),
             &["RepositoryName", "BranchName"],
-            &[
-                "PollForSourceChanges",
-                "OutputArtifactFormat",
-                "RepositoryPath",
-                "Commit",
-                "Tag",
-            ],
+            &["PollForSourceChanges", "OutputArtifactFormat", "RepositoryPath", "Commit", "Tag"],
         ),
         GIT_VARIABLES,
     ),
@@ -145,21 +127,8 @@ pub(super) const PROVIDERS: &[Provider] = &[
         &["BucketName", "ETag", "ObjectKey", "VersionId"],
     ),
     with_variables(
-        aws(
-            "ECR",
-            &[Source],
-            (0, 0),
-            (1, 1),
-            &["RepositoryName"],
-            &["ImageTag"],
-        ),
-        &[
-            "RegistryId",
-            "RepositoryName",
-            "ImageTag",
-            "ImageDigest",
-            "ImageURI",
-        ],
+        aws("ECR", &[Source], (0, 0), (1, 1), &["RepositoryName"], &["ImageTag"]),
+        &["RegistryId", "RepositoryName", "ImageTag", "ImageDigest", "ImageURI"],
     ),
     aws(
         "CodeBuild",
@@ -193,13 +162,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
         (1, 10),
         (0, 1),
         &[],
-        &[
-            "EnvironmentType",
-            "ComputeType",
-            "VpcId",
-            "Subnets",
-            "SecurityGroupIds",
-        ],
+        &["EnvironmentType", "ComputeType", "VpcId", "Subnets", "SecurityGroupIds"],
     )),
     aws(
         "DeviceFarm",
@@ -288,14 +251,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
         ),
         &["StackSetId", "OperationId"],
     ),
-    aws(
-        "CodeDeploy",
-        &[Deploy],
-        (1, 1),
-        (0, 0),
-        &["ApplicationName", "DeploymentGroupName"],
-        &[],
-    ),
+    aws("CodeDeploy", &[Deploy], (1, 1), (0, 0), &["ApplicationName", "DeploymentGroupName"], &[]),
     aws(
         "CodeDeployToECS",
         &[Deploy],
@@ -336,14 +292,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
         &["BucketName", "Extract"],
         &["ObjectKey", "KMSEncryptionKeyARN", "CannedACL", "CacheControl"],
     ),
-    aws(
-        "ElasticBeanstalk",
-        &[Deploy],
-        (1, 1),
-        (0, 0),
-        &["ApplicationName", "EnvironmentName"],
-        &[],
-    ),
+    aws("ElasticBeanstalk", &[Deploy], (1, 1), (0, 0), &["ApplicationName", "EnvironmentName"], &[]),
     v2(with_variables(
         aws(
             "Lambda",
@@ -351,12 +300,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
             (0, 1),
             (0, 0),
             &["FunctionName"],
-            &[
-                "FunctionAlias",
-                "PublishedTargetVersion",
-                "DeployStrategy",
-                "Alarms",
-            ],
+            &["FunctionAlias", "PublishedTargetVersion", "DeployStrategy", "Alarms"],
         ),
         &["FunctionVersion"],
     )),
@@ -401,22 +345,10 @@ pub(super) const PROVIDERS: &[Provider] = &[
         &[Deploy],
         (1, 1),
         (0, 0),
-        &[
-            "Application",
-            "Environment",
-            "ConfigurationProfile",
-            "InputArtifactConfigurationPath",
-        ],
+        &["Application", "Environment", "ConfigurationProfile", "InputArtifactConfigurationPath"],
         &["DeploymentStrategy"],
     ),
-    aws(
-        "OpsWorks",
-        &[Deploy],
-        (1, 1),
-        (0, 0),
-        &["App", "Stack"],
-        &["Layer"],
-    ),
+    aws("OpsWorks", &[Deploy], (1, 1), (0, 0), &["App", "Stack"], &["Layer"]),
     aws(
         "ServiceCatalog",
         &[Deploy],
@@ -431,22 +363,8 @@ pub(super) const PROVIDERS: &[Provider] = &[
             "ConfigurationFilePath",
         ],
     ),
-    aws(
-        "Manual",
-        &[Approval],
-        (0, 0),
-        (0, 0),
-        &[],
-        &["NotificationArn", "CustomData", "ExternalEntityLink"],
-    ),
-    aws(
-        "Lambda",
-        &[Invoke],
-        (0, 5),
-        (0, 5),
-        &["FunctionName"],
-        &["UserParameters"],
-    ),
+    aws("Manual", &[Approval], (0, 0), (0, 0), &[], &["NotificationArn", "CustomData", "ExternalEntityLink"]),
+    aws("Lambda", &[Invoke], (0, 5), (0, 5), &["FunctionName"], &["UserParameters"]),
     with_variables(
         aws(
             "StepFunctions",
@@ -458,14 +376,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
         ),
         &["StateMachineArn", "ExecutionArn"],
     ),
-    v2(aws(
-        "CodePipeline",
-        &[Invoke],
-        (0, 0),
-        (0, 0),
-        &["PipelineName"],
-        &["SourceRevisions", "Variables"],
-    )),
+    v2(aws("CodePipeline", &[Invoke], (0, 0), (0, 0), &["PipelineName"], &["SourceRevisions", "Variables"])),
     with_variables(
         aws(
             "InspectorScan",
@@ -484,15 +395,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
         ),
         &["HighestScannedSeverity"],
     ),
-    row(
-        &[Build, Test],
-        Custom,
-        "Jenkins",
-        (0, 5),
-        (0, 5),
-        &["ProjectName"],
-        &[],
-    ),
+    row(&[Build, Test], Custom, "Jenkins", (0, 5), (0, 5), &["ProjectName"], &[]),
     // Ours, on one machine: a clone, and a program.
     with_variables(
         row(

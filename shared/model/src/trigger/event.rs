@@ -91,14 +91,8 @@ pub enum PullRequestEvent {
 impl Reference {
     /// Reads a full reference; `None` if it is neither a branch nor a tag.
     pub fn parse(reference: &str) -> Option<Self> {
-        let branch = reference
-            .strip_prefix("refs/heads/")
-            .map(|name| Self::Branch(name.into()));
-        branch.or_else(|| {
-            reference
-                .strip_prefix("refs/tags/")
-                .map(|name| Self::Tag(name.into()))
-        })
+        let branch = reference.strip_prefix("refs/heads/").map(|name| Self::Branch(name.into()));
+        branch.or_else(|| reference.strip_prefix("refs/tags/").map(|name| Self::Tag(name.into())))
     }
 }
 
@@ -133,14 +127,8 @@ impl GitEvent {
     /// The branch that an execution would carry; `None` for a tag.
     pub fn branch(&self) -> Option<&str> {
         match self {
-            Self::Push(Push {
-                reference: Reference::Branch(branch),
-                ..
-            }) => Some(branch),
-            Self::Push(Push {
-                reference: Reference::Tag(_),
-                ..
-            }) => None,
+            Self::Push(Push { reference: Reference::Branch(branch), .. }) => Some(branch),
+            Self::Push(Push { reference: Reference::Tag(_), .. }) => None,
             Self::PullRequest(pull_request) => Some(&pull_request.head),
         }
     }

@@ -19,10 +19,7 @@ fn push_refusal(filter: &PushFilter, push: &Push) -> Option<String> {
         Reference::Branch(branch) => filter.tags.is_none() && admits(filter.branches.as_ref(), branch),
     };
     if !admitted {
-        return Some(format!(
-            "no push filter of the pipeline's triggers admits {}",
-            named(&push.reference)
-        ));
+        return Some(format!("no push filter of the pipeline's triggers admits {}", named(&push.reference)));
     }
     path_refusal(filter.file_paths.as_ref(), push.changed_paths.as_deref())
 }
@@ -38,9 +35,7 @@ pub(super) fn pull_request(filters: &[PullRequestFilter], request: &PullRequest)
 fn request_refusal(filter: &PullRequestFilter, request: &PullRequest) -> Option<String> {
     let event = request.event.as_str();
     if !filter.events.is_empty() && !filter.events.iter().any(|admitted| admitted == event) {
-        return Some(format!(
-            "no pull-request filter of the pipeline's triggers has the event {event}"
-        ));
+        return Some(format!("no pull-request filter of the pipeline's triggers has the event {event}"));
     }
     if !admits(filter.branches.as_ref(), &request.base) {
         let base = quoted(&request.base);

@@ -24,26 +24,17 @@ pub struct GitSource {
 /// The source actions of `pipeline` that follow a git repository.
 pub fn git_sources(pipeline: &Pipeline) -> Vec<GitSource> {
     let actions = pipeline.stages.iter().flat_map(|stage| &stage.actions);
-    actions
-        .filter_map(|action| git_source(pipeline, action))
-        .collect()
+    actions.filter_map(|action| git_source(pipeline, action)).collect()
 }
 
 fn git_source(pipeline: &Pipeline, action: &Action) -> Option<GitSource> {
     if action.action_type_id.category != Category::Source {
         return None;
     }
-    let setting = |key: &str| {
-        action
-            .configuration
-            .get(key)
-            .map(|value| with_defaults(pipeline, value))
-    };
+    let setting = |key: &str| action.configuration.get(key).map(|value| with_defaults(pipeline, value));
     let (repository, branch) = match action.action_type_id.provider.as_str() {
         "GitHub" => (
-            setting("Owner")
-                .zip(setting("Repo"))
-                .map(|(owner, repo)| format!("{owner}/{repo}")),
+            setting("Owner").zip(setting("Repo")).map(|(owner, repo)| format!("{owner}/{repo}")),
             setting("Branch"),
         ),
         "CodeStarSourceConnection" => (setting("FullRepositoryId"), setting("BranchName")),
@@ -55,26 +46,14 @@ fn git_source(pipeline: &Pipeline, action: &Action) -> Option<GitSource> {
     let pinned = setting("Commit").map(|commit| format!("commit {}", quoted(&commit)));
     let pinned = pinned.or_else(|| setting("Tag").map(|tag| format!("tag {}", quoted(&tag))));
     let detects_changes = !setting("DetectChanges").is_some_and(|value| value.eq_ignore_ascii_case("false"));
-    Some(GitSource {
-        action: action.name.clone(),
-        repository,
-        branch,
-        pinned,
-        detects_changes,
-    })
+    Some(GitSource { action: action.name.clone(), repository, branch, pinned, detects_changes })
 }
 
 /// `text` with the pipeline's variables at their defaults; before an execution there are no other values.
 fn with_defaults(pipeline: &Pipeline, text: &str) -> String {
     let default = |reference: variable::Reference<'_>| {
-        let declared = pipeline
-            .variables
-            .iter()
-            .find(|variable| variable.name == reference.key);
-        declared
-            .filter(|_| reference.namespace == PIPELINE_NAMESPACE)?
-            .default_value
-            .clone()
+        let declared = pipeline.variables.iter().find(|variable| variable.name == reference.key);
+        declared.filter(|_| reference.namespace == PIPELINE_NAMESPACE)?.default_value.clone()
     };
     variable::resolve(text, default).unwrap_or_else(|_| text.to_owned())
 }

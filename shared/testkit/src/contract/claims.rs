@@ -24,40 +24,16 @@ pub async fn claims_contract(make: impl AsyncFn() -> Arc<dyn Claims>) {
 
 async fn one_takes_it(claims: Arc<dyn Claims>) {
     assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Free);
-    assert_eq!(
-        claims.claim(&attempt(1), at(0), at(60)).await.expect("claim"),
-        Claim::Taken
-    );
-    assert_eq!(
-        claims.claim(&attempt(1), at(1), at(61)).await.expect("claim"),
-        Claim::Held { until: at(60) }
-    );
-    assert_eq!(
-        claims.look(&attempt(1)).await.expect("look"),
-        Standing::Claimed { until: at(60) }
-    );
-    assert_eq!(
-        claims
-            .claim(&attempt(2), at(1), at(61))
-            .await
-            .expect("claim another"),
-        Claim::Taken
-    );
-    assert_eq!(
-        claims.cancel(&attempt(1), at(1)).await.expect("cancel"),
-        Claim::Held { until: at(60) }
-    );
+    assert_eq!(claims.claim(&attempt(1), at(0), at(60)).await.expect("claim"), Claim::Taken);
+    assert_eq!(claims.claim(&attempt(1), at(1), at(61)).await.expect("claim"), Claim::Held { until: at(60) });
+    assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Claimed { until: at(60) });
+    assert_eq!(claims.claim(&attempt(2), at(1), at(61)).await.expect("claim another"), Claim::Taken);
+    assert_eq!(claims.cancel(&attempt(1), at(1)).await.expect("cancel"), Claim::Held { until: at(60) });
 }
 
 async fn an_expired_claim_is_taken_over(claims: Arc<dyn Claims>) {
-    assert_eq!(
-        claims.claim(&attempt(1), at(0), at(60)).await.expect("claim"),
-        Claim::Taken
-    );
-    assert_eq!(
-        claims.claim(&attempt(1), at(60), at(120)).await.expect("claim"),
-        Claim::TakenOver
-    );
+    assert_eq!(claims.claim(&attempt(1), at(0), at(60)).await.expect("claim"), Claim::Taken);
+    assert_eq!(claims.claim(&attempt(1), at(60), at(120)).await.expect("claim"), Claim::TakenOver);
     assert_eq!(
         claims.claim(&attempt(1), at(61), at(121)).await.expect("claim"),
         Claim::Held { until: at(120) }
@@ -71,46 +47,20 @@ async fn an_expired_claim_is_taken_over(claims: Arc<dyn Claims>) {
 }
 
 async fn what_is_started_stays_started(claims: Arc<dyn Claims>) {
-    let external = External {
-        id: "build:1".to_owned(),
-        url: Some("https://ci.example/1".to_owned()),
-    };
+    let external = External { id: "build:1".to_owned(), url: Some("https://ci.example/1".to_owned()) };
     claims.claim(&attempt(1), at(0), at(60)).await.expect("claim");
     claims.started(&attempt(1), &external).await.expect("started");
-    claims
-        .started(&attempt(1), &external)
-        .await
-        .expect("started again");
-    let started = Claim::Started {
-        external: external.clone(),
-    };
-    assert_eq!(
-        claims.claim(&attempt(1), at(600), at(660)).await.expect("claim"),
-        started
-    );
-    assert_eq!(
-        claims.cancel(&attempt(1), at(600)).await.expect("cancel"),
-        started
-    );
-    assert_eq!(
-        claims.look(&attempt(1)).await.expect("look"),
-        Standing::Started { external }
-    );
+    claims.started(&attempt(1), &external).await.expect("started again");
+    let started = Claim::Started { external: external.clone() };
+    assert_eq!(claims.claim(&attempt(1), at(600), at(660)).await.expect("claim"), started);
+    assert_eq!(claims.cancel(&attempt(1), at(600)).await.expect("cancel"), started);
+    assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Started { external });
 }
 
 async fn what_is_cancelled_is_never_taken(claims: Arc<dyn Claims>) {
-    assert_eq!(
-        claims.cancel(&attempt(1), at(0)).await.expect("cancel"),
-        Claim::Taken
-    );
-    assert_eq!(
-        claims.cancel(&attempt(1), at(1)).await.expect("cancel"),
-        Claim::Cancelled
-    );
-    assert_eq!(
-        claims.claim(&attempt(1), at(600), at(660)).await.expect("claim"),
-        Claim::Cancelled
-    );
+    assert_eq!(claims.cancel(&attempt(1), at(0)).await.expect("cancel"), Claim::Taken);
+    assert_eq!(claims.cancel(&attempt(1), at(1)).await.expect("cancel"), Claim::Cancelled);
+    assert_eq!(claims.claim(&attempt(1), at(600), at(660)).await.expect("claim"), Claim::Cancelled);
     assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Cancelled);
 }
 

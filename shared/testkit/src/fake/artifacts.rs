@@ -31,14 +31,7 @@ impl Artifacts for MemoryArtifacts {
         let mut objects = locked(&self.0);
         let stored = objects.entry(key.clone()).or_insert(bytes);
         let (sha256, size) = (digest(stored), stored.len() as u64);
-        Ok(Artifact {
-            name: name.clone(),
-            bucket: "memory".to_owned(),
-            key,
-            version_id: None,
-            sha256,
-            size,
-        })
+        Ok(Artifact { name: name.clone(), bucket: "memory".to_owned(), key, version_id: None, sha256, size })
     }
 
     async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError> {
@@ -46,10 +39,7 @@ impl Artifacts for MemoryArtifacts {
         let bytes =
             bytes.ok_or_else(|| PortError::permanent(format!("find the artifact `{}`", artifact.key)))?;
         if digest(&bytes) != artifact.sha256 {
-            return Err(PortError::permanent(format!(
-                "fetch `{}`: its digest differs",
-                artifact.key
-            )));
+            return Err(PortError::permanent(format!("fetch `{}`: its digest differs", artifact.key)));
         }
         std::fs::write(file, bytes).map_err(|error| failed("write", file, &error))
     }

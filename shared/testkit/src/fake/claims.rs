@@ -24,9 +24,7 @@ impl Claims for MemoryClaims {
             None | Some(Standing::Free) => Claim::Taken,
             Some(Standing::Claimed { until }) if *until <= now => Claim::TakenOver,
             Some(Standing::Claimed { until }) => Claim::Held { until: *until },
-            Some(Standing::Started { external }) => Claim::Started {
-                external: external.clone(),
-            },
+            Some(Standing::Started { external }) => Claim::Started { external: external.clone() },
             Some(Standing::Cancelled) => Claim::Cancelled,
         };
         if matches!(claim, Claim::Taken | Claim::TakenOver) {
@@ -36,12 +34,7 @@ impl Claims for MemoryClaims {
     }
 
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
-        locked(&self.0).insert(
-            attempt.clone(),
-            Standing::Started {
-                external: external.clone(),
-            },
-        );
+        locked(&self.0).insert(attempt.clone(), Standing::Started { external: external.clone() });
         Ok(())
     }
 
@@ -53,9 +46,7 @@ impl Claims for MemoryClaims {
                 Claim::Taken
             }
             Some(Standing::Claimed { until }) => Claim::Held { until: *until },
-            Some(Standing::Started { external }) => Claim::Started {
-                external: external.clone(),
-            },
+            Some(Standing::Started { external }) => Claim::Started { external: external.clone() },
             Some(Standing::Cancelled) => Claim::Cancelled,
         })
     }

@@ -20,10 +20,7 @@ impl Default for ManualClock {
 impl ManualClock {
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(
-            i64::try_from(by.as_millis()).unwrap_or(i64::MAX),
-            Ordering::Relaxed,
-        );
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// Sets the time, also back.

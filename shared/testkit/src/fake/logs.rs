@@ -21,10 +21,7 @@ pub struct MemoryLogs(Mutex<BTreeMap<AttemptId, Vec<u8>>>);
 impl MemoryLogs {
     /// Adds to the log of `attempt`.
     pub fn append(&self, attempt: &AttemptId, bytes: &[u8]) {
-        locked(&self.0)
-            .entry(attempt.clone())
-            .or_default()
-            .extend_from_slice(bytes);
+        locked(&self.0).entry(attempt.clone()).or_default().extend_from_slice(bytes);
     }
 }
 
@@ -43,10 +40,7 @@ impl Logs for MemoryLogs {
         let log = logs.get(attempt).map(Vec::as_slice).unwrap_or_default();
         let text = String::from_utf8_lossy(&log[log.len().saturating_sub(TAIL)..]).into_owned();
         let all: Vec<&str> = text.lines().collect();
-        Ok(all[all.len().saturating_sub(lines)..]
-            .iter()
-            .map(|line| (*line).to_owned())
-            .collect())
+        Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect())
     }
 
     fn location(&self, attempt: &AttemptId) -> String {

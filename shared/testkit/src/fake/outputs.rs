@@ -17,9 +17,7 @@ pub struct MemoryOutputs(Mutex<BTreeMap<AttemptId, BTreeMap<String, String>>>);
 #[async_trait]
 impl Outputs for MemoryOutputs {
     async fn put(&self, attempt: &AttemptId, variables: &BTreeMap<String, String>) -> Result<(), PortError> {
-        locked(&self.0)
-            .entry(attempt.clone())
-            .or_insert_with(|| variables.clone());
+        locked(&self.0).entry(attempt.clone()).or_insert_with(|| variables.clone());
         Ok(())
     }
 

@@ -53,29 +53,18 @@ impl Default for FakeProvider {
 impl FakeProvider {
     /// A provider whose attempts go as `script` says when they start.
     pub fn new(script: impl Fn(&Work) -> Conduct + Send + Sync + 'static) -> Self {
-        Self {
-            script: Box::new(script),
-            works: Mutex::default(),
-            twice: Mutex::default(),
-        }
+        Self { script: Box::new(script), works: Mutex::default(), twice: Mutex::default() }
     }
 
     /// The work that runs.
     pub fn running(&self) -> Vec<Work> {
         let works = locked(&self.works);
-        works
-            .values()
-            .filter(|known| known.ending.is_none())
-            .map(|known| known.work.clone())
-            .collect()
+        works.values().filter(|known| known.ending.is_none()).map(|known| known.work.clone()).collect()
     }
 
     /// All work that was ever started, in the order of the attempts.
     pub fn started(&self) -> Vec<Work> {
-        locked(&self.works)
-            .values()
-            .map(|known| known.work.clone())
-            .collect()
+        locked(&self.works).values().map(|known| known.work.clone()).collect()
     }
 
     /// How the work ended, if it was started and has ended.
@@ -85,9 +74,7 @@ impl FakeProvider {
 
     /// Whether somebody asked to end the work.
     pub fn is_cancelled(&self, attempt: &AttemptId) -> bool {
-        locked(&self.works)
-            .get(attempt)
-            .is_some_and(|known| known.cancelled)
+        locked(&self.works).get(attempt).is_some_and(|known| known.cancelled)
     }
 
     /// The attempts that were started again without a look at what was there: must stay empty.
@@ -97,10 +84,7 @@ impl FakeProvider {
 
     /// Ends running work; the caller reports it, or leaves it to be observed.
     pub fn finish(&self, attempt: &AttemptId, ending: Ending) {
-        if let Some(known) = locked(&self.works)
-            .get_mut(attempt)
-            .filter(|known| known.ending.is_none())
-        {
+        if let Some(known) = locked(&self.works).get_mut(attempt).filter(|known| known.ending.is_none()) {
             known.ending = Some(ending);
         }
     }
@@ -124,11 +108,7 @@ impl FakeProvider {
         let is_source = work.action.action_type_id.category == Category::Source;
         let asked = work.revision_override.as_ref().map(|asked| asked.value.clone());
         let commit = asked.unwrap_or_else(|| "c0ffee00".to_owned());
-        let revision = Revision {
-            id: commit.clone(),
-            summary: Some("Brew".to_owned()),
-            url: None,
-        };
+        let revision = Revision { id: commit.clone(), summary: Some("Brew".to_owned()), url: None };
         let mut variables = BTreeMap::new();
         if work.action.namespace.is_some() {
             variables.insert("CommitId".to_owned(), commit);
@@ -146,22 +126,13 @@ impl FakeProvider {
 
     /// A failure with this message.
     pub fn failure(message: &str) -> Ending {
-        let error = AttemptError {
-            code: "JobFailed".to_owned(),
-            message: message.to_owned(),
-        };
-        Ending::Failed {
-            error,
-            external: None,
-        }
+        let error = AttemptError { code: "JobFailed".to_owned(), message: message.to_owned() };
+        Ending::Failed { error, external: None }
     }
 }
 
 fn external(attempt: &AttemptId) -> External {
-    External {
-        id: attempt.token(),
-        url: None,
-    }
+    External { id: attempt.token(), url: None }
 }
 
 fn begun(known: &Known) -> Begun {
@@ -187,11 +158,7 @@ impl Provider for FakeProvider {
             Conduct::Runs => None,
             Conduct::Refuses(error) => return Err(error),
         };
-        let known = Known {
-            work: work.clone(),
-            ending,
-            cancelled: false,
-        };
+        let known = Known { work: work.clone(), ending, cancelled: false };
         let begun = begun(&known);
         works.insert(work.attempt.clone(), known);
         Ok(begun)
@@ -200,10 +167,7 @@ impl Provider for FakeProvider {
     async fn observe(&self, work: &Work, _external: &External) -> Result<Observation, PortError> {
         Ok(match locked(&self.works).get(&work.attempt) {
             None => Observation::Gone,
-            Some(known) => known
-                .ending
-                .clone()
-                .map_or(Observation::Running, Observation::Ended),
+            Some(known) => known.ending.clone().map_or(Observation::Running, Observation::Ended),
         })
     }
 
@@ -213,9 +177,7 @@ impl Provider for FakeProvider {
             return Ok(Observation::Gone);
         };
         known.cancelled = true;
-        Ok(Observation::Ended(
-            known.ending.get_or_insert(Ending::Cancelled).clone(),
-        ))
+        Ok(Observation::Ended(known.ending.get_or_insert(Ending::Cancelled).clone()))
     }
 }
 
@@ -229,10 +191,7 @@ pub struct FakeProviders {
 impl FakeProviders {
     /// `provider` performs everything.
     pub fn new(provider: Arc<dyn Provider>) -> Self {
-        Self {
-            provider,
-            refusals: vec![],
-        }
+        Self { provider, refusals: vec![] }
     }
 }
 

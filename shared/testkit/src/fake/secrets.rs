@@ -12,10 +12,7 @@ pub struct MemorySecrets(pub BTreeMap<String, String>);
 
 impl MemorySecrets {
     fn find(&self, what: &str, name: &str) -> Result<String, PortError> {
-        self.0
-            .get(name)
-            .cloned()
-            .ok_or_else(|| PortError::permanent(format!("find the {what} `{name}`")))
+        self.0.get(name).cloned().ok_or_else(|| PortError::permanent(format!("find the {what} `{name}`")))
     }
 }
 

@@ -76,22 +76,13 @@ impl Shelves {
     }
 
     fn fits(&self, commit: &Commit) -> bool {
-        let admission = commit
-            .admission
-            .as_ref()
-            .map(|delivery| (commit.pipeline.clone(), delivery.clone()));
-        let definition = commit
-            .definition
-            .as_ref()
-            .map(|(version, _)| (commit.pipeline.clone(), *version));
+        let admission = commit.admission.as_ref().map(|delivery| (commit.pipeline.clone(), delivery.clone()));
+        let definition = commit.definition.as_ref().map(|(version, _)| (commit.pipeline.clone(), *version));
         commit
             .changes
             .iter()
             .all(|change| self.version(&commit.pipeline, &item_of(change)) == change.expected)
-            && commit
-                .checks
-                .iter()
-                .all(|(item, version)| self.version(&commit.pipeline, item) == *version)
+            && commit.checks.iter().all(|(item, version)| self.version(&commit.pipeline, item) == *version)
             && admission.is_none_or(|key| !self.admissions.contains(&key))
             && definition.is_none_or(|key| !self.definitions.contains_key(&key))
     }
@@ -103,54 +94,24 @@ impl Shelves {
             let execution = match change.item {
                 ItemState::Pipeline(item) => {
                     let item = reread(item.as_ref())?;
-                    let stored = Stored {
-                        version,
-                        writer,
-                        item,
-                        open: false,
-                        next_due: None,
-                    };
+                    let stored = Stored { version, writer, item, open: false, next_due: None };
                     self.pipelines.insert(commit.pipeline.clone(), stored);
                     None
                 }
-                ItemState::Execution {
-                    execution,
-                    open,
-                    next_due,
-                } => {
+                ItemState::Execution { execution, open, next_due } => {
                     let id = execution.id.clone();
-                    let stored = Stored {
-                        version,
-                        writer,
-                        item: reread(execution.as_ref())?,
-                        open,
-                        next_due,
-                    };
+                    let stored =
+                        Stored { version, writer, item: reread(execution.as_ref())?, open, next_due };
                     self.executions.insert(id.clone(), stored);
                     Some(id)
                 }
             };
             let (pipeline, command, at) = (commit.pipeline.clone(), commit.command.clone(), commit.at);
             let events = change.events;
-            self.records.push(Record {
-                pipeline,
-                execution,
-                version,
-                command,
-                at,
-                events,
-            });
+            self.records.push(Record { pipeline, execution, version, command, at, events });
         }
-        self.admissions.extend(
-            commit
-                .admission
-                .map(|delivery| (commit.pipeline.clone(), delivery)),
-        );
-        self.definitions.extend(
-            commit
-                .definition
-                .map(|(version, it)| ((commit.pipeline, version), it)),
-        );
+        self.admissions.extend(commit.admission.map(|delivery| (commit.pipeline.clone(), delivery)));
+        self.definitions.extend(commit.definition.map(|(version, it)| ((commit.pipeline, version), it)));
         Ok(())
     }
 
@@ -160,26 +121,16 @@ impl Shelves {
             snapshot.versions.pipeline = stored.version;
             snapshot.state.pipeline = Some(stored.item.clone());
         }
-        let stages = snapshot
-            .state
-            .pipeline
-            .iter()
-            .flat_map(|state| state.stages.values());
-        let wanted: BTreeSet<ExecutionId> = stages
-            .filter_map(|stage| stage.last_success.clone())
-            .chain(named.iter().cloned())
-            .collect();
+        let stages = snapshot.state.pipeline.iter().flat_map(|state| state.stages.values());
+        let wanted: BTreeSet<ExecutionId> =
+            stages.filter_map(|stage| stage.last_success.clone()).chain(named.iter().cloned()).collect();
         for (id, stored) in &self.executions {
             if stored.item.pipeline == *pipeline && (stored.open || wanted.contains(id)) {
                 snapshot.versions.executions.insert(id.clone(), stored.version);
                 snapshot.state.executions.insert(id.clone(), stored.item.clone());
             }
         }
-        let pinned = snapshot
-            .state
-            .executions
-            .values()
-            .map(|execution| execution.definition);
+        let pinned = snapshot.state.executions.values().map(|execution| execution.definition);
         let latest = snapshot.state.pipeline.as_ref().map(|state| state.definition);
         for version in pinned.chain(latest).collect::<BTreeSet<_>>() {
             if let Some(definition) = self.definitions.get(&(pipeline.clone(), version)) {
@@ -222,19 +173,11 @@ impl Store for MemoryStore {
 
     async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
         let shelves = locked(&self.0);
-        Ok(shelves
-            .pipelines
-            .values()
-            .filter(|it| !it.item.deleted)
-            .map(|it| it.item.clone())
-            .collect())
+        Ok(shelves.pipelines.values().filter(|it| !it.item.deleted).map(|it| it.item.clone()).collect())
     }
 
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError> {
-        Ok(locked(&self.0)
-            .pipelines
-            .get(pipeline)
-            .map(|stored| stored.item.clone()))
+        Ok(locked(&self.0).pipelines.get(pipeline).map(|stored| stored.item.clone()))
     }
 
     async fn definition(
@@ -242,10 +185,7 @@ impl Store for MemoryStore {
         pipeline: &PipelineName,
         version: DefinitionVersion,
     ) -> Result<Option<Arc<Pipeline>>, PortError> {
-        Ok(locked(&self.0)
-            .definitions
-            .get(&(pipeline.clone(), version))
-            .cloned())
+        Ok(locked(&self.0).definitions.get(&(pipeline.clone(), version)).cloned())
     }
 
     async fn execution(
@@ -254,18 +194,11 @@ impl Store for MemoryStore {
         id: &ExecutionId,
     ) -> Result<Option<Arc<Execution>>, PortError> {
         let shelves = locked(&self.0);
-        Ok(shelves
-            .executions
-            .get(id)
-            .map(|stored| stored.item.clone())
-            .filter(|it| it.pipeline == *pipeline))
+        Ok(shelves.executions.get(id).map(|stored| stored.item.clone()).filter(|it| it.pipeline == *pipeline))
     }
 
     async fn pipeline_of(&self, id: &ExecutionId) -> Result<Option<PipelineName>, PortError> {
-        Ok(locked(&self.0)
-            .executions
-            .get(id)
-            .map(|stored| stored.item.pipeline.clone()))
+        Ok(locked(&self.0).executions.get(id).map(|stored| stored.item.pipeline.clone()))
     }
 
     async fn executions(
@@ -275,15 +208,10 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Arc<Execution>>, PortError> {
         let shelves = locked(&self.0);
-        let own = shelves
-            .executions
-            .values()
-            .map(|stored| &stored.item)
-            .filter(|it| it.pipeline == *pipeline);
-        let mut page: Vec<_> = own
-            .filter(|it| before.is_none_or(|before| it.sequence < before))
-            .cloned()
-            .collect();
+        let own =
+            shelves.executions.values().map(|stored| &stored.item).filter(|it| it.pipeline == *pipeline);
+        let mut page: Vec<_> =
+            own.filter(|it| before.is_none_or(|before| it.sequence < before)).cloned().collect();
         page.sort_by_key(|execution| std::cmp::Reverse(execution.sequence));
         page.truncate(limit);
         Ok(page)
@@ -296,34 +224,21 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Record>, PortError> {
         let shelves = locked(&self.0);
-        let own = shelves
-            .records
-            .iter()
-            .filter(|record| record.execution.as_ref() == Some(execution));
-        Ok(own
-            .filter(|record| record.version > after)
-            .take(limit)
-            .cloned()
-            .collect())
+        let own = shelves.records.iter().filter(|record| record.execution.as_ref() == Some(execution));
+        Ok(own.filter(|record| record.version > after).take(limit).cloned().collect())
     }
 
     async fn due(&self, now: Timestamp, all_open: bool) -> Result<Vec<PipelineName>, PortError> {
         let shelves = locked(&self.0);
         let is_due =
             |it: &&Stored<Execution>| it.open && (all_open || it.next_due.is_some_and(|at| at <= now));
-        let due: BTreeSet<_> = shelves
-            .executions
-            .values()
-            .filter(is_due)
-            .map(|it| it.item.pipeline.clone())
-            .collect();
+        let due: BTreeSet<_> =
+            shelves.executions.values().filter(is_due).map(|it| it.item.pipeline.clone()).collect();
         Ok(due.into_iter().collect())
     }
 
     async fn quarantine(&self, what: &str, reason: &str) -> Result<(), PortError> {
-        locked(&self.0)
-            .quarantined
-            .push((what.to_owned(), reason.to_owned()));
+        locked(&self.0).quarantined.push((what.to_owned(), reason.to_owned()));
         Ok(())
     }
 }

@@ -11,21 +11,15 @@ use super::Faulty;
 #[async_trait]
 impl<T: Provider + ?Sized> Provider for Faulty<T> {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.faults
-            .around("start", self.inner.start(work, taken_over))
-            .await
+        self.faults.around("start", self.inner.start(work, taken_over)).await
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        self.faults
-            .around("observe", self.inner.observe(work, external))
-            .await
+        self.faults.around("observe", self.inner.observe(work, external)).await
     }
 
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
-        self.faults
-            .around("cancel", self.inner.cancel(work, external))
-            .await
+        self.faults.around("cancel", self.inner.cancel(work, external)).await
     }
 }
 

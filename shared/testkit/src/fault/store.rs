@@ -27,9 +27,7 @@ impl<T: Store + ?Sized> Store for Faulty<T> {
     }
 
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError> {
-        self.faults
-            .around("read a pipeline", self.inner.pipeline(pipeline))
-            .await
+        self.faults.around("read a pipeline", self.inner.pipeline(pipeline)).await
     }
 
     async fn definition(
@@ -37,9 +35,7 @@ impl<T: Store + ?Sized> Store for Faulty<T> {
         pipeline: &PipelineName,
         version: DefinitionVersion,
     ) -> Result<Option<Arc<Pipeline>>, PortError> {
-        self.faults
-            .around("read a definition", self.inner.definition(pipeline, version))
-            .await
+        self.faults.around("read a definition", self.inner.definition(pipeline, version)).await
     }
 
     async fn execution(
@@ -47,15 +43,11 @@ impl<T: Store + ?Sized> Store for Faulty<T> {
         pipeline: &PipelineName,
         id: &ExecutionId,
     ) -> Result<Option<Arc<Execution>>, PortError> {
-        self.faults
-            .around("read an execution", self.inner.execution(pipeline, id))
-            .await
+        self.faults.around("read an execution", self.inner.execution(pipeline, id)).await
     }
 
     async fn pipeline_of(&self, id: &ExecutionId) -> Result<Option<PipelineName>, PortError> {
-        self.faults
-            .around("find an execution", self.inner.pipeline_of(id))
-            .await
+        self.faults.around("find an execution", self.inner.pipeline_of(id)).await
     }
 
     async fn executions(
@@ -64,9 +56,7 @@ impl<T: Store + ?Sized> Store for Faulty<T> {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Arc<Execution>>, PortError> {
-        self.faults
-            .around("list executions", self.inner.executions(pipeline, before, limit))
-            .await
+        self.faults.around("list executions", self.inner.executions(pipeline, before, limit)).await
     }
 
     async fn records(
@@ -75,20 +65,14 @@ impl<T: Store + ?Sized> Store for Faulty<T> {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Record>, PortError> {
-        self.faults
-            .around("read records", self.inner.records(execution, after, limit))
-            .await
+        self.faults.around("read records", self.inner.records(execution, after, limit)).await
     }
 
     async fn due(&self, now: Timestamp, all_open: bool) -> Result<Vec<PipelineName>, PortError> {
-        self.faults
-            .around("find what is due", self.inner.due(now, all_open))
-            .await
+        self.faults.around("find what is due", self.inner.due(now, all_open)).await
     }
 
     async fn quarantine(&self, what: &str, reason: &str) -> Result<(), PortError> {
-        self.faults
-            .around("quarantine", self.inner.quarantine(what, reason))
-            .await
+        self.faults.around("quarantine", self.inner.quarantine(what, reason)).await
     }
 }

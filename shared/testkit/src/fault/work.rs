@@ -27,36 +27,26 @@ impl<T: Queue + ?Sized> Queue for Faulty<T> {
 #[async_trait]
 impl<T: Claims + ?Sized> Claims for Faulty<T> {
     async fn claim(&self, attempt: &AttemptId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
-        self.faults
-            .around("claim", self.inner.claim(attempt, now, until))
-            .await
+        self.faults.around("claim", self.inner.claim(attempt, now, until)).await
     }
 
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
-        self.faults
-            .around("record a start", self.inner.started(attempt, external))
-            .await
+        self.faults.around("record a start", self.inner.started(attempt, external)).await
     }
 
     async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError> {
-        self.faults
-            .around("cancel a claim", self.inner.cancel(attempt, now))
-            .await
+        self.faults.around("cancel a claim", self.inner.cancel(attempt, now)).await
     }
 
     async fn look(&self, attempt: &AttemptId) -> Result<Standing, PortError> {
-        self.faults
-            .around("look at a claim", self.inner.look(attempt))
-            .await
+        self.faults.around("look at a claim", self.inner.look(attempt)).await
     }
 }
 
 #[async_trait]
 impl<T: Outputs + ?Sized> Outputs for Faulty<T> {
     async fn put(&self, attempt: &AttemptId, variables: &BTreeMap<String, String>) -> Result<(), PortError> {
-        self.faults
-            .around("write outputs", self.inner.put(attempt, variables))
-            .await
+        self.faults.around("write outputs", self.inner.put(attempt, variables)).await
     }
 
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError> {

@@ -67,10 +67,8 @@ fn facts(view: &ApprovalView) -> Markup {
 }
 
 fn commit(revision: &Revision) -> Markup {
-    let first = revision
-        .summary
-        .as_deref()
-        .map(|text| plain::short(text.lines().next().unwrap_or_default(), 300));
+    let first =
+        revision.summary.as_deref().map(|text| plain::short(text.lines().next().unwrap_or_default(), 300));
     html! {
         @if let Some(text) = first { (text) br; }
         @match revision.url.as_deref().and_then(page::safe_link) {
@@ -150,11 +148,8 @@ fn verdict_form(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Mark
 
 /// Says that the verdict was taken.
 pub(super) fn decided(view: &ApprovalView, approved: bool) -> Markup {
-    let comment = view
-        .verdict
-        .as_ref()
-        .map(|verdict| verdict.comment.as_str())
-        .filter(|comment| !comment.is_empty());
+    let comment =
+        view.verdict.as_ref().map(|verdict| verdict.comment.as_str()).filter(|comment| !comment.is_empty());
     html! {
         div class="narrow" {
             div class="card" {

@@ -88,14 +88,8 @@ struct Location {
 
 impl Located {
     fn of(artifact: &Artifact) -> Self {
-        let location = Location {
-            bucket: artifact.bucket.clone(),
-            key: artifact.key.clone(),
-        };
-        Self {
-            name: artifact.name.clone(),
-            location: Some(location),
-        }
+        let location = Location { bucket: artifact.bucket.clone(), key: artifact.key.clone() };
+        Self { name: artifact.name.clone(), location: Some(location) }
     }
 }
 
@@ -124,23 +118,12 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("pipelineName")?;
     let filter = filter(call.input)?;
     let limit = usize::try_from(call.input.count("maxResults", 100)?.unwrap_or(100)).unwrap_or(100);
-    let from = token::read(call.input, "actions")?
-        .map(|place| Place::parse(&place))
-        .transpose()?;
+    let from = token::read(call.input, "actions")?.map(|place| Place::parse(&place)).transpose()?;
     call.web.query.definition(&name, None).await?;
-    let mut reader = Reader {
-        web: call.web,
-        name: &name,
-        filter: &filter,
-        limit,
-        details: Vec::new(),
-    };
+    let mut reader = Reader { web: call.web, name: &name, filter: &filter, limit, details: Vec::new() };
     let next = reader.read(from).await?;
     let next_token = next.map(|place| token::write("actions", &format!("{}/{}", place.sequence, place.skip)));
-    call.answer(&Listed {
-        action_execution_details: reader.details,
-        next_token,
-    })
+    call.answer(&Listed { action_execution_details: reader.details, next_token })
 }
 
 fn filter(input: Input<'_>) -> Result<Filter, ApiError> {
@@ -149,16 +132,10 @@ fn filter(input: Input<'_>) -> Result<Filter, ApiError> {
     };
     let execution = filter.optional_id("pipelineExecutionId")?;
     let Some(latest) = filter.structure("latestInPipelineExecution")? else {
-        return Ok(Filter {
-            execution,
-            latest_only: false,
-        });
+        return Ok(Filter { execution, latest_only: false });
     };
     let latest_only = latest.one_of("startTimeRange", &[("Latest", true), ("All", false)])?;
-    Ok(Filter {
-        execution: Some(latest.id("pipelineExecutionId")?),
-        latest_only,
-    })
+    Ok(Filter { execution: Some(latest.id("pipelineExecutionId")?), latest_only })
 }
 
 /// Where a page begins: at an execution, by its admission number, after some of its attempts.
@@ -171,10 +148,7 @@ impl Place {
     fn parse(text: &str) -> Result<Self, ApiError> {
         let (sequence, skip) = text.split_once('/').ok_or_else(token::invalid)?;
         let sequence = sequence.parse().map_err(|_| token::invalid())?;
-        Ok(Self {
-            sequence,
-            skip: skip.parse().map_err(|_| token::invalid())?,
-        })
+        Ok(Self { sequence, skip: skip.parse().map_err(|_| token::invalid())? })
     }
 }
 
@@ -219,11 +193,7 @@ impl Reader<'_> {
 
     /// Adds the attempts of one execution; says where to go on if the page is full before they end.
     async fn execution(&mut self, execution: &Execution, skip: usize) -> Result<Option<Place>, ApiError> {
-        let (_, pipeline, _) = self
-            .web
-            .query
-            .definition(self.name, Some(execution.definition))
-            .await?;
+        let (_, pipeline, _) = self.web.query.definition(self.name, Some(execution.definition)).await?;
         let mut attempts = self.web.query.attempts(self.name, &execution.id).await?;
         if self.filter.latest_only {
             attempts.retain(|history| execution.attempt(&history.id).is_some());
@@ -231,10 +201,7 @@ impl Reader<'_> {
         attempts.reverse();
         for (index, history) in attempts.iter().enumerate().skip(skip) {
             if self.details.len() == self.limit {
-                return Ok(Some(Place {
-                    sequence: execution.sequence,
-                    skip: index,
-                }));
+                return Ok(Some(Place { sequence: execution.sequence, skip: index }));
             }
             let detail = self.detail(execution, &pipeline, history).await?;
             self.details.push(detail);
@@ -249,25 +216,17 @@ impl Reader<'_> {
         history: &AttemptHistory,
     ) -> Result<Detail, ApiError> {
         let AttemptHistory { id, attempt } = history;
-        let action = pipeline
-            .stage(&id.stage)
-            .and_then(|stage| stage.action(&id.action));
+        let action = pipeline.stage(&id.stage).and_then(|stage| stage.action(&id.action));
         let input = match action {
             Some(action) => {
-                let resolved = self
-                    .web
-                    .query
-                    .resolved_configuration(pipeline, execution, &id.stage, action)
-                    .await?;
+                let resolved =
+                    self.web.query.resolved_configuration(pipeline, execution, &id.stage, action).await?;
                 Some(input(execution, action, resolved))
             }
             None => None,
         };
-        let output_variables = if attempt.has_variables {
-            self.web.query.variables(id).await?
-        } else {
-            BTreeMap::new()
-        };
+        let output_variables =
+            if attempt.has_variables { self.web.query.variables(id).await? } else { BTreeMap::new() };
         Ok(Detail {
             pipeline_execution_id: id.execution.clone(),
             action_execution_id: id.token(),
@@ -275,12 +234,7 @@ impl Reader<'_> {
             stage_name: id.stage.clone(),
             action_name: id.action.clone(),
             start_time: Moment(attempt.started_at.unwrap_or(attempt.scheduled_at)),
-            last_update_time: Moment(
-                attempt
-                    .ended_at
-                    .or(attempt.started_at)
-                    .unwrap_or(attempt.scheduled_at),
-            ),
+            last_update_time: Moment(attempt.ended_at.or(attempt.started_at).unwrap_or(attempt.scheduled_at)),
             updated_by: attempt.verdict.as_ref().map(|verdict| verdict.by.clone()),
             status: action_status(attempt.status),
             input,
@@ -307,10 +261,8 @@ impl Reader<'_> {
             external_execution_id: token.or_else(|| external.map(|external| external.id.clone())),
             external_execution_summary: attempt.summary.clone(),
             external_execution_url: external.and_then(|external| external.url.clone()),
-            error_details: error.map(|error| ErrorDetails {
-                code: error.code.clone(),
-                message: error.message.clone(),
-            }),
+            error_details: error
+                .map(|error| ErrorDetails { code: error.code.clone(), message: error.message.clone() }),
         }
     }
 }
@@ -328,19 +280,11 @@ fn input(
     resolved_configuration: BTreeMap<String, String>,
 ) -> DetailInput {
     let stages = execution.inherited.iter().chain(&execution.stages);
-    let produced: Vec<&Artifact> = stages
-        .flat_map(|stage| stage.actions.values())
-        .flat_map(|attempt| &attempt.artifacts)
-        .collect();
+    let produced: Vec<&Artifact> =
+        stages.flat_map(|stage| stage.actions.values()).flat_map(|attempt| &attempt.artifacts).collect();
     let located = |name: &ArtifactName| {
         let found = produced.iter().find(|artifact| artifact.name == *name);
-        found.map_or_else(
-            || Located {
-                name: name.clone(),
-                location: None,
-            },
-            |artifact| Located::of(artifact),
-        )
+        found.map_or_else(|| Located { name: name.clone(), location: None }, |artifact| Located::of(artifact))
     };
     DetailInput {
         action_type_id: action.action_type_id.clone(),
@@ -348,11 +292,7 @@ fn input(
         resolved_configuration,
         role_arn: action.role_arn.clone(),
         region: action.region.clone(),
-        input_artifacts: action
-            .input_artifacts
-            .iter()
-            .map(|artifact| located(&artifact.name))
-            .collect(),
+        input_artifacts: action.input_artifacts.iter().map(|artifact| located(&artifact.name)).collect(),
         namespace: action.namespace.clone(),
     }
 }
@@ -367,7 +307,5 @@ struct Rules {
 pub(crate) async fn rules(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("pipelineName")?;
     call.web.query.definition(&name, None).await?;
-    call.answer(&Rules {
-        rule_execution_details: [],
-    })
+    call.answer(&Rules { rule_execution_details: [] })
 }

@@ -26,18 +26,8 @@ pub(crate) async fn put(call: Call<'_>) -> Answer {
     let at = call
         .web
         .control
-        .verdict(
-            &pipeline,
-            &stage,
-            &action,
-            Some(token),
-            approved,
-            &call.by,
-            comment,
-        )
+        .verdict(&pipeline, &stage, &action, Some(token), approved, &call.by, comment)
         .await
         .map_err(or_missing("InvalidApprovalTokenException"))?;
-    call.answer(&Put {
-        approved_at: Moment(at),
-    })
+    call.answer(&Put { approved_at: Moment(at) })
 }

@@ -37,18 +37,14 @@ fn convert(value: Cbor) -> Result<Value, ApiError> {
         Cbor::Null => Ok(Value::Null),
         // Tag 1 is a timestamp; no other tag changes what a member means.
         Cbor::Tag(_, value) => convert(*value),
-        Cbor::Array(items) => items
-            .into_iter()
-            .map(convert)
-            .collect::<Result<_, _>>()
-            .map(Value::Array),
+        Cbor::Array(items) => items.into_iter().map(convert).collect::<Result<_, _>>().map(Value::Array),
         Cbor::Map(entries) => map(entries),
-        Cbor::Bytes(_) => Err(ApiError::serialization(
-            "a member is a byte string, and no operation here takes one",
-        )),
-        other => Err(ApiError::serialization(format!(
-            "a member has a form that no operation takes: {other:?}"
-        ))),
+        Cbor::Bytes(_) => {
+            Err(ApiError::serialization("a member is a byte string, and no operation here takes one"))
+        }
+        other => {
+            Err(ApiError::serialization(format!("a member has a form that no operation takes: {other:?}")))
+        }
     }
 }
 
@@ -79,10 +75,7 @@ mod tests {
     fn indefinite_lengths_are_accepted() {
         // {_ "name": (_ "we", "b"), "list": [_ 1, true]}
         let body = b"\xbf\x64name\x7f\x62we\x61b\xff\x64list\x9f\x01\xf5\xff\xff";
-        assert_eq!(
-            read(body).unwrap(),
-            serde_json::json!({"name": "web", "list": [1, true]})
-        );
+        assert_eq!(read(body).unwrap(), serde_json::json!({"name": "web", "list": [1, true]}));
     }
 
     #[test]

@@ -17,9 +17,7 @@ pub(crate) fn show(web: &Web, pipeline: &Pipeline, version: DefinitionVersion) -
         .map_err(|error| ApiError::internal(format!("the definition cannot be shown: {error}")))?;
     if let Some(members) = value.as_object_mut() {
         members.insert("version".into(), json!(version.0));
-        members
-            .entry("roleArn")
-            .or_insert_with(|| json!(default_role(web)));
+        members.entry("roleArn").or_insert_with(|| json!(default_role(web)));
         members.entry("pipelineType").or_insert_with(|| json!("V2"));
         each_action(members, fill);
     }
@@ -48,18 +46,9 @@ pub(crate) fn arn(web: &Web, name: &str) -> String {
 }
 
 fn each_action(pipeline: &mut Map<String, Value>, change: fn(&mut Map<String, Value>)) {
-    let stages = pipeline
-        .get_mut("stages")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten();
+    let stages = pipeline.get_mut("stages").and_then(Value::as_array_mut).into_iter().flatten();
     for stage in stages {
-        for action in stage
-            .get_mut("actions")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
+        for action in stage.get_mut("actions").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(action) = action.as_object_mut() {
                 change(action);
             }

@@ -29,26 +29,18 @@ pub(crate) async fn create(call: Call<'_>) -> Answer {
     }
     let pipeline = definition(&call)?;
     let (version, _) = call.web.control.create(pipeline.clone(), &call.by).await?;
-    call.answer(&Defined {
-        pipeline: declaration::show(call.web, &pipeline, version)?,
-        tags: Some([]),
-    })
+    call.answer(&Defined { pipeline: declaration::show(call.web, &pipeline, version)?, tags: Some([]) })
 }
 
 pub(crate) async fn update(call: Call<'_>) -> Answer {
     let pipeline = definition(&call)?;
     let (version, _) = call.web.control.update(pipeline.clone(), &call.by).await?;
-    call.answer(&Defined {
-        pipeline: declaration::show(call.web, &pipeline, version)?,
-        tags: None,
-    })
+    call.answer(&Defined { pipeline: declaration::show(call.web, &pipeline, version)?, tags: None })
 }
 
 fn definition(call: &Call<'_>) -> Result<Pipeline, ApiError> {
     let parsed = declaration::read(call.web, call.input.required("pipeline")?)?;
-    parsed
-        .pipeline
-        .ok_or_else(|| AppError::Refused(parsed.diagnostics).into())
+    parsed.pipeline.ok_or_else(|| AppError::Refused(parsed.diagnostics).into())
 }
 
 #[derive(Serialize)]
@@ -85,10 +77,7 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
         created: Moment(state.created_at),
         updated: Moment(state.updated_at),
     };
-    call.answer(&Got {
-        pipeline: declaration::show(call.web, &pipeline, number)?,
-        metadata,
-    })
+    call.answer(&Got { pipeline: declaration::show(call.web, &pipeline, number)?, metadata })
 }
 
 /// Deleting what is not there is done already: the model has no exception for it.
@@ -131,10 +120,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     states.retain(|state| state.name.as_str() > after.as_str());
     let more = states.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     states.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next_token = states
-        .last()
-        .filter(|_| more)
-        .map(|last| token::write("pipelines", last.name.as_str()));
+    let next_token = states.last().filter(|_| more).map(|last| token::write("pipelines", last.name.as_str()));
     let mut pipelines = Vec::with_capacity(states.len());
     for state in states {
         let (_, pipeline, version) = call.web.query.definition(&state.name, None).await?;
@@ -147,10 +133,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
             updated: Moment(state.updated_at),
         });
     }
-    call.answer(&Listed {
-        pipelines,
-        next_token,
-    })
+    call.answer(&Listed { pipelines, next_token })
 }
 
 #[derive(Serialize)]
@@ -164,10 +147,7 @@ pub(crate) async fn tags(call: Call<'_>) -> Answer {
     let name = arn.strip_prefix(&declaration::arn(call.web, "")).ok_or_else(|| {
         ApiError::new(
             "InvalidArnException",
-            format!(
-                "the ARNs of this installation begin with {}",
-                declaration::arn(call.web, "")
-            ),
+            format!("the ARNs of this installation begin with {}", declaration::arn(call.web, "")),
         )
     })?;
     let name =

@@ -25,11 +25,7 @@ impl ApiError {
             Some((end, _)) => message[..end].to_owned(),
             None => message,
         };
-        Self {
-            code,
-            message,
-            status: StatusCode::BAD_REQUEST,
-        }
+        Self { code, message, status: StatusCode::BAD_REQUEST }
     }
 
     /// A member that is missing, too long or of the wrong form.
@@ -49,10 +45,7 @@ impl ApiError {
 
     /// A failure that is not the client's; the same request may succeed later.
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            ..Self::new("InternalFailure", message)
-        }
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, ..Self::new("InternalFailure", message) }
     }
 
     /// The same error with another status.
@@ -112,11 +105,7 @@ impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
         let message = rejection.to_string();
         let error = Self::new(code(&rejection), message);
-        if error.code == "ConflictException" {
-            error.with_status(StatusCode::CONFLICT)
-        } else {
-            error
-        }
+        if error.code == "ConflictException" { error.with_status(StatusCode::CONFLICT) } else { error }
     }
 }
 
@@ -145,13 +134,9 @@ fn code(rejection: &Rejection) -> &'static str {
 
 /// All errors of a definition in one message, under the name that CodePipeline has for the first of them.
 fn refused(diagnostics: &[Diagnostic]) -> ApiError {
-    let errors: Vec<&Diagnostic> = diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-        .collect();
-    let name = errors.first().map_or("ValidationException", |first| {
-        declaration(&first.code, &first.message)
-    });
+    let errors: Vec<&Diagnostic> =
+        diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
+    let name = errors.first().map_or("ValidationException", |first| declaration(&first.code, &first.message));
     let messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
     ApiError::new(name, messages.join("\n"))
 }

@@ -36,38 +36,24 @@ pub(crate) async fn start(call: Call<'_>) -> Answer {
         },
     };
     let id = call.web.control.start(request).await?;
-    call.answer(&Started {
-        pipeline_execution_id: id,
-    })
+    call.answer(&Started { pipeline_execution_id: id })
 }
 
 fn variables(input: Input<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     let given = input.structures("variables")?;
     given
         .into_iter()
-        .map(|one| {
-            Ok((
-                one.required_text("name")?.into(),
-                one.required_text("value")?.into(),
-            ))
-        })
+        .map(|one| Ok((one.required_text("name")?.into(), one.required_text("value")?.into())))
         .collect()
 }
 
 fn overrides(input: Input<'_>) -> Result<Vec<RevisionOverride>, ApiError> {
-    const KINDS: [&str; 4] = [
-        "COMMIT_ID",
-        "IMAGE_DIGEST",
-        "S3_OBJECT_VERSION_ID",
-        "S3_OBJECT_KEY",
-    ];
+    const KINDS: [&str; 4] = ["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"];
     let given = input.structures("sourceRevisions")?;
     let read = |one: Input<'_>| {
         Ok(RevisionOverride {
             action: one.id("actionName")?,
-            kind: one
-                .one_of("revisionType", &KINDS.map(|kind| (kind, kind)))?
-                .into(),
+            kind: one.one_of("revisionType", &KINDS.map(|kind| (kind, kind)))?.into(),
             value: one.required_text("revisionValue")?.into(),
         })
     };
@@ -92,18 +78,10 @@ pub(crate) async fn stop(call: Call<'_>) -> Answer {
     let reason = call.input.text_within("reason", 200)?.unwrap_or_default();
     call.web
         .control
-        .stop(
-            &pipeline,
-            &execution,
-            call.input.flag("abandon")?,
-            reason,
-            &call.by,
-        )
+        .stop(&pipeline, &execution, call.input.flag("abandon")?, reason, &call.by)
         .await
         .map_err(not_stoppable)?;
-    call.answer(&Started {
-        pipeline_execution_id: execution,
-    })
+    call.answer(&Started { pipeline_execution_id: execution })
 }
 
 /// `StopPipelineExecution` has no exception of its own for an execution that does not exist.
@@ -165,16 +143,12 @@ pub(crate) async fn get(call: Call<'_>) -> Answer {
     query.definition(&name, None).await?;
     let execution = query.raw_execution(&name, &id).await?;
     let (_, pipeline, _) = query.definition(&name, Some(execution.definition)).await?;
-    call.answer(&Got {
-        pipeline_execution: whole(&execution, &pipeline),
-    })
+    call.answer(&Got { pipeline_execution: whole(&execution, &pipeline) })
 }
 
 fn whole(execution: &Execution, pipeline: &Pipeline) -> Whole {
-    let resolved = |(name, value): (&String, &String)| Resolved {
-        name: name.clone(),
-        resolved_value: value.clone(),
-    };
+    let resolved =
+        |(name, value): (&String, &String)| Resolved { name: name.clone(), resolved_value: value.clone() };
     Whole {
         pipeline_name: execution.pipeline.clone(),
         pipeline_version: execution.definition.0,
@@ -248,9 +222,7 @@ fn summary(execution: &Execution) -> Summary {
         last_update_time: Moment(last_update(execution)),
         source_revisions: SourceRevision::all(execution),
         trigger: Trigger::of(&execution.trigger),
-        stop_trigger: execution.stop.as_ref().map(|stop| StopTrigger {
-            reason: stop.reason.clone(),
-        }),
+        stop_trigger: execution.stop.as_ref().map(|stop| StopTrigger { reason: stop.reason.clone() }),
         execution_mode: execution.mode,
         execution_type: execution_type(execution),
         rollback_metadata: Rollback::of(execution),
@@ -287,9 +259,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
             break unseen.next().is_some() || !last_page;
         }
     };
-    let next_token = before
-        .filter(|_| more)
-        .map(|before| token::write("executions", &before.to_string()));
+    let next_token = before.filter(|_| more).map(|before| token::write("executions", &before.to_string()));
     call.answer(&Listed {
         pipeline_execution_summaries: found.iter().map(|execution| summary(execution)).collect(),
         next_token,
@@ -307,7 +277,5 @@ fn succeeded_in(input: Input<'_>) -> Result<Option<StageName>, ApiError> {
 }
 
 fn succeeded(execution: &Execution, stage: &StageName) -> bool {
-    execution
-        .stage(stage)
-        .is_some_and(|run| run.status == StageStatus::Succeeded)
+    execution.stage(stage).is_some_and(|run| run.status == StageStatus::Succeeded)
 }

@@ -32,9 +32,7 @@ impl<'a> Input<'a> {
 
     /// A text.
     pub(crate) fn text(self, name: &str) -> Result<Option<&'a str>, ApiError> {
-        self.member(name)
-            .map(|value| value.as_str().ok_or_else(|| wrong_kind(name, "a string")))
-            .transpose()
+        self.member(name).map(|value| value.as_str().ok_or_else(|| wrong_kind(name, "a string"))).transpose()
     }
 
     /// A text that must be there.
@@ -45,9 +43,9 @@ impl<'a> Input<'a> {
     /// A text of at most `max` characters.
     pub(crate) fn text_within(self, name: &str, max: usize) -> Result<Option<&'a str>, ApiError> {
         match self.text(name)? {
-            Some(text) if text.chars().count() > max => Err(ApiError::validation(format!(
-                "`{name}` has more than {max} characters; shorten it"
-            ))),
+            Some(text) if text.chars().count() > max => {
+                Err(ApiError::validation(format!("`{name}` has more than {max} characters; shorten it")))
+            }
             found => Ok(found),
         }
     }
@@ -72,17 +70,16 @@ impl<'a> Input<'a> {
         let number = value.as_i64().ok_or_else(|| wrong_kind(name, "a whole number"))?;
         match u32::try_from(number) {
             Ok(number) if (1..=max).contains(&number) => Ok(Some(number)),
-            Ok(_) | Err(_) => Err(ApiError::validation(format!(
-                "`{name}` is {number}; it must be from 1 to {max}"
-            ))),
+            Ok(_) | Err(_) => {
+                Err(ApiError::validation(format!("`{name}` is {number}; it must be from 1 to {max}")))
+            }
         }
     }
 
     /// A boolean, false if absent.
     pub(crate) fn flag(self, name: &str) -> Result<bool, ApiError> {
-        self.member(name).map_or(Ok(false), |value| {
-            value.as_bool().ok_or_else(|| wrong_kind(name, "a boolean"))
-        })
+        self.member(name)
+            .map_or(Ok(false), |value| value.as_bool().ok_or_else(|| wrong_kind(name, "a boolean")))
     }
 
     /// The structures in a list, none if it is absent.
@@ -91,11 +88,7 @@ impl<'a> Input<'a> {
             return Ok(Vec::new());
         };
         let items = value.as_array().ok_or_else(|| wrong_kind(name, "a list"))?;
-        items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| Input::of(item, &format!("{name}[{index}]")))
-            .collect()
+        items.iter().enumerate().map(|(index, item)| Input::of(item, &format!("{name}[{index}]"))).collect()
     }
 
     /// A structure.
@@ -106,14 +99,10 @@ impl<'a> Input<'a> {
     /// One of a closed set of texts.
     pub(crate) fn one_of<T: Copy>(self, name: &str, choices: &[(&str, T)]) -> Result<T, ApiError> {
         let text = self.required_text(name)?;
-        choices
-            .iter()
-            .find(|(choice, _)| *choice == text)
-            .map(|(_, value)| *value)
-            .ok_or_else(|| {
-                let known: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
-                ApiError::validation(format!("`{name}` must be one of {}", known.join(", ")))
-            })
+        choices.iter().find(|(choice, _)| *choice == text).map(|(_, value)| *value).ok_or_else(|| {
+            let known: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+            ApiError::validation(format!("`{name}` must be one of {}", known.join(", ")))
+        })
     }
 }
 
@@ -135,22 +124,10 @@ mod tests {
     fn limits_are_those_of_the_model() {
         let value = json!({"maxResults": 101, "reason": "x".repeat(301), "flag": 1, "zero": 0});
         let input = Input::of(&value, "").unwrap();
-        assert_eq!(
-            input.count("maxResults", 100).unwrap_err().code(),
-            "ValidationException"
-        );
-        assert_eq!(
-            input.count("zero", 100).unwrap_err().code(),
-            "ValidationException"
-        );
-        assert_eq!(
-            input.text_within("reason", 300).unwrap_err().code(),
-            "ValidationException"
-        );
+        assert_eq!(input.count("maxResults", 100).unwrap_err().code(), "ValidationException");
+        assert_eq!(input.count("zero", 100).unwrap_err().code(), "ValidationException");
+        assert_eq!(input.text_within("reason", 300).unwrap_err().code(), "ValidationException");
         assert_eq!(input.flag("flag").unwrap_err().code(), "SerializationException");
-        assert_eq!(
-            input.required("name").unwrap_err().message(),
-            "`name` is required; add it"
-        );
+        assert_eq!(input.required("name").unwrap_err().message(), "`name` is required; add it");
     }
 }

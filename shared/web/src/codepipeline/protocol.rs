@@ -37,9 +37,9 @@ impl Protocol {
         };
         match value {
             Value::Object(_) => Ok(value),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(
-                ApiError::serialization("the body must be a structure with the operation's members"),
-            ),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(ApiError::serialization("the body must be a structure with the operation's members"))
+            }
         }
     }
 
@@ -68,10 +68,7 @@ impl Protocol {
             Self::Json => code.to_owned(),
             Self::Cbor => format!("{NAMESPACE}#{code}"),
         };
-        let body = ErrorBody {
-            name,
-            message: error.message(),
-        };
+        let body = ErrorBody { name, message: error.message() };
         let mut response = self.response(error.status(), self.write(&body).unwrap_or_default());
         if let Ok(kind) = HeaderValue::from_str(code) {
             response.headers_mut().insert("x-amzn-errortype", kind);

@@ -65,9 +65,9 @@ impl Rollback {
     pub(crate) fn of(execution: &Execution) -> Option<Self> {
         match &execution.kind {
             ExecutionKind::Standard => None,
-            ExecutionKind::Rollback { target, .. } => Some(Self {
-                rollback_target_pipeline_execution_id: target.clone(),
-            }),
+            ExecutionKind::Rollback { target, .. } => {
+                Some(Self { rollback_target_pipeline_execution_id: target.clone() })
+            }
         }
     }
 }
@@ -92,11 +92,7 @@ pub(crate) fn action_status(status: AttemptStatus) -> &'static str {
 
 /// `PipelineExecutionStatusSummary`: why it stands where it stands, if that needs words.
 pub(crate) fn status_summary(execution: &Execution) -> Option<String> {
-    execution
-        .stop
-        .as_ref()
-        .map(|stop| stop.reason.clone())
-        .filter(|reason| !reason.is_empty())
+    execution.stop.as_ref().map(|stop| stop.reason.clone()).filter(|reason| !reason.is_empty())
 }
 
 /// When something of `execution` last changed.
@@ -104,21 +100,9 @@ pub(crate) fn last_update(execution: &Execution) -> Timestamp {
     let attempts = execution.stages.iter().flat_map(|stage| stage.actions.values());
     let moments =
         attempts.flat_map(|attempt| [Some(attempt.scheduled_at), attempt.started_at, attempt.ended_at]);
-    let stages = execution
-        .stages
-        .iter()
-        .flat_map(|stage| [Some(stage.entered_at), stage.ended_at]);
-    let own = [
-        Some(execution.started_at),
-        execution.ended_at,
-        execution.stop.as_ref().map(|stop| stop.at),
-    ];
-    moments
-        .chain(stages)
-        .chain(own)
-        .flatten()
-        .max()
-        .unwrap_or(execution.started_at)
+    let stages = execution.stages.iter().flat_map(|stage| [Some(stage.entered_at), stage.ended_at]);
+    let own = [Some(execution.started_at), execution.ended_at, execution.stop.as_ref().map(|stop| stop.at)];
+    moments.chain(stages).chain(own).flatten().max().unwrap_or(execution.started_at)
 }
 
 /// `ErrorDetails`.

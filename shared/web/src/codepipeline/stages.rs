@@ -10,10 +10,8 @@ use super::operation::{Answer, Call};
 pub(crate) async fn retry(call: Call<'_>) -> Answer {
     let (pipeline, stage) = named(&call)?;
     let execution: ExecutionId = call.input.id("pipelineExecutionId")?;
-    let actions = [
-        ("FAILED_ACTIONS", RetryActions::FailedActions),
-        ("ALL_ACTIONS", RetryActions::AllActions),
-    ];
+    let actions =
+        [("FAILED_ACTIONS", RetryActions::FailedActions), ("ALL_ACTIONS", RetryActions::AllActions)];
     let actions = call.input.one_of("retryMode", &actions)?;
     let id = call
         .web
@@ -21,32 +19,21 @@ pub(crate) async fn retry(call: Call<'_>) -> Answer {
         .retry(&pipeline, Some(execution), &stage, actions)
         .await
         .map_err(unknown_execution("StageNotRetryableException"))?;
-    call.answer(&Started {
-        pipeline_execution_id: id,
-    })
+    call.answer(&Started { pipeline_execution_id: id })
 }
 
 pub(crate) async fn rollback(call: Call<'_>) -> Answer {
     let (pipeline, stage) = named(&call)?;
     let target: ExecutionId = call.input.id("targetPipelineExecutionId")?;
-    let id = call
-        .web
-        .control
-        .rollback(&pipeline, &stage, Some(target), &call.by)
-        .await?;
-    call.answer(&Started {
-        pipeline_execution_id: id,
-    })
+    let id = call.web.control.rollback(&pipeline, &stage, Some(target), &call.by).await?;
+    call.answer(&Started { pipeline_execution_id: id })
 }
 
 pub(crate) async fn disable(call: Call<'_>) -> Answer {
     let (pipeline, stage) = inbound(&call)?;
     call.input.required_text("reason")?;
     let reason = call.input.text_within("reason", 300)?.unwrap_or_default();
-    call.web
-        .control
-        .disable(&pipeline, &stage, reason, &call.by)
-        .await?;
+    call.web.control.disable(&pipeline, &stage, reason, &call.by).await?;
     call.done()
 }
 
@@ -61,9 +48,7 @@ fn named(call: &Call<'_>) -> Result<(PipelineName, StageName), ApiError> {
 }
 
 fn inbound(call: &Call<'_>) -> Result<(PipelineName, StageName), ApiError> {
-    let inbound = call
-        .input
-        .one_of("transitionType", &[("Inbound", true), ("Outbound", false)])?;
+    let inbound = call.input.one_of("transitionType", &[("Inbound", true), ("Outbound", false)])?;
     if !inbound {
         return Err(ApiError::validation(
             "only Inbound transitions exist here; disable the inbound transition of the next stage instead",

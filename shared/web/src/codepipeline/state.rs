@@ -125,12 +125,7 @@ const MAX_SUMMARY: usize = 2048;
 pub(crate) async fn get(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("name")?;
     let standing = Standing::read(call.web, &name).await?;
-    let stage_states = standing
-        .definition
-        .stages
-        .iter()
-        .map(|stage| standing.stage(stage))
-        .collect();
+    let stage_states = standing.definition.stages.iter().map(|stage| standing.stage(stage)).collect();
     call.answer(&Got {
         pipeline_name: name,
         pipeline_version: standing.pipeline.definition.0,
@@ -152,12 +147,7 @@ impl<'a> Standing<'a> {
     /// Reads the open executions and, closed or not, the one that entered each stage last.
     async fn read(web: &'a Web, name: &PipelineName) -> Result<Self, ApiError> {
         let (snapshot, definition) = web.query.pipeline_snapshot(name).await?;
-        let missing = || {
-            ApiError::new(
-                "PipelineNotFoundException",
-                format!("there is no pipeline `{name}`"),
-            )
-        };
+        let missing = || ApiError::new("PipelineNotFoundException", format!("there is no pipeline `{name}`"));
         let pipeline = snapshot.state.pipeline.ok_or_else(missing)?;
         let mut executions = snapshot.state.executions;
         for latest in pipeline.stages.values().filter_map(|stage| stage.latest.as_ref()) {
@@ -165,12 +155,7 @@ impl<'a> Standing<'a> {
                 executions.insert(latest.clone(), web.query.raw_execution(name, latest).await?);
             }
         }
-        Ok(Self {
-            web,
-            pipeline,
-            definition,
-            executions,
-        })
+        Ok(Self { web, pipeline, definition, executions })
     }
 
     fn stage(&self, stage: &Stage) -> ShownStage {
@@ -183,22 +168,16 @@ impl<'a> Standing<'a> {
             inbound_execution: inbound_executions.last().cloned(),
             inbound_executions,
             inbound_transition_state: transition(known),
-            action_states: stage
-                .actions
-                .iter()
-                .map(|action| self.action(stage, action, run))
-                .collect(),
+            action_states: stage.actions.iter().map(|action| self.action(stage, action, run)).collect(),
             latest_execution: run.map(|(execution, run)| StageExecution {
                 pipeline_execution_id: execution.id.clone(),
                 status: run.status,
                 kind: execution_type(execution),
             }),
-            retry_stage_metadata: run
-                .filter(|(_, run)| run.retries > 0)
-                .map(|(_, run)| RetryMetadata {
-                    manual_stage_retry_attempt: run.retries,
-                    latest_retry_trigger: "ManualStageRetry",
-                }),
+            retry_stage_metadata: run.filter(|(_, run)| run.retries > 0).map(|(_, run)| RetryMetadata {
+                manual_stage_retry_attempt: run.retries,
+                latest_retry_trigger: "ManualStageRetry",
+            }),
         }
     }
 
@@ -252,32 +231,20 @@ impl<'a> Standing<'a> {
         let waits = action.action_type_id.category == Category::Approval && !attempt.status.is_terminal();
         let error = attempt.error.as_ref();
         let verdict = attempt.verdict.as_ref();
-        let said = verdict
-            .map(|verdict| verdict.comment.clone())
-            .filter(|comment| !comment.is_empty());
+        let said = verdict.map(|verdict| verdict.comment.clone()).filter(|comment| !comment.is_empty());
         ActionExecution {
             action_execution_id: id.token(),
             status: action_status(attempt.status),
-            summary: said
-                .or_else(|| attempt.summary.clone())
-                .map(|text| plain::short(&text, MAX_SUMMARY)),
+            summary: said.or_else(|| attempt.summary.clone()).map(|text| plain::short(&text, MAX_SUMMARY)),
             last_status_change: Moment(
-                attempt
-                    .ended_at
-                    .or(attempt.started_at)
-                    .unwrap_or(attempt.scheduled_at),
+                attempt.ended_at.or(attempt.started_at).unwrap_or(attempt.scheduled_at),
             ),
             token: waits.then(|| self.web.approvals.api_token(id)),
             last_updated_by: verdict.map(|verdict| verdict.by.clone()),
             external_execution_id: attempt.external.as_ref().map(|external| external.id.clone()),
-            external_execution_url: attempt
-                .external
-                .as_ref()
-                .and_then(|external| external.url.clone()),
-            error_details: error.map(|error| ErrorDetails {
-                code: error.code.clone(),
-                message: error.message.clone(),
-            }),
+            external_execution_url: attempt.external.as_ref().and_then(|external| external.url.clone()),
+            error_details: error
+                .map(|error| ErrorDetails { code: error.code.clone(), message: error.message.clone() }),
         }
     }
 }

@@ -19,21 +19,15 @@ pub(crate) fn read(input: Input<'_>, list: &str) -> Result<Option<String>, ApiEr
     let Some(token) = input.text("nextToken")? else {
         return Ok(None);
     };
-    let place = (token.len() <= MAX_TOKEN)
-        .then(|| URL_SAFE_NO_PAD.decode(token).ok())
-        .flatten();
+    let place = (token.len() <= MAX_TOKEN).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten();
     let place = place.and_then(|bytes| String::from_utf8(bytes).ok());
-    let place = place
-        .as_deref()
-        .and_then(|text| text.strip_prefix(list)?.strip_prefix(':'));
+    let place = place.as_deref().and_then(|text| text.strip_prefix(list)?.strip_prefix(':'));
     place.map_or_else(|| Err(invalid()), |place| Ok(Some(place.to_owned())))
 }
 
 /// The request's `nextToken` as a number.
 pub(crate) fn number(input: Input<'_>, list: &str) -> Result<Option<u64>, ApiError> {
-    read(input, list)?
-        .map(|place| place.parse().map_err(|_| invalid()))
-        .transpose()
+    read(input, list)?.map(|place| place.parse().map_err(|_| invalid())).transpose()
 }
 
 /// A token that no answer gave.
@@ -55,15 +49,10 @@ mod tests {
         let value = json!({"nextToken": write("executions", "17")});
         let input = Input::of(&value, "").unwrap();
         assert_eq!(number(input, "executions").unwrap(), Some(17));
-        assert_eq!(
-            number(input, "actions").unwrap_err().code(),
-            "InvalidNextTokenException"
-        );
+        assert_eq!(number(input, "actions").unwrap_err().code(), "InvalidNextTokenException");
         let value = json!({"nextToken": "?"});
         assert_eq!(
-            read(Input::of(&value, "").unwrap(), "executions")
-                .unwrap_err()
-                .code(),
+            read(Input::of(&value, "").unwrap(), "executions").unwrap_err().code(),
             "InvalidNextTokenException"
         );
     }

@@ -94,11 +94,7 @@ fn row(view: &ExecutionView, history: &AttemptHistory) -> Markup {
         status if status == "Scheduled" => "InProgress".to_owned(),
         status => status,
     };
-    let said = attempt
-        .error
-        .as_ref()
-        .map(|error| error.message.as_str())
-        .or(attempt.summary.as_deref());
+    let said = attempt.error.as_ref().map(|error| error.message.as_str()).or(attempt.summary.as_deref());
     html! {
         tr {
             td { (id.stage) " / " (id.action) }

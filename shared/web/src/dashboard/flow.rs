@@ -40,23 +40,12 @@ fn stage(view: &ExecutionView, stage: &StageView) -> Markup {
 }
 
 fn waiting(count: u32) -> String {
-    format!(
-        "{count} {} before this stage",
-        if count == 1 {
-            "execution waits"
-        } else {
-            "executions wait"
-        }
-    )
+    format!("{count} {} before this stage", if count == 1 { "execution waits" } else { "executions wait" })
 }
 
 fn action(view: &ExecutionView, stage: &StageView, action: &ActionView) -> Markup {
     let asks = asks(action);
-    let status = if asks {
-        "WaitingForVerdict"
-    } else {
-        action.status.as_str()
-    };
+    let status = if asks { "WaitingForVerdict" } else { action.status.as_str() };
     html! {
         li class={ "action " (tone::of(status)) } {
             div class="row" { span class="name" { (action.name) } span class="word" { (tone::word(status)) } }
@@ -139,29 +128,11 @@ pub(super) fn headline(view: &ExecutionView) -> Markup {
 
 /// What a screen reader says of an execution.
 pub(super) fn says(view: &ExecutionView) -> String {
-    let at = view
-        .stages
-        .iter()
-        .rev()
-        .find(|stage| stage.status != "NotStarted")
-        .map(|stage| {
-            let asked = stage.actions.iter().any(asks);
-            format!(
-                ", {}: {}",
-                stage.name,
-                if asked {
-                    "waits for a verdict"
-                } else {
-                    tone::word(&stage.status)
-                }
-            )
-        });
-    format!(
-        "{}: {}{}",
-        view.pipeline,
-        tone::word(&view.status),
-        at.unwrap_or_default()
-    )
+    let at = view.stages.iter().rev().find(|stage| stage.status != "NotStarted").map(|stage| {
+        let asked = stage.actions.iter().any(asks);
+        format!(", {}: {}", stage.name, if asked { "waits for a verdict" } else { tone::word(&stage.status) })
+    });
+    format!("{}: {}{}", view.pipeline, tone::word(&view.status), at.unwrap_or_default())
 }
 
 /// Whether anything may change by itself.

@@ -39,36 +39,20 @@ where
         };
         let tag = etag::of(&drawn.content.0);
         let unchanged = etag::matches(headers, &tag);
-        if !unchanged
-            || timeout_at(deadline, web.query.wait_for_change(seen))
-                .await
-                .is_err()
-        {
+        if !unchanged || timeout_at(deadline, web.query.wait_for_change(seen)).await.is_err() {
             return etag::tagged(headers, &tag, || whole(drawn, &tag));
         }
     }
 }
 
 fn whole(drawn: Drawn, tag: &str) -> Response {
-    let live = Live {
-        tag,
-        moving: drawn.moving,
-        says: &drawn.says,
-    };
-    let page = Page {
-        title: &drawn.title,
-        crumbs: drawn.crumbs,
-        content: drawn.content,
-        live: Some(live),
-    };
+    let live = Live { tag, moving: drawn.moving, says: &drawn.says };
+    let page = Page { title: &drawn.title, crumbs: drawn.crumbs, content: drawn.content, live: Some(live) };
     (StatusCode::OK, page::html_headers(), page.render().into_string()).into_response()
 }
 
 fn wait(headers: &HeaderMap) -> Duration {
-    let preferences = headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let seconds = preferences
         .flat_map(|value| value.split(','))
         .find_map(|one| one.trim().strip_prefix("wait=")?.parse().ok());

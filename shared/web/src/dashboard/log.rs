@@ -70,10 +70,7 @@ async fn draw(
         title: format!("Log of {}", attempt.action),
         crumbs: vec![
             (pipeline.to_string(), Some(format!("/pipelines/{pipeline}"))),
-            (
-                short_id(attempt.execution.as_str()).to_owned(),
-                Some(execution_page),
-            ),
+            (short_id(attempt.execution.as_str()).to_owned(), Some(execution_page)),
             (format!("{}/{}", attempt.stage, attempt.action), None),
         ],
         content,

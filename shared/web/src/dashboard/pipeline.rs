@@ -61,10 +61,7 @@ async fn current(
     name: &PipelineName,
     recent: &[Arc<Execution>],
 ) -> Result<Vec<ExecutionView>, Failure> {
-    let open = recent
-        .iter()
-        .filter(|execution| !execution.status.is_terminal())
-        .take(DRAWN);
+    let open = recent.iter().filter(|execution| !execution.status.is_terminal()).take(DRAWN);
     let mut shown: Vec<&Arc<Execution>> = open.collect();
     if shown.is_empty() {
         shown.extend(recent.first());

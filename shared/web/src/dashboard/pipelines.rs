@@ -30,11 +30,8 @@ async fn draw(web: &Web) -> Result<Drawn, Failure> {
         let latest = latest(web, &state).await?;
         rows.push((state, latest));
     }
-    let moving = rows
-        .iter()
-        .filter_map(|(_, latest)| latest.as_ref())
-        .filter(|view| flow::moves(view))
-        .count();
+    let moving =
+        rows.iter().filter_map(|(_, latest)| latest.as_ref()).filter(|view| flow::moves(view)).count();
     let content = html! {
         div class="title" data-part="title" { h1 { "Pipelines" } }
         @if rows.is_empty() { (empty()) } @else {
@@ -42,13 +39,7 @@ async fn draw(web: &Web) -> Result<Drawn, Failure> {
         }
     };
     let says = format!("{} pipelines, {moving} in progress", rows.len());
-    Ok(Drawn {
-        title: "Pipelines".into(),
-        crumbs: Vec::new(),
-        content,
-        moving: moving > 0,
-        says,
-    })
+    Ok(Drawn { title: "Pipelines".into(), crumbs: Vec::new(), content, moving: moving > 0, says })
 }
 
 async fn latest(web: &Web, state: &PipelineState) -> Result<Option<ExecutionView>, Failure> {

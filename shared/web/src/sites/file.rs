@@ -50,9 +50,7 @@ fn look(sites: &Path, name: &str, path: &str) -> io::Result<Option<Found>> {
     if !segments().all(is_plain) {
         return Ok(None);
     }
-    let mut file = segments()
-        .fold(site.clone(), |file, segment| file.join(segment))
-        .canonicalize()?;
+    let mut file = segments().fold(site.clone(), |file, segment| file.join(segment)).canonicalize()?;
     if file.is_dir() {
         if !folder_asked {
             return Ok(Some(Found::Folder));
@@ -90,12 +88,7 @@ fn cache_control(sites: &Path, name: &str) -> Option<String> {
 
 fn absent_is_none(result: io::Result<Option<Found>>) -> io::Result<Option<Found>> {
     match result {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
         other => other,

@@ -4,11 +4,8 @@ use std::path::Path;
 
 /// The content type of `file`; a browser downloads what is unknown.
 pub(super) fn of(file: &Path) -> &'static str {
-    let extension = file
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let extension =
+        file.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
     match extension.as_str() {
         "html" | "htm" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",

@@ -60,19 +60,11 @@ pub(super) async fn apply(
     };
     let name = pipeline.name.clone();
     let created = missing(&web, &name).await?;
-    let by = headers
-        .get("penstock-user")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("api");
+    let by = headers.get("penstock-user").and_then(|value| value.to_str().ok()).unwrap_or("api");
     match web.control.apply(pipeline, by).await {
         Ok((version, more)) => {
             diagnostics.extend(more);
-            Ok(Json(Applied {
-                name,
-                version,
-                created,
-                diagnostics,
-            }))
+            Ok(Json(Applied { name, version, created, diagnostics }))
         }
         Err(AppError::Refused(more)) => {
             diagnostics.extend(more);

@@ -26,10 +26,7 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<ExecutionView>>, Failure> {
     let pipeline: PipelineName = pipeline.parse()?;
     web.query.definition(&pipeline, None).await?;
-    let executions = web
-        .query
-        .executions(&pipeline, None, page.limit.unwrap_or(20).clamp(1, 200))
-        .await?;
+    let executions = web.query.executions(&pipeline, None, page.limit.unwrap_or(20).clamp(1, 200)).await?;
     let mut views = Vec::with_capacity(executions.len());
     for execution in executions {
         views.push(web.query.execution(&pipeline, Some(&execution.id)).await?);
@@ -43,11 +40,7 @@ pub(super) async fn one(
     Path((pipeline, execution)): Path<(String, String)>,
 ) -> Result<Json<ExecutionView>, Failure> {
     let pipeline: PipelineName = pipeline.parse()?;
-    let execution: Option<ExecutionId> = if execution == "latest" {
-        None
-    } else {
-        Some(execution.parse()?)
-    };
+    let execution: Option<ExecutionId> = if execution == "latest" { None } else { Some(execution.parse()?) };
     Ok(Json(web.query.execution(&pipeline, execution.as_ref()).await?))
 }
 
@@ -76,10 +69,5 @@ pub(super) async fn attempts(
     let execution: ExecutionId = execution.parse()?;
     let pipeline = web.query.pipeline_of(&execution).await?;
     let attempts = web.query.attempts(&pipeline, &execution).await?;
-    Ok(Json(
-        attempts
-            .into_iter()
-            .map(|AttemptHistory { id, attempt }| Shown { id, attempt })
-            .collect(),
-    ))
+    Ok(Json(attempts.into_iter().map(|AttemptHistory { id, attempt }| Shown { id, attempt }).collect()))
 }

@@ -27,12 +27,8 @@ pub(super) async fn read(
     Path((execution, stage, action, number)): Path<(String, String, String, u32)>,
     Query(from): Query<From>,
 ) -> Result<Response, Failure> {
-    let attempt = AttemptId {
-        execution: execution.parse()?,
-        stage: stage.parse()?,
-        action: action.parse()?,
-        number,
-    };
+    let attempt =
+        AttemptId { execution: execution.parse()?, stage: stage.parse()?, action: action.parse()?, number };
     let pipeline = web.query.pipeline_of(&attempt.execution).await?;
     // Asked before the bytes are read: what is written until then is read as well.
     let ended = ended(&web, &pipeline, &attempt).await?;
@@ -42,12 +38,7 @@ pub(super) async fn read(
         ("penstock-next-offset", next.to_string()),
         ("penstock-ended", (ended && chunk.len() < MAX_CHUNK).to_string()),
     ];
-    Ok((
-        headers,
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-        chunk,
-    )
-        .into_response())
+    Ok((headers, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], chunk).into_response())
 }
 
 async fn ended(web: &Web, pipeline: &PipelineName, attempt: &AttemptId) -> Result<bool, Failure> {
@@ -57,9 +48,7 @@ async fn ended(web: &Web, pipeline: &PipelineName, attempt: &AttemptId) -> Resul
 
 /// Whether nothing more will be written: the attempt has ended, a later one has begun, or it will never begin.
 pub(crate) fn attempt_ended(execution: &Execution, attempt: &AttemptId) -> bool {
-    let latest = execution
-        .stage(&attempt.stage)
-        .and_then(|run| run.actions.get(&attempt.action));
+    let latest = execution.stage(&attempt.stage).and_then(|run| run.actions.get(&attempt.action));
     match latest {
         Some(latest) => {
             latest.number > attempt.number || latest.number == attempt.number && latest.status.is_terminal()

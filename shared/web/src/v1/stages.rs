@@ -39,18 +39,8 @@ pub(super) async fn verdict(
     let action: ActionName = action.parse()?;
     let verdict: Verdict = super::request(body).await?;
     let by = verdict.by.as_deref().unwrap_or(by(&headers));
-    let at = web
-        .control
-        .verdict(
-            &pipeline,
-            &stage,
-            &action,
-            None,
-            verdict.approved,
-            by,
-            &verdict.comment,
-        )
-        .await?;
+    let at =
+        web.control.verdict(&pipeline, &stage, &action, None, verdict.approved, by, &verdict.comment).await?;
     Ok(Json(Taken { at }))
 }
 
@@ -97,22 +87,15 @@ pub(super) async fn rollback(
     let (pipeline, stage): (PipelineName, StageName) = (pipeline.parse()?, stage.parse()?);
     let rollback: Rollback = super::request(body).await?;
     let target = checked(rollback.execution_id)?;
-    let execution_id = web
-        .control
-        .rollback(&pipeline, &stage, target, by(&headers))
-        .await?;
+    let execution_id = web.control.rollback(&pipeline, &stage, target, by(&headers)).await?;
     Ok(Json(Started { execution_id }))
 }
 
 /// Deserialising an id checks nothing.
 fn checked(id: Option<ExecutionId>) -> Result<Option<ExecutionId>, Failure> {
-    id.map(|id| ExecutionId::new(id.as_str()).map_err(Failure::from))
-        .transpose()
+    id.map(|id| ExecutionId::new(id.as_str()).map_err(Failure::from)).transpose()
 }
 
 fn by(headers: &HeaderMap) -> &str {
-    headers
-        .get("penstock-user")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("api")
+    headers.get("penstock-user").and_then(|value| value.to_str().ok()).unwrap_or("api")
 }

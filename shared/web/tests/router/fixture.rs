@@ -128,15 +128,12 @@ impl Server {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
-        let (outputs, logs) = (
-            Arc::new(MemoryOutputs::default()),
-            Arc::new(MemoryLogs::default()),
-        );
+        let (outputs, logs) = (Arc::new(MemoryOutputs::default()), Arc::new(MemoryLogs::default()));
         let provider = FakeProvider::new(|work| {
             match work.action.configuration.get("ProjectName").map(String::as_str) {
-                Some("bad") => Conduct::Ends(FakeProvider::failure(
-                    "`cargo test` ended with exit code 101 <script>",
-                )),
+                Some("bad") => {
+                    Conduct::Ends(FakeProvider::failure("`cargo test` ended with exit code 101 <script>"))
+                }
                 Some(_) | None => Conduct::Succeeds,
             }
         });
@@ -167,11 +164,8 @@ impl Server {
             logs.clone(),
         ));
         let repository = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
-        let deliveries = Arc::new(Deliveries::new(
-            control.clone(),
-            store.clone() as Arc<dyn Store>,
-            repository,
-        ));
+        let deliveries =
+            Arc::new(Deliveries::new(control.clone(), store.clone() as Arc<dyn Store>, repository));
         let dispatch = Arc::new(Dispatch::new(
             transition.clone(),
             store,
@@ -193,26 +187,13 @@ impl Server {
             region: "us-east-1".to_owned(),
         };
         let router = penstock_web::router(web.clone());
-        Self {
-            router,
-            web,
-            queue,
-            logs,
-            clock,
-            sites,
-            worker: Worker::new(transition, dispatch),
-        }
+        Self { router, web, queue, logs, clock, sites, worker: Worker::new(transition, dispatch) }
     }
 
     /// A server with the pipeline `canal`.
     pub(crate) async fn with_pipeline() -> Self {
         let server = Self::new();
-        server
-            .web
-            .control
-            .create(release("canal", ExecutionMode::Queued), "Ada")
-            .await
-            .unwrap();
+        server.web.control.create(release("canal", ExecutionMode::Queued), "Ada").await.unwrap();
         server
     }
 
@@ -225,18 +206,12 @@ impl Server {
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         if !request.headers().contains_key("host") {
-            request
-                .headers_mut()
-                .insert("host", "127.0.0.1:7878".parse().unwrap());
+            request.headers_mut().insert("host", "127.0.0.1:7878".parse().unwrap());
         }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -252,12 +227,7 @@ impl Server {
     }
 
     pub(crate) async fn form(&self, path: &str, body: &str) -> Answer {
-        self.post(
-            path,
-            &[("content-type", "application/x-www-form-urlencoded")],
-            body.to_owned(),
-        )
-        .await
+        self.post(path, &[("content-type", "application/x-www-form-urlencoded")], body.to_owned()).await
     }
 
     /// An operation of the API in AWS JSON 1.1.
@@ -275,22 +245,13 @@ impl Server {
     pub(crate) async fn operate(&self, name: &str, members: &Value) -> Value {
         let answer = self.operation(name, members).await;
         assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text());
-        if answer.body.is_empty() {
-            Value::Null
-        } else {
-            answer.json()
-        }
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
     }
 
     /// The code of an operation that is refused.
     pub(crate) async fn refused(&self, name: &str, members: &Value) -> String {
         let answer = self.operation(name, members).await;
-        assert!(
-            answer.status.is_client_error(),
-            "{name}: {} {}",
-            answer.status,
-            answer.text()
-        );
+        assert!(answer.status.is_client_error(), "{name}: {} {}", answer.status, answer.text());
         let code = answer.json()["__type"].as_str().unwrap().to_owned();
         assert_eq!(answer.header("x-amzn-errortype"), code);
         code
@@ -320,20 +281,13 @@ impl Server {
 
     /// The path of that approval's page.
     pub(crate) fn approval_path(&self, execution: &str) -> String {
-        format!(
-            "/approvals/{}",
-            self.web.approvals.link_token(&self.ask(execution))
-        )
+        format!("/approvals/{}", self.web.approvals.link_token(&self.ask(execution)))
     }
 
     /// Approves that approval.
     pub(crate) async fn approve(&self, execution: &str) {
-        let answer = self
-            .form(
-                &self.approval_path(execution),
-                "pipeline=canal&verdict=approve&comment=fine",
-            )
-            .await;
+        let answer =
+            self.form(&self.approval_path(execution), "pipeline=canal&verdict=approve&comment=fine").await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         self.settle().await;
     }

@@ -15,16 +15,10 @@ async fn a_name_that_merely_resolves_to_the_server_is_refused() {
         ("penstock.example.com", StatusCode::OK),
     ] {
         for path in ["/", "/penstock/v1/pipelines"] {
-            let request = Request::get(path)
-                .header("host", host)
-                .body(Body::empty())
-                .unwrap();
+            let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
             assert_eq!(server.send(request).await.status, status, "{host} {path}");
         }
-        let request = Request::get("/healthz")
-            .header("host", host)
-            .body(Body::empty())
-            .unwrap();
+        let request = Request::get("/healthz").header("host", host).body(Body::empty()).unwrap();
         assert_eq!(server.send(request).await.status, StatusCode::OK);
     }
 }
@@ -32,32 +26,18 @@ async fn a_name_that_merely_resolves_to_the_server_is_refused() {
 #[tokio::test]
 async fn pages_of_other_origins_change_nothing() {
     let server = Server::with_pipeline().await;
-    for path in [
-        "/",
-        "/penstock/v1/apply",
-        "/penstock/v1/pipelines/canal/stages/Release/actions/Ask/verdict",
-    ] {
-        for header in [
-            ("origin", "https://evil.example"),
-            ("origin", "null"),
-            ("sec-fetch-site", "cross-site"),
-        ] {
+    for path in ["/", "/penstock/v1/apply", "/penstock/v1/pipelines/canal/stages/Release/actions/Ask/verdict"]
+    {
+        for header in
+            [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
+        {
             let answer = server.post(path, &[header], "{}").await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {header:?}");
         }
     }
     let id = server.start("good").await;
-    let headers = [
-        ("origin", "null"),
-        ("content-type", "application/x-www-form-urlencoded"),
-    ];
-    let answer = server
-        .post(
-            &server.approval_path(&id),
-            &headers,
-            "pipeline=canal&verdict=approve",
-        )
-        .await;
+    let headers = [("origin", "null"), ("content-type", "application/x-www-form-urlencoded")];
+    let answer = server.post(&server.approval_path(&id), &headers, "pipeline=canal&verdict=approve").await;
     assert_eq!(answer.status, StatusCode::OK, "the link is the right itself");
 }
 
@@ -76,12 +56,7 @@ async fn every_answer_has_the_headers() {
         let answer = server.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
-        assert!(
-            answer
-                .header("content-security-policy")
-                .contains("frame-ancestors 'none'"),
-            "{path}"
-        );
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
         assert_ne!(answer.header("cache-control"), "", "{path}");
     }
 }

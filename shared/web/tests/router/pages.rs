@@ -20,10 +20,7 @@ async fn pipelines_are_listed_with_their_state() {
     let server = Server::with_pipeline().await;
     server.start("good").await;
     let page = server.get("/").await;
-    assert_eq!(
-        (page.status, page.header("content-type")),
-        (StatusCode::OK, "text/html; charset=utf-8")
-    );
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
     insta::assert_snapshot!("pipelines", main_of(&page.text()));
 }
 
@@ -32,12 +29,7 @@ async fn a_pipeline_shows_what_it_does_and_what_is_closed() {
     let server = Server::with_pipeline().await;
     let (name, stage) = ("canal".parse().unwrap(), "Release".parse().unwrap());
     server.start("good").await;
-    server
-        .web
-        .control
-        .disable(&name, &stage, "frozen <until> Monday", "Ada")
-        .await
-        .unwrap();
+    server.web.control.disable(&name, &stage, "frozen <until> Monday", "Ada").await.unwrap();
     insta::assert_snapshot!("pipeline", main_of(&server.get("/pipelines/canal").await.text()));
 }
 
@@ -46,35 +38,19 @@ async fn a_failure_shows_the_end_of_its_log() {
     let server = Server::with_pipeline().await;
     let id = server.start("bad").await;
     let attempt: AttemptId = format!("{id}/Build/Unit/1").parse().unwrap();
-    let lines: String = (0..40)
-        .map(|line| format!("line {line} \u{1b}[31m<b>red</b>\u{1b}[0m\n"))
-        .collect();
+    let lines: String = (0..40).map(|line| format!("line {line} \u{1b}[31m<b>red</b>\u{1b}[0m\n")).collect();
     server.logs.append(&attempt, lines.as_bytes());
-    for path in [
-        "/pipelines/canal".to_owned(),
-        format!("/pipelines/canal/executions/{id}"),
-    ] {
+    for path in ["/pipelines/canal".to_owned(), format!("/pipelines/canal/executions/{id}")] {
         let page = server.get(&path).await.text();
         assert!(page.contains("line 39 &lt;b&gt;red&lt;/b&gt;"), "{page}");
-        assert!(
-            !page.contains("line 19 ") && !page.contains('\u{1b}') && !page.contains("<b>"),
-            "{page}"
-        );
+        assert!(!page.contains("line 19 ") && !page.contains('\u{1b}') && !page.contains("<b>"), "{page}");
         assert!(page.contains("exit code 101 &lt;script&gt;"));
     }
-    let page = server
-        .get(&format!("/pipelines/canal/executions/{id}/logs/Build/Unit/1"))
-        .await
-        .text();
+    let page = server.get(&format!("/pipelines/canal/executions/{id}/logs/Build/Unit/1")).await.text();
     assert!(page.contains("line 0 &lt;b&gt;red") && page.contains("line 39"));
     insta::assert_snapshot!(
         "execution_page",
-        main_of(
-            &server
-                .get(&format!("/pipelines/canal/executions/{id}"))
-                .await
-                .text()
-        )
+        main_of(&server.get(&format!("/pipelines/canal/executions/{id}")).await.text())
     );
 }
 
@@ -82,12 +58,8 @@ async fn a_failure_shows_the_end_of_its_log() {
 async fn an_unchanged_page_is_not_sent_again() {
     let server = Server::with_pipeline().await;
     let tag = server.get("/pipelines/canal").await.header("etag").to_owned();
-    let asked = || {
-        Request::get("/pipelines/canal")
-            .header("if-none-match", &tag)
-            .body(Body::empty())
-            .unwrap()
-    };
+    let asked =
+        || Request::get("/pipelines/canal").header("if-none-match", &tag).body(Body::empty()).unwrap();
     assert_eq!(server.send(asked()).await.status, StatusCode::NOT_MODIFIED);
     server.start("good").await;
     assert_eq!(server.send(asked()).await.status, StatusCode::OK);
@@ -97,9 +69,7 @@ async fn an_unchanged_page_is_not_sent_again() {
 async fn a_client_that_waits_is_answered_when_something_changes() {
     let server = Server::with_pipeline().await;
     let tag = server.get("/pipelines/canal").await.header("etag").to_owned();
-    let asked = Request::get("/pipelines/canal")
-        .header("if-none-match", &tag)
-        .header("prefer", "wait=10");
+    let asked = Request::get("/pipelines/canal").header("if-none-match", &tag).header("prefer", "wait=10");
     let waiting = server.send(asked.body(Body::empty()).unwrap());
     let (answer, _) = tokio::join!(waiting, server.start("good"));
     assert_eq!(answer.status, StatusCode::OK);
@@ -129,9 +99,6 @@ async fn pages_need_nothing_from_elsewhere() {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
     for asset in ["style.css", "live.js", "favicon.svg"] {
-        assert_eq!(
-            server.get(&format!("/assets/{asset}")).await.status,
-            StatusCode::OK
-        );
+        assert_eq!(server.get(&format!("/assets/{asset}")).await.status, StatusCode::OK);
     }
 }

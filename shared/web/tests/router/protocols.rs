@@ -12,10 +12,7 @@ async fn rpc(server: &Server, operation: &str, body: &[u8]) -> Answer {
     server
         .post(
             &path,
-            &[
-                ("smithy-protocol", "rpc-v2-cbor"),
-                ("content-type", "application/cbor"),
-            ],
+            &[("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")],
             body.to_vec(),
         )
         .await
@@ -85,12 +82,7 @@ async fn an_empty_body_has_no_members_and_no_output_is_an_empty_body() {
 #[tokio::test]
 async fn indefinite_lengths_are_read() {
     let server = Server::with_pipeline().await;
-    let answer = rpc(
-        &server,
-        "GetPipelineState",
-        b"\xbf\x64name\x7f\x63can\x62al\xff\xff",
-    )
-    .await;
+    let answer = rpc(&server, "GetPipelineState", b"\xbf\x64name\x7f\x63can\x62al\xff\xff").await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     assert_eq!(member(&read(&answer), "pipelineName").as_text(), Some("canal"));
 }
@@ -165,19 +157,13 @@ async fn what_is_no_request_of_the_api_is_told_what_is() {
                 .unwrap(),
         )
         .await;
-    assert_eq!(
-        answer.status,
-        StatusCode::BAD_REQUEST,
-        "the protocol's header is missing"
-    );
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "the protocol's header is missing");
 }
 
 #[tokio::test]
 async fn a_huge_request_is_refused() {
     let server = Server::new();
-    let answer = server
-        .operation("CreatePipeline", &json!({"pipeline": "x".repeat(5 << 20)}))
-        .await;
+    let answer = server.operation("CreatePipeline", &json!({"pipeline": "x".repeat(5 << 20)})).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
@@ -215,9 +201,6 @@ async fn every_operation_of_the_model_is_answered() {
     for name in not_served {
         let answer = server.operation(name, &json!({})).await;
         let message = answer.json()["message"].as_str().unwrap().to_owned();
-        assert!(
-            message.starts_with(&format!("{name} is not served here: ")),
-            "{message}"
-        );
+        assert!(message.starts_with(&format!("{name} is not served here: ")), "{message}");
     }
 }

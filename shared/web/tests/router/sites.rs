@@ -16,11 +16,7 @@ fn site() -> Server {
     fs::write(root.join("web/docs/index.html"), "docs").unwrap();
     fs::write(root.join("web/app.js"), "1").unwrap();
     fs::write(root.join("web/unknown.xyz"), "?").unwrap();
-    fs::write(
-        root.join("web.metadata.json"),
-        "{\"cacheControl\": \"max-age=60\"}",
-    )
-    .unwrap();
+    fs::write(root.join("web.metadata.json"), "{\"cacheControl\": \"max-age=60\"}").unwrap();
     fs::write(server.sites.path().join("secret"), "secret").unwrap();
     symlink("../../secret", root.join("web/escape")).unwrap();
     symlink("app.js", root.join("web/inside.js")).unwrap();
@@ -32,11 +28,7 @@ async fn files_are_served_with_their_types() {
     let server = site();
     for (path, kind, body) in [
         ("/sites/web/", "text/html; charset=utf-8", "<h1>lit</h1>"),
-        (
-            "/sites/web/index.html",
-            "text/html; charset=utf-8",
-            "<h1>lit</h1>",
-        ),
+        ("/sites/web/index.html", "text/html; charset=utf-8", "<h1>lit</h1>"),
         ("/sites/web/docs/", "text/html; charset=utf-8", "docs"),
         ("/sites/web/app.js", "text/javascript; charset=utf-8", "1"),
         ("/sites/web/inside.js", "text/javascript; charset=utf-8", "1"),
@@ -44,20 +36,12 @@ async fn files_are_served_with_their_types() {
     ] {
         let answer = server.get(path).await;
         assert_eq!(
-            (
-                answer.status,
-                answer.header("content-type"),
-                answer.text().as_str()
-            ),
+            (answer.status, answer.header("content-type"), answer.text().as_str()),
             (StatusCode::OK, kind, body),
             "{path}"
         );
         assert_eq!(answer.header("cache-control"), "max-age=60");
-        assert!(
-            answer
-                .header("content-security-policy")
-                .starts_with("sandbox allow-scripts")
-        );
+        assert!(answer.header("content-security-policy").starts_with("sandbox allow-scripts"));
         assert!(!answer.header("content-security-policy").contains("same-origin"));
     }
 }
@@ -68,10 +52,7 @@ async fn folders_redirect_and_known_files_are_not_sent_again() {
     assert_eq!(server.get("/sites/web").await.header("location"), "/sites/web/");
     assert_eq!(server.get("/sites/web/docs").await.header("location"), "docs/");
     let tag = server.get("/sites/web/").await.header("etag").to_owned();
-    let request = Request::get("/sites/web/")
-        .header("if-none-match", tag)
-        .body(Body::empty())
-        .unwrap();
+    let request = Request::get("/sites/web/").header("if-none-match", tag).body(Body::empty()).unwrap();
     assert_eq!(server.send(request).await.status, StatusCode::NOT_MODIFIED);
 }
 
@@ -102,9 +83,6 @@ async fn nothing_outside_is_served() {
             "{path}: {}",
             answer.status
         );
-        assert!(
-            !answer.text().contains("secret\n") && answer.text() != "secret",
-            "{path}"
-        );
+        assert!(!answer.text().contains("secret\n") && answer.text() != "secret", "{path}");
     }
 }

@@ -31,44 +31,24 @@ async fn a_definition_is_applied() {
     let made = server.post("/penstock/v1/apply", &[], DEFINITION).await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text());
     assert_eq!(
-        (
-            &made.json()["name"],
-            &made.json()["version"],
-            &made.json()["created"]
-        ),
+        (&made.json()["name"], &made.json()["version"], &made.json()["created"]),
         (&json!("weir"), &json!(1), &json!(true))
     );
     let same = server.post("/penstock/v1/apply", &[], DEFINITION).await.json();
     assert_eq!((&same["version"], &same["created"]), (&json!(1), &json!(false)));
     let listed = server.get("/penstock/v1/pipelines").await.json();
-    assert_eq!(
-        (&listed[0]["name"], &listed[0]["version"]),
-        (&json!("weir"), &json!(1))
-    );
+    assert_eq!((&listed[0]["name"], &listed[0]["version"]), (&json!("weir"), &json!(1)));
     assert!(listed[0]["updatedAt"].is_number());
 }
 
 #[tokio::test]
 async fn a_wrong_definition_is_refused_with_all_that_is_wrong() {
     let server = Server::new();
-    let answer = server
-        .post(
-            "/penstock/v1/apply",
-            &[],
-            "pipeline:\n  name: weir\n  stages: []\n",
-        )
-        .await;
+    let answer = server.post("/penstock/v1/apply", &[], "pipeline:\n  name: weir\n  stages: []\n").await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(answer.json()["code"], "DefinitionRefused");
-    assert!(
-        answer.json()["diagnostics"][0]["line"].is_number(),
-        "{}",
-        answer.text()
-    );
-    assert_eq!(
-        server.post("/penstock/v1/apply", &[], vec![0xff]).await.status,
-        StatusCode::BAD_REQUEST
-    );
+    assert!(answer.json()["diagnostics"][0]["line"].is_number(), "{}", answer.text());
+    assert_eq!(server.post("/penstock/v1/apply", &[], vec![0xff]).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -76,27 +56,15 @@ async fn executions_are_shown_alike_everywhere() {
     let server = Server::with_pipeline().await;
     let id = server.start("good").await;
     let one = server.get(&format!("/penstock/v1/executions/{id}")).await.json();
-    assert_eq!(
-        (&one["executionId"], &one["status"]),
-        (&json!(id), &json!("InProgress"))
-    );
+    assert_eq!((&one["executionId"], &one["status"]), (&json!(id), &json!("InProgress")));
     for path in [
         "/penstock/v1/pipelines/canal/executions/latest".to_owned(),
         format!("/penstock/v1/pipelines/canal/executions/{id}"),
     ] {
         assert_eq!(server.get(&path).await.json(), one);
     }
-    assert_eq!(
-        server
-            .get("/penstock/v1/pipelines/canal/executions?limit=5")
-            .await
-            .json(),
-        json!([one])
-    );
-    let attempts = server
-        .get(&format!("/penstock/v1/executions/{id}/attempts"))
-        .await
-        .json();
+    assert_eq!(server.get("/penstock/v1/pipelines/canal/executions?limit=5").await.json(), json!([one]));
+    let attempts = server.get(&format!("/penstock/v1/executions/{id}/attempts")).await.json();
     assert_eq!(
         (&attempts[0]["id"]["action"], &attempts[0]["attempt"]["status"]),
         (&json!("Checkout"), &json!("Succeeded"))
@@ -107,32 +75,18 @@ async fn executions_are_shown_alike_everywhere() {
 async fn a_log_is_followed_to_its_end() {
     let server = Server::with_pipeline().await;
     let id = server.start("good").await;
-    server
-        .logs
-        .append(&format!("{id}/Build/Unit/1").parse().unwrap(), b"one\ntwo\n");
+    server.logs.append(&format!("{id}/Build/Unit/1").parse().unwrap(), b"one\ntwo\n");
     let path = format!("/penstock/v1/executions/{id}/logs/Build/Unit/1");
     let answer = server.get(&path).await;
     assert_eq!(
-        (
-            answer.text().as_str(),
-            answer.header("penstock-next-offset"),
-            answer.header("penstock-ended")
-        ),
+        (answer.text().as_str(), answer.header("penstock-next-offset"), answer.header("penstock-ended")),
         ("one\ntwo\n", "8", "true")
     );
     let answer = server.get(&format!("{path}?offset=4")).await;
-    assert_eq!(
-        (answer.text().as_str(), answer.header("penstock-next-offset")),
-        ("two\n", "8")
-    );
+    assert_eq!((answer.text().as_str(), answer.header("penstock-next-offset")), ("two\n", "8"));
     let answer = server.get(&format!("{path}?offset=900")).await;
-    assert_eq!(
-        (answer.text().as_str(), answer.header("penstock-next-offset")),
-        ("", "900")
-    );
-    let running = server
-        .get(&format!("/penstock/v1/executions/{id}/logs/Release/Ask/1"))
-        .await;
+    assert_eq!((answer.text().as_str(), answer.header("penstock-next-offset")), ("", "900"));
+    let running = server.get(&format!("/penstock/v1/executions/{id}/logs/Release/Ask/1")).await;
     assert_eq!(running.header("penstock-ended"), "false");
 }
 
@@ -153,20 +107,14 @@ async fn people_on_the_machine_decide_retry_and_roll_back() {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         server.settle().await;
     }
-    let answer = server
-        .post("/penstock/v1/pipelines/canal/stages/Release/rollback", &[], "")
-        .await;
+    let answer = server.post("/penstock/v1/pipelines/canal/stages/Release/rollback", &[], "").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     assert!(!executions.contains(&answer.json()["executionId"].as_str().unwrap().to_owned()));
 
     let failed = server.start("bad").await;
-    let answer = server
-        .post("/penstock/v1/pipelines/canal/stages/Build/retry", &[], "{}")
-        .await;
+    let answer = server.post("/penstock/v1/pipelines/canal/stages/Build/retry", &[], "{}").await;
     assert_eq!(answer.json()["executionId"], json!(failed), "{}", answer.text());
-    let answer = server
-        .post("/penstock/v1/pipelines/canal/stages/Source/retry", &[], "{}")
-        .await;
+    let answer = server.post("/penstock/v1/pipelines/canal/stages/Source/retry", &[], "{}").await;
     assert_eq!(
         (answer.status, &answer.json()["code"]),
         (StatusCode::CONFLICT, &json!("StageNotRetryableException"))
@@ -186,10 +134,7 @@ async fn what_is_not_there_is_said_so() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert!(!answer.json()["message"].as_str().unwrap().is_empty());
     }
-    for path in [
-        "/penstock/v1/executions/none",
-        "/penstock/v1/pipelines/a%20b/executions",
-    ] {
+    for path in ["/penstock/v1/executions/none", "/penstock/v1/pipelines/a%20b/executions"] {
         assert_eq!(server.get(path).await.status, StatusCode::BAD_REQUEST, "{path}");
     }
 }

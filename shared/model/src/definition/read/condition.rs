@@ -9,25 +9,15 @@ use crate::document::Node;
 /// `beforeEntry`, `onSuccess` or `onFailure`; only the last has a result and a retry of its own.
 pub(super) fn hook(node: &Node, name: &'static str, findings: &mut Findings) -> Option<Hook> {
     let mut fields = Fields::of(node, name, findings)?;
-    let mut hook = Hook {
-        place: node.place,
-        result: None,
-        retry_mode: None,
-        conditions: Vec::new(),
-    };
+    let mut hook = Hook { place: node.place, result: None, retry_mode: None, conditions: Vec::new() };
     if name == "onFailure" {
         hook.result = fields.text("result", findings);
-        hook.retry_mode = fields
-            .get("retryConfiguration")
-            .and_then(|node| retry_mode(node, findings));
+        hook.retry_mode = fields.get("retryConfiguration").and_then(|node| retry_mode(node, findings));
     } else if fields.get("conditions").is_none() {
         fields.missing("conditions", findings);
     }
-    hook.conditions = fields
-        .list("conditions", findings)
-        .iter()
-        .filter_map(|node| condition(node, findings))
-        .collect();
+    hook.conditions =
+        fields.list("conditions", findings).iter().filter_map(|node| condition(node, findings)).collect();
     fields.finish(findings);
     Some(hook)
 }
@@ -44,11 +34,7 @@ fn condition(node: &Node, findings: &mut Findings) -> Option<Condition> {
     let condition = Condition {
         place: node.place,
         result: fields.text("result", findings),
-        rules: fields
-            .list("rules", findings)
-            .iter()
-            .filter_map(|node| rule(node, findings))
-            .collect(),
+        rules: fields.list("rules", findings).iter().filter_map(|node| rule(node, findings)).collect(),
     };
     fields.finish(findings);
     Some(condition)

@@ -52,13 +52,7 @@ pub(super) fn kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Kind {
 }
 
 fn nothing(place: Place) -> Kind {
-    Kind {
-        place,
-        category: None,
-        owner: None,
-        provider: Text::unknown(place),
-        version: Text::unknown(place),
-    }
+    Kind { place, category: None, owner: None, provider: Text::unknown(place), version: Text::unknown(place) }
 }
 
 fn from_short(short: Written, fields: &Fields<'_>, findings: &mut Findings) -> Kind {
@@ -105,18 +99,8 @@ fn parts(place: Place, written: Written, findings: &mut Findings) -> Kind {
         Some(text) => owner(&text, findings),
         None => Some(default_owner(&provider.text)),
     };
-    let version = written.version.unwrap_or(Text {
-        text: "1".into(),
-        place,
-        known: true,
-    });
-    Kind {
-        place,
-        category,
-        owner,
-        provider,
-        version,
-    }
+    let version = written.version.unwrap_or(Text { text: "1".into(), place, known: true });
+    Kind { place, category, owner, provider, version }
 }
 
 /// The owner that the short spelling leaves out.
@@ -129,18 +113,12 @@ fn default_owner(provider: &str) -> Owner {
 }
 
 fn category(text: &Text, findings: &mut Findings) -> Option<Category> {
-    let found = CATEGORIES
-        .iter()
-        .find(|(name, _)| *name == text.text)
-        .map(|(_, category)| *category);
+    let found = CATEGORIES.iter().find(|(name, _)| *name == text.text).map(|(_, category)| *category);
     if found.is_none() && text.known {
         let names = CATEGORIES.map(|(name, _)| name);
         let hint = findings.suggestion(&text.text, names);
-        let message = format!(
-            "{} is no category of actions{hint}; there are {}",
-            quoted(&text.text),
-            names.join(", ")
-        );
+        let message =
+            format!("{} is no category of actions{hint}; there are {}", quoted(&text.text), names.join(", "));
         findings.error(text.place, "category", message);
     }
     found

@@ -27,16 +27,9 @@ fn git_configuration(node: &Node, trigger: &mut Trigger, findings: &mut Findings
         return;
     };
     trigger.source = fields.required_text("sourceActionName", findings);
-    trigger.push = fields
-        .list("push", findings)
-        .iter()
-        .filter_map(|node| push(node, findings))
-        .collect();
-    trigger.pull_request = fields
-        .list("pullRequest", findings)
-        .iter()
-        .filter_map(|node| pull_request(node, findings))
-        .collect();
+    trigger.push = fields.list("push", findings).iter().filter_map(|node| push(node, findings)).collect();
+    trigger.pull_request =
+        fields.list("pullRequest", findings).iter().filter_map(|node| pull_request(node, findings)).collect();
     fields.finish(findings);
 }
 

@@ -14,9 +14,7 @@ struct Producer<'a> {
 
 pub(super) fn check(draft: &Draft, findings: &mut Findings) {
     let producers = producers(draft, findings);
-    let open = draft
-        .actions()
-        .any(|(_, _, action)| action.outputs.iter().any(|output| !output.name.known));
+    let open = draft.actions().any(|(_, _, action)| action.outputs.iter().any(|output| !output.name.known));
     for (position, _, action) in draft.actions() {
         check_repeated(&action.inputs, findings);
         for input in &action.inputs {
@@ -58,11 +56,7 @@ fn producers<'a>(draft: &'a Draft, findings: &mut Findings) -> BTreeMap<&'a str,
 }
 
 fn producer<'a>(position: Position, stage: &'a Stage, action: &'a Action) -> Producer<'a> {
-    Producer {
-        position,
-        stage: &stage.name.text,
-        action: &action.name.text,
-    }
+    Producer { position, stage: &stage.name.text, action: &action.name.text }
 }
 
 fn check_order(input: &Text, position: Position, producer: &Producer<'_>, findings: &mut Findings) {
@@ -104,16 +98,9 @@ fn check_rules(draft: &Draft, open: bool, producers: &BTreeMap<&str, Producer<'_
     for (index, stage) in draft.stages.iter().enumerate() {
         let before = Position::before(index);
         let after = Position::after(index);
-        let hooks = [
-            (&stage.before_entry, before),
-            (&stage.on_success, after),
-            (&stage.on_failure, after),
-        ];
+        let hooks = [(&stage.before_entry, before), (&stage.on_success, after), (&stage.on_failure, after)];
         for (hook, position) in hooks {
-            let rules = hook
-                .iter()
-                .flat_map(|hook| &hook.conditions)
-                .flat_map(|condition| &condition.rules);
+            let rules = hook.iter().flat_map(|hook| &hook.conditions).flat_map(|condition| &condition.rules);
             for input in rules.flat_map(|rule| &rule.inputs) {
                 match producers.get(input.text.as_str()) {
                     Some(producer) => check_order(input, position, producer, findings),

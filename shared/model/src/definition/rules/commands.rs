@@ -40,11 +40,7 @@ fn check_elsewhere(action: &Action, findings: &mut Findings) {
         let message = "only a Commands action declares `outputVariables`; a build exports them in its buildspec (`exported-variables`)";
         findings.error(first.place, "commands-elsewhere", message);
     }
-    if let Some(first) = action
-        .environment
-        .first()
-        .filter(|_| !action.is(Category::Deploy, "EKS"))
-    {
+    if let Some(first) = action.environment.first().filter(|_| !action.is(Category::Deploy, "EKS")) {
         let message = "only a Commands action has `environmentVariables`; give CodeBuild its own in `configuration` as EnvironmentVariables";
         findings.error(first.name.place, "commands-elsewhere", message);
     }
@@ -68,24 +64,10 @@ pub(super) fn check_commands(commands: &[Text], findings: &mut Findings) {
 }
 
 fn check_variables(action: &Action, findings: &mut Findings) {
-    at_most(
-        &action.output_variables,
-        MAX_OUTPUT_VARIABLES,
-        "output variables",
-        findings,
-    );
-    action
-        .output_variables
-        .iter()
-        .for_each(|name| length(name, "an output variable's name", 128, findings));
+    at_most(&action.output_variables, MAX_OUTPUT_VARIABLES, "output variables", findings);
+    action.output_variables.iter().for_each(|name| length(name, "an output variable's name", 128, findings));
     if let Some(extra) = action.environment.get(MAX_ENVIRONMENT) {
-        too_many(
-            &extra.name,
-            action.environment.len(),
-            MAX_ENVIRONMENT,
-            "environment variables",
-            findings,
-        );
+        too_many(&extra.name, action.environment.len(), MAX_ENVIRONMENT, "environment variables", findings);
     }
     for (index, variable) in action.environment.iter().enumerate() {
         let name = &variable.name;
@@ -98,11 +80,7 @@ fn check_variables(action: &Action, findings: &mut Findings) {
             );
             findings.error(name.place, "environment-variable", message);
         }
-        if name.known
-            && action.environment[..index]
-                .iter()
-                .any(|other| other.name.text == name.text)
-        {
+        if name.known && action.environment[..index].iter().any(|other| other.name.text == name.text) {
             findings.error(
                 name.place,
                 "environment-variable",
@@ -115,28 +93,19 @@ fn check_variables(action: &Action, findings: &mut Findings) {
 fn check_files(action: &Action, findings: &mut Findings) {
     for output in &action.outputs {
         at_most(&output.files, MAX_FILES, "files in an output artifact", findings);
-        output
-            .files
-            .iter()
-            .for_each(|file| length(file, "a file path", MAX_FILE_CHARS, findings));
+        output.files.iter().for_each(|file| length(file, "a file path", MAX_FILE_CHARS, findings));
     }
 }
 
 /// A time to expiry is for approvals alone (API model, `timeoutInMinutes`).
 fn check_timeout(action: &Action, findings: &mut Findings) {
     let Some(timeout) = action.timeout else { return };
-    if action
-        .kind
-        .category
-        .is_some_and(|category| category != Category::Approval)
-    {
+    if action.kind.category.is_some_and(|category| category != Category::Approval) {
         let message = "only a manual approval has `timeoutInMinutes`; remove it, every other action has its provider's timeout";
         findings.error(timeout.place, "timeout-elsewhere", message);
     } else if !(5..=86_400).contains(&timeout.value) {
-        let message = format!(
-            "`timeoutInMinutes` is a number from 5 to 86400 (60 days), not {}",
-            timeout.value
-        );
+        let message =
+            format!("`timeoutInMinutes` is a number from 5 to 86400 (60 days), not {}", timeout.value);
         findings.error(timeout.place, "timeout", message);
     }
 }
@@ -148,11 +117,7 @@ fn at_most(texts: &[Text], most: usize, what: &str, findings: &mut Findings) {
 }
 
 fn too_many(extra: &Text, found: usize, most: usize, what: &str, findings: &mut Findings) {
-    findings.error(
-        extra.place,
-        "too-many",
-        format!("{found} {what}, and {most} are allowed; remove some"),
-    );
+    findings.error(extra.place, "too-many", format!("{found} {what}, and {most} are allowed; remove some"));
 }
 
 fn length(text: &Text, what: &str, most: usize, findings: &mut Findings) {

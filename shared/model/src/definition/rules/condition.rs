@@ -27,35 +27,14 @@ const PROVIDERS: [RuleProvider; 6] = [
         required: &["AlarmName"],
         optional: &["AlarmStates", "WaitTime"],
     },
-    RuleProvider {
-        name: "DeploymentWindow",
-        required: &["Cron"],
-        optional: &["TimeZone"],
-    },
-    RuleProvider {
-        name: "LambdaInvoke",
-        required: &["FunctionName"],
-        optional: &["UserParameters"],
-    },
-    RuleProvider {
-        name: "VariableCheck",
-        required: &["Variable", "Value", "Operator"],
-        optional: &[],
-    },
-    RuleProvider {
-        name: "Commands",
-        required: &[],
-        optional: &[],
-    },
+    RuleProvider { name: "DeploymentWindow", required: &["Cron"], optional: &["TimeZone"] },
+    RuleProvider { name: "LambdaInvoke", required: &["FunctionName"], optional: &["UserParameters"] },
+    RuleProvider { name: "VariableCheck", required: &["Variable", "Value", "Operator"], optional: &[] },
+    RuleProvider { name: "Commands", required: &[], optional: &[] },
     RuleProvider {
         name: "CodeBuild",
         required: &["ProjectName"],
-        optional: &[
-            "PrimarySource",
-            "BatchEnabled",
-            "CombineArtifacts",
-            "EnvironmentVariables",
-        ],
+        optional: &["PrimarySource", "BatchEnabled", "CombineArtifacts", "EnvironmentVariables"],
     },
 ];
 
@@ -104,11 +83,8 @@ fn check_hook(hook: &Hook, name: &str, allowed: &[&str], findings: &mut Findings
 
 fn check_result(result: Option<&Text>, hook: &str, allowed: &[&str], findings: &mut Findings) {
     if let Some(result) = result.filter(|result| result.known && !allowed.contains(&result.text.as_str())) {
-        let message = format!(
-            "`{hook}` cannot end in {}; it is one of {}",
-            quoted(&result.text),
-            allowed.join(", ")
-        );
+        let message =
+            format!("`{hook}` cannot end in {}; it is one of {}", quoted(&result.text), allowed.join(", "));
         findings.error(result.place, "condition-result", message);
     }
 }
@@ -118,17 +94,10 @@ fn check_retry(hook: &Hook, findings: &mut Findings) {
         return;
     };
     if !["FAILED_ACTIONS", "ALL_ACTIONS"].contains(&mode.text.as_str()) {
-        let message = format!(
-            "{} is no retry mode; write FAILED_ACTIONS or ALL_ACTIONS",
-            quoted(&mode.text)
-        );
+        let message = format!("{} is no retry mode; write FAILED_ACTIONS or ALL_ACTIONS", quoted(&mode.text));
         findings.error(mode.place, "retry-mode", message);
     }
-    if hook
-        .result
-        .as_ref()
-        .is_none_or(|result| result.known && result.text != "RETRY")
-    {
+    if hook.result.as_ref().is_none_or(|result| result.known && result.text != "RETRY") {
         findings.error(
             mode.place,
             "retry-mode",
@@ -139,23 +108,14 @@ fn check_retry(hook: &Hook, findings: &mut Findings) {
 
 fn check_condition(condition: &Condition, findings: &mut Findings) {
     if condition.rules.is_empty() {
-        findings.error(
-            condition.place,
-            "condition",
-            "a condition has 1 to 5 `rules`; add one",
-        );
+        findings.error(condition.place, "condition", "a condition has 1 to 5 `rules`; add one");
     }
     if let Some(extra) = condition.rules.get(MAX_RULES) {
-        let message = format!(
-            "{} rules, and a condition has at most {MAX_RULES}; remove some",
-            condition.rules.len()
-        );
+        let message =
+            format!("{} rules, and a condition has at most {MAX_RULES}; remove some", condition.rules.len());
         findings.error(extra.place, "condition", message);
     }
-    let skips = condition
-        .result
-        .as_ref()
-        .is_some_and(|result| result.known && result.text == "SKIP");
+    let skips = condition.result.as_ref().is_some_and(|result| result.known && result.text == "SKIP");
     for rule in &condition.rules {
         if skips && rule.provider.known && !SKIPPING.contains(&rule.provider.text.as_str()) {
             let message = format!(
@@ -174,11 +134,7 @@ fn check_rule(rule: &Rule, findings: &mut Findings) {
     if let Some(region) = &rule.region {
         name::check_region(region, findings);
     }
-    for (text, only) in [
-        (&rule.category, "Rule"),
-        (&rule.owner, "AWS"),
-        (&rule.version, "1"),
-    ] {
+    for (text, only) in [(&rule.category, "Rule"), (&rule.owner, "AWS"), (&rule.version, "1")] {
         if text.known && text.text != only {
             let message = format!(
                 "a rule type has category Rule, owner AWS and version 1; write {only}, not {}",
@@ -187,14 +143,8 @@ fn check_rule(rule: &Rule, findings: &mut Findings) {
             findings.error(text.place, "rule-type", message);
         }
     }
-    if let Some(timeout) = rule
-        .timeout
-        .filter(|timeout| !(5..=86_400).contains(&timeout.value))
-    {
-        let message = format!(
-            "`timeoutInMinutes` is a number from 5 to 86400, not {}",
-            timeout.value
-        );
+    if let Some(timeout) = rule.timeout.filter(|timeout| !(5..=86_400).contains(&timeout.value)) {
+        let message = format!("`timeoutInMinutes` is a number from 5 to 86400, not {}", timeout.value);
         findings.error(timeout.place, "timeout", message);
     }
     configuration::limits(&rule.configuration, MAX_VALUE_CHARS, findings);
@@ -205,25 +155,15 @@ fn check_provider(rule: &Rule, findings: &mut Findings) {
     if !rule.provider.known {
         return;
     }
-    let Some(provider) = PROVIDERS
-        .iter()
-        .find(|provider| provider.name == rule.provider.text)
-    else {
+    let Some(provider) = PROVIDERS.iter().find(|provider| provider.name == rule.provider.text) else {
         let names = PROVIDERS.map(|provider| provider.name);
         let hint = findings.suggestion(&rule.provider.text, names);
-        let message = format!(
-            "{} is no rule{hint}; there are {}",
-            quoted(&rule.provider.text),
-            names.join(", ")
-        );
+        let message =
+            format!("{} is no rule{hint}; there are {}", quoted(&rule.provider.text), names.join(", "));
         return findings.error(rule.provider.place, "rule-type", message);
     };
     if provider.name == "Commands" && rule.commands.is_empty() {
-        findings.error(
-            rule.place,
-            "missing-key",
-            "a Commands rule needs `commands`; add it",
-        );
+        findings.error(rule.place, "missing-key", "a Commands rule needs `commands`; add it");
     }
     check_settings(rule, provider, findings);
     check_operator(rule, findings);
@@ -232,47 +172,26 @@ fn check_provider(rule: &Rule, findings: &mut Findings) {
 fn check_settings(rule: &Rule, provider: &RuleProvider, findings: &mut Findings) {
     let has = |key: &str| rule.configuration.iter().any(|(other, _)| other.text == key);
     for key in provider.required.iter().filter(|key| !has(key)) {
-        let message = format!(
-            "a {} rule cannot run without `{key}`; add it to `configuration`",
-            provider.name
-        );
+        let message =
+            format!("a {} rule cannot run without `{key}`; add it to `configuration`", provider.name);
         findings.error(rule.place, "missing-configuration", message);
     }
-    let known: Vec<&str> = provider
-        .required
-        .iter()
-        .chain(provider.optional)
-        .copied()
-        .collect();
-    for (key, _) in rule
-        .configuration
-        .iter()
-        .filter(|(key, _)| !known.contains(&key.text.as_str()))
-    {
+    let known: Vec<&str> = provider.required.iter().chain(provider.optional).copied().collect();
+    for (key, _) in rule.configuration.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
         let hint = findings.suggestion(&key.text, known.iter().copied());
-        let message = format!(
-            "{} has no setting {}, so it changes nothing{hint}",
-            provider.name,
-            quoted(&key.text)
-        );
+        let message =
+            format!("{} has no setting {}, so it changes nothing{hint}", provider.name, quoted(&key.text));
         findings.warning(key.place, "unknown-configuration", message);
     }
 }
 
 fn check_operator(rule: &Rule, findings: &mut Findings) {
-    let operator = rule
-        .configuration
-        .iter()
-        .find(|(key, _)| key.text == "Operator")
-        .map(|(_, value)| value);
+    let operator = rule.configuration.iter().find(|(key, _)| key.text == "Operator").map(|(_, value)| value);
     if let Some(operator) =
         operator.filter(|operator| operator.known && rule.provider.text == "VariableCheck")
         && !["EQ", "NE", "CONTAINS", "MATCHES"].contains(&operator.text.as_str())
     {
-        let message = format!(
-            "{} is no operator; write EQ, NE, CONTAINS or MATCHES",
-            quoted(&operator.text)
-        );
+        let message = format!("{} is no operator; write EQ, NE, CONTAINS or MATCHES", quoted(&operator.text));
         findings.error(operator.place, "configuration-value", message);
     }
 }
@@ -280,11 +199,10 @@ fn check_operator(rule: &Rule, findings: &mut Findings) {
 /// Nothing comes before the source stage, so there is nothing to roll back to.
 fn check_source_stage(stage: &Stage, findings: &mut Findings) {
     for hook in [&stage.on_success, &stage.on_failure].into_iter().flatten() {
-        let results = hook.result.iter().chain(
-            hook.conditions
-                .iter()
-                .filter_map(|condition| condition.result.as_ref()),
-        );
+        let results = hook
+            .result
+            .iter()
+            .chain(hook.conditions.iter().filter_map(|condition| condition.result.as_ref()));
         for result in results.filter(|result| result.known && result.text == "ROLLBACK") {
             let message =
                 "the source stage cannot be rolled back; write FAIL or RETRY, or roll back a later stage";

@@ -30,10 +30,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 pub(super) fn limits(configuration: &[(Text, Text)], most: usize, findings: &mut Findings) {
     for (key, value) in configuration {
         if !(1..=MAX_KEY_CHARS).contains(&key.text.chars().count()) {
-            let message = format!(
-                "the key {} must have 1 to {MAX_KEY_CHARS} characters",
-                quoted(&key.text)
-            );
+            let message = format!("the key {} must have 1 to {MAX_KEY_CHARS} characters", quoted(&key.text));
             findings.error(key.place, "configuration-length", message);
         }
         let count = value.text.chars().count();
@@ -72,12 +69,8 @@ fn check_required(action: &Action, provider: &Provider, findings: &mut Findings)
     if source::is_git(action) {
         return;
     }
-    let missing: Vec<&str> = provider
-        .required
-        .iter()
-        .copied()
-        .filter(|key| action.setting(key).is_none())
-        .collect();
+    let missing: Vec<&str> =
+        provider.required.iter().copied().filter(|key| action.setting(key).is_none()).collect();
     if provider.name == "CodeBuild" {
         if !missing.is_empty() {
             let message = "no `ProjectName`: the source's root `buildspec.yml` is run; name a project to say more about the build";
@@ -86,10 +79,7 @@ fn check_required(action: &Action, provider: &Provider, findings: &mut Findings)
         return;
     }
     for key in missing {
-        let message = format!(
-            "{} cannot run without `{key}`; add it to `configuration`",
-            provider.name
-        );
+        let message = format!("{} cannot run without `{key}`; add it to `configuration`", provider.name);
         findings.error(action.place, "missing-configuration", message);
     }
 }
@@ -98,27 +88,11 @@ fn check_required(action: &Action, provider: &Provider, findings: &mut Findings)
 const CHOICES: [(&str, &[&str]); 15] = [
     (
         "ActionMode",
-        &[
-            "CREATE_UPDATE",
-            "REPLACE_ON_FAILURE",
-            "DELETE_ONLY",
-            "CHANGE_SET_REPLACE",
-            "CHANGE_SET_EXECUTE",
-        ],
+        &["CREATE_UPDATE", "REPLACE_ON_FAILURE", "DELETE_ONLY", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE"],
     ),
     ("OutputArtifactFormat", &["CODE_ZIP", "CODEBUILD_CLONE_REF"]),
-    (
-        "EnvironmentType",
-        &["LINUX_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER"],
-    ),
-    (
-        "ComputeType",
-        &[
-            "BUILD_GENERAL1_SMALL",
-            "BUILD_GENERAL1_MEDIUM",
-            "BUILD_GENERAL1_LARGE",
-        ],
-    ),
+    ("EnvironmentType", &["LINUX_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER"]),
+    ("ComputeType", &["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]),
     ("PermissionModel", &["SELF_MANAGED", "SERVICE_MANAGED"]),
     ("CallAs", &["SELF", "DELEGATED_ADMIN"]),
     ("InputType", &["Literal", "FilePath"]),
@@ -134,10 +108,8 @@ const CHOICES: [(&str, &[&str]); 15] = [
 const BOOLEANS: &[&str] = &["true", "false"];
 
 fn check_values(action: &Action, findings: &mut Findings) {
-    for (key, value) in action
-        .configuration
-        .iter()
-        .filter(|(_, value)| value.known && !value.text.contains("#{"))
+    for (key, value) in
+        action.configuration.iter().filter(|(_, value)| value.known && !value.text.contains("#{"))
     {
         let Some((_, allowed)) = CHOICES.iter().find(|(name, _)| *name == key.text) else {
             continue;
@@ -178,18 +150,13 @@ fn check_codebuild(action: &Action, findings: &mut Findings) {
         }
         Some(_) | None => {}
     }
-    if let Some(combine) = action
-        .setting("CombineArtifacts")
-        .filter(|combine| is_true(Some(combine)))
+    if let Some(combine) = action.setting("CombineArtifacts").filter(|combine| is_true(Some(combine)))
         && !is_true(action.setting("BatchEnabled"))
     {
         let message = "`CombineArtifacts` needs a batch build; add `BatchEnabled: true` or remove it";
         findings.error(combine.place, "configuration-value", message);
     }
-    if let Some(variables) = action
-        .setting("EnvironmentVariables")
-        .filter(|variables| variables.known)
-    {
+    if let Some(variables) = action.setting("EnvironmentVariables").filter(|variables| variables.known) {
         check_environment(variables, findings);
     }
 }
@@ -211,17 +178,12 @@ fn check_environment(variables: &Text, findings: &mut Findings) {
 }
 
 fn consumes(action: &Action, artifact: &str) -> bool {
-    action
-        .inputs
-        .iter()
-        .any(|input| !input.known || input.text == artifact)
+    action.inputs.iter().any(|input| !input.known || input.text == artifact)
 }
 
 fn not_consumed(value: &Text, artifact: &str, findings: &mut Findings) {
-    let message = format!(
-        "{} is no input artifact of this action; add it to `inputArtifacts`",
-        quoted(artifact)
-    );
+    let message =
+        format!("{} is no input artifact of this action; add it to `inputArtifacts`", quoted(artifact));
     findings.error(value.place, "artifact-not-consumed", message);
 }
 
@@ -229,10 +191,7 @@ fn check_cloudformation(action: &Action, findings: &mut Findings) {
     if !action.is(Category::Deploy, "CloudFormation") {
         return;
     }
-    let mode = action
-        .setting("ActionMode")
-        .filter(|mode| mode.known)
-        .map(|mode| mode.text.as_str());
+    let mode = action.setting("ActionMode").filter(|mode| mode.known).map(|mode| mode.text.as_str());
     let needs: &[&str] = match mode {
         Some("CHANGE_SET_REPLACE") => &["ChangeSetName", "TemplatePath"],
         Some("CHANGE_SET_EXECUTE") => &["ChangeSetName"],
@@ -247,16 +206,11 @@ fn check_cloudformation(action: &Action, findings: &mut Findings) {
         findings.error(action.place, "missing-configuration", message);
     }
     for key in ["TemplatePath", "TemplateConfiguration"] {
-        if let Some(path) = action
-            .setting(key)
-            .filter(|path| path.known && !path.text.contains("#{"))
-        {
+        if let Some(path) = action.setting(key).filter(|path| path.known && !path.text.contains("#{")) {
             check_artifact_path(action, key, path, findings);
         }
     }
-    if let Some(overrides) = action
-        .setting("ParameterOverrides")
-        .filter(|overrides| overrides.known)
+    if let Some(overrides) = action.setting("ParameterOverrides").filter(|overrides| overrides.known)
         && !overrides.text.contains("#{")
         && !serde_json::from_str::<Json>(&overrides.text).is_ok_and(|json| json.is_object())
     {
@@ -304,9 +258,7 @@ fn check_alternatives(action: &Action, findings: &mut Findings) {
 
 /// Penstock's own Command: a program and its arguments, never a shell string.
 fn check_command(action: &Action, findings: &mut Findings) {
-    let command = action
-        .setting("Command")
-        .filter(|command| command.known && !command.text.contains("#{"));
+    let command = action.setting("Command").filter(|command| command.known && !command.text.contains("#{"));
     let Some(command) = command.filter(|_| action.is(Category::Invoke, "Command")) else {
         return;
     };

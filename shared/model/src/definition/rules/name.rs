@@ -9,10 +9,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
     role(draft.role_arn.as_ref(), findings);
     for stage in &draft.stages {
         form(&stage.name, "stage-name", StageName::new, findings);
-        stage
-            .actions
-            .iter()
-            .for_each(|action| check_action(action, findings));
+        stage.actions.iter().for_each(|action| check_action(action, findings));
     }
     for variable in &draft.variables {
         variable_name(&variable.name, findings);
@@ -21,11 +18,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 
 fn check_action(action: &Action, findings: &mut Findings) {
     form(&action.name, "action-name", ActionName::new, findings);
-    for name in action
-        .inputs
-        .iter()
-        .chain(action.outputs.iter().map(|output| &output.name))
-    {
+    for name in action.inputs.iter().chain(action.outputs.iter().map(|output| &output.name)) {
         form(name, "artifact-name", ArtifactName::new, findings);
     }
     if let Some(namespace) = &action.namespace {
@@ -46,21 +39,15 @@ pub(super) fn form<T>(
     if text.known
         && let Err(error) = parse(&text.text)
     {
-        let message: String = error
-            .to_string()
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect();
+        let message: String =
+            error.to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         findings.error(text.place, code, message);
     }
 }
 
 fn variable_name(name: &Text, findings: &mut Findings) {
     let valid = (1..=128).contains(&name.text.len())
-        && name
-            .text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "@-_".contains(c));
+        && name.text.chars().all(|c| c.is_ascii_alphanumeric() || "@-_".contains(c));
     if name.known && !valid {
         let message = format!(
             "{} is no variable name: 1 to 128 of the characters A-Z a-z 0-9 @ - _",
@@ -75,10 +62,7 @@ pub(super) fn check_region(region: &Text, findings: &mut Findings) {
         findings.error(
             region.place,
             "region",
-            format!(
-                "{} is no region; write one such as eu-west-1",
-                quoted(&region.text)
-            ),
+            format!("{} is no region; write one such as eu-west-1", quoted(&region.text)),
         );
     }
 }

@@ -37,23 +37,13 @@ fn check_stores(draft: &Draft, findings: &mut Findings) {
 
 fn check_store(store: &Store, findings: &mut Findings) {
     if store.kind.known && store.kind.text != "S3" {
-        findings.error(
-            store.kind.place,
-            "artifact-store",
-            "an artifact store's type can only be S3",
-        );
+        findings.error(store.kind.place, "artifact-store", "an artifact store's type can only be S3");
     }
     let valid = (3..=63).contains(&store.location.text.len())
-        && store
-            .location
-            .text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+        && store.location.text.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
     if store.location.known && !valid {
-        let message = format!(
-            "{} is no bucket: 3 to 63 of letters, digits, - and .",
-            quoted(&store.location.text)
-        );
+        let message =
+            format!("{} is no bucket: 3 to 63 of letters, digits, - and .", quoted(&store.location.text));
         findings.error(store.location.place, "artifact-store", message);
     }
 }
@@ -61,9 +51,7 @@ fn check_store(store: &Store, findings: &mut Findings) {
 fn check_regions(draft: &Draft, stores: &[(Text, Store)], findings: &mut Findings) {
     for (_, _, action) in draft.actions() {
         if let Some(region) = action.region.as_ref().filter(|region| region.known)
-            && !stores
-                .iter()
-                .any(|(known, _)| !known.known || known.text == region.text)
+            && !stores.iter().any(|(known, _)| !known.known || known.text == region.text)
         {
             let message = format!(
                 "`artifactStores` has no store in {}, where this action runs; add one",
@@ -107,10 +95,7 @@ fn only_in_v2(draft: &Draft) -> Vec<String> {
     if !draft.triggers.is_empty() {
         found.push("`triggers`".to_owned());
     }
-    if draft
-        .mode
-        .is_some_and(|mode| mode.value != ExecutionMode::Superseded)
-    {
+    if draft.mode.is_some_and(|mode| mode.value != ExecutionMode::Superseded) {
         found.push("an execution mode other than SUPERSEDED".to_owned());
     }
     let hooked = |stage: &&crate::definition::draft::Stage| {
@@ -125,11 +110,7 @@ fn only_in_v2(draft: &Draft) -> Vec<String> {
     );
     for (_, _, action) in draft.actions() {
         if let Some(provider) = action.provider().filter(|provider| provider.v2_only) {
-            found.push(format!(
-                "the {} action {}",
-                provider.name,
-                quoted(&action.name.text)
-            ));
+            found.push(format!("the {} action {}", provider.name, quoted(&action.name.text)));
         }
     }
     found
@@ -144,19 +125,9 @@ fn check_variables(draft: &Draft, findings: &mut Findings) {
         findings.error(first.name.place, "too-many-variables", message);
     }
     let names = draft.variables.iter().map(|variable| &variable.name);
-    unique(
-        names,
-        "duplicate-variable",
-        "a variable of this pipeline",
-        findings,
-    );
+    unique(names, "duplicate-variable", "a variable of this pipeline", findings);
     for variable in &draft.variables {
-        length(
-            variable.default.as_ref(),
-            "a default value",
-            1..=MAX_VALUE_CHARS,
-            findings,
-        );
+        length(variable.default.as_ref(), "a default value", 1..=MAX_VALUE_CHARS, findings);
         length(variable.description.as_ref(), "a description", 0..=200, findings);
     }
 }

@@ -30,15 +30,11 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 }
 
 fn check_form(action: &Action, findings: &mut Findings) {
-    for (text, code, longest) in [
-        (&action.kind.provider, "unknown-provider", 35),
-        (&action.kind.version, "provider-version", 9),
-    ] {
+    for (text, code, longest) in
+        [(&action.kind.provider, "unknown-provider", 35), (&action.kind.version, "provider-version", 9)]
+    {
         let valid = (1..=longest).contains(&text.text.len())
-            && text
-                .text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+            && text.text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
         if text.known && !valid {
             let message = format!(
                 "{} has not the form of one: 1 to {longest} of letters, digits, _ and -",
@@ -52,11 +48,7 @@ fn check_form(action: &Action, findings: &mut Findings) {
 fn check_version(action: &Action, provider: &Provider, findings: &mut Findings) {
     let version = &action.kind.version;
     if provider.owner != Owner::Custom && version.known && version.text != "1" {
-        let message = format!(
-            "{} has only version 1, not {}",
-            provider.name,
-            quoted(&version.text)
-        );
+        let message = format!("{} has only version 1, not {}", provider.name, quoted(&version.text));
         findings.error(version.place, "provider-version", message);
     }
 }
@@ -100,11 +92,7 @@ fn count(
         format!("{} to {}", allowed.start(), allowed.end())
     };
     let category = action.kind.category.map_or("", category_name);
-    let list = if verb == "consumes" {
-        "inputArtifacts"
-    } else {
-        "outputArtifacts"
-    };
+    let list = if verb == "consumes" { "inputArtifacts" } else { "outputArtifacts" };
     let plural = if *allowed.end() == 1 { "" } else { "s" };
     let message = format!(
         "{provider} ({category}) {verb} {range} artifact{plural}, and this action has {found}; correct `{list}`"

@@ -33,17 +33,11 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 
 fn texts(action: &Action) -> impl Iterator<Item = &Text> {
     let settings = action.configuration.iter().map(|(_, value)| value);
-    settings
-        .chain(&action.commands)
-        .chain(action.environment.iter().map(|variable| &variable.value))
+    settings.chain(&action.commands).chain(action.environment.iter().map(|variable| &variable.value))
 }
 
 fn scope<'a>(draft: &'a Draft, findings: &mut Findings) -> Scope<'a> {
-    let mut scope = Scope {
-        draft,
-        namespaces: BTreeMap::new(),
-        open: false,
-    };
+    let mut scope = Scope { draft, namespaces: BTreeMap::new(), open: false };
     for (position, _, action) in draft.actions() {
         let Some(namespace) = &action.namespace else {
             continue;
@@ -52,10 +46,7 @@ fn scope<'a>(draft: &'a Draft, findings: &mut Findings) -> Scope<'a> {
         if namespace.known {
             check_namespace(draft, namespace, &scope.namespaces, findings);
         }
-        scope
-            .namespaces
-            .entry(&namespace.text)
-            .or_insert((position, action));
+        scope.namespaces.entry(&namespace.text).or_insert((position, action));
     }
     scope
 }
@@ -79,12 +70,7 @@ fn check_namespace(
             format!("the namespace {name} is reserved for the pipeline's own variables; choose another");
         findings.error(namespace.place, "reserved-namespace", message);
     }
-    let artifact = |action: &Action| {
-        action
-            .outputs
-            .iter()
-            .any(|output| output.name.text == namespace.text)
-    };
+    let artifact = |action: &Action| action.outputs.iter().any(|output| output.name.text == namespace.text);
     if draft.actions().any(|(_, _, action)| artifact(action)) {
         let message = format!("the namespace {name} is also the name of an artifact; rename one");
         findings.error(namespace.place, "namespace-is-artifact", message);
@@ -93,17 +79,12 @@ fn check_namespace(
 
 impl Scope<'_> {
     fn check_hook(&self, hook: Option<&Hook>, position: Position, findings: &mut Findings) {
-        let rules = hook
-            .into_iter()
-            .flat_map(|hook| &hook.conditions)
-            .flat_map(|condition| &condition.rules);
+        let rules = hook.into_iter().flat_map(|hook| &hook.conditions).flat_map(|condition| &condition.rules);
         for rule in rules {
             for (_, value) in &rule.configuration {
                 self.check(value, position, findings);
             }
-            rule.commands
-                .iter()
-                .for_each(|command| self.check(command, position, findings));
+            rule.commands.iter().for_each(|command| self.check(command, position, findings));
             commands::check_commands(&rule.commands, findings);
         }
     }
@@ -148,10 +129,8 @@ impl Scope<'_> {
                 }
                 None if self.open => {}
                 None => {
-                    let hint = findings.suggestion(
-                        namespace,
-                        self.namespaces.keys().copied().chain([PIPELINE_NAMESPACE]),
-                    );
+                    let hint = findings
+                        .suggestion(namespace, self.namespaces.keys().copied().chain([PIPELINE_NAMESPACE]));
                     let message = format!(
                         "no action has the namespace {}{hint}; set `namespace` at the action that provides `{}`",
                         quoted(namespace),
@@ -164,19 +143,12 @@ impl Scope<'_> {
     }
 
     fn check_declared(&self, key: &str, text: &Text, findings: &mut Findings) {
-        let names = || {
-            self.draft
-                .variables
-                .iter()
-                .map(|variable| variable.name.text.as_str())
-        };
+        let names = || self.draft.variables.iter().map(|variable| variable.name.text.as_str());
         let open = self.draft.variables.iter().any(|variable| !variable.name.known);
         if !open && !names().any(|name| name == key) {
             let hint = findings.suggestion(key, names());
-            let message = format!(
-                "the pipeline declares no variable {}{hint}; add it to `variables`",
-                quoted(key)
-            );
+            let message =
+                format!("the pipeline declares no variable {}{hint}; add it to `variables`", quoted(key));
             findings.error(text.place, "undeclared-variable", message);
         }
     }
@@ -217,13 +189,7 @@ fn check_producer(
 fn keys(action: &Action) -> Option<Vec<&str>> {
     let provider = action.provider()?;
     if provider.name == "Commands" && action.output_variables.iter().all(|name| name.known) {
-        return Some(
-            action
-                .output_variables
-                .iter()
-                .map(|name| name.text.as_str())
-                .collect(),
-        );
+        return Some(action.output_variables.iter().map(|name| name.text.as_str()).collect());
     }
     provider.variables.map(<[&str]>::to_vec)
 }

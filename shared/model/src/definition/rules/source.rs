@@ -13,28 +13,18 @@ struct GitSource {
 }
 
 const GIT_SOURCES: [GitSource; 3] = [
-    GitSource {
-        provider: "GitHub",
-        repository: &["Owner", "Repo"],
-        branch: "Branch",
-    },
+    GitSource { provider: "GitHub", repository: &["Owner", "Repo"], branch: "Branch" },
     GitSource {
         provider: "CodeStarSourceConnection",
         repository: &["FullRepositoryId"],
         branch: "BranchName",
     },
-    GitSource {
-        provider: "CodeCommit",
-        repository: &["RepositoryName"],
-        branch: "BranchName",
-    },
+    GitSource { provider: "CodeCommit", repository: &["RepositoryName"], branch: "BranchName" },
 ];
 
 pub(super) fn check(draft: &Draft, findings: &mut Findings) {
     for (_, _, action) in draft.actions() {
-        let source = GIT_SOURCES
-            .iter()
-            .find(|source| action.is(Category::Source, source.provider));
+        let source = GIT_SOURCES.iter().find(|source| action.is(Category::Source, source.provider));
         if let Some(source) = source.filter(|_| action.provider().is_some()) {
             check_repository(action, source, findings);
         }
@@ -43,9 +33,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 
 /// Whether `action` names its repository by rules of its own, so that nothing is simply required.
 pub(super) fn is_git(action: &Action) -> bool {
-    GIT_SOURCES
-        .iter()
-        .any(|source| action.is(Category::Source, source.provider))
+    GIT_SOURCES.iter().any(|source| action.is(Category::Source, source.provider))
 }
 
 fn check_repository(action: &Action, source: &GitSource, findings: &mut Findings) {
@@ -53,12 +41,8 @@ fn check_repository(action: &Action, source: &GitSource, findings: &mut Findings
         let message = "`RepositoryPath` names a clone on this machine, which the cloud refuses; the provider Git says the same without promising more";
         return findings.warning(path.place, "local-repository", message);
     }
-    let missing: Vec<&str> = source
-        .repository
-        .iter()
-        .copied()
-        .filter(|key| action.setting(key).is_none())
-        .collect();
+    let missing: Vec<&str> =
+        source.repository.iter().copied().filter(|key| action.setting(key).is_none()).collect();
     if missing.len() == source.repository.len() {
         let message = format!(
             "this source names no repository: on one machine it is the repository in which the server or `run` was started, the cloud refuses it; add {}",
@@ -99,16 +83,10 @@ fn check_connection(action: &Action, findings: &mut Findings) {
         let message = "a connection source needs `ConnectionArn`; add it to `configuration`, or use the provider GitHub, which needs none";
         findings.error(action.place, "missing-configuration", message);
     }
-    if let Some(id) = action
-        .setting("FullRepositoryId")
-        .filter(|id| id.known && !id.text.contains("#{"))
-    {
+    if let Some(id) = action.setting("FullRepositoryId").filter(|id| id.known && !id.text.contains("#{")) {
         let parts: Vec<&str> = id.text.split('/').collect();
         if parts.len() < 2 || parts.iter().any(|part| part.is_empty()) {
-            let message = format!(
-                "{} is no full repository id; write owner/repository",
-                quoted(&id.text)
-            );
+            let message = format!("{} is no full repository id; write owner/repository", quoted(&id.text));
             findings.error(id.place, "repository-form", message);
         }
     }

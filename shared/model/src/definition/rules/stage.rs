@@ -24,21 +24,14 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
     );
     for (index, stage) in draft.stages.iter().enumerate() {
         check_stage(stage, findings);
-        stage
-            .actions
-            .iter()
-            .for_each(|action| check_category(index, stage, action, findings));
+        stage.actions.iter().for_each(|action| check_category(index, stage, action, findings));
     }
 }
 
 fn check_counts(draft: &Draft, findings: &mut Findings) {
     let stages = draft.stages.len();
     if draft.has_stages && !STAGES.contains(&stages) {
-        let place = draft
-            .stages
-            .get(50)
-            .or(draft.stages.first())
-            .map_or(draft.place, |stage| stage.place);
+        let place = draft.stages.get(50).or(draft.stages.first()).map_or(draft.place, |stage| stage.place);
         let message = format!(
             "a pipeline has 2 to 50 stages, a source stage first, and this has {stages}; add or join stages"
         );
@@ -75,10 +68,7 @@ fn check_stage(stage: &Stage, findings: &mut Findings) {
     );
     for order in stage.actions.iter().filter_map(|action| action.run_order) {
         if !(1..=MAX_RUN_ORDER).contains(&order.value) {
-            let message = format!(
-                "`runOrder` is a number from 1 to {MAX_RUN_ORDER}, not {}",
-                order.value
-            );
+            let message = format!("`runOrder` is a number from 1 to {MAX_RUN_ORDER}, not {}", order.value);
             findings.error(order.place, "run-order", message);
         }
     }

@@ -13,10 +13,8 @@ const PROVIDERS: [&str; 2] = ["CodeStarSourceConnection", "GitHub"];
 
 pub(super) fn check(draft: &Draft, findings: &mut Findings) {
     if let Some(extra) = draft.triggers.get(MAX_TRIGGERS) {
-        let message = format!(
-            "{} triggers, and {MAX_TRIGGERS} are allowed; remove some",
-            draft.triggers.len()
-        );
+        let message =
+            format!("{} triggers, and {MAX_TRIGGERS} are allowed; remove some", draft.triggers.len());
         findings.error(extra.place, "too-many", message);
     }
     for trigger in &draft.triggers {
@@ -24,14 +22,8 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
         check_source(draft, trigger, findings);
         check_filters(&trigger.push, "push", findings);
         check_filters(&trigger.pull_request, "pull-request", findings);
-        trigger
-            .push
-            .iter()
-            .for_each(|filter| check_push(filter, findings));
-        trigger
-            .pull_request
-            .iter()
-            .for_each(|filter| check_pull_request(filter, findings));
+        trigger.push.iter().for_each(|filter| check_push(filter, findings));
+        trigger.pull_request.iter().for_each(|filter| check_pull_request(filter, findings));
     }
 }
 
@@ -62,10 +54,8 @@ fn check_source(draft: &Draft, trigger: &Trigger, findings: &mut Findings) {
     }
     match sources.iter().find(|action| action.name.text == source.text) {
         None => {
-            let hint = findings.suggestion(
-                &source.text,
-                sources.iter().map(|action| action.name.text.as_str()),
-            );
+            let hint =
+                findings.suggestion(&source.text, sources.iter().map(|action| action.name.text.as_str()));
             let message = format!(
                 "there is no source action {}{hint}; name the one whose repository it listens to",
                 quoted(&source.text)
@@ -98,10 +88,7 @@ fn check_filters(filters: &[Filter], what: &str, findings: &mut Findings) {
         findings.error(extra.place, "too-many", message);
     }
     for filter in filters {
-        for globs in [&filter.tags, &filter.branches, &filter.paths]
-            .into_iter()
-            .flatten()
-        {
+        for globs in [&filter.tags, &filter.branches, &filter.paths].into_iter().flatten() {
             check_globs(globs, findings);
         }
     }
@@ -163,10 +150,6 @@ fn check_glob(pattern: &Text, findings: &mut Findings) {
     if pattern.known
         && let Err(error) = Glob::new(&pattern.text)
     {
-        findings.error(
-            pattern.place,
-            "glob",
-            format!("{} is no pattern: {error}", quoted(&pattern.text)),
-        );
+        findings.error(pattern.place, "glob", format!("{} is no pattern: {error}", quoted(&pattern.text)));
     }
 }

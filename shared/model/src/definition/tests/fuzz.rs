@@ -10,10 +10,7 @@ use crate::diagnostic::Severity;
 fn read(source: &str) {
     let document = document::parse(source);
     let parsed = from_document(&document);
-    let refused = parsed
-        .diagnostics
-        .iter()
-        .any(|found| found.severity == Severity::Error);
+    let refused = parsed.diagnostics.iter().any(|found| found.severity == Severity::Error);
     assert_eq!(parsed.pipeline.is_none(), refused, "{source}");
     for found in &parsed.diagnostics {
         assert!(found.place.line >= 1 && found.place.column >= 1 && !found.message.is_empty());

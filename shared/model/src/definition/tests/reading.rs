@@ -17,13 +17,7 @@ fn settings_are_texts_whatever_was_written() {
         .collect();
     assert_eq!(
         written,
-        [
-            "BucketName=8.0",
-            "CacheControl=NO",
-            "CannedACL=1e3",
-            "Extract=true",
-            "ObjectKey=007"
-        ]
+        ["BucketName=8.0", "CacheControl=NO", "CannedACL=1e3", "Extract=true", "ObjectKey=007"]
     );
 }
 
@@ -43,9 +37,7 @@ fn lists_and_mappings_become_compact_json() {
 
 #[test]
 fn numbers_are_read_from_texts_and_texts_from_numbers() {
-    let source = FULL
-        .replace("version: '1'", "version: 1")
-        .replace("runOrder: 2", "runOrder: \"2\"");
+    let source = FULL.replace("version: '1'", "version: 1").replace("runOrder: 2", "runOrder: \"2\"");
     let parsed = parse(&source);
     assert_eq!(lines(&parsed), "");
     assert_eq!(parsed.pipeline, parse(FULL).pipeline);
@@ -54,27 +46,16 @@ fn numbers_are_read_from_texts_and_texts_from_numbers() {
 #[test]
 fn both_spellings_may_stand_in_one_action_if_they_agree() {
     let id = "    actionTypeId: {category: Build, owner: AWS, provider: CodeBuild, version: '1'}\n    namespace: Make\n";
-    assert_eq!(
-        parse(&changed("    namespace: Make\n", id)).pipeline,
-        parse(FULL).pipeline
-    );
+    assert_eq!(parse(&changed("    namespace: Make\n", id)).pipeline, parse(FULL).pipeline);
     let other = id.replace("category: Build", "category: Test");
-    assert_eq!(
-        codes(&parse(&changed("    namespace: Make\n", &other))),
-        ["error action-type-conflict"]
-    );
+    assert_eq!(codes(&parse(&changed("    namespace: Make\n", &other))), ["error action-type-conflict"]);
 }
 
 #[test]
 fn owners_that_the_short_spelling_leaves_out() {
     let owner = |provider: &str| {
-        let source = changed(
-            "    provider: CodeBuild\n",
-            &format!("    provider: {provider}\n"),
-        );
-        parse(&source)
-            .pipeline
-            .map(|pipeline| pipeline.stages[1].actions[0].action_type_id.owner)
+        let source = changed("    provider: CodeBuild\n", &format!("    provider: {provider}\n"));
+        parse(&source).pipeline.map(|pipeline| pipeline.stages[1].actions[0].action_type_id.owner)
     };
     assert_eq!(owner("Jenkins"), Some(crate::pipeline::Owner::Custom));
     assert_eq!(owner("CodeBuild"), Some(crate::pipeline::Owner::Aws));

@@ -23,20 +23,12 @@ fn keys_and_kinds() {
         ("name: web\n", "", &["error missing-key"]),
         ("name: web\n", "name: [web]\n", &["error wrong-type"]),
         ("executionMode:", "executionmode:", &["warning unknown-key"]),
-        (
-            "  - name: Site\n",
-            "  - name: Site\n    comment: hello\n",
-            &["warning unknown-key"],
-        ),
+        ("  - name: Site\n", "  - name: Site\n    comment: hello\n", &["warning unknown-key"]),
         ("name: web\n", "name: !Ref Web\n", &["error foreign-tag"]),
         ("name: web\n", "name: !!str web\n", &[]),
         ("version: 3", "version: 0", &["error version"]),
         ("version: 3", "version: new", &["error wrong-type"]),
-        (
-            "executionMode: QUEUED",
-            "executionMode: FIFO",
-            &["error execution-mode"],
-        ),
+        ("executionMode: QUEUED", "executionMode: FIFO", &["error execution-mode"]),
         ("pipelineType: V2", "pipelineType: V3", &["error pipeline-type"]),
         (
             "- name: Deploy\n",
@@ -59,16 +51,8 @@ fn names() {
         ("name: web\n", "name: my web\n", &["error pipeline-name"]),
         ("- name: Deploy\n", "- name: De/ploy\n", &["error stage-name"]),
         ("  - name: Site\n", "  - name: ''\n", &["error action-name"]),
-        (
-            "namespace: Look\n",
-            "namespace: Lo.ok\n",
-            &["error namespace", "error unknown-namespace"],
-        ),
-        (
-            "{name: Region,",
-            "{name: Re gion,",
-            &["error variable-name", "error undeclared-variable"],
-        ),
+        ("namespace: Look\n", "namespace: Lo.ok\n", &["error namespace", "error unknown-namespace"]),
+        ("{name: Region,", "{name: Re gion,", &["error variable-name", "error undeclared-variable"]),
         ("role/pipeline", "user/pipeline", &["error role-arn"]),
         ("123456789012:role/deploy", "12:role/deploy", &["error role-arn"]),
         ("region: eu-west-1", "region: eu", &["error region"]),
@@ -80,19 +64,11 @@ fn names() {
 #[test]
 fn stores_role_and_type() {
     check(&[
-        (
-            "roleArn: arn:aws:iam::123456789012:role/pipeline\n",
-            "",
-            &["warning default-role"],
-        ),
+        ("roleArn: arn:aws:iam::123456789012:role/pipeline\n", "", &["warning default-role"]),
         ("type: S3,", "type: GCS,", &["error artifact-store"]),
         ("location: artifacts", "location: a", &["error artifact-store"]),
         ("type: KMS", "type: HSM", &["error artifact-store"]),
-        (
-            "version: 3",
-            "artifactStores: {eu-west-1: {type: S3, location: abc}}",
-            &["error artifact-store"],
-        ),
+        ("version: 3", "artifactStores: {eu-west-1: {type: S3, location: abc}}", &["error artifact-store"]),
         (
             "artifactStore: {type: S3, location: artifacts, encryptionKey: {id: alias/key, type: KMS}}\n",
             "",
@@ -111,11 +87,7 @@ fn stores_role_and_type() {
 fn stages_and_their_actions() {
     check(&[
         ("- name: Deploy\n", "- name: Build\n", &["error duplicate-stage"]),
-        (
-            "  - name: Site\n",
-            "  - name: Stack\n",
-            &["error duplicate-action"],
-        ),
+        ("  - name: Site\n", "  - name: Stack\n", &["error duplicate-action"]),
         ("    runOrder: 2\n", "    runOrder: 1000\n", &["error run-order"]),
         ("    runOrder: 2\n", "    runOrder: 999\n", &[]),
         (
@@ -157,30 +129,19 @@ fn many(stages: usize, actions: usize) -> String {
 #[test]
 fn limits_of_a_pipeline() {
     let refused = |source: &str| -> Vec<String> {
-        codes(&parse(source))
-            .into_iter()
-            .filter(|code| code.starts_with("error"))
-            .collect()
+        codes(&parse(source)).into_iter().filter(|code| code.starts_with("error")).collect()
     };
     assert_eq!(refused(&many(49, 1)), Vec::<String>::new());
     assert_eq!(refused(&many(50, 1)), ["error stage-count"]);
     assert_eq!(refused(&many(1, 50)), Vec::<String>::new());
     assert_eq!(refused(&many(1, 51)), ["error action-count"]);
     assert_eq!(refused(&many(10, 50)), ["error action-count"], "501 actions");
-    let variables = (0..51)
-        .map(|index| format!("- {{name: V{index}}}\n"))
-        .collect::<String>();
-    assert_eq!(
-        refused(&format!("{}variables:\n{variables}", many(1, 1))),
-        ["error too-many-variables"]
-    );
+    let variables = (0..51).map(|index| format!("- {{name: V{index}}}\n")).collect::<String>();
+    assert_eq!(refused(&format!("{}variables:\n{variables}", many(1, 1))), ["error too-many-variables"]);
     let triggers = "- {providerType: GitHub, gitConfiguration: {sourceActionName: App}}\n".repeat(51);
     let with_triggers = FULL.replace(
         "triggers:\n",
-        &format!(
-            "triggers:\n{}",
-            triggers.replace("GitHub", "CodeStarSourceConnection")
-        ),
+        &format!("triggers:\n{}", triggers.replace("GitHub", "CodeStarSourceConnection")),
     );
     assert_eq!(refused(&with_triggers), ["error too-many"]);
 }
@@ -189,41 +150,13 @@ fn limits_of_a_pipeline() {
 fn providers() {
     check(&[
         ("provider: S3\n", "provider: S33\n", &["error unknown-provider"]),
-        (
-            "provider: S3\n",
-            "provider: S3\n    owner: ThirdParty\n",
-            &["error provider-owner"],
-        ),
-        (
-            "provider: S3\n",
-            "provider: S3\n    owner: aws\n",
-            &["error owner"],
-        ),
-        (
-            "provider: S3\n",
-            "provider: S3\n    version: '2'\n",
-            &["error provider-version"],
-        ),
-        (
-            "provider: S3\n",
-            "provider: Mine\n    owner: Custom\n    version: v7\n",
-            &[],
-        ),
-        (
-            "provider: S3\n",
-            "provider: Theirs\n    owner: ThirdParty\n",
-            &["warning unknown-provider"],
-        ),
-        (
-            "    actionType: Build\n",
-            "    actionType: Deploy\n",
-            &["error provider-category"],
-        ),
-        (
-            "    actionType: Build\n",
-            "    actionType: Bild\n",
-            &["error category"],
-        ),
+        ("provider: S3\n", "provider: S3\n    owner: ThirdParty\n", &["error provider-owner"]),
+        ("provider: S3\n", "provider: S3\n    owner: aws\n", &["error owner"]),
+        ("provider: S3\n", "provider: S3\n    version: '2'\n", &["error provider-version"]),
+        ("provider: S3\n", "provider: Mine\n    owner: Custom\n    version: v7\n", &[]),
+        ("provider: S3\n", "provider: Theirs\n    owner: ThirdParty\n", &["warning unknown-provider"]),
+        ("    actionType: Build\n", "    actionType: Deploy\n", &["error provider-category"]),
+        ("    actionType: Build\n", "    actionType: Bild\n", &["error category"]),
         ("    actionType: Build\n", "", &["error missing-key"]),
         ("    provider: CodeBuild\n", "", &["error missing-key"]),
         (
@@ -231,11 +164,7 @@ fn providers() {
             "provider: Code Build\n",
             &["error unknown-provider", "error unknown-provider"],
         ),
-        (
-            "    inputArtifacts: [{name: Report}]\n",
-            "",
-            &["error input-artifact-count"],
-        ),
+        ("    inputArtifacts: [{name: Report}]\n", "", &["error input-artifact-count"]),
         (
             "inputArtifacts: [{name: Report}]",
             "inputArtifacts: [{name: Report}, {name: App}]",
@@ -262,11 +191,7 @@ fn artifacts() {
             "outputArtifacts: [{name: Built}, {name: App}]",
             &["error artifact-produced-twice"],
         ),
-        (
-            "    runOrder: 2\n",
-            "",
-            &["error variable-order", "error artifact-not-yet-produced"],
-        ),
+        ("    runOrder: 2\n", "", &["error variable-order", "error artifact-not-yet-produced"]),
         (
             "inputArtifacts: [{name: App}]",
             "inputArtifacts: [{name: Report}]",
@@ -282,11 +207,7 @@ fn artifacts() {
             "inputArtifacts: [{name: App}, {name: App}]",
             &["error missing-configuration", "error artifact-consumed-twice"],
         ),
-        (
-            "timeoutInMinutes: 30",
-            "inputArtifacts: [{name: Nothing}]",
-            &["error artifact-not-produced"],
-        ),
+        ("timeoutInMinutes: 30", "inputArtifacts: [{name: Nothing}]", &["error artifact-not-produced"]),
         ("timeoutInMinutes: 30", "inputArtifacts: [{name: Report}]", &[]),
     ]);
 }
@@ -302,69 +223,21 @@ fn configuration() {
             "Bucketname: site,",
             &["error missing-configuration", "warning unknown-configuration"],
         ),
-        (
-            "Extract: true",
-            "Extract: false",
-            &["error missing-configuration"],
-        ),
+        ("Extract: true", "Extract: false", &["error missing-configuration"]),
         ("Extract: true", "Extract: maybe", &["error configuration-value"]),
         ("Extract: true", "Extract: True", &[]),
-        (
-            "BucketName: site",
-            "BucketName: ''",
-            &["error configuration-length"],
-        ),
-        (
-            "BucketName: site",
-            &format!("BucketName: {long}"),
-            &["error configuration-length"],
-        ),
-        (
-            "ActionMode: CREATE_UPDATE",
-            "ActionMode: CREATE",
-            &["error configuration-value"],
-        ),
-        (
-            "ActionMode: CREATE_UPDATE",
-            "ActionMode: CHANGE_SET_REPLACE",
-            &["error missing-configuration"],
-        ),
-        (
-            "      TemplatePath: Built::template.yml\n",
-            "",
-            &["error missing-configuration"],
-        ),
-        (
-            "Built::template.yml",
-            "template.yml",
-            &["error configuration-value"],
-        ),
-        (
-            "Built::template.yml",
-            "Report::template.yml",
-            &["error artifact-not-consumed"],
-        ),
+        ("BucketName: site", "BucketName: ''", &["error configuration-length"]),
+        ("BucketName: site", &format!("BucketName: {long}"), &["error configuration-length"]),
+        ("ActionMode: CREATE_UPDATE", "ActionMode: CREATE", &["error configuration-value"]),
+        ("ActionMode: CREATE_UPDATE", "ActionMode: CHANGE_SET_REPLACE", &["error missing-configuration"]),
+        ("      TemplatePath: Built::template.yml\n", "", &["error missing-configuration"]),
+        ("Built::template.yml", "template.yml", &["error configuration-value"]),
+        ("Built::template.yml", "Report::template.yml", &["error artifact-not-consumed"]),
         ("'{\"Tag\": \"1\"}'", "Tag=1", &["error configuration-value"]),
-        (
-            "ProjectName: web,",
-            "ProjectName: web, PrimarySource: Other,",
-            &["error artifact-not-consumed"],
-        ),
-        (
-            "ProjectName: web,",
-            "ProjectName: web, CombineArtifacts: true,",
-            &["error configuration-value"],
-        ),
-        (
-            "\"type\":\"PLAINTEXT\"",
-            "\"type\":\"PLAIN\"",
-            &["error configuration-value"],
-        ),
-        (
-            "[{\"name\":\"COMMIT\"",
-            "{\"name\":\"COMMIT\"",
-            &["error configuration-value"],
-        ),
+        ("ProjectName: web,", "ProjectName: web, PrimarySource: Other,", &["error artifact-not-consumed"]),
+        ("ProjectName: web,", "ProjectName: web, CombineArtifacts: true,", &["error configuration-value"]),
+        ("\"type\":\"PLAINTEXT\"", "\"type\":\"PLAIN\"", &["error configuration-value"]),
+        ("[{\"name\":\"COMMIT\"", "{\"name\":\"COMMIT\"", &["error configuration-value"]),
         (
             "    provider: S3\n    runOrder: 5\n    configuration: {BucketName: site, Extract: true}\n",
             "    provider: ECS\n",
@@ -395,11 +268,7 @@ fn configuration() {
         ),
     ]);
     let key = format!("{}: 1, BucketName: site", "k".repeat(51));
-    check(&[(
-        "BucketName: site",
-        &key,
-        &["warning unknown-configuration", "error configuration-length"],
-    )]);
+    check(&[("BucketName: site", &key, &["warning unknown-configuration", "error configuration-length"])]);
 }
 
 #[test]
@@ -414,10 +283,7 @@ fn programs_are_lists_of_words() {
     assert_eq!(told("'[\"echo\", \"a b\"]'"), Vec::<String>::new());
     assert_eq!(told("[echo, a b]"), ["warning configuration-not-text"]);
     assert_eq!(told("echo a b"), ["error configuration-value"]);
-    assert_eq!(
-        told("[]"),
-        ["warning configuration-not-text", "error configuration-value"]
-    );
+    assert_eq!(told("[]"), ["warning configuration-not-text", "error configuration-value"]);
 }
 
 #[test]
@@ -431,33 +297,17 @@ fn sources() {
         let changed = changed(source, &id).replace(trigger, "triggers:\n- providerType: GitHub\n");
         codes(&parse(&changed))
     };
-    assert_eq!(
-        hub("Owner: a, Repo: b, Branch: main, OAuthToken: t"),
-        Vec::<String>::new()
-    );
+    assert_eq!(hub("Owner: a, Repo: b, Branch: main, OAuthToken: t"), Vec::<String>::new());
     assert_eq!(hub(""), ["warning source-without-repository"]);
     assert_eq!(hub("Branch: dev"), ["warning source-without-repository"]);
-    assert_eq!(
-        hub("Owner: a, Branch: main, OAuthToken: t"),
-        ["error missing-configuration"]
-    );
-    assert_eq!(
-        hub("RepositoryPath: ../web, Tag: v1"),
-        ["warning local-repository"]
-    );
-    assert_eq!(
-        hub("Owner: a, Repo: b"),
-        ["warning default-branch", "warning no-token"]
-    );
+    assert_eq!(hub("Owner: a, Branch: main, OAuthToken: t"), ["error missing-configuration"]);
+    assert_eq!(hub("RepositoryPath: ../web, Tag: v1"), ["warning local-repository"]);
+    assert_eq!(hub("Owner: a, Repo: b"), ["warning default-branch", "warning no-token"]);
     check(&[
         ("ConnectionArn: arn, ", "", &["error missing-configuration"]),
         ("acme/web", "web", &["error repository-form"]),
         (" BranchName: main,", "", &["warning default-branch"]),
-        (
-            "DetectChanges: true",
-            "DetectChanges: never",
-            &["error configuration-value"],
-        ),
+        ("DetectChanges: true", "DetectChanges: never", &["error configuration-value"]),
     ]);
 }
 
@@ -466,52 +316,24 @@ fn commands_actions() {
     let many = format!("    commands: [{}]\n    environment", "'a', ".repeat(51));
     let commands = "    commands: ['echo #{Make.VERSION} #{variables.Region} #{codepipeline.PipelineExecutionId}', 'export TAG=1']\n    environment";
     let long = format!("'{}'", "a".repeat(1001));
-    let environment = format!(
-        "[{}",
-        (0..11)
-            .map(|n| format!("{{name: V{n}, value: a}}, "))
-            .collect::<String>()
-    );
+    let environment =
+        format!("[{}", (0..11).map(|n| format!("{{name: V{n}, value: a}}, ")).collect::<String>());
     let variables = format!("[{}TAG]", (0..15).map(|n| format!("V{n}, ")).collect::<String>());
     let files = format!("[{}]", "'a', ".repeat(11));
     check(&[
         (commands, "    environment", &["error missing-key"]),
         (commands, &many, &["error too-many"]),
         ("'export TAG=1'", &long, &["error text-length"]),
-        (
-            "'export TAG=1'",
-            "\"export TAG=1\\ntrue\"",
-            &["error command-lines"],
-        ),
+        ("'export TAG=1'", "\"export TAG=1\\ntrue\"", &["error command-lines"]),
         ("'export TAG=1'", "''", &["error text-length"]),
-        (
-            "[{name: TOKEN, value: 'a:b', type: SECRETS_MANAGER}",
-            &environment,
-            &["error too-many"],
-        ),
-        (
-            "type: SECRETS_MANAGER",
-            "type: PARAMETER_STORE",
-            &["error environment-variable"],
-        ),
+        ("[{name: TOKEN, value: 'a:b', type: SECRETS_MANAGER}", &environment, &["error too-many"]),
+        ("type: SECRETS_MANAGER", "type: PARAMETER_STORE", &["error environment-variable"]),
         ("{name: TOKEN,", "{name: TO-KEN,", &["error environment-variable"]),
-        (
-            "[{name: TOKEN,",
-            "[{name: TOKEN, value: a}, {name: TOKEN,",
-            &["error environment-variable"],
-        ),
+        ("[{name: TOKEN,", "[{name: TOKEN, value: a}, {name: TOKEN,", &["error environment-variable"]),
         ("[TAG]", &variables, &["error too-many"]),
         ("['out/**']", &files, &["error too-many"]),
-        (
-            "    provider: S3\n",
-            "    provider: S3\n    commands: [ls]\n",
-            &["error commands-elsewhere"],
-        ),
-        (
-            "    provider: S3\n",
-            "    provider: S3\n    outputVariables: [A]\n",
-            &["error commands-elsewhere"],
-        ),
+        ("    provider: S3\n", "    provider: S3\n    commands: [ls]\n", &["error commands-elsewhere"]),
+        ("    provider: S3\n", "    provider: S3\n    outputVariables: [A]\n", &["error commands-elsewhere"]),
         (
             "    provider: S3\n",
             "    provider: S3\n    environmentVariables: [{name: A, value: b}]\n",
@@ -523,16 +345,8 @@ fn commands_actions() {
             &["warning files-ignored"],
         ),
         ("timeoutInMinutes: 60", "timeoutInMinutes: 4", &["error timeout"]),
-        (
-            "timeoutInMinutes: 60",
-            "timeoutInMinutes: 86401",
-            &["error timeout"],
-        ),
-        (
-            "    provider: S3\n",
-            "    provider: S3\n    timeoutInMinutes: 10\n",
-            &["error timeout-elsewhere"],
-        ),
+        ("timeoutInMinutes: 60", "timeoutInMinutes: 86401", &["error timeout"]),
+        ("    provider: S3\n", "    provider: S3\n    timeoutInMinutes: 10\n", &["error timeout-elsewhere"]),
     ]);
 }
 
@@ -540,21 +354,9 @@ fn commands_actions() {
 fn variables_and_namespaces() {
     check(&[
         ("#{Look.TAG}", "#{Lock.TAG}", &["error unknown-namespace"]),
-        (
-            "#{Look.TAG}",
-            "#{Look.TAGS}",
-            &["warning unknown-output-variable"],
-        ),
-        (
-            "#{Src.CommitId}",
-            "#{Src.CommitID}",
-            &["warning unknown-output-variable"],
-        ),
-        (
-            "#{Look.TAG}",
-            "#{variables.Regio}",
-            &["error undeclared-variable"],
-        ),
+        ("#{Look.TAG}", "#{Look.TAGS}", &["warning unknown-output-variable"]),
+        ("#{Src.CommitId}", "#{Src.CommitID}", &["warning unknown-output-variable"]),
+        ("#{Look.TAG}", "#{variables.Regio}", &["error undeclared-variable"]),
         ("#{Look.TAG}", "#{codepipeline.Name}", &["error unknown-variable"]),
         ("#{Look.TAG}", "#{Look}", &["error malformed-reference"]),
         ("#{Look.TAG}", "#{Look.TAG", &["error malformed-reference"]),
@@ -582,16 +384,8 @@ fn variables_and_namespaces() {
             "namespace: variables\n",
             &["error reserved-namespace", "error unknown-namespace"],
         ),
-        (
-            "- {name: Region,",
-            "- {name: Region}\n- {name: Region,",
-            &["error duplicate-variable"],
-        ),
-        (
-            "defaultValue: eu-west-1",
-            "defaultValue: ''",
-            &["error variable-length"],
-        ),
+        ("- {name: Region,", "- {name: Region}\n- {name: Region,", &["error duplicate-variable"]),
+        ("defaultValue: eu-west-1", "defaultValue: ''", &["error variable-length"]),
     ]);
     let long = format!("description: {}", "x".repeat(201));
     check(&[("description: where it goes", &long, &["error variable-length"])]);
@@ -611,11 +405,7 @@ fn triggers() {
             "triggers:\n- providerType: GitHub",
             &["error trigger-source"],
         ),
-        (
-            "sourceActionName: App",
-            "sourceActionName: Make",
-            &["error trigger-source"],
-        ),
+        ("sourceActionName: App", "sourceActionName: Make", &["error trigger-source"]),
         (
             "    - tags: {includes: ['v*']}\n",
             &"    - tags: {includes: ['v*']}\n".repeat(3),
@@ -631,16 +421,8 @@ fn triggers() {
             "    - filePaths: {includes: ['v*']}\n",
             &["warning push-filter"],
         ),
-        (
-            "    - tags: {includes: ['v*']}\n",
-            "    - {}\n",
-            &["warning push-filter"],
-        ),
-        (
-            "events: [OPEN, UPDATED]",
-            "events: [OPENED]",
-            &["error pull-request-event"],
-        ),
+        ("    - tags: {includes: ['v*']}\n", "    - {}\n", &["warning push-filter"]),
+        ("events: [OPEN, UPDATED]", "events: [OPENED]", &["error pull-request-event"]),
         (
             "    - events: [OPEN, UPDATED]\n      branches: {includes: [release]}\n",
             "    - {}\n",
@@ -650,11 +432,7 @@ fn triggers() {
         ("includes: [release]", "includes: []", &["error no-pattern"]),
         ("includes: [release]", "includes: ['{a']", &["error glob"]),
         ("includes: [release]", "includes: ['']", &["error glob"]),
-        (
-            "  gitConfiguration:\n    sourceActionName: App\n",
-            "  gitConfiguration:\n",
-            &["error missing-key"],
-        ),
+        ("  gitConfiguration:\n    sourceActionName: App\n", "  gitConfiguration:\n", &["error missing-key"]),
     ]);
 }
 
@@ -665,33 +443,17 @@ fn conditions() {
         ("result: SKIP", "result: ROLLBACK", &["error condition-result"]),
         ("result: SKIP", "result: FAIL", &[]),
         ("result: ROLLBACK", "result: RETRY", &["error condition-result"]),
-        (
-            "result: ROLLBACK",
-            "result: SKIP",
-            &["error condition-result", "error condition-result"],
-        ),
+        ("result: ROLLBACK", "result: SKIP", &["error condition-result", "error condition-result"]),
         ("    result: RETRY\n", "", &["error retry-mode"]),
         ("    retryConfiguration: {retryMode: FAILED_ACTIONS}\n", "", &[]),
-        (
-            "retryMode: FAILED_ACTIONS",
-            "retryMode: SOME",
-            &["error retry-mode"],
-        ),
+        ("retryMode: FAILED_ACTIONS", "retryMode: SOME", &["error retry-mode"]),
         (
             "  onFailure:\n    result: RETRY\n    retryConfiguration: {retryMode: FAILED_ACTIONS}\n",
             "  onFailure: {}\n",
             &["error condition"],
         ),
-        (
-            "{provider: CloudWatchAlarm}",
-            "{provider: CloudWatch}",
-            &["error rule-type"],
-        ),
-        (
-            "{provider: CloudWatchAlarm}",
-            "{provider: CloudWatchAlarm, owner: Custom}",
-            &["error rule-type"],
-        ),
+        ("{provider: CloudWatchAlarm}", "{provider: CloudWatch}", &["error rule-type"]),
+        ("{provider: CloudWatchAlarm}", "{provider: CloudWatchAlarm, owner: Custom}", &["error rule-type"]),
         (
             "{provider: CloudWatchAlarm}",
             "{provider: Commands}",
@@ -711,11 +473,7 @@ fn conditions() {
             "stages:\n- name: Source\n  onFailure: {result: ROLLBACK}\n",
             &["error condition-result"],
         ),
-        (
-            "stages:\n- name: Source\n",
-            "stages:\n- name: Source\n  onFailure: {result: RETRY}\n",
-            &[],
-        ),
+        ("stages:\n- name: Source\n", "stages:\n- name: Source\n  onFailure: {result: RETRY}\n", &[]),
         (
             "stages:\n- name: Source\n",
             "stages:\n- name: Source\n  onSuccess: {conditions: [{rules: []}]}\n",

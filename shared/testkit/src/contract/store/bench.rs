@@ -43,11 +43,7 @@ impl Bench {
     pub(super) async fn definition(&self, pipeline: &str, id: &str) -> Commit {
         let mut snapshot = self.load(pipeline, &[]).await;
         let version = DefinitionVersion(snapshot.state.pipeline.as_ref().map_or(0, |it| it.definition.0) + 1);
-        let mode = if version.0 == 1 {
-            DefineMode::Create
-        } else {
-            DefineMode::Update
-        };
+        let mode = if version.0 == 1 { DefineMode::Create } else { DefineMode::Update };
         let added = Arc::new(definition(pipeline));
         snapshot.definitions.insert(version, added.clone());
         let request = Request::Define { version, mode };
@@ -86,15 +82,8 @@ impl Bench {
 
     /// The commit that ends an execution, all at once.
     pub(super) async fn ending(&self, execution: &ExecutionId, command: &str) -> Commit {
-        let pipeline = self
-            .store
-            .pipeline_of(execution)
-            .await
-            .expect("finding")
-            .expect("an execution");
-        let snapshot = self
-            .load(pipeline.as_str(), std::slice::from_ref(execution))
-            .await;
+        let pipeline = self.store.pipeline_of(execution).await.expect("finding").expect("an execution");
+        let snapshot = self.load(pipeline.as_str(), std::slice::from_ref(execution)).await;
         let mut ended: Execution = (*snapshot.state.executions[execution]).clone();
         ended.status = ExecutionStatus::Succeeded;
         ended.position = Position::Ended;
@@ -112,48 +101,27 @@ impl Bench {
 
     /// Everything that can be read of the pipeline, to compare before and after.
     pub(super) async fn everything(&self, pipeline: &str) -> (State, u64, BTreeMap<ExecutionId, u64>, usize) {
-        let page = self
-            .store
-            .executions(&name(pipeline), None, 100)
-            .await
-            .expect("listing");
+        let page = self.store.executions(&name(pipeline), None, 100).await.expect("listing");
         let ids: Vec<ExecutionId> = page.iter().map(|execution| execution.id.clone()).collect();
         let snapshot = self.load(pipeline, &ids).await;
         let mut records = 0;
         for id in &ids {
             records += self.store.records(id, 0, 100).await.expect("records").len();
         }
-        (
-            snapshot.state,
-            snapshot.versions.pipeline,
-            snapshot.versions.executions,
-            records,
-        )
+        (snapshot.state, snapshot.versions.pipeline, snapshot.versions.executions, records)
     }
 }
 
 /// A change of an execution.
 pub(super) fn change_of(execution: &Execution, expected: u64) -> Change {
     let (open, next_due) = (is_open(execution), next_due(execution));
-    let item = ItemState::Execution {
-        execution: Arc::new(execution.clone()),
-        open,
-        next_due,
-    };
-    Change {
-        expected,
-        item,
-        events: vec![],
-    }
+    let item = ItemState::Execution { execution: Arc::new(execution.clone()), open, next_due };
+    Change { expected, item, events: vec![] }
 }
 
 /// A change of a pipeline's item.
 pub(super) fn change_of_pipeline(state: PipelineState, expected: u64) -> Change {
-    Change {
-        expected,
-        item: ItemState::Pipeline(Arc::new(state)),
-        events: vec![],
-    }
+    Change { expected, item: ItemState::Pipeline(Arc::new(state)), events: vec![] }
 }
 
 pub(super) fn commit(pipeline: &PipelineName, id: &str, changes: Vec<Change>) -> Commit {
@@ -170,12 +138,8 @@ pub(super) fn commit(pipeline: &PipelineName, id: &str, changes: Vec<Change>) ->
 
 /// The commit of what the engine decides.
 fn decided(snapshot: &Snapshot, command: &Command) -> Commit {
-    let Decision {
-        events,
-        state,
-        rejection,
-        ..
-    } = decide(&snapshot.definitions, &snapshot.state, command, NOW);
+    let Decision { events, state, rejection, .. } =
+        decide(&snapshot.definitions, &snapshot.state, command, NOW);
     assert_eq!(rejection, None, "the engine accepts {}", command.id);
     let mut changes: Vec<Change> = state
         .executions
@@ -184,22 +148,14 @@ fn decided(snapshot: &Snapshot, command: &Command) -> Commit {
         .map(|(id, execution)| {
             let expected = snapshot.versions.executions.get(id).copied().unwrap_or(0);
             let own = |event: &&Event| event.fact.execution() == Some(id);
-            Change {
-                events: events.iter().filter(own).cloned().collect(),
-                ..change_of(execution, expected)
-            }
+            Change { events: events.iter().filter(own).cloned().collect(), ..change_of(execution, expected) }
         })
         .collect();
-    if let Some(item) = state
-        .pipeline
-        .filter(|item| snapshot.state.pipeline.as_ref() != Some(item))
-    {
+    if let Some(item) = state.pipeline.filter(|item| snapshot.state.pipeline.as_ref() != Some(item)) {
         let own = |event: &&Event| event.fact.execution().is_none();
         let own = events.iter().filter(own).cloned().collect();
-        changes.push(Change {
-            events: own,
-            ..change_of_pipeline((*item).clone(), snapshot.versions.pipeline)
-        });
+        changes
+            .push(Change { events: own, ..change_of_pipeline((*item).clone(), snapshot.versions.pipeline) });
     }
     commit(&command.pipeline, command.id.as_str(), changes)
 }
