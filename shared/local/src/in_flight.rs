@@ -1,12 +1,15 @@
 //! Work that runs in this process: begun once an attempt, waited for a moment, ended on request, reported at its end.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use penstock_app::dispatch::Dispatch;
-use penstock_app::engine::state::External;
+use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::provider::{Begun, Ending, Observation};
 use penstock_model::id::{AttemptId, PipelineName};
 use tokio::sync::{oneshot, watch};
@@ -190,7 +193,7 @@ impl InFlight {
     }
 
     async fn carry(self, attempt: AttemptId, work: impl Future<Output = Ending>) {
-        let mut ending = work.await;
+        let mut ending = caught(work).await;
         let pipeline = {
             let mut table = self.lock();
             let Some(entry) = table.get_mut(&attempt) else { return };
@@ -241,6 +244,19 @@ impl InFlight {
     fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Entry>> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The end of `work`. A panic in it is a failure: without an end its attempt would look as if it ran for ever.
+async fn caught(work: impl Future<Output = Ending>) -> Ending {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {
+            let message = "a defect of Penstock ended the work (the server's own output has the panic); report it, then retry the stage";
+            let error = AttemptError { code: "SystemUnavailable".into(), message: message.into() };
+            Poll::Ready(Ending::Failed { error, external: None })
+        })
+    })
+    .await
 }
 
 impl Entry {
@@ -308,5 +324,13 @@ mod tests {
         });
         let Begun::Ended(Ending::Interrupted { message }) = begun.await else { panic!("not interrupted") };
         assert_eq!(message, "the server was shut down");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure() {
+        let flight = InFlight::default();
+        let begun = begin(&flight, |_| async { panic!("a defect") }).await;
+        assert!(matches!(begun, Begun::Ended(Ending::Failed { .. })), "{begun:?}");
+        assert_eq!(flight.observe(&attempt(1)), Observation::Gone);
     }
 }
