@@ -16,6 +16,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +29,7 @@ use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
 use penstock_model::pipeline::Action;
 use penstock_process::{Child, Lineage, Output, Spec};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::attempt_log::{AttemptLog, failure};
 use crate::environment;
@@ -40,6 +42,10 @@ use crate::workspace::{Workspace, Workspaces};
 pub const FILE: &str = "functions.yml";
 /// How long a program has to end once it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
+/// The longest line of a program's output that is logged in one piece.
+const MAX_LINE: u64 = 16 << 10;
+/// The most that is read of the file with output variables; what an action may hand on is less.
+const MAX_VARIABLES: u64 = 1 << 20;
 
 /// Performs Invoke actions on this machine.
 #[derive(Clone)]
@@ -228,21 +234,26 @@ fn spawn(
 
 /// Copies what the program writes into the log until it has ended.
 async fn follow(child: &mut Child, log: &AttemptLog) -> std::io::Result<std::process::ExitStatus> {
-    if let Some(mut output) = child.stdout.take() {
-        let mut buffer = vec![0; 16 << 10];
-        loop {
-            match output.read(&mut buffer).await? {
-                0 => break,
-                read => log.bytes(&buffer[..read]),
-            }
+    if let Some(output) = child.stdout.take() {
+        let (mut output, mut line) = (BufReader::new(output), vec![]);
+        // A longer line comes in pieces.
+        while (&mut output).take(MAX_LINE).read_until(b'\n', &mut line).await? > 0 {
+            log.line(&String::from_utf8_lossy(&line));
+            line.clear();
         }
     }
     child.wait().await
 }
 
 fn variables(output: &Path) -> BTreeMap<String, String> {
-    let text =
-        std::fs::read(output).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let mut bytes = vec![];
+    // Nothing that would block or never end, such as a pipe or a device.
+    let is_file = std::fs::symlink_metadata(output).is_ok_and(|there| there.is_file());
+    if is_file && let Ok(file) = File::open(output) {
+        // What cannot be read gives no variables.
+        let _ = file.take(MAX_VARIABLES).read_to_end(&mut bytes);
+    }
+    let text = String::from_utf8_lossy(&bytes);
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     pairs
         .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
