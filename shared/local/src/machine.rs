@@ -1,8 +1,8 @@
 //! One machine: the use cases wired to SQLite, files, child processes and a queue in memory.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -285,6 +285,8 @@ fn approval_key(dir: &Path) -> Result<[u8; 32], MachineError> {
     if let Ok(bytes) = fs::read(&path)
         && let Ok(key) = <[u8; 32]>::try_from(bytes)
     {
+        // It may have been copied here by a program that leaves modes behind.
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(io_at(&path))?;
         return Ok(key);
     }
     let mut key = [0; 32];
@@ -306,4 +308,20 @@ fn approval_key(dir: &Path) -> Result<[u8; 32], MachineError> {
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> MachineError {
     let path = path.to_owned();
     move |error| MachineError::Io { path, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_approval_key_stays_and_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = || fs::metadata(dir.path().join("approval.key")).unwrap().permissions().mode() & 0o777;
+        let key = approval_key(dir.path()).unwrap();
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(dir.path().join("approval.key"), Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(approval_key(dir.path()).unwrap(), key);
+        assert_eq!(mode(), 0o600);
+    }
 }
