@@ -4,6 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
@@ -14,6 +15,9 @@ use sha2::{Digest, Sha256};
 
 /// What the state records as the bucket of an artifact that lies here.
 pub const BUCKET: &str = "local";
+
+/// How the names of files begin that are to become objects.
+const INCOMING: &str = "incoming.";
 
 /// The artifact store in a folder: `<first two digits>/<digest>.zip`, and `keys/…`, a link for each artifact that says
 /// which object it is.
@@ -32,9 +36,26 @@ impl Objects {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// A name for a file that is to become an object: in the store's folder, so that moving it costs nothing.
+    /// A name for a file that is to become an object: in the store's folder, so that moving it costs nothing. Each call
+    /// gives another one, so that a repetition of work that is still under way does not write into its file.
     pub fn incoming(&self, attempt: &AttemptId, name: &ArtifactName) -> PathBuf {
-        self.root.join(format!("incoming.{}.{name}", attempt.token()))
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.root.join(format!("{INCOMING}{}.{name}.{number}", attempt.token()))
+    }
+
+    /// Removes what a server that was killed did not finish to bring in. Only for whoever has the folder to itself.
+    ///
+    /// # Errors
+    /// As reading folders and removing files give them.
+    pub fn clear_incoming(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(INCOMING) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Records `name` of `attempt` as the object with this digest, if it is here.
@@ -162,10 +183,10 @@ impl Objects {
 
     /// `file` if it can be renamed into the store, else a copy of it that can.
     fn brought_here(&self, file: &Path, attempt: &AttemptId, name: &ArtifactName) -> io::Result<PathBuf> {
-        let here = self.incoming(attempt, name);
-        if file == here {
-            return Ok(here);
+        if file.parent() == Some(&self.root) {
+            return Ok(file.to_owned());
         }
+        let here = self.incoming(attempt, name);
         match fs::rename(file, &here) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -287,6 +308,18 @@ mod tests {
         assert!(objects.checked(&artifact).unwrap_err().message.contains("digest"));
         stored(folder.path(), b"zip");
         assert!(objects.checked(&artifact).is_ok());
+    }
+
+    #[test]
+    fn what_was_not_finished_is_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let (objects, artifact) = stored(folder.path(), b"zip");
+        let name = ArtifactName::new("Out").unwrap();
+        let (one, other) = (objects.incoming(&attempt(), &name), objects.incoming(&attempt(), &name));
+        assert_ne!(one, other);
+        fs::write(&one, b"half").unwrap();
+        objects.clear_incoming().unwrap();
+        assert!(!one.exists() && objects.checked(&artifact).is_ok());
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! exchanging the folder, so that no visitor sees half of it. `CacheControl` is kept in `<BucketName>.metadata.json`
 //! beside the folder. `CannedACL` and `KMSEncryptionKeyARN` mean nothing here and are noted in the log.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::symlink;
@@ -16,6 +17,7 @@ use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 use walkdir::WalkDir;
 
@@ -36,13 +38,16 @@ pub struct Sites {
     pub clock: Arc<dyn Clock>,
     /// One publication at a time.
     pub publishing: Arc<Mutex<()>>,
+    /// The attempts whose publication is under way. One that takes longer than its claim is started again meanwhile,
+    /// and the repetition would empty the work folder of the first.
+    pub under_way: Arc<Mutex<HashSet<AttemptId>>>,
 }
 
 #[async_trait]
 impl Provider for Sites {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
         let (this, work) = (self.clone(), work.clone());
-        let published = tokio::task::spawn_blocking(move || this.publish(&work)).await;
+        let published = tokio::task::spawn_blocking(move || this.publish_once(&work)).await;
         match published.map_err(|error| PortError::transient(format!("publishing a site: {error}")))? {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(Failure::Configuration(message)) => {
@@ -82,6 +87,16 @@ impl From<PortError> for Failure {
 }
 
 impl Sites {
+    fn publish_once(&self, work: &Work) -> Result<Done, Failure> {
+        let under_way = || self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if !under_way().insert(work.attempt.clone()) {
+            return Err(PortError::transient("publishing a site: it is still being published").into());
+        }
+        let published = self.publish(work);
+        under_way().remove(&work.attempt);
+        published
+    }
+
     fn publish(&self, work: &Work) -> Result<Done, Failure> {
         let started_at = self.clock.now();
         let wish = Wish::of(work, started_at).map_err(Failure::Configuration)?;

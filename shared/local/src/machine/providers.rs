@@ -45,7 +45,10 @@ impl Parts<'_> {
         let dir = &self.settings.dir;
         let tree = repository.map(GitRepository::path);
         let files = MachineFiles::new(dir, tree);
-        let objects = at(&dir.join("artifacts"), Objects::open)?;
+        let objects = at(&dir.join("artifacts"), |root| {
+            let objects = Objects::open(root)?;
+            objects.clear_incoming().map(|()| objects)
+        })?;
         let limits = self.settings.limits;
         let workspaces = at(&dir.join("work"), |root| Workspaces::open(root, objects.clone(), limits))?;
         let sites = at(&dir.join("sites"), |root| std::fs::create_dir_all(root).map(|()| root.to_owned()))?;
@@ -74,6 +77,7 @@ impl Parts<'_> {
                 logs: logs.clone(),
                 clock: clock.clone(),
                 publishing: Arc::default(),
+                under_way: Arc::default(),
             },
             invoke: Invoke {
                 files: files.clone(),
