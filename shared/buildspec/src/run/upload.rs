@@ -9,6 +9,7 @@ use crate::artifacts::{self, Collection};
 use crate::cache::{self, LocalCache};
 use crate::definition::{CacheAction, FileSet, ReportGroup};
 use crate::files::{Search, folders};
+use crate::log::Log;
 use crate::reports::Report;
 
 /// Reads reports; if `all`, also writes artifacts and, after a build that `succeeded`, the cache.
@@ -22,7 +23,7 @@ pub(super) async fn upload(
         build.log.marker("Entering phase UPLOAD_ARTIFACTS");
     }
     for group in &build.request.buildspec.clone().reports {
-        let report = read_report(build, group).await?;
+        let report = masked(read_report(build, group).await?, &build.log);
         report_lines(&report).iter().for_each(|line| build.log.marker(line));
         outcome.reports.push(report);
     }
@@ -96,6 +97,16 @@ async fn read_report(build: &mut Build, group: &ReportGroup) -> Result<Report, B
         report
     };
     Ok(blocking(build, read).await?)
+}
+
+/// Test cases quote what they compare, and the failing ones' names go further than the log.
+fn masked(mut report: Report, log: &Log) -> Report {
+    for case in &mut report.failing {
+        for text in [&mut case.suite, &mut case.name, &mut case.message] {
+            *text = log.masked(text);
+        }
+    }
+    report
 }
 
 fn report_lines(report: &Report) -> Vec<String> {

@@ -185,7 +185,10 @@ phases:
       - echo $TOKEN
       - printf 'tok/en+'; printf secret
       - printf '%s' \"x:$TOKEN\" | base64
+      - printf '<testsuite><testcase name=\"%s\"><failure/></testcase></testsuite>' $TOKEN >r.xml
       - echo \"$PASSWORD\" >&2; exit 1
+reports:
+  unit: {files: r.xml}
 ",
     );
     let variable =
@@ -199,6 +202,7 @@ phases:
     assert_eq!(place.output(), ["buildspec project action", "***", "***", "eDp***", "***"]);
     assert!(!place.log().contains("tok/en+secret") && !place.log().contains("pass word!"));
     assert_eq!(outcome.exported_variables, [("PASSWORD".into(), "pass word!".into())]);
+    assert_eq!(outcome.reports[0].failing[0].name, "***");
     let failure = outcome.failure.unwrap();
     assert_eq!((failure.exit_code, failure.last_lines), (Some(1), vec!["***".to_owned()]));
 }
