@@ -23,8 +23,12 @@ pub(crate) struct LeftOut {
 /// # Errors
 /// A sentence that says what of the archive is wrong.
 pub(crate) fn convert(tar_gz: &Path, zip: &Path) -> Result<LeftOut, String> {
+    convert_up_to(MAX_BYTES, tar_gz, zip)
+}
+
+fn convert_up_to(limit: u64, tar_gz: &Path, zip: &Path) -> Result<LeftOut, String> {
     let file = File::open(tar_gz).map_err(|error| format!("opening the downloaded archive: {error}"))?;
-    let bounded = GzDecoder::new(BufReader::new(file)).take(MAX_BYTES);
+    let bounded = GzDecoder::new(BufReader::new(file)).take(limit);
     let mut archive = tar::Archive::new(bounded);
     let mut writer = Writer::create(zip).map_err(|error| error.to_string())?;
     let mut left_out = LeftOut::default();
@@ -32,6 +36,10 @@ pub(crate) fn convert(tar_gz: &Path, zip: &Path) -> Result<LeftOut, String> {
     for entry in entries {
         let entry = entry.map_err(|error| format!("reading the archive: {error}"))?;
         add(entry, &mut writer, &mut left_out)?;
+    }
+    // Cut at the limit just before an entry, the archive looks as if it ended there.
+    if archive.into_inner().limit() == 0 {
+        return Err(format!("it extracts to more than {limit} bytes"));
     }
     writer.finish().map_err(|error| error.to_string())?;
     Ok(left_out)
@@ -127,5 +135,16 @@ pub(crate) mod tests {
         assert_eq!(convert(&tar_gz, &zip).unwrap().links, ["bad"]);
         extract(&zip, &out, Limits::default()).unwrap();
         assert_eq!(std::fs::read_to_string(out.join("ok")).unwrap(), "hi");
+    }
+
+    #[test]
+    fn an_archive_that_is_cut_at_the_limit_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let tar_gz = folder.path().join("a");
+        std::fs::write(&tar_gz, archive(&[("one", 0o644, "1"), ("two", 0o644, "2")], &[])).unwrap();
+        let convert = |limit, name| convert_up_to(limit, &tar_gz, &folder.path().join(name));
+        // A header and a block of content: just what the first file takes.
+        assert!(convert(1024, "b").unwrap_err().contains("more than 1024 bytes"));
+        assert!(convert(1 << 20, "c").is_ok());
     }
 }
