@@ -53,7 +53,12 @@ async fn folders_redirect_and_known_files_are_not_sent_again() {
     assert_eq!(server.get("/sites/web/docs").await.header("location"), "docs/");
     let tag = server.get("/sites/web/").await.header("etag").to_owned();
     let request = Request::get("/sites/web/").header("if-none-match", tag).body(Body::empty()).unwrap();
-    assert_eq!(server.send(request).await.status, StatusCode::NOT_MODIFIED);
+    let answer = server.send(request).await;
+    assert_eq!(answer.status, StatusCode::NOT_MODIFIED);
+    assert!(
+        answer.header("content-security-policy").starts_with("sandbox "),
+        "a 304 replaces the headers that a browser kept"
+    );
 }
 
 #[tokio::test]
