@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use tokio::net::unix::pipe;
 
+use crate::keeper::Started;
 use crate::reaper::ORDER_BYTES;
 use crate::spec::Streams;
 
 /// A running program with everything that it starts. Dropping it kills them all.
 #[derive(Debug)]
 pub struct Child {
-    process: tokio::process::Child,
+    reaper: Started,
+    status: Option<ExitStatus>,
     /// The lifeline: bytes on it ask the reaper to end everything, closing it is an order to do so at once.
     lifeline: OwnedFd,
     /// The program's standard input, with [`Input::Piped`](crate::Input::Piped).
@@ -25,14 +27,14 @@ pub struct Child {
 }
 
 impl Child {
-    pub(crate) fn new(process: tokio::process::Child, lifeline: OwnedFd, streams: Streams) -> Self {
+    pub(crate) fn new(reaper: Started, lifeline: OwnedFd, streams: Streams) -> Self {
         let Streams { stdin, stdout, stderr } = streams;
-        Self { process, lifeline, stdin, stdout, stderr }
+        Self { reaper, status: None, lifeline, stdin, stdout, stderr }
     }
 
     /// The reaper's process id; `None` once [`Child::wait`] has returned.
     pub fn id(&self) -> Option<u32> {
-        self.process.id()
+        self.status.is_none().then_some(self.reaper.pid.cast_unsigned())
     }
 
     /// Waits for the program and, with [`Survivors::End`](crate::Survivors::End), for every descendant.
@@ -43,7 +45,16 @@ impl Child {
     /// As waiting for a process gives them.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        self.process.wait().await
+        self.ended().await
+    }
+
+    async fn ended(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        let status = (&mut self.reaper.ended).await.map_err(io::Error::other)?;
+        self.status = Some(status);
+        Ok(status)
     }
 
     /// Asks every descendant to end (`TERM`), kills after `grace` what still runs (`KILL`), and waits for them.
@@ -52,7 +63,7 @@ impl Child {
     /// As waiting for a process gives them.
     pub async fn end(&mut self, grace: Duration) -> io::Result<ExitStatus> {
         self.order_end(grace);
-        self.process.wait().await
+        self.ended().await
     }
 
     /// Like [`Child::end`], but does not wait.

@@ -17,6 +17,7 @@ compile_error!("penstock-process needs Linux: it relies on subreapers and on /pr
 mod account;
 mod child;
 mod family;
+mod keeper;
 mod launch;
 mod lineage;
 mod reaper;

@@ -1,15 +1,18 @@
 //! The process between the calling program and the program that it runs: reaps, watches the lifeline, ends all.
 //!
-//! It is a fork of a program with threads, so nothing here may allocate, lock or panic: system calls and the stack only.
+//! It shares the memory of a program with threads, so nothing here may allocate, lock or panic: system calls and its own
+//! stack only. `keeper` says why that is safe.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use libc::{c_int, c_uint, pid_t};
+use std::sync::atomic::Ordering;
+
+use libc::{c_int, c_uint, c_void, pid_t};
 
 use crate::family;
-use crate::launch::Launch;
+use crate::keeper::Task;
 use crate::spec::Survivors;
 
 /// An order on the lifeline: the grace in milliseconds, in native byte order.
@@ -29,21 +32,47 @@ pub(crate) struct Kept {
     pub(crate) survivors: Survivors,
 }
 
-/// Makes the calling process, a fresh fork, the reaper of the program that it starts. Returns only with an error.
-pub(crate) fn take_over(launch: &mut Launch, kept: Kept) -> io::Result<()> {
-    // SAFETY: plain system calls with valid arguments, in a process with one thread.
+/// The reaper: makes itself ready, starts the program, says so, and stays until all has ended. Does not return.
+pub(crate) extern "C" fn run(task: *mut c_void) -> c_int {
+    // SAFETY: the keeper passes a task that lies still until this process has ended, and touches nothing of it but the
+    // status meanwhile. Plain system calls with valid arguments.
     unsafe {
-        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
-        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigfillset(all.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), ptr::null_mut());
-        let main = launch.start()?;
+        let task = &mut *task.cast::<Task>();
+        let kept = task.kept;
+        let (main, errno) = match begin(task) {
+            Ok(main) => (main, 0),
+            Err(error) => (0, error.raw_os_error().unwrap_or(libc::EINVAL)),
+        };
+        libc::write(task.answer, ptr::from_ref(&errno).cast::<c_void>(), size_of::<c_int>());
+        if errno != 0 {
+            libc::_exit(127);
+        }
         close_all_but(kept.lifeline, kept.lineage);
         libc::chdir(c"/".as_ptr());
         libc::prctl(libc::PR_SET_NAME, c"penstock-reaper".as_ptr());
         let mut reaper = Reaper { main, status: None, kept };
         reaper.watch();
-        leave(reaper.status.unwrap_or(0))
+        if let Some(status) = reaper.status {
+            task.status.store(status, Ordering::Release);
+        }
+        libc::_exit(0)
+    }
+}
+
+/// Becomes the subreaper of what it starts, in the program's directory and with the program's streams.
+unsafe fn begin(task: &mut Task) -> io::Result<pid_t> {
+    // SAFETY: plain system calls with valid arguments.
+    unsafe {
+        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
+        for (stream, target) in task.streams.into_iter().zip(0..) {
+            if libc::dup2(stream, target) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        if libc::chdir(task.directory.as_ptr()) == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        task.launch.start()
     }
 }
 
@@ -102,7 +131,7 @@ impl Reaper {
             match self.sleep(children, -1) {
                 Woken::Child | Woken::Time => {}
                 Woken::ParentGone => return self.kill_all(),
-                Woken::Order(grace) => return self.end(children, grace),
+                Woken::End(grace) => return self.end(children, grace),
             }
         }
     }
@@ -117,7 +146,7 @@ impl Reaper {
                 break;
             }
             match self.sleep(children, c_int::try_from(left).unwrap_or(c_int::MAX)) {
-                Woken::Child | Woken::Time | Woken::Order(_) => {}
+                Woken::Child | Woken::Time | Woken::End(_) => {}
                 Woken::ParentGone => break,
             }
         }
@@ -169,7 +198,7 @@ impl Reaper {
             let mut order = [0_u8; ORDER_BYTES];
             match libc::read(self.kept.lifeline, order.as_mut_ptr().cast(), ORDER_BYTES) {
                 0 => Woken::ParentGone,
-                4 => Woken::Order(u32::from_ne_bytes(order)),
+                4 => Woken::End(u32::from_ne_bytes(order)),
                 _ => Woken::Time,
             }
         }
@@ -180,7 +209,7 @@ enum Woken {
     Child,
     Time,
     ParentGone,
-    Order(u32),
+    End(u32),
 }
 
 fn errno() -> c_int {
@@ -218,24 +247,4 @@ fn now() -> i64 {
     // SAFETY: a system call with a valid address.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
-}
-
-/// Ends this process as the program ended: same code, or same signal (without a second core file).
-unsafe fn leave(status: c_int) -> ! {
-    // SAFETY: system calls with valid arguments.
-    unsafe {
-        if libc::WIFSIGNALED(status) {
-            let signal = libc::WTERMSIG(status);
-            let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
-            libc::signal(signal, libc::SIG_DFL);
-            libc::kill(libc::getpid(), signal);
-            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-            libc::sigemptyset(set.as_mut_ptr());
-            libc::sigaddset(set.as_mut_ptr(), signal);
-            libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
-            libc::_exit(128 + signal);
-        }
-        libc::_exit(libc::WEXITSTATUS(status))
-    }
 }

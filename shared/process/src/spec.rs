@@ -1,21 +1,22 @@
 //! What to run, where, with which environment, and as whom.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 use tokio::net::unix::pipe;
-use tokio::process::Command;
 
 use crate::account::Account;
 use crate::child::Child;
+use crate::keeper::{self, Order};
 use crate::launch::Launch;
 use crate::lineage::Lineage;
-use crate::reaper::{self, Kept};
+use crate::reaper::Kept;
 
 /// Where the program's standard input comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,54 +106,53 @@ impl Spec {
             let message = format!("the directory {} does not exist", self.directory.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
-        let mut launch = Launch::new(&self)?;
         let (lifeline, hold) = pipe2(OFlag::O_CLOEXEC)?;
         let kept = Kept {
             lifeline: lifeline.as_raw_fd(),
             lineage: self.lineage.as_ref().map_or(-1, Lineage::descriptor),
             survivors: self.survivors,
         };
-
-        let mut command = Command::new(&self.program);
-        command.current_dir(&self.directory).kill_on_drop(false);
-        let streams = self.streams(&mut command)?;
-        // SAFETY: between fork and exec the closure makes system calls only: everything it needs was allocated
-        // before, and it returns only with an error, which std then reports.
-        unsafe {
-            command.pre_exec(move || reaper::take_over(&mut launch, kept));
-        }
-        let process = command.spawn()?;
-        drop(lifeline);
-        Ok(Child::new(process, hold, streams))
+        let (ours, streams) = self.streams()?;
+        let order = Order {
+            launch: Launch::new(&self)?,
+            kept,
+            streams,
+            lifeline,
+            directory: CString::new(self.directory.as_os_str().as_bytes())?,
+        };
+        Ok(Child::new(keeper::start(order)?, hold, ours))
     }
 
-    fn streams(&self, command: &mut Command) -> io::Result<Streams> {
-        let mut streams = Streams::default();
-        match self.input {
-            Input::Null => drop(command.stdin(Stdio::null())),
+    /// Our ends of the program's streams, and its own.
+    fn streams(&self) -> io::Result<(Streams, [OwnedFd; 3])> {
+        let mut ours = Streams::default();
+        let null = || -> io::Result<OwnedFd> {
+            Ok(OpenOptions::new().read(true).write(true).open("/dev/null")?.into())
+        };
+        let input = match self.input {
+            Input::Null => null()?,
             Input::Piped => {
                 let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
-                command.stdin(read);
-                streams.stdin = Some(pipe::Sender::from_owned_fd(write)?);
+                ours.stdin = Some(pipe::Sender::from_owned_fd(write)?);
+                read
             }
-        }
-        match self.output {
-            Output::Null => drop(command.stdout(Stdio::null()).stderr(Stdio::null())),
+        };
+        let (output, errors) = match self.output {
+            Output::Null => (null()?, null()?),
             Output::Merged => {
                 let (read, write) = output_pipe()?;
-                command.stdout(write.try_clone()?).stderr(write);
-                streams.stdout = Some(read);
+                ours.stdout = Some(read);
+                (write.try_clone()?, write)
             }
             Output::Separate => {
-                let (read, write) = output_pipe()?;
-                command.stdout(write);
-                streams.stdout = Some(read);
-                let (read, write) = output_pipe()?;
-                command.stderr(write);
-                streams.stderr = Some(read);
+                let (read, output) = output_pipe()?;
+                ours.stdout = Some(read);
+                let (read, errors) = output_pipe()?;
+                ours.stderr = Some(read);
+                (output, errors)
             }
-        }
-        Ok(streams)
+        };
+        Ok((ours, [input, output, errors]))
     }
 }
 
