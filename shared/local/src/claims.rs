@@ -111,7 +111,9 @@ impl Inner {
         let failed =
             |error: std::io::Error| PortError::transient(format!("writing {}: {error}", path.display()));
         let line = Line { attempt: attempt.clone(), held };
-        let mut text = serde_json::to_vec(&line)
+        // A line that a full disk cut off must not spoil this one: it begins with an end.
+        let mut text = vec![b'\n'];
+        serde_json::to_writer(&mut text, &line)
             .map_err(|error| PortError::permanent(format!("encoding a claim: {error}")))?;
         text.push(b'\n');
         self.file.write_all(&text).map_err(failed)?;
@@ -177,5 +179,25 @@ impl Claims for ClaimJournal {
             Some(Held::Started(external)) => Standing::Started { external: external.clone() },
             Some(Held::Cancelled) => Standing::Cancelled,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_was_cut_off_spoils_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("claims.jsonl");
+        let claims = ClaimJournal::open(&path).unwrap();
+        let cut_off =
+            |text: &[u8]| OpenOptions::new().append(true).open(&path).unwrap().write_all(text).unwrap();
+        let attempt: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Unit/1".parse().unwrap();
+        cut_off(b"{\"attempt\":\"2b1f");
+        assert_eq!(claims.claim(&attempt, Timestamp(1), Timestamp(9)).await.unwrap(), Claim::Taken);
+        cut_off(b"{\"att");
+        let reopened = ClaimJournal::open(&path).unwrap();
+        assert_eq!(reopened.look(&attempt).await.unwrap(), Standing::Claimed { until: Timestamp(9) });
     }
 }
