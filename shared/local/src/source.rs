@@ -16,6 +16,7 @@ use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::id::ArtifactName;
+use tokio::sync::Semaphore;
 
 use crate::logs::LogFiles;
 use crate::objects::Objects;
@@ -29,6 +30,8 @@ pub use repository::GitRepository;
 use pinned::{Pinned, Wanted};
 use snapshot::Zipped;
 
+/// So many sources are fetched at a time: hundreds of threads for as many executions would only cost memory.
+const AT_A_TIME: usize = 4;
 /// The key of an action's configuration that names a repository's folder.
 pub const REPOSITORY_PATH: &str = "RepositoryPath";
 
@@ -69,6 +72,7 @@ pub struct GitSource {
 }
 
 struct Inner {
+    places: Arc<Semaphore>,
     default: Option<PathBuf>,
     dirty: bool,
     objects: Objects,
@@ -88,8 +92,9 @@ impl GitSource {
         logs: LogFiles,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (zipped, open) = (Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { default, dirty, objects, logs, clock, zipped, open }) }
+        let (zipped, open, places) =
+            (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(AT_A_TIME)));
+        Self { inner: Arc::new(Inner { places, default, dirty, objects, logs, clock, zipped, open }) }
     }
 }
 
@@ -97,7 +102,9 @@ impl GitSource {
 impl Provider for GitSource {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
         let (inner, work) = (Arc::clone(&self.inner), work.clone());
+        let place = Arc::clone(&inner.places).acquire_owned().await;
         let fetched = tokio::task::spawn_blocking(move || inner.fetch(&work)).await;
+        drop(place);
         match fetched.map_err(|error| PortError::transient(format!("fetching a source: {error}")))? {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(SourceError::Io(error)) => {
