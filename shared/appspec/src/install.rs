@@ -51,6 +51,10 @@ pub(crate) enum InstallError {
     SourceLeaves(PathBuf),
     #[error("the symbolic link {} leads back to a folder that holds it; remove it", .0.display())]
     SourceCycle(PathBuf),
+    #[error(
+        "the revision names more than {0} files, links to folders counted through; remove links or split it"
+    )]
+    TooManyItems(usize),
     #[error("{} is neither a file nor a folder; remove it from the revision", .0.display())]
     SourceSpecial(PathBuf),
     #[error("{} already exist at the destination: {}; no deployment of this group has put them there. \

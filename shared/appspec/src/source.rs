@@ -34,9 +34,13 @@ pub(crate) enum ItemKind {
 ///
 /// A folder's contents go into the destination; a file goes into the destination under its own name.
 pub(crate) fn items(revision: &Path, rule: &FileRule) -> Result<Vec<Item>, InstallError> {
+    at_most(MAX_ITEMS, revision, rule)
+}
+
+fn at_most(most: usize, revision: &Path, rule: &FileRule) -> Result<Vec<Item>, InstallError> {
     let top = revision.canonicalize().map_err(|error| InstallError::io("read", revision, error))?;
     let source = top.join(rule.source.as_path());
-    let mut walk = Walk { top, items: vec![], above: vec![] };
+    let mut walk = Walk { top, most, items: vec![], above: vec![] };
     let status = fs::symlink_metadata(&source).map_err(|error| {
         if is_absence(&error) {
             return InstallError::SourceMissing(rule.source.clone());
@@ -52,8 +56,12 @@ pub(crate) fn items(revision: &Path, rule: &FileRule) -> Result<Vec<Item>, Insta
     Ok(walk.items)
 }
 
+/// The most items that a revision may install; links to folders are followed, so a few of them can name very many.
+const MAX_ITEMS: usize = 500_000;
+
 struct Walk {
     top: PathBuf,
+    most: usize,
     items: Vec<Item>,
     /// The folders being read, canonical, to notice links that lead back.
     above: Vec<PathBuf>,
@@ -66,6 +74,9 @@ impl Walk {
         destination: RelativePath,
         status: &fs::Metadata,
     ) -> Result<(), InstallError> {
+        if self.items.len() >= self.most {
+            return Err(InstallError::TooManyItems(self.most));
+        }
         // A link to a folder is followed, as the agent does.
         if source.is_dir() {
             self.items.push(Item {
@@ -168,5 +179,19 @@ mod tests {
         fs::remove_file(revision.join("out")).unwrap();
         symlink("..", revision.join("a/back")).unwrap();
         assert!(matches!(items(&revision, &rule("/")), Err(InstallError::SourceCycle(_))));
+    }
+
+    #[test]
+    fn links_that_double_at_each_level_are_refused() {
+        let revision = tempfile::tempdir().unwrap();
+        for level in 0..20 {
+            let folder = revision.path().join(format!("l{level}"));
+            fs::create_dir(&folder).unwrap();
+            symlink(format!("../l{}", level + 1), folder.join("a")).unwrap();
+            symlink(format!("../l{}", level + 1), folder.join("b")).unwrap();
+        }
+        fs::create_dir(revision.path().join("l20")).unwrap();
+        let found = at_most(1000, revision.path(), &rule("/l0"));
+        assert!(matches!(found, Err(InstallError::TooManyItems(_))), "{:?}", found.map(|items| items.len()));
     }
 }
