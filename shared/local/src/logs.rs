@@ -1,4 +1,4 @@
-//! The attempts' logs: `<dir>/logs/<execution>/<stage>.<action>.<number>.log`.
+//! The attempts' logs: `<dir>/logs/<execution>/<stage>.<action>.<number>.log`, dots of the stage's name as `~`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -27,7 +27,9 @@ impl LogFiles {
 
     /// The attempt's log file.
     pub fn path(&self, attempt: &AttemptId) -> PathBuf {
-        let file = format!("{}.{}.{}.log", attempt.stage, attempt.action, attempt.number);
+        // Names may hold dots but no `~`: so the first dot always ends the stage, and no two attempts share a file.
+        let stage = attempt.stage.as_str().replace('.', "~");
+        let file = format!("{stage}.{}.{}.log", attempt.action, attempt.number);
         self.root.join(attempt.execution.as_str()).join(file)
     }
 
@@ -109,4 +111,18 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, PortError> {
     let failed = |error: &dyn std::fmt::Display| PortError::transient(format!("reading a log: {error}"));
     tokio::task::spawn_blocking(read).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_attempts_share_a_file() {
+        let logs = LogFiles::new(Path::new("logs"));
+        let path = |text: &str| logs.path(&text.parse().unwrap());
+        let execution = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607";
+        let (one, other) = (format!("{execution}/a.b/c/1"), format!("{execution}/a/b.c/1"));
+        assert_ne!(path(&one), path(&other));
+    }
 }
