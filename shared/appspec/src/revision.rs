@@ -1,10 +1,12 @@
 //! Finds and reads the appspec of an unpacked revision.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use penstock_model::diagnostic::Diagnostic;
+use penstock_model::document::MAX_BYTES;
 use thiserror::Error;
 
 use crate::appspec::{AppSpec, Os, Server};
@@ -53,8 +55,15 @@ pub enum RevisionError {
 pub(crate) fn read(directory: &Path, name: Option<&str>) -> Result<Revision, RevisionError> {
     let top = top(directory);
     let name = find(&top, name)?;
-    let bytes = fs::read(top.join(&name))
+    // The revision is a stranger's: no more is read than the parser takes.
+    let mut bytes = vec![];
+    fs::File::open(top.join(&name))
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| RevisionError::Unreadable(name.clone(), error.to_string()))?;
+    if bytes.len() > MAX_BYTES {
+        let message = format!("it has more than {MAX_BYTES} bytes; make it smaller");
+        return Err(RevisionError::Unreadable(name, message));
+    }
     let source = String::from_utf8(bytes)
         .map_err(|_| RevisionError::Unreadable(name.clone(), "it is not UTF-8; save it as such".into()))?;
     let parsed = parse(&source);

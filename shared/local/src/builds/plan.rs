@@ -1,5 +1,7 @@
 //! What a CodeBuild or Commands action asks for, read from its configuration, the project and the source.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use penstock_app::engine::state::AttemptError;
 use penstock_app::port::provider::Work;
 use penstock_buildspec::{Buildspec, SecretReference, Variable, VariableValue, parse};
 use penstock_model::diagnostic::{Severity, refuses};
+use penstock_model::document::MAX_BYTES;
 use penstock_model::id::ArtifactName;
 use penstock_model::pipeline::EnvironmentVariableKind;
 use serde::Deserialize;
@@ -168,7 +171,16 @@ fn read_in(source: &Path, name: &str) -> Result<String, AttemptError> {
     if !source.canonicalize().is_ok_and(|source| inside.starts_with(source)) {
         return Err(wrong(format!("the buildspec `{}` lies outside the source", name.escape_debug())));
     }
-    let bytes = std::fs::read(inside).map_err(|_| missing())?;
+    // The source is a stranger's: no more is read than the parser takes.
+    let mut bytes = vec![];
+    let read = File::open(inside).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(|_| missing())?;
+    if bytes.len() > MAX_BYTES {
+        return Err(wrong(format!(
+            "the buildspec `{}` has more than {MAX_BYTES} bytes",
+            name.escape_debug()
+        )));
+    }
     String::from_utf8(bytes)
         .map_err(|_| wrong(format!("the buildspec `{}` is not UTF-8", name.escape_debug())))
 }
