@@ -6,11 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::stage::or_suggest_place;
-use super::status::follow;
+use super::status::tell;
 use super::{Output, Server};
 use crate::exit::Exit;
-use crate::follow::OnInterrupt;
-use crate::show::out;
 
 /// Try a failed stage again, in the same execution
 #[derive(Debug, Args)]
@@ -72,14 +70,7 @@ impl Retry {
         let answer = client.post(&path, &request).await;
         let Answer { execution_id } =
             or_suggest_place(&client, &self.pipeline, &self.stage, None, answer).await?;
-        if self.output.is_json() {
-            out::json(&json!({ "executionId": execution_id }))?;
-            return Ok(Exit::Succeeded);
-        }
-        if self.follow {
-            return follow(&client, &self.pipeline, &execution_id, OnInterrupt::StopExecution).await;
-        }
-        out::line(format!("Retrying {} of {execution_id}", self.stage))?;
-        Ok(Exit::Succeeded)
+        let said = format!("Retrying {} of {execution_id}", self.stage);
+        tell(&client, &self.pipeline, &execution_id, &self.output, self.follow, &[said]).await
     }
 }

@@ -4,11 +4,9 @@ use clap::Args;
 use penstock_model::id::{ExecutionId, PipelineName};
 use serde_json::json;
 
-use super::status::{follow, or_suggest};
+use super::status::{or_suggest, tell};
 use super::{Output, Server};
 use crate::exit::{Exit, Failure};
-use crate::follow::OnInterrupt;
-use crate::show::out;
 
 /// Start an execution of a pipeline
 #[derive(Debug, Args)]
@@ -55,15 +53,8 @@ impl Start {
         let id = answer["pipelineExecutionId"].as_str().unwrap_or_default();
         let id = ExecutionId::new(id)
             .map_err(|error| Failure::new(Exit::Failed, format!("the server's answer is odd: {error}")))?;
-        if self.output.is_json() {
-            out::json(&json!({ "executionId": id }))?;
-            return Ok(Exit::Succeeded);
-        }
-        if self.follow {
-            return follow(&client, &self.pipeline, &id, OnInterrupt::StopExecution).await;
-        }
-        out::line(format!("Started {id}"))?;
-        out::line(format!("Follow it: penstock status {} --follow", self.pipeline))?;
-        Ok(Exit::Succeeded)
+        let said =
+            [format!("Started {id}"), format!("Follow it: penstock status {} --follow", self.pipeline)];
+        tell(&client, &self.pipeline, &id, &self.output, self.follow, &said).await
     }
 }

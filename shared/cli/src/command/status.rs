@@ -4,6 +4,7 @@ use clap::Args;
 use penstock_app::view::{ActionView, ExecutionView, StageView};
 use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
 use serde::Serialize;
+use serde_json::json;
 
 use super::list::pipelines;
 use super::{Output, Server};
@@ -150,4 +151,26 @@ impl<'a> ShownStage<'a> {
         };
         Self { name: &stage.name, status: &stage.status, actions: stage.actions.iter().map(action).collect() }
     }
+}
+
+/// Says which execution goes on or begins, and looks on if that is wanted.
+pub(super) async fn tell(
+    client: &Client,
+    pipeline: &PipelineName,
+    execution: &ExecutionId,
+    output: &Output,
+    look_on: bool,
+    said: &[String],
+) -> anyhow::Result<Exit> {
+    if output.is_json() {
+        out::json(&json!({ "executionId": execution }))?;
+        return Ok(Exit::Succeeded);
+    }
+    if look_on {
+        return follow(client, pipeline, execution, OnInterrupt::StopExecution).await;
+    }
+    for line in said {
+        out::line(line)?;
+    }
+    Ok(Exit::Succeeded)
 }
