@@ -14,9 +14,9 @@ use crate::error::AppError;
 use crate::nonce::fresh_command;
 use crate::port::PortError;
 use crate::port::clock::Clock;
+use crate::port::commands::Commands;
 use crate::port::outputs::Outputs;
 use crate::port::store::{Snapshot, Store};
-use crate::transition::Transition;
 
 mod outcome;
 mod present;
@@ -31,7 +31,7 @@ pub struct Approvals {
     key: ApprovalKey,
     store: Arc<dyn Store>,
     outputs: Arc<dyn Outputs>,
-    transition: Arc<Transition>,
+    commands: Arc<dyn Commands>,
     clock: Arc<dyn Clock>,
     base_url: BaseUrl,
 }
@@ -107,11 +107,11 @@ impl Approvals {
         key: ApprovalKey,
         store: Arc<dyn Store>,
         outputs: Arc<dyn Outputs>,
-        transition: Arc<Transition>,
+        commands: Arc<dyn Commands>,
         clock: Arc<dyn Clock>,
         base_url: BaseUrl,
     ) -> Self {
-        Self { key, store, outputs, transition, clock, base_url }
+        Self { key, store, outputs, commands, clock, base_url }
     }
 
     /// The token of the link for `attempt`.
@@ -180,16 +180,9 @@ impl Approvals {
             comment: comment.to_owned(),
         };
         let id = fresh_command("verdict", self.clock.as_ref())?;
-        let outcome = self
-            .transition
-            .carry_out(Command { id, pipeline: pipeline.clone(), request })
-            .await?
-            .accepted()?;
-        let execution = outcome.state.executions.get(&attempt.execution);
-        let taken = execution
-            .and_then(|execution| execution.attempt(attempt))
-            .and_then(|found| found.verdict.as_ref());
-        Ok(taken.map_or_else(|| self.clock.now(), |verdict| verdict.at))
+        let command = Command { id, pipeline: pipeline.clone(), request };
+        let reply = self.commands.carry_out(command).await?.accepted()?;
+        Ok(reply.events.first().map_or_else(|| self.clock.now(), |event| event.at))
     }
 
     async fn find(&self, link_token: &str) -> Result<(AttemptId, PipelineName), ApprovalError> {

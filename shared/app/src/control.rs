@@ -14,9 +14,9 @@ use crate::approvals::Approvals;
 use crate::error::AppError;
 use crate::nonce::{command_from, fresh_command};
 use crate::port::clock::Clock;
+use crate::port::commands::{Commands, Reply};
 use crate::port::provider::Providers;
 use crate::port::store::Store;
-use crate::transition::{Outcome, Transition};
 
 mod default_target;
 mod later;
@@ -24,7 +24,7 @@ mod verdict;
 
 /// Carries out what people ask for; each call ends when it is durable, or says why it is not accepted.
 pub struct Control {
-    transition: Arc<Transition>,
+    commands: Arc<dyn Commands>,
     store: Arc<dyn Store>,
     providers: Arc<dyn Providers>,
     approvals: Arc<Approvals>,
@@ -59,15 +59,15 @@ impl StartRequest {
 pub type Defined = (DefinitionVersion, Vec<Diagnostic>);
 
 impl Control {
-    /// Control over the pipelines in `store` by way of `transition`.
+    /// Control over the pipelines in `store` by way of `commands`.
     pub fn new(
-        transition: Arc<Transition>,
+        commands: Arc<dyn Commands>,
         store: Arc<dyn Store>,
         providers: Arc<dyn Providers>,
         approvals: Arc<Approvals>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { transition, store, providers, approvals, clock }
+        Self { commands, store, providers, approvals, clock }
     }
 
     /// Creates a pipeline; starts nothing. Returns its version and warnings.
@@ -222,7 +222,7 @@ impl Control {
         &self,
         id: CommandId,
         request: StartRequest,
-    ) -> Result<(ExecutionId, Outcome), AppError> {
+    ) -> Result<(ExecutionId, Reply), AppError> {
         let StartRequest { pipeline, variables, overrides, token: _, trigger } = request;
         let execution = ExecutionId::derive(&pipeline, &id);
         let request = Request::Start { execution: execution.clone(), trigger, variables, overrides };
@@ -240,12 +240,12 @@ impl Control {
         let found = self.checked(&pipeline)?;
         let name = pipeline.name.clone();
         let id = fresh_command("define", self.clock.as_ref())?;
-        let version = self.transition.define(pipeline, mode, id).await?;
+        let version = self.commands.define(pipeline, mode, id).await?;
         tracing::info!(pipeline = %name, %version, by, "defined");
         Ok((version, found))
     }
 
-    async fn ask(&self, pipeline: &PipelineName, what: &str, request: Request) -> Result<Outcome, AppError> {
+    async fn ask(&self, pipeline: &PipelineName, what: &str, request: Request) -> Result<Reply, AppError> {
         self.give(fresh_command(what, self.clock.as_ref())?, pipeline, request).await?.accepted()
     }
 
@@ -254,8 +254,8 @@ impl Control {
         id: CommandId,
         pipeline: &PipelineName,
         request: Request,
-    ) -> Result<Outcome, AppError> {
-        self.transition.carry_out(Command { id, pipeline: pipeline.clone(), request }).await
+    ) -> Result<Reply, AppError> {
+        self.commands.carry_out(Command { id, pipeline: pipeline.clone(), request }).await
     }
 
     async fn existing(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, AppError> {

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::control::{Control, StartRequest};
 use crate::error::AppError;
 use crate::nonce::command_from;
+use crate::port::commands::Reply;
 use crate::port::repository::Repository;
 use crate::port::store::Store;
-use crate::transition::Outcome;
 
 mod webhook;
 
@@ -137,7 +137,7 @@ fn request(delivery: &DeliveryId, name: &PipelineName, start: Start) -> StartReq
     }
 }
 
-fn admitted(outcome: &Outcome, id: &ExecutionId) -> bool {
+fn admitted(outcome: &Reply, id: &ExecutionId) -> bool {
     let is_it = |fact: &Fact| matches!(fact, Fact::ExecutionAdmitted { execution } if execution.id == *id);
     outcome.events.iter().any(|event| is_it(&event.fact))
 }

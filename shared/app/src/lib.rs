@@ -10,6 +10,7 @@ mod nonce;
 pub mod notify;
 pub mod port;
 pub mod query;
+pub mod reports;
 pub mod sweep;
 pub mod transition;
 pub mod view;

@@ -3,6 +3,7 @@
 pub mod artifacts;
 pub mod claims;
 pub mod clock;
+pub mod commands;
 pub mod logs;
 pub mod notifier;
 pub mod outputs;

@@ -19,7 +19,6 @@ use crate::error::AppError;
 use crate::port::logs::Logs;
 use crate::port::outputs::Outputs;
 use crate::port::store::{Record, Snapshot, Store};
-use crate::transition::Transition;
 use crate::view::ExecutionView;
 
 mod present;
@@ -37,15 +36,15 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads of `store`; told of changes by `transition`.
+    /// Reads of `store`; told of changes by `changes`, such as [`crate::transition::Transition::changes`].
     pub fn new(
-        transition: &Transition,
         store: Arc<dyn Store>,
         outputs: Arc<dyn Outputs>,
         approvals: Arc<Approvals>,
         logs: Arc<dyn Logs>,
+        changes: watch::Receiver<u64>,
     ) -> Self {
-        Self { store, outputs, approvals, logs, changes: transition.changes() }
+        Self { store, outputs, approvals, logs, changes }
     }
 
     /// All pipelines that are not deleted, by name.

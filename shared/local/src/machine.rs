@@ -151,11 +151,11 @@ impl Machine {
             clock.clone(),
         ));
         let query = Arc::new(Query::new(
-            &transition,
             database.clone(),
             database.clone(),
             approvals.clone(),
             Arc::new(logs),
+            transition.changes(),
         ));
         let deliveries =
             Arc::new(Deliveries::new(control.clone(), database.clone(), providers::repository(repository)));

@@ -170,7 +170,7 @@ impl Installation {
             approvals.clone(),
             clock.clone(),
         ));
-        let query = Query::new(&transition, store.clone(), outputs, approvals.clone(), logs);
+        let query = Query::new(store.clone(), outputs, approvals.clone(), logs, transition.changes());
         Self {
             fakes,
             worker: Worker::new(transition.clone(), dispatch.clone()),

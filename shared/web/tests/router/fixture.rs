@@ -157,11 +157,11 @@ impl Server {
             clock.clone(),
         ));
         let query = Arc::new(Query::new(
-            &transition,
             store.clone(),
             outputs.clone(),
             approvals.clone(),
             logs.clone(),
+            transition.changes(),
         ));
         let repository = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
         let deliveries =

@@ -1,0 +1,1 @@
+//! Artifacts in a versioned S3 bucket.

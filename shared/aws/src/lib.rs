@@ -1,0 +1,39 @@
+//! Adapters over AWS's SDKs, one cargo feature a service, so that a function links only what it calls.
+
+pub mod calls;
+mod error;
+pub mod sdk;
+
+#[cfg(feature = "dynamodb")]
+pub mod claims;
+#[cfg(feature = "dynamodb")]
+pub mod locator;
+#[cfg(feature = "dynamodb")]
+pub mod outputs;
+#[cfg(feature = "dynamodb")]
+pub mod store;
+
+#[cfg(feature = "sqs")]
+pub mod queue;
+
+#[cfg(feature = "s3")]
+pub mod artifacts;
+#[cfg(feature = "s3")]
+pub mod attempt_log;
+
+#[cfg(feature = "secrets")]
+pub mod secrets;
+
+#[cfg(feature = "sns")]
+pub mod topics;
+
+#[cfg(feature = "eventbridge")]
+pub mod event_bus;
+
+#[cfg(feature = "lambda")]
+pub mod remote_transition;
+
+#[cfg(feature = "sts")]
+pub mod access;
+
+pub mod provider;

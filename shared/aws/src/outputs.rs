@@ -1,0 +1,1 @@
+//! Output variables of attempts: immutable items of their own.

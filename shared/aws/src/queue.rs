@@ -1,0 +1,1 @@
+//! The queues: FIFO for commands, standard ones for the work that is owed.

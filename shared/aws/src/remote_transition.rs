@@ -1,0 +1,1 @@
+//! Commands by a synchronous call of the `transition` function.

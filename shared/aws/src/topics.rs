@@ -1,0 +1,1 @@
+//! SNS topics: publishing, and approvers' own topics.
