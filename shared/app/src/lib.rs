@@ -1,5 +1,6 @@
 //! Use cases and the ports they need. The only writer of state is [`transition`]; people are told from its records.
 
+pub mod admission;
 pub mod approvals;
 pub mod base_url;
 pub mod control;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
@@ -143,10 +144,11 @@ impl Machine {
             clock.clone(),
             base_url.clone(),
         ));
+        let admission = Arc::new(Admission::new(transition.clone(), providers.clone()));
         let control = Arc::new(Control::new(
             transition.clone(),
             database.clone(),
-            providers.clone(),
+            admission.clone(),
             approvals.clone(),
             clock.clone(),
         ));
@@ -158,7 +160,7 @@ impl Machine {
             transition.changes(),
         ));
         let deliveries =
-            Arc::new(Deliveries::new(control.clone(), database.clone(), providers::repository(repository)));
+            Arc::new(Deliveries::new(admission.clone(), database.clone(), providers::repository(repository)));
         let dispatch = Dispatch::new(
             transition.clone(),
             database.clone(),

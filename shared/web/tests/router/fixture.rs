@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
@@ -149,10 +150,11 @@ impl Server {
             clock.clone(),
             base,
         ));
+        let admission = Arc::new(Admission::new(transition.clone(), providers.clone()));
         let control = Arc::new(Control::new(
             transition.clone(),
             store.clone(),
-            providers.clone(),
+            admission.clone(),
             approvals.clone(),
             clock.clone(),
         ));
@@ -165,7 +167,7 @@ impl Server {
         ));
         let repository = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
         let deliveries =
-            Arc::new(Deliveries::new(control.clone(), store.clone() as Arc<dyn Store>, repository));
+            Arc::new(Deliveries::new(admission.clone(), store.clone() as Arc<dyn Store>, repository));
         let dispatch = Arc::new(Dispatch::new(
             transition.clone(),
             store,
