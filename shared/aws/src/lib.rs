@@ -1,6 +1,7 @@
 //! Adapters over AWS's SDKs, one cargo feature a service, so that a function links only what it calls.
 
 pub mod calls;
+pub mod environment;
 mod error;
 pub mod sdk;
 
@@ -35,5 +36,8 @@ pub mod remote_transition;
 
 #[cfg(feature = "sts")]
 pub mod access;
+
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 
 pub mod provider;

@@ -16,7 +16,7 @@ use penstock_app::dispatch::Dispatch;
 use penstock_app::error::AppError;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
-use penstock_app::port::clock::Clock;
+use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::query::Query;
 use penstock_app::sweep::Sweep;
 use penstock_app::transition::Transition;
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::claims::ClaimJournal;
-use crate::clock::SystemClock;
+
 use crate::database::{Database, DatabaseError};
 use crate::follower::Follower;
 use crate::in_flight::InFlight;

@@ -1,0 +1,2 @@
+//! action
+fn main(){}

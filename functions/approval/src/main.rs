@@ -1,0 +1,2 @@
+//! approval
+fn main(){}

@@ -1,0 +1,2 @@
+//! artifact
+fn main(){}

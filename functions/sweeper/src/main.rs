@@ -1,0 +1,2 @@
+//! sweeper
+fn main(){}
