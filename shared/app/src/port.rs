@@ -1,5 +1,6 @@
 //! What the use cases need of the outside, in their own words. Adapters implement these; one contract suite each.
 
+pub mod approvers;
 pub mod artifacts;
 pub mod claims;
 pub mod clock;
