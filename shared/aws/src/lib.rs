@@ -41,3 +41,12 @@ pub mod access;
 pub mod telemetry;
 
 pub mod provider;
+
+#[cfg(feature = "sqs")]
+pub mod dead_letters;
+#[cfg(feature = "signing")]
+pub mod signing;
+#[cfg(feature = "cloudformation")]
+pub mod stack;
+#[cfg(feature = "iam")]
+pub mod trust;
