@@ -18,7 +18,10 @@ const BATCH: i32 = 10;
 
 /// Looks into dead-letter queues and empties them.
 #[derive(Debug, Clone)]
-pub struct DeadLetters(Client);
+pub struct DeadLetters {
+    client: Client,
+    queues: Vec<String>,
+}
 
 /// A dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +95,11 @@ impl Described {
         self.arn().rsplit(':').next().unwrap_or_default()
     }
 
+    fn depth(&self) -> u64 {
+        let counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
+        counts.iter().filter_map(|name| self.attributes.get(*name)?.parse::<u64>().ok()).sum()
+    }
+
     fn ends_in(&self) -> Option<String> {
         let policy = self.attributes.get("RedrivePolicy")?;
         serde_json::from_str(policy).ok().map(|policy: RedrivePolicy| policy.dead_letter_target_arn)
@@ -99,28 +107,50 @@ impl Described {
 }
 
 impl DeadLetters {
-    /// Dead letters of the configuration's account and region.
-    pub fn new(sdk: &Sdk) -> Self {
+    /// The dead letters in `queues`, by URL.
+    pub fn new(sdk: &Sdk, queues: Vec<String>) -> Self {
         let config = aws_sdk_sqs::config::Builder::from(sdk.config());
-        Self(Client::from_conf(config.interceptor(sdk.interceptor()).build()))
+        Self { client: Client::from_conf(config.interceptor(sdk.interceptor()).build()), queues }
     }
 
-    /// Which of `queues` (URLs) are dead-letter queues: those in which another's messages end, and `others`.
+    /// About how many messages lie in the queues together.
     ///
     /// # Errors
     /// If one could not be asked for.
-    pub async fn among(
-        &self,
-        queues: &[String],
-        others: &[String],
-    ) -> Result<Vec<DeadLetterQueue>, PortError> {
-        let described = try_join_all(queues.iter().map(|url| self.describe(url))).await?;
+    pub async fn depth(&self) -> Result<u64, PortError> {
+        Ok(self.described().await?.iter().map(Described::depth).sum())
+    }
+
+    /// Begins to move the messages of each queue that holds any back to where they came from; one whose messages
+    /// are on the move already is left alone.
+    ///
+    /// # Errors
+    /// Of the first queue that failed, after all were tried.
+    pub async fn redrive(&self) -> Result<(), PortError> {
+        let mut failure = None;
+        for queue in self.described().await?.iter().filter(|queue| queue.depth() > 0) {
+            let begun = match self.latest_move(queue.arn()).await {
+                Ok(Some(latest)) if !latest.is_over() => Ok(()),
+                Ok(_) => self.move_back(queue.arn()).await,
+                Err(error) => Err(error),
+            };
+            failure = failure.or(begun.err());
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Which of the queues are dead-letter queues: those in which another's messages end, and `known` ones.
+    ///
+    /// # Errors
+    /// If one could not be asked for.
+    pub async fn find(&self, known: &[String]) -> Result<Vec<DeadLetterQueue>, PortError> {
+        let described = self.described().await?;
         let sources = |arn: &str| -> Vec<String> {
             let ends_here = |queue: &&Described| queue.ends_in().is_some_and(|target| target == arn);
             described.iter().filter(ends_here).map(|queue| queue.name().to_owned()).collect()
         };
         let dead = described.iter().map(|queue| (queue, sources(queue.arn())));
-        let dead = dead.filter(|(queue, sources)| !sources.is_empty() || others.contains(&queue.url));
+        let dead = dead.filter(|(queue, sources)| !sources.is_empty() || known.contains(&queue.url));
         Ok(dead.map(|(queue, sources)| dead_letter_queue(queue, sources)).collect())
     }
 
@@ -131,7 +161,7 @@ impl DeadLetters {
     pub async fn peek(&self, url: &str) -> Result<Vec<Letter>, PortError> {
         // Handed out and visible again at once: nothing is held back from whoever moves them.
         let read =
-            self.0.receive_message().queue_url(url).max_number_of_messages(BATCH).visibility_timeout(0);
+            self.client.receive_message().queue_url(url).max_number_of_messages(BATCH).visibility_timeout(0);
         let read = read.message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
         let found = read.send().await.map_err(|error| port_error(&format!("look into {url}"), &error))?;
         let letters = found.messages().iter().map(letter);
@@ -144,7 +174,7 @@ impl DeadLetters {
     /// # Errors
     /// If a move is under way already, or no queue's messages end there.
     pub async fn move_back(&self, arn: &str) -> Result<(), PortError> {
-        let begun = self.0.start_message_move_task().source_arn(arn).send().await;
+        let begun = self.client.start_message_move_task().source_arn(arn).send().await;
         begun.map(drop).map_err(|error| port_error(&format!("move the messages of {arn} back"), &error))
     }
 
@@ -153,13 +183,18 @@ impl DeadLetters {
     /// # Errors
     /// If it could not be asked for.
     pub async fn latest_move(&self, arn: &str) -> Result<Option<Move>, PortError> {
-        let found = self.0.list_message_move_tasks().source_arn(arn).max_results(1).send().await;
+        let found = self.client.list_message_move_tasks().source_arn(arn).max_results(1).send().await;
         let found = found.map_err(|error| port_error(&format!("look at the moves out of {arn}"), &error))?;
         Ok(found.results().iter().map(a_move).max_by_key(|it| it.started_at))
     }
 
+    async fn described(&self) -> Result<Vec<Described>, PortError> {
+        try_join_all(self.queues.iter().map(|url| self.describe(url))).await
+    }
+
     async fn describe(&self, url: &str) -> Result<Described, PortError> {
-        let asked = self.0.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
+        let asked =
+            self.client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
         let found =
             asked.send().await.map_err(|error| port_error(&format!("look at the queue {url}"), &error))?;
         let attributes = found.attributes().into_iter().flatten();
@@ -169,9 +204,7 @@ impl DeadLetters {
 }
 
 fn dead_letter_queue(queue: &Described, sources: Vec<String>) -> DeadLetterQueue {
-    let depth = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
-    let depth = depth.iter().filter_map(|name| queue.attributes.get(*name)?.parse::<u64>().ok()).sum();
-    DeadLetterQueue { url: queue.url.clone(), arn: queue.arn().to_owned(), depth, sources }
+    DeadLetterQueue { url: queue.url.clone(), arn: queue.arn().to_owned(), depth: queue.depth(), sources }
 }
 
 fn letter(message: &Message) -> Letter {
