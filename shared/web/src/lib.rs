@@ -19,6 +19,7 @@ mod webhook;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use approval::approval_router;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
@@ -63,11 +64,11 @@ pub fn router(web: Web) -> Router {
     let router = Router::new()
         .route("/", get(dashboard::pipelines).post(codepipeline::json))
         .route("/service/{service}/operation/{operation}", post(codepipeline::rpc))
-        .route("/approvals/{token}", get(approval::show).post(approval::decide))
         .route("/healthz", get(healthz))
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
         .merge(dashboard::routes())
+        .merge(approval::routes(Arc::clone(&web.approvals)))
         .nest("/penstock/v1", v1::routes())
         .nest("/sites", sites::routes());
     let router = match web.webhooks.clone() {

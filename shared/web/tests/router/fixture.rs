@@ -288,7 +288,7 @@ impl Server {
     /// Approves that approval.
     pub(crate) async fn approve(&self, execution: &str) {
         let answer =
-            self.form(&self.approval_path(execution), "pipeline=canal&verdict=approve&comment=fine").await;
+            self.form(&self.approval_path(execution), "name=Jo&pipeline=canal&verdict=approve&comment=fine").await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         self.settle().await;
     }
