@@ -16,3 +16,10 @@ pub mod lambda;
 pub mod s3_deploy;
 #[cfg(all(feature = "s3", feature = "sts"))]
 pub mod s3_source;
+
+#[cfg(any(feature = "codedeploy", feature = "ecs"))]
+mod input_zip;
+#[cfg(any(feature = "codedeploy", feature = "ecs", feature = "lambda"))]
+mod obstacle;
+#[cfg(any(feature = "codedeploy", feature = "ecs", feature = "lambda"))]
+mod settings;
