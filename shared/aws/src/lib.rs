@@ -21,6 +21,8 @@ pub mod queue;
 pub mod artifacts;
 #[cfg(feature = "s3")]
 pub mod attempt_log;
+#[cfg(feature = "s3")]
+mod bucket;
 
 #[cfg(feature = "secrets")]
 pub mod secrets;
