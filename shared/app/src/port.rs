@@ -12,7 +12,10 @@ pub mod provider;
 pub mod queue;
 pub mod repository;
 pub mod secrets;
+pub mod state_changes;
+pub mod statuses;
 pub mod store;
+pub mod told;
 
 /// A failure of something outside, and whether trying again can help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,8 @@ mod error;
 pub mod sdk;
 
 #[cfg(feature = "dynamodb")]
+pub mod approvers;
+#[cfg(feature = "dynamodb")]
 pub mod claims;
 #[cfg(feature = "dynamodb")]
 pub mod locator;
@@ -13,6 +15,8 @@ pub mod locator;
 pub mod outputs;
 #[cfg(feature = "dynamodb")]
 pub mod store;
+#[cfg(feature = "dynamodb")]
+pub mod told;
 
 #[cfg(feature = "sqs")]
 pub mod queue;
