@@ -62,6 +62,11 @@ impl Access {
         Ok(inner.sdk.acting_as(Some(self.assume(role).await), region))
     }
 
+    /// The installation's own region, where its bucket is.
+    pub fn region(&self) -> &str {
+        self.0.sdk.region()
+    }
+
     async fn assume(&self, role: &str) -> SharedCredentialsProvider {
         let inner = &self.0;
         let known = inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).get(role).cloned();

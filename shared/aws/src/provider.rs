@@ -19,7 +19,9 @@ pub mod s3_source;
 
 #[cfg(any(feature = "codedeploy", feature = "ecs"))]
 mod input_zip;
-#[cfg(any(feature = "codedeploy", feature = "ecs", feature = "lambda"))]
+#[cfg(any(feature = "codebuild", feature = "codedeploy", feature = "ecs", feature = "lambda"))]
 mod obstacle;
-#[cfg(any(feature = "codedeploy", feature = "ecs", feature = "lambda"))]
+#[cfg(any(feature = "codebuild", feature = "codedeploy", feature = "ecs", feature = "lambda"))]
 mod settings;
+#[cfg(all(feature = "s3", feature = "sts"))]
+mod failure;
