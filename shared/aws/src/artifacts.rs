@@ -99,7 +99,11 @@ impl S3Artifacts {
             file,
             digested: &digested,
         };
-        let uploaded = if digested.size > inner.single { upload.in_parts(inner.single).await } else { upload.whole().await };
+        let uploaded = if digested.size > inner.single {
+            upload.in_parts(inner.single).await
+        } else {
+            upload.whole().await
+        };
         let (version, digested) = match uploaded? {
             Uploaded::Written(version) => (version, digested),
             Uploaded::Exists => self.existing(&key).await?,
@@ -110,7 +114,8 @@ impl S3Artifacts {
     /// The object that is there already: its digest is in its metadata if we wrote it.
     async fn existing(&self, key: &str) -> Result<(Option<String>, Digested), PortError> {
         let Inner { client, bucket, .. } = &*self.0;
-        let head = client.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled).send().await;
+        let head =
+            client.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled).send().await;
         let head = head.map_err(|error| match bucket::status(&error) {
             // Between our two requests it was removed.
             Some(404) => PortError::transient(format!("adopt `{key}` in {bucket}: it is there no more")),

@@ -26,7 +26,12 @@ pub(crate) fn failed<E>(what: &str, error: &SdkError<E>) -> PortError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let PortError { message, retryable } = port_error(what, error);
-    let passes = status(error).is_some_and(|status| status >= 500 || status == 429 || status == 408);
-    PortError { message, retryable: retryable || passes }
+    let found = port_error(what, error);
+    match status(error) {
+        Some(408 | 429 | 500..) => PortError::transient(found.message),
+        Some(status @ 400..) if error.code().is_none() => {
+            PortError::permanent(format!("{what}: S3 refuses it with status {status}; is the right missing?"))
+        }
+        Some(_) | None => found,
+    }
 }

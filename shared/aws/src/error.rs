@@ -32,7 +32,10 @@ where
     match error {
         SdkError::ServiceError(refused) => {
             let refused = refused.err();
-            let code = refused.code().unwrap_or("Unknown");
+            let Some(code) = refused.code() else {
+                // It broke off, or was not the service's own: whatever the service refuses, it gives a code for.
+                return PortError::transient(format!("{what}: the answer was not understood"));
+            };
             let message = format!("{what}: {code}: {}", refused.message().unwrap_or("no reason was given"));
             if PASSING.contains(&code) {
                 PortError::transient(message)

@@ -121,7 +121,9 @@ impl SqsQueue {
             Destination::Artifacts => (&self.urls.artifacts, "ARTIFACT_QUEUE_URL"),
         };
         url.as_deref().ok_or_else(|| {
-            PortError::permanent(format!("send a message: {variable} is not set; deploy the template of the same release"))
+            PortError::permanent(format!(
+                "send a message: {variable} is not set; deploy the template of the same release"
+            ))
         })
     }
 

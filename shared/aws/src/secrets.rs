@@ -55,7 +55,9 @@ impl AwsSecrets {
         let secrets = aws_sdk_secretsmanager::config::Builder::from(sdk.config());
         let parameters = aws_sdk_ssm::config::Builder::from(sdk.config());
         Self {
-            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.interceptor(sdk.interceptor()).build()),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(
+                secrets.interceptor(sdk.interceptor()).build(),
+            ),
             parameters: aws_sdk_ssm::Client::from_conf(parameters.interceptor(sdk.interceptor()).build()),
             clock: Arc::new(SystemClock),
             known: Mutex::default(),

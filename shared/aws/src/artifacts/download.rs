@@ -55,7 +55,8 @@ async fn get(
     key: &str,
     version: Option<&str>,
 ) -> Result<GetObjectOutput, PortError> {
-    let got = client.get_object().bucket(bucket).key(key).set_version_id(version.map(str::to_owned)).send().await;
+    let got =
+        client.get_object().bucket(bucket).key(key).set_version_id(version.map(str::to_owned)).send().await;
     got.map_err(|error| bucket::failed(what, &error))
 }
 

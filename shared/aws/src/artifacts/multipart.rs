@@ -1,7 +1,7 @@
 //! Writing a large object once: in parts that are sent side by side out of the file, with little memory.
 
-use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -90,7 +90,8 @@ impl Upload<'_> {
 
     async fn part(&self, id: &str, part: Part) -> Result<CompletedPart, PortError> {
         let unreadable = |error| PortError::permanent(format!("read {}: {error}", self.file.display()));
-        let range = ByteStream::read_from().path(self.file).offset(part.offset).length(Length::Exact(part.length));
+        let range =
+            ByteStream::read_from().path(self.file).offset(part.offset).length(Length::Exact(part.length));
         let sent = self
             .client
             .upload_part()
@@ -115,7 +116,11 @@ impl Upload<'_> {
         let aborted =
             self.client.abort_multipart_upload().bucket(self.bucket).key(self.key).upload_id(id).send().await;
         if let Err(error) = aborted {
-            tracing::debug!(key = self.key, error = bucket::failed("abort an upload", &error).message, "left to the bucket's rules");
+            tracing::debug!(
+                key = self.key,
+                error = bucket::failed("abort an upload", &error).message,
+                "left to the bucket's rules"
+            );
         }
     }
 
@@ -130,11 +135,9 @@ fn is_used_up(error: &SdkError<CompleteMultipartUploadError>) -> bool {
 
 fn parts(size: u64, single: u64) -> impl Iterator<Item = Part> {
     let length = single.min(USUAL).max(LEAST).max(size.div_ceil(PARTS));
-    (1..).zip((0..size).step_by(usize::try_from(length).unwrap_or(usize::MAX))).map(move |(number, offset)| Part {
-        number,
-        offset,
-        length: length.min(size - offset),
-    })
+    (1..)
+        .zip((0..size).step_by(usize::try_from(length).unwrap_or(usize::MAX)))
+        .map(move |(number, offset)| Part { number, offset, length: length.min(size - offset) })
 }
 
 #[cfg(test)]

@@ -95,7 +95,10 @@ mod tests {
     fn every_character_comes_back_and_none_is_one_that_sqs_refuses() {
         let message = delivery("a\0b\u{b}c\u{fffe}d\u{ffff}e\u{1f4a7}\\ufffe");
         let body = encode(&message).expect("encoding");
-        assert!(body.chars().all(|c| matches!(c, ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)), "{body:?}");
+        assert!(
+            body.chars().all(|c| matches!(c, ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)),
+            "{body:?}"
+        );
         assert_eq!(read(&body), message);
     }
 
@@ -103,10 +106,16 @@ mod tests {
     fn forms_are_told_apart() {
         let body = encode(&delivery("x")).expect("encoding");
         assert!(body.contains(r#""schema":1"#), "{body}");
-        assert_eq!(read(&body.replace(r#""schema":1,"#, "")), delivery("x"), "a message without a number is read");
+        assert_eq!(
+            read(&body.replace(r#""schema":1,"#, "")),
+            delivery("x"),
+            "a message without a number is read"
+        );
         let newer = decode(&body.replace(r#""schema":1"#, r#""schema":2"#)).expect_err("a newer form");
         assert!(newer.message.contains("newer release") && !newer.retryable, "{newer}");
-        assert!(matches!(decode(&stored("deliveries/a")), Ok(Received::Stored { key }) if key == "deliveries/a"));
+        assert!(
+            matches!(decode(&stored("deliveries/a")), Ok(Received::Stored { key }) if key == "deliveries/a")
+        );
         for body in ["", "{}", "[]", "null", r#"{"type":"other"}"#] {
             assert!(!decode(body).expect_err(body).retryable);
         }

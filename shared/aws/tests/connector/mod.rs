@@ -25,7 +25,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -37,7 +38,7 @@ use penstock_aws::sdk::{Sdk, http_client};
 
 /// A way in which a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It does not reach the service.
     Before,
     /// The service carries it out and answers with status 500.
@@ -55,7 +56,7 @@ const FAULTS: [Fault; 5] =
 
 /// Calls to an emulator, some of which fail.
 #[derive(Debug, Clone)]
-pub struct Faults {
+pub(crate) struct Faults {
     url: String,
     plan: Arc<Mutex<Option<Plan>>>,
 }
@@ -72,14 +73,15 @@ struct Plan {
 
 impl Faults {
     /// Calls to the emulator at `url`; none fails yet.
-    pub fn over(url: &str) -> Self {
+    pub(crate) fn over(url: &str) -> Self {
         Self { url: url.to_owned(), plan: Arc::default() }
     }
 
     /// For clients whose calls these are.
-    pub fn sdk(&self) -> Sdk {
+    pub(crate) fn sdk(&self) -> Sdk {
         let connector = Faulty { inner: http_client(), faults: self.clone() };
-        let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
+        let retries =
+            RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
         let credentials = Credentials::new("test", "test", None, None, "tests");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -97,7 +99,7 @@ impl Faults {
     ///
     /// # Panics
     /// If it fails for good, or without a fault.
-    pub async fn until_done<T>(&self, call: impl AsyncFn() -> Result<T, PortError>) -> T {
+    pub(crate) async fn until_done<T>(&self, call: impl AsyncFn() -> Result<T, PortError>) -> T {
         let first = call().await;
         let struck = self.calm();
         match first {
@@ -143,7 +145,7 @@ impl Faults {
 ///
 /// # Panics
 /// If no call of the case could be struck.
-pub async fn every_fault(faults: &Faults, case: impl AsyncFn(String)) {
+pub(crate) async fn every_fault(faults: &Faults, case: impl AsyncFn(String)) {
     let runs = AtomicU64::new(0);
     for (fault, times) in FAULTS.iter().flat_map(|fault| [(*fault, 1), (*fault, u64::MAX)]) {
         for before in 0.. {
@@ -228,10 +230,12 @@ enum Dialect {
 
 impl Dialect {
     fn of(request: &HttpRequest) -> Self {
-        match request.headers().get("content-type").unwrap_or_default() {
-            json if json.starts_with("application/x-amz-json") || json == "application/json" => Self::Json,
-            "application/x-www-form-urlencoded" => Self::Query,
-            _ => Self::S3,
+        let header = |name| request.headers().get(name);
+        match header("content-type") {
+            // S3's objects have types of their own; only its requests are signed with this.
+            _ if header("x-amz-content-sha256").is_some() => Self::S3,
+            Some("application/x-www-form-urlencoded") => Self::Query,
+            Some(_) | None => Self::Json,
         }
     }
 
