@@ -29,6 +29,8 @@ pub mod attempt_log;
 mod bucket;
 
 #[cfg(feature = "secrets")]
+pub mod approval_key;
+#[cfg(feature = "secrets")]
 pub mod secrets;
 
 #[cfg(feature = "sns")]
