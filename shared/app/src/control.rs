@@ -69,6 +69,11 @@ impl Control {
         Self { commands, store, admission, approvals, clock }
     }
 
+    /// The way of commands to `transition`.
+    pub fn commands(&self) -> Arc<dyn Commands> {
+        self.commands.clone()
+    }
+
     /// Creates a pipeline; starts nothing. Returns its version and warnings.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod control;
 pub mod delivery;
 pub mod dispatch;
 pub mod error;
+pub mod jobs;
 mod nonce;
 pub mod notify;
 pub mod port;
