@@ -56,5 +56,7 @@ pub mod dead_letters;
 pub mod signing;
 #[cfg(feature = "cloudformation")]
 pub mod stack;
+#[cfg(feature = "sns")]
+pub mod subscriptions;
 #[cfg(feature = "iam")]
 pub mod trust;

@@ -18,7 +18,8 @@ impl Outputs for TableStore {
     async fn put(&self, attempt: &AttemptId, variables: &BTreeMap<String, String>) -> Result<(), PortError> {
         let item = Draft::new(Key::outputs(attempt)).body(variables)?.finish()?;
         let put = self.table.client.put_item().table_name(&*self.table.name).set_item(Some(item));
-        let put = put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", "pk");
+        let put =
+            put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", "pk");
         match put.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {

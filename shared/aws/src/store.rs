@@ -69,7 +69,8 @@ impl Store for TableStore {
     }
 
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError> {
-        let item = self.table.get(&format!("read the pipeline `{pipeline}`"), Key::pipeline(pipeline)).await?;
+        let item =
+            self.table.get(&format!("read the pipeline `{pipeline}`"), Key::pipeline(pipeline)).await?;
         item.map(|item| encode::read_pipeline(Stored::new(&item)?).map(|(_, state, _)| state)).transpose()
     }
 

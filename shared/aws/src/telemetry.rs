@@ -10,8 +10,12 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::environment::optional;
+
 /// The variable that says what is logged, such as `info,penstock::calls=debug`.
 const FILTER: &str = "PENSTOCK_LOG";
+/// The variable that names the installation: the first dimension of every metric.
+const STACK: &str = "STACK_NAME";
 /// The namespace of our metrics.
 const NAMESPACE: &str = "Penstock";
 
@@ -55,7 +59,8 @@ pub struct Metrics {
 impl Metrics {
     /// Metrics of the moment `at_ms`, in milliseconds since 1970.
     pub fn new(at_ms: i64) -> Self {
-        Self { at_ms, dimensions: vec![], values: vec![] }
+        let stack = optional(STACK).map(|stack| ("Stack", stack));
+        Self { at_ms, dimensions: stack.into_iter().collect(), values: vec![] }
     }
 
     /// Under a further dimension.
@@ -102,10 +107,10 @@ mod tests {
     #[test]
     fn metrics_are_one_line_of_the_embedded_format() {
         let line =
-            Metrics::new(5).of("Stack", "web").with("DeadLetters", Unit::Count, 2.0).line().to_string();
+            Metrics::new(5).of("Outcome", "Failed").with("DeadLetters", Unit::Count, 2.0).line().to_string();
         assert_eq!(
             line,
-            r#"{"DeadLetters":2.0,"Stack":"web","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"DeadLetters","Unit":"Count"}],"Namespace":"Penstock"}],"Timestamp":5}}"#
+            r#"{"DeadLetters":2.0,"Outcome":"Failed","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Outcome"]],"Metrics":[{"Name":"DeadLetters","Unit":"Count"}],"Namespace":"Penstock"}],"Timestamp":5}}"#
         );
     }
 }

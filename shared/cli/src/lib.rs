@@ -1,5 +1,7 @@
-//! The `penstock` program: reads the command line, carries the command out, ends with the right exit code.
+//! The `penstock` program as a library: reads the command line, carries the command out, ends with the right exit code.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod client;
 mod command;
 mod definition;
@@ -25,7 +27,11 @@ use crate::command::Program;
 use crate::exit::Exit;
 use crate::show::{clean, diagnostics, out};
 
-fn main() -> ExitCode {
+/// Whether this build can reach an installation on AWS: the cargo feature `aws`.
+pub const REACHES_AWS: bool = cfg!(feature = "aws");
+
+/// Carries out what the command line says, and says how the program ends.
+pub fn run() -> ExitCode {
     out::honour_no_color();
     let program = Program::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

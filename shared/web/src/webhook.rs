@@ -11,9 +11,9 @@ use penstock_app::delivery::{Answer, Received, WebhookRefusal};
 use penstock_model::id::DeliveryId;
 use serde::Serialize;
 
-use crate::{Web, Webhooks};
 use crate::answer::Failure;
 use crate::body::{self, BodyError};
+use crate::{Web, Webhooks};
 
 /// The most that GitHub sends (GitHub documentation, "Webhook events and payloads": 25 MB).
 const MAX_BODY: usize = 25 << 20;

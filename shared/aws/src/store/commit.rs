@@ -79,9 +79,8 @@ impl TableStore {
     /// Reads what stands there, after a refusal.
     async fn look(&self, commit: &Commit) -> Result<Found, PortError> {
         let record = commit.changes.iter().find_map(|change| record_key(commit, change));
-        let places = executions(commit).flat_map(|id| {
-            [Place::Open, Place::Closed].map(|place| key_at(place, &commit.pipeline, id))
-        });
+        let places = executions(commit)
+            .flat_map(|id| [Place::Open, Place::Closed].map(|place| key_at(place, &commit.pipeline, id)));
         let keys = places.chain(record.clone()).chain([Key::pipeline(&commit.pipeline)]);
         let what = format!("look what became of {} on `{}`", commit.command, commit.pipeline);
         let items = self.table.get_all(&what, keys).await?;
@@ -115,7 +114,9 @@ fn judge(what: &str, error: &SdkError<TransactWriteItemsError>) -> Result<Sent, 
     let codes: Vec<String> = reasons
         .iter()
         .filter(|reason| reason.code().is_some_and(|code| code != "None"))
-        .map(|reason| format!("{} {}", reason.code().unwrap_or_default(), reason.message().unwrap_or_default()))
+        .map(|reason| {
+            format!("{} {}", reason.code().unwrap_or_default(), reason.message().unwrap_or_default())
+        })
         .collect();
     let message = format!("{what}: the transaction was cancelled: {}", codes.join(", "));
     let passes = has("ThrottlingError") || has("ProvisionedThroughputExceeded") || codes.is_empty();
@@ -188,7 +189,8 @@ fn executions(commit: &Commit) -> impl Iterator<Item = &ExecutionId> {
 fn expected(commit: &Commit, id: &ExecutionId) -> Option<u64> {
     let item = Item::Execution(id.clone());
     let changed = commit.changes.iter().find(|change| is_of(change, &item)).map(|change| change.expected);
-    changed.or_else(|| commit.checks.iter().find(|(checked, _)| *checked == item).map(|(_, version)| *version))
+    changed
+        .or_else(|| commit.checks.iter().find(|(checked, _)| *checked == item).map(|(_, version)| *version))
 }
 
 /// Whether an item is changed and checked in two different versions.

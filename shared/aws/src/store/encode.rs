@@ -31,7 +31,11 @@ pub(super) struct Left {
 }
 
 /// The pipeline's item, with the executions that `commit` changes together with it.
-pub(super) fn pipeline(commit: &Commit, change: &Change, state: &PipelineState) -> Result<Attributes, PortError> {
+pub(super) fn pipeline(
+    commit: &Commit,
+    change: &Change,
+    state: &PipelineState,
+) -> Result<Attributes, PortError> {
     let key = Key::pipeline(&commit.pipeline);
     let left: Vec<Left> = commit.changes.iter().filter_map(left).collect();
     let together = serde_json::to_string(&left)
@@ -61,7 +65,11 @@ pub(super) fn open(
         .finish()
 }
 
-pub(super) fn closed(commit: &Commit, change: &Change, execution: &Execution) -> Result<Attributes, PortError> {
+pub(super) fn closed(
+    commit: &Commit,
+    change: &Change,
+    execution: &Execution,
+) -> Result<Attributes, PortError> {
     head(Key::closed(&execution.id), commit, change).body(execution)?.finish()
 }
 

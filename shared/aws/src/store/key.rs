@@ -97,9 +97,7 @@ impl Key {
     }
 
     pub(crate) fn into_attributes(self) -> HashMap<String, AttributeValue> {
-        [(PK, self.pk), (SK, self.sk)]
-            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
-            .into()
+        [(PK, self.pk), (SK, self.sk)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
     }
 }
 

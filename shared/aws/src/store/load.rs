@@ -28,7 +28,11 @@ type Executions = BTreeMap<ExecutionId, (u64, Arc<Execution>)>;
 type Definitions = BTreeMap<DefinitionVersion, Arc<Pipeline>>;
 
 impl TableStore {
-    pub(super) async fn read(&self, name: &PipelineName, named: &[ExecutionId]) -> Result<Snapshot, PortError> {
+    pub(super) async fn read(
+        &self,
+        name: &PipelineName,
+        named: &[ExecutionId],
+    ) -> Result<Snapshot, PortError> {
         for repetition in 0..READS {
             pause(repetition).await;
             if let Some(snapshot) = self.read_once(name, named).await? {

@@ -90,9 +90,8 @@ pub async fn create_table(sdk: &Sdk, table: &str) -> Result<(), PortError> {
 }
 
 fn attributes() -> Result<Vec<AttributeDefinition>, BuildError> {
-    let attribute = |name: &str, kind| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()
-    };
+    let attribute =
+        |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build();
     [
         (PK, ScalarAttributeType::S),
         (SK, ScalarAttributeType::S),

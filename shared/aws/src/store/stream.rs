@@ -19,7 +19,8 @@ use super::key::RECORD;
 /// Permanent, if the image cannot be read or a newer release wrote it.
 pub fn record_from_image(image: &Value) -> Result<Option<Record>, PortError> {
     let attributes = attributes(image)?;
-    let is_record = attributes.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk.starts_with(RECORD));
+    let is_record =
+        attributes.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk.starts_with(RECORD));
     if !is_record {
         return Ok(None);
     }
@@ -52,7 +53,8 @@ mod tests {
 
     #[test]
     fn other_items_are_passed_over() {
-        let image = json!({ "pk": { "S": "PIPELINE#web" }, "sk": { "S": "PIPELINE" }, "schema": { "N": "9" } });
+        let image =
+            json!({ "pk": { "S": "PIPELINE#web" }, "sk": { "S": "PIPELINE" }, "schema": { "N": "9" } });
         assert_eq!(record_from_image(&image).unwrap(), None);
     }
 

@@ -37,6 +37,7 @@ pub(crate) struct Server {
     pub(crate) web: Web,
     pub(crate) queue: Arc<MemoryQueue>,
     pub(crate) logs: Arc<MemoryLogs>,
+    pub(crate) outputs: Arc<MemoryOutputs>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sites: tempfile::TempDir,
     worker: Worker,
@@ -172,7 +173,7 @@ impl Server {
             transition.clone(),
             store,
             Arc::new(MemoryClaims::default()),
-            outputs,
+            outputs.clone(),
             providers,
             clock.clone(),
         ));
@@ -188,7 +189,7 @@ impl Server {
             region: "us-east-1".to_owned(),
         };
         let router = penstock_web::router(web.clone());
-        Self { router, web, queue, logs, clock, sites, worker: Worker::new(transition, dispatch) }
+        Self { router, web, queue, logs, outputs, clock, sites, worker: Worker::new(transition, dispatch) }
     }
 
     /// A server with the pipeline `canal`.
@@ -287,8 +288,9 @@ impl Server {
 
     /// Approves that approval.
     pub(crate) async fn approve(&self, execution: &str) {
-        let answer =
-            self.form(&self.approval_path(execution), "name=Jo&pipeline=canal&verdict=approve&comment=fine").await;
+        let answer = self
+            .form(&self.approval_path(execution), "name=Jo&pipeline=canal&verdict=approve&comment=fine")
+            .await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         self.settle().await;
     }
