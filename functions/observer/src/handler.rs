@@ -6,6 +6,7 @@ use lambda_runtime::Error;
 use penstock_app::engine::debt::Debt;
 use penstock_app::port::queue::{Message, Queue};
 use penstock_aws::locator::Locator;
+use penstock_model::pipeline::Category;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -39,7 +40,8 @@ impl Handler {
         tracing::info!(attempt = %found.attempt, pipeline = %found.pipeline, work, "an event");
         let message = Message::Debt {
             pipeline: found.pipeline,
-            category: found.category,
+            // Only sources are served elsewhere, and they report their end themselves.
+            category: Some(Category::Deploy),
             debt: Debt::Observe { attempt: found.attempt },
         };
         Ok(self.queue.send(vec![message]).await?)
@@ -52,8 +54,7 @@ fn work(event: &ProviderEvent) -> Option<String> {
     match event.source.as_str() {
         "aws.codebuild" => text("build-id").or_else(|| text("build-batch-id")).map(|arn| build_id(&arn)),
         "aws.codedeploy" | "aws.ecs" => text("deploymentId"),
-        // A stack's events carry the token of the attempt that changed it.
-        "aws.cloudformation" => text("client-request-token").or_else(|| text("stack-id")),
+        "aws.cloudformation" => text("stack-id"),
         _ => None,
     }
 }
@@ -81,7 +82,7 @@ mod tests {
             ),
             ("aws.codedeploy", serde_json::json!({"deploymentId": "d-123456789"}), Some("d-123456789")),
             ("aws.ecs", serde_json::json!({"deploymentId": "ecs-svc/123"}), Some("ecs-svc/123")),
-            ("aws.cloudformation", serde_json::json!({"stack-id": "arn:x", "client-request-token": "p-1"}), Some("p-1")),
+            ("aws.cloudformation", serde_json::json!({"stack-id": "arn:x", "client-request-token": "p-1"}), Some("arn:x")),
             ("aws.s3", serde_json::json!({}), None),
         ];
         for (source, detail, expected) in cases {

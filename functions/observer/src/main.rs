@@ -9,6 +9,7 @@ use penstock_aws::environment::required;
 use penstock_aws::locator::Locator;
 use penstock_aws::queue::SqsQueue;
 use penstock_aws::sdk::Sdk;
+use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 
 use handler::Handler;
@@ -18,7 +19,7 @@ async fn main() -> Result<(), Error> {
     telemetry::log();
     let sdk = Sdk::load().await;
     let handler = Arc::new(Handler {
-        locator: Locator::new(&sdk, &required("TABLE_NAME")?),
+        locator: Locator::new(TableStore::new(&sdk, &required("TABLE_NAME")?)),
         queue: Arc::new(SqsQueue::from_environment(&sdk)?),
     });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::ProviderEvent>| {

@@ -131,14 +131,16 @@ fn failed(error: &PortError) -> (StatusCode, String) {
 mod tests {
     use hmac::{Hmac, KeyInit, Mac};
     use lambda_http::http;
-    use penstock_testkit::fake::{MemorySecrets, MemoryQueue};
+    use penstock_testkit::fake::{MemoryQueue, MemorySecrets};
     use sha2::Sha256;
 
     use super::*;
 
     fn handler() -> (Handler, Arc<MemoryQueue>) {
         let queue = Arc::new(MemoryQueue::default());
-        let secrets = MemorySecrets::new([("webhook", r#"{"current": "new", "previous": "old"}"#)]);
+        let secrets = MemorySecrets(
+            [("webhook".to_owned(), r#"{"current": "new", "previous": "old"}"#.to_owned())].into(),
+        );
         (Handler { secret: "webhook".to_owned(), secrets: Arc::new(secrets), queue: queue.clone() }, queue)
     }
 

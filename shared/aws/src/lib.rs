@@ -48,6 +48,16 @@ pub mod access;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
 
+#[cfg(all(
+    feature = "cloudformation",
+    feature = "codebuild",
+    feature = "codedeploy",
+    feature = "ecs",
+    feature = "lambda",
+    feature = "s3",
+    feature = "sts"
+))]
+pub mod offered;
 pub mod provider;
 
 #[cfg(feature = "sqs")]

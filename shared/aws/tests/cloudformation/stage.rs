@@ -24,15 +24,15 @@ use penstock_testkit::emulator::{Emulator, MiniStack};
 static EMULATOR: LazyLock<Emulator> = LazyLock::new(|| MiniStack::new().start());
 
 /// What a test works with.
-pub struct Stage {
-    pub access: Access,
-    pub artifacts: Arc<S3Artifacts>,
+pub(crate) struct Stage {
+    pub(crate) access: Access,
+    pub(crate) artifacts: Arc<S3Artifacts>,
     pub s3: aws_sdk_s3::Client,
-    pub config: SdkConfig,
+    pub(crate) config: SdkConfig,
 }
 
 impl Stage {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .endpoint_url(EMULATOR.url())
@@ -55,7 +55,7 @@ impl Stage {
     }
 
     /// A bucket, if it is not there yet.
-    pub async fn bucket(&self, bucket: &str, versioned: bool) {
+    pub(crate) async fn bucket(&self, bucket: &str, versioned: bool) {
         let _ = self.s3.create_bucket().bucket(bucket).send().await;
         if versioned {
             let on = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
@@ -64,7 +64,7 @@ impl Stage {
     }
 
     /// The artifact `called` with these files, as an earlier action stored it for the test `of`.
-    pub async fn artifact(&self, of: &str, called: &str, files: &[(&str, &str)]) -> Artifact {
+    pub(crate) async fn artifact(&self, of: &str, called: &str, files: &[(&str, &str)]) -> Artifact {
         let folder = tempfile::tempdir().unwrap();
         let zip = folder.path().join("artifact.zip");
         let mut writer = Writer::create(&zip).unwrap();
@@ -92,7 +92,7 @@ fn attempt(of: &str, number: u32) -> AttemptId {
 }
 
 /// The `number`th attempt at `action` in the test `of`.
-pub fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>) -> Work {
+pub(crate) fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>) -> Work {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
     Work {
         attempt: attempt(of, number),
@@ -114,13 +114,13 @@ pub fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>) -> Wor
 }
 
 /// Starts the attempt and observes it until it ends.
-pub async fn perform(provider: &dyn Provider, work: &Work) -> Ending {
+pub(crate) async fn perform(provider: &dyn Provider, work: &Work) -> Ending {
     let begun = provider.start(work, false).await.unwrap();
     end(provider, work, begun).await
 }
 
 /// Observes what began until it ends.
-pub async fn end(provider: &dyn Provider, work: &Work, begun: Begun) -> Ending {
+pub(crate) async fn end(provider: &dyn Provider, work: &Work, begun: Begun) -> Ending {
     let external = match begun {
         Begun::Running(external) => external,
         Begun::Ended(ending) => return ending,

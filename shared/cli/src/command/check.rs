@@ -105,7 +105,6 @@ async fn ask_aws(stack: &str, checked: &mut [(String, Checked)]) -> anyhow::Resu
 }
 
 #[cfg(not(feature = "aws"))]
-#[expect(clippy::unused_async, reason = "in place of questions to AWS")]
 async fn ask_aws(stack: &str, _: &mut [(String, Checked)]) -> anyhow::Result<()> {
     Err(super::elsewhere::without_aws(&format!("--aws asks the account of the stack `{stack}`")))
 }

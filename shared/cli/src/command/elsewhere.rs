@@ -15,7 +15,6 @@ pub(crate) struct Elsewhere {
 
 impl Elsewhere {
     /// Says how to build it.
-    #[expect(clippy::unused_async, reason = "in place of commands that wait for AWS")]
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let Self { arguments: _ } = self;
         Err(without_aws("this command speaks to AWS"))

@@ -92,13 +92,11 @@ async fn stack(name: &str) -> anyhow::Result<Client> {
 }
 
 #[cfg(not(feature = "aws"))]
-#[expect(clippy::unused_async, reason = "in place of a look at AWS")]
 async fn api(endpoint: &str) -> anyhow::Result<Client> {
     Err(super::elsewhere::without_aws(&format!("{endpoint} takes signed requests only")))
 }
 
 #[cfg(not(feature = "aws"))]
-#[expect(clippy::unused_async, reason = "in place of a look at AWS")]
 async fn stack(name: &str) -> anyhow::Result<Client> {
     Err(super::elsewhere::without_aws(&format!("the stack `{name}` is on AWS")))
 }
