@@ -65,7 +65,7 @@ impl TableStore {
 
     async fn send(&self, commit: &Commit, writes: Vec<Write>) -> Result<Sent, PortError> {
         let what = format!("commit {} to `{}`", commit.command, commit.pipeline);
-        let token = token(&writes);
+        let token = token(&self.table.name, &writes);
         let items: Result<Vec<_>, _> =
             writes.into_iter().map(|write| write.into_item(&self.table.name)).collect();
         let items = items.map_err(|error| PortError::permanent(format!("{what}: {error}")))?;

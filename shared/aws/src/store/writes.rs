@@ -168,9 +168,10 @@ fn fits(commit: &Commit, writes: &[Write]) -> Result<(), PortError> {
     Ok(())
 }
 
-/// The same writes give the same token: what is sent again lands once. Others give another, even for the same command.
-pub(super) fn token(writes: &[Write]) -> String {
-    let mut digest = Sha256::new();
+/// The same writes give the same token: what is sent again lands once. Others give another, even for the same command;
+/// so do those to another `table`, because tokens belong to the account.
+pub(super) fn token(table: &str, writes: &[Write]) -> String {
+    let mut digest = Sha256::new_with_prefix(table);
     for write in writes {
         match write {
             Write::Put(item, condition) => {
