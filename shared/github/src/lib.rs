@@ -1,9 +1,8 @@
-//! GitHub: signatures, payloads, archive download, commit statuses.
+//! GitHub: signatures, payloads, archive download.
 
 pub mod api;
 mod archive;
 pub mod payload;
 pub mod signature;
 pub mod source;
-pub mod status;
 pub mod webhook;

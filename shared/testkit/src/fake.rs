@@ -1,6 +1,5 @@
 //! Adapters in memory. They pass the contract suites, show what they hold, and can be set.
 
-mod approvers;
 mod artifacts;
 mod claims;
 mod clock;
@@ -15,7 +14,6 @@ mod store;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use approvers::MemoryApprovers;
 pub use artifacts::MemoryArtifacts;
 pub use claims::MemoryClaims;
 pub use clock::ManualClock;

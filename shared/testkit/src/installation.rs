@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
@@ -164,19 +163,18 @@ impl Installation {
             clock.clone(),
             base_url.clone(),
         ));
-        let admission = Arc::new(Admission::new(transition.clone(), providers));
         let control = Arc::new(Control::new(
             transition.clone(),
             store.clone(),
-            admission.clone(),
+            providers,
             approvals.clone(),
             clock.clone(),
         ));
-        let query = Query::new(store.clone(), outputs, approvals.clone(), logs, transition.changes());
+        let query = Query::new(&transition, store.clone(), outputs, approvals.clone(), logs);
         Self {
             fakes,
             worker: Worker::new(transition.clone(), dispatch.clone()),
-            deliveries: Arc::new(Deliveries::new(admission.clone(), store.clone(), repository)),
+            deliveries: Arc::new(Deliveries::new(control.clone(), store.clone(), repository)),
             notify: Notify::new(store.clone(), approvals.clone(), notifier, base_url),
             sweep: Sweep::new(transition.clone(), store, clock),
             query: Arc::new(query),

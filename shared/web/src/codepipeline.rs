@@ -8,7 +8,6 @@ mod definitions;
 mod error;
 mod executions;
 mod input;
-mod jobs;
 mod operation;
 mod protocol;
 mod shapes;

@@ -6,7 +6,6 @@ mod approvals;
 mod fixture;
 mod fuzz;
 mod guard;
-mod jobs;
 mod operations;
 mod pages;
 mod protocols;
