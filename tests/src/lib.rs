@@ -1,1 +1,4 @@
-//! Scripted scenarios, architecture, corpora.
+//! Scripted scenarios, architecture, corpora, and the stand-ins that tests of the deployed stack need.
+
+pub mod code_build_stand_in;
+pub mod service_model;

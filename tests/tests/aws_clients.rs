@@ -1,7 +1,6 @@
 //! The clients that people have, boto3 and the AWS command line, against `penstock up`, in both protocols.
 //!
-//! They are installed once, pinned, into a Python environment of their own: where `PENSTOCK_PYTHON_ENV` says, else
-//! below the target folder. That needs python3 with venv and, the first time, the network.
+//! They are installed once, pinned, into a Python environment of their own ([`penstock_testkit::python`]).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,9 +11,9 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
-use sha2::{Digest, Sha256};
+use penstock_testkit::python::{Environment, Requirements};
 
 #[test]
 fn boto3_speaks_aws_json() {
@@ -33,7 +32,7 @@ fn the_aws_command_line_speaks_to_it() {
 
 /// Runs a script against a server of its own.
 fn run(script: &str, arguments: &[&str]) {
-    let python = environment();
+    let python = Environment::of(Requirements::Clients).python();
     let server = Server::start();
     let ended = Command::new(python)
         .arg(scripts().join(script))
@@ -115,55 +114,4 @@ fn git(folder: &Path, arguments: &[&str]) {
         .output()
         .unwrap();
     assert!(ended.status.success(), "git {arguments:?}: {}", said(&ended));
-}
-
-/// The Python of an environment that has what `requirements.txt` pins; made on first use.
-fn environment() -> PathBuf {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let requirements = scripts().join("requirements.txt");
-    let digest = hex::encode(Sha256::digest(fs::read(&requirements).unwrap()));
-    let folder = std::env::var_os("PENSTOCK_PYTHON_ENV").map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", &digest[..12])),
-        PathBuf::from,
-    );
-    let python = folder.join("bin/python");
-    let stamp = folder.join("penstock-requirements.sha256");
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == digest) && python.exists() {
-        return python;
-    }
-    install(&folder, &python, &requirements);
-    fs::write(stamp, digest).unwrap();
-    python
-}
-
-fn install(folder: &Path, python: &Path, requirements: &Path) {
-    let made = Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder).output();
-    match made {
-        Ok(made) if made.status.success() => {}
-        Ok(made) => panic!(
-            "python3 cannot make an environment; install its venv module (python3-venv on Debian):\n{}",
-            said(&made)
-        ),
-        Err(error) => panic!(
-            "python3 cannot be run ({error}); install Python 3 with venv: boto3 and the AWS command line need it"
-        ),
-    }
-    let pip = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--require-hashes",
-        "--requirement",
-    ];
-    let installed = Command::new(python).args(pip).arg(requirements).output().unwrap();
-    assert!(
-        installed.status.success(),
-        "the pinned clients of {} cannot be installed; is the package index reachable?\n{}",
-        requirements.display(),
-        said(&installed)
-    );
 }

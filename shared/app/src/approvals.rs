@@ -13,27 +13,33 @@ use crate::base_url::BaseUrl;
 use crate::error::AppError;
 use crate::nonce::fresh_command;
 use crate::port::PortError;
+use crate::port::approvers::{ApproverName, Approvers};
 use crate::port::clock::Clock;
+use crate::port::commands::Commands;
 use crate::port::outputs::Outputs;
 use crate::port::store::{Snapshot, Store};
-use crate::transition::Transition;
 
 mod outcome;
 mod present;
 mod token;
 
 pub(crate) use outcome::{became, decided};
-pub(crate) use present::waiting_behind;
+pub(crate) use present::{author, waiting_behind};
 pub use token::ApprovalKey;
+use token::Link;
+
+/// The longest name that a person may type, in characters.
+pub const MAX_TYPED_NAME: usize = 64;
 
 /// Approvals by link, and the tokens of both kinds.
 pub struct Approvals {
     key: ApprovalKey,
     store: Arc<dyn Store>,
     outputs: Arc<dyn Outputs>,
-    transition: Arc<Transition>,
+    commands: Arc<dyn Commands>,
     clock: Arc<dyn Clock>,
     base_url: BaseUrl,
+    approvers: Option<Arc<dyn Approvers>>,
 }
 
 /// What an approver needs to know.
@@ -41,6 +47,8 @@ pub struct Approvals {
 pub struct ApprovalView {
     /// The attempt that waits.
     pub attempt: AttemptId,
+    /// Whose link it was opened by; `None`: a shared one, whose verdict is recorded under the name that is typed.
+    pub approver: Option<ApproverName>,
     /// The pipeline.
     pub pipeline: PipelineName,
     /// The stage.
@@ -107,16 +115,33 @@ impl Approvals {
         key: ApprovalKey,
         store: Arc<dyn Store>,
         outputs: Arc<dyn Outputs>,
-        transition: Arc<Transition>,
+        commands: Arc<dyn Commands>,
         clock: Arc<dyn Clock>,
         base_url: BaseUrl,
     ) -> Self {
-        Self { key, store, outputs, transition, clock, base_url }
+        Self { key, store, outputs, commands, clock, base_url, approvers: None }
     }
 
-    /// The token of the link for `attempt`.
+    /// Asks those of `approvers` by name, and takes a verdict by their own link only while they are among them.
+    #[must_use]
+    pub fn with_approvers(mut self, approvers: Arc<dyn Approvers>) -> Self {
+        self.approvers = Some(approvers);
+        self
+    }
+
+    /// The approvers who are asked by name, if this installation has such.
+    pub(crate) fn approvers(&self) -> Option<&dyn Approvers> {
+        self.approvers.as_deref()
+    }
+
+    /// Where output variables are.
+    pub(crate) fn outputs(&self) -> &dyn Outputs {
+        self.outputs.as_ref()
+    }
+
+    /// The token of the shared link for `attempt`.
     pub fn link_token(&self, attempt: &AttemptId) -> String {
-        self.key.link_token(attempt)
+        self.key.link_token(attempt, None)
     }
 
     /// The token of `CodePipeline`'s API for `attempt`, a UUID.
@@ -129,9 +154,14 @@ impl Approvals {
         self.key.is_api_token(attempt, token)
     }
 
-    /// The link for `attempt`: an absolute URL.
+    /// The shared link for `attempt`: an absolute URL.
     pub fn link(&self, attempt: &AttemptId) -> String {
         self.base_url.join(&format!("/approvals/{}", self.link_token(attempt)))
+    }
+
+    /// The link for `attempt` that is `approver`'s own: an absolute URL.
+    pub fn link_of(&self, attempt: &AttemptId, approver: &ApproverName) -> String {
+        self.base_url.join(&format!("/approvals/{}", self.key.link_token(attempt, Some(approver))))
     }
 
     /// Shows the approval behind a link; changes nothing.
@@ -139,18 +169,20 @@ impl Approvals {
     /// # Errors
     /// [`ApprovalError::Unknown`] and [`ApprovalError::Settled`] as they say; [`ApprovalError::Port`].
     pub async fn open(&self, link_token: &str) -> Result<ApprovalView, ApprovalError> {
-        let (attempt, pipeline) = self.find(link_token).await?;
+        let (Link { attempt, approver }, pipeline) = self.find(link_token).await?;
         let snapshot = self.store.load(&pipeline, std::slice::from_ref(&attempt.execution)).await?;
         if let Some(outcome) = became(&snapshot.state, &attempt, self.clock.now()) {
             return Err(ApprovalError::Settled(outcome));
         }
-        self.view(&snapshot, attempt).await
+        self.view(&snapshot, attempt, approver).await
     }
 
-    /// Gives the verdict of `by` on the approval behind a link.
+    /// Gives a verdict on the approval behind a link. It is recorded under the name of the approver whose link it is;
+    /// by a shared link under `by`, the name that the person typed, as `Jo (claimed)`.
     ///
     /// # Errors
-    /// As [`Self::open`]; [`ApprovalError::Rejected`] if the comment is too long.
+    /// As [`Self::open`]; [`ApprovalError::Rejected`] if the comment is too long, or the link is shared and `by` is
+    /// empty or longer than [`MAX_TYPED_NAME`].
     pub async fn decide(
         &self,
         link_token: &str,
@@ -158,10 +190,14 @@ impl Approvals {
         by: &str,
         comment: &str,
     ) -> Result<ApprovalView, ApprovalError> {
-        let (attempt, pipeline) = self.find(link_token).await?;
-        self.give(&pipeline, &attempt, approved, by, comment).await?;
+        let (Link { attempt, approver }, pipeline) = self.find(link_token).await?;
+        let by = match &approver {
+            Some(name) => name.to_string(),
+            None => claimed(by).map_err(ApprovalError::Rejected)?,
+        };
+        self.give(&pipeline, &attempt, approved, &by, comment).await?;
         let snapshot = self.store.load(&pipeline, std::slice::from_ref(&attempt.execution)).await?;
-        self.view(&snapshot, attempt).await
+        self.view(&snapshot, attempt, approver).await
     }
 
     /// Gives a verdict on `attempt` and says when it was taken.
@@ -180,25 +216,53 @@ impl Approvals {
             comment: comment.to_owned(),
         };
         let id = fresh_command("verdict", self.clock.as_ref())?;
-        let outcome = self
-            .transition
-            .carry_out(Command { id, pipeline: pipeline.clone(), request })
-            .await?
-            .accepted()?;
-        let execution = outcome.state.executions.get(&attempt.execution);
-        let taken = execution
-            .and_then(|execution| execution.attempt(attempt))
-            .and_then(|found| found.verdict.as_ref());
-        Ok(taken.map_or_else(|| self.clock.now(), |verdict| verdict.at))
+        let command = Command { id, pipeline: pipeline.clone(), request };
+        let reply = self.commands.carry_out(command).await?.accepted()?;
+        Ok(reply.events.first().map_or_else(|| self.clock.now(), |event| event.at))
     }
 
-    async fn find(&self, link_token: &str) -> Result<(AttemptId, PipelineName), ApprovalError> {
-        let attempt = self.key.read_link(link_token).ok_or(ApprovalError::Unknown)?;
-        let pipeline = self.store.pipeline_of(&attempt.execution).await?.ok_or(ApprovalError::Unknown)?;
-        Ok((attempt, pipeline))
+    async fn find(&self, link_token: &str) -> Result<(Link, PipelineName), ApprovalError> {
+        let link = self.key.read_link(link_token).ok_or(ApprovalError::Unknown)?;
+        if let (Some(name), Some(approvers)) = (&link.approver, &self.approvers)
+            && !approvers.list().await?.iter().any(|approver| approver.name == *name)
+        {
+            return Err(ApprovalError::Unknown);
+        }
+        let pipeline = self.store.pipeline_of(&link.attempt.execution).await?;
+        Ok((link, pipeline.ok_or(ApprovalError::Unknown)?))
     }
 
-    async fn view(&self, snapshot: &Snapshot, attempt: AttemptId) -> Result<ApprovalView, ApprovalError> {
-        present::view(snapshot, self.outputs.as_ref(), attempt).await?.ok_or(ApprovalError::Unknown)
+    async fn view(
+        &self,
+        snapshot: &Snapshot,
+        attempt: AttemptId,
+        approver: Option<ApproverName>,
+    ) -> Result<ApprovalView, ApprovalError> {
+        let view = present::view(snapshot, self.outputs.as_ref(), attempt, approver).await?;
+        view.ok_or(ApprovalError::Unknown)
+    }
+
+    /// The approval `attempt` as it stands, whether it waits or not; `None` if there is no such attempt.
+    pub(crate) async fn look(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+    ) -> Result<Option<ApprovalView>, PortError> {
+        let snapshot = self.store.load(pipeline, std::slice::from_ref(&attempt.execution)).await?;
+        present::view(&snapshot, self.outputs.as_ref(), attempt.clone(), None).await
+    }
+}
+
+/// What a typed name is recorded as: nobody has checked it.
+fn claimed(typed: &str) -> Result<String, Rejection> {
+    let shown: String = typed.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    match name.chars().count() {
+        1..=MAX_TYPED_NAME => Ok(format!("{name} (claimed)")),
+        _ => Err(Rejection::Invalid {
+            problem: format!(
+                "type your name, 1 to {MAX_TYPED_NAME} characters; it is recorded with the verdict"
+            ),
+        }),
     }
 }

@@ -6,27 +6,26 @@ use std::sync::Arc;
 use penstock_engine::command::{Command, DefineMode, Request, RetryActions};
 use penstock_engine::rejection::Rejection;
 use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause};
-use penstock_model::diagnostic::{Diagnostic, refuses};
+use penstock_model::diagnostic::Diagnostic;
 use penstock_model::id::{CommandId, DefinitionVersion, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::Pipeline;
 
+use crate::admission::Admission;
 use crate::approvals::Approvals;
 use crate::error::AppError;
 use crate::nonce::{command_from, fresh_command};
 use crate::port::clock::Clock;
-use crate::port::provider::Providers;
+use crate::port::commands::{Commands, Reply};
 use crate::port::store::Store;
-use crate::transition::{Outcome, Transition};
 
 mod default_target;
-mod later;
 mod verdict;
 
 /// Carries out what people ask for; each call ends when it is durable, or says why it is not accepted.
 pub struct Control {
-    transition: Arc<Transition>,
+    commands: Arc<dyn Commands>,
     store: Arc<dyn Store>,
-    providers: Arc<dyn Providers>,
+    admission: Arc<Admission>,
     approvals: Arc<Approvals>,
     clock: Arc<dyn Clock>,
 }
@@ -59,15 +58,20 @@ impl StartRequest {
 pub type Defined = (DefinitionVersion, Vec<Diagnostic>);
 
 impl Control {
-    /// Control over the pipelines in `store` by way of `transition`.
+    /// Control over the pipelines in `store` by way of `commands`.
     pub fn new(
-        transition: Arc<Transition>,
+        commands: Arc<dyn Commands>,
         store: Arc<dyn Store>,
-        providers: Arc<dyn Providers>,
+        admission: Arc<Admission>,
         approvals: Arc<Approvals>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { transition, store, providers, approvals, clock }
+        Self { commands, store, admission, approvals, clock }
+    }
+
+    /// The way of commands to `transition`.
+    pub fn commands(&self) -> Arc<dyn Commands> {
+        self.commands.clone()
     }
 
     /// Creates a pipeline; starts nothing. Returns its version and warnings.
@@ -96,7 +100,7 @@ impl Control {
         };
         let latest = self.store.definition(&state.name, state.definition).await?;
         if latest.is_some_and(|latest| *latest == pipeline) {
-            return Ok((state.definition, self.checked(&pipeline)?));
+            return Ok((state.definition, self.admission.checked(&pipeline)?));
         }
         self.update(pipeline, by).await
     }
@@ -118,13 +122,13 @@ impl Control {
         if let Some(state) = self.existing(&request.pipeline).await?
             && let Some(definition) = self.store.definition(&state.name, state.definition).await?
         {
-            self.checked(&definition)?;
+            self.admission.checked(&definition)?;
         }
         let id = match &request.token {
             Some(token) => command_from("start", &format!("token {token}"))?,
             None => fresh_command("start", self.clock.as_ref())?,
         };
-        let (execution, outcome) = self.admit(id, request).await?;
+        let (execution, outcome) = self.admission.admit(id, request).await?;
         outcome.accepted().map(|_| execution)
     }
 
@@ -216,36 +220,16 @@ impl Control {
         self.ask(pipeline, "enable", Request::Enable { stage: stage.clone() }).await.map(drop)
     }
 
-    /// Starts an execution under the id that follows from the command's, and says what came of it. The definition
-    /// was looked at before.
-    pub(crate) async fn admit(
-        &self,
-        id: CommandId,
-        request: StartRequest,
-    ) -> Result<(ExecutionId, Outcome), AppError> {
-        let StartRequest { pipeline, variables, overrides, token: _, trigger } = request;
-        let execution = ExecutionId::derive(&pipeline, &id);
-        let request = Request::Start { execution: execution.clone(), trigger, variables, overrides };
-        Ok((execution, self.give(id, &pipeline, request).await?))
-    }
-
-    /// What is to be said of a definition that this installation can perform.
-    pub(crate) fn checked(&self, pipeline: &Pipeline) -> Result<Vec<Diagnostic>, AppError> {
-        let mut found = later::refuse(pipeline);
-        found.extend(self.providers.refuse(pipeline));
-        if refuses(&found) { Err(AppError::Refused(found)) } else { Ok(found) }
-    }
-
     async fn define(&self, pipeline: Pipeline, mode: DefineMode, by: &str) -> Result<Defined, AppError> {
-        let found = self.checked(&pipeline)?;
+        let found = self.admission.checked(&pipeline)?;
         let name = pipeline.name.clone();
         let id = fresh_command("define", self.clock.as_ref())?;
-        let version = self.transition.define(pipeline, mode, id).await?;
+        let version = self.commands.define(pipeline, mode, id).await?;
         tracing::info!(pipeline = %name, %version, by, "defined");
         Ok((version, found))
     }
 
-    async fn ask(&self, pipeline: &PipelineName, what: &str, request: Request) -> Result<Outcome, AppError> {
+    async fn ask(&self, pipeline: &PipelineName, what: &str, request: Request) -> Result<Reply, AppError> {
         self.give(fresh_command(what, self.clock.as_ref())?, pipeline, request).await?.accepted()
     }
 
@@ -254,8 +238,8 @@ impl Control {
         id: CommandId,
         pipeline: &PipelineName,
         request: Request,
-    ) -> Result<Outcome, AppError> {
-        self.transition.carry_out(Command { id, pipeline: pipeline.clone(), request }).await
+    ) -> Result<Reply, AppError> {
+        self.commands.carry_out(Command { id, pipeline: pipeline.clone(), request }).await
     }
 
     async fn existing(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, AppError> {

@@ -13,12 +13,13 @@ use penstock_model::pipeline::Pipeline;
 use penstock_model::trigger::{Decision, GitEvent, Start, decide};
 use serde::{Deserialize, Serialize};
 
-use crate::control::{Control, StartRequest};
+use crate::admission::Admission;
+use crate::control::StartRequest;
 use crate::error::AppError;
 use crate::nonce::command_from;
+use crate::port::commands::Reply;
 use crate::port::repository::Repository;
 use crate::port::store::Store;
-use crate::transition::Outcome;
 
 mod webhook;
 
@@ -26,7 +27,7 @@ pub use webhook::{Received, Webhook, WebhookRefusal};
 
 /// Fans deliveries out to pipelines.
 pub struct Deliveries {
-    control: Arc<Control>,
+    admission: Arc<Admission>,
     store: Arc<dyn Store>,
     repository: Arc<dyn Repository>,
 }
@@ -58,8 +59,8 @@ impl Answer {
 
 impl Deliveries {
     /// Deliveries to the pipelines of `store`; sources without a repository mean `repository`.
-    pub fn new(control: Arc<Control>, store: Arc<dyn Store>, repository: Arc<dyn Repository>) -> Self {
-        Self { control, store, repository }
+    pub fn new(admission: Arc<Admission>, store: Arc<dyn Store>, repository: Arc<dyn Repository>) -> Self {
+        Self { admission, store, repository }
     }
 
     /// Starts what `event` starts and answers for every pipeline, by name.
@@ -95,7 +96,7 @@ impl Deliveries {
             Decision::NeedsRepository(start) if self.repository.contains(&start.commit).await? => start,
             Decision::NeedsRepository(start) => return Ok(Answer::ignored(name.clone(), not_here(&start))),
         };
-        match self.control.checked(pipeline) {
+        match self.admission.checked(pipeline) {
             Ok(_) => self.start(delivery, name, start).await,
             Err(refused) => Ok(Answer::ignored(name.clone(), refused.to_string())),
         }
@@ -108,7 +109,7 @@ impl Deliveries {
         start: Start,
     ) -> Result<Answer, AppError> {
         let (execution, outcome) =
-            self.control.admit(command_id(delivery)?, request(delivery, name, start)).await?;
+            self.admission.admit(command_id(delivery)?, request(delivery, name, start)).await?;
         if let Some(rejection) = outcome.rejection {
             return Ok(Answer::ignored(name.clone(), rejection.to_string()));
         }
@@ -137,7 +138,7 @@ fn request(delivery: &DeliveryId, name: &PipelineName, start: Start) -> StartReq
     }
 }
 
-fn admitted(outcome: &Outcome, id: &ExecutionId) -> bool {
+fn admitted(outcome: &Reply, id: &ExecutionId) -> bool {
     let is_it = |fact: &Fact| matches!(fact, Fact::ExecutionAdmitted { execution } if execution.id == *id);
     outcome.events.iter().any(|event| is_it(&event.fact))
 }

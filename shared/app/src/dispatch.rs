@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use penstock_engine::command::{Command, Report, Request, Success};
 use penstock_engine::debt::Debt;
-use penstock_engine::rejection::Rejection;
 use penstock_engine::state::{AttemptError, AttemptStatus, External, MAX_ERROR};
 use penstock_model::id::{AttemptId, PipelineName};
+use penstock_model::time::Timestamp;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 
 use crate::error::AppError;
@@ -18,7 +18,7 @@ use crate::port::clock::Clock;
 use crate::port::outputs::Outputs;
 use crate::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Work};
 use crate::port::store::Store;
-use crate::transition::Transition;
+use crate::reports::Reports;
 
 pub(crate) mod resolve;
 mod work;
@@ -26,13 +26,15 @@ mod work;
 use work::{Found, Obstacle};
 
 /// For how long a claim keeps others from an attempt: a little less than the first pause after which an unanswered
-/// dispatch is sent again, so that the repetition finds the claim of a worker that died expired. A worker has to begin
-/// the work, or end, before that: a function's timeout is shorter.
+/// dispatch is sent again, so that the repetition finds the claim of a worker that died expired. A worker that takes
+/// longer to begin renews it.
 pub const CLAIM: Duration = Duration::from_secs(55);
+/// How often a claim is renewed while its work begins.
+const RENEWAL: Duration = Duration::from_secs(20);
 
 /// Carries out what is owed.
 pub struct Dispatch {
-    transition: Arc<Transition>,
+    reports: Arc<dyn Reports>,
     store: Arc<dyn Store>,
     claims: Arc<dyn Claims>,
     outputs: Arc<dyn Outputs>,
@@ -41,16 +43,16 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Work for `providers`, reported to `transition`.
+    /// Work for `providers`, reported to `reports`.
     pub fn new(
-        transition: Arc<Transition>,
+        reports: Arc<dyn Reports>,
         store: Arc<dyn Store>,
         claims: Arc<dyn Claims>,
         outputs: Arc<dyn Outputs>,
         providers: Arc<dyn Providers>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { transition, store, claims, outputs, providers, clock }
+        Self { reports, store, claims, outputs, providers, clock }
     }
 
     /// Carries out `debt`. What has been settled meanwhile is left alone.
@@ -62,7 +64,8 @@ impl Dispatch {
             Debt::Dispatch { attempt } => self.start(pipeline, attempt).await,
             Debt::Cancel { attempt } => self.cancel(pipeline, attempt).await,
             Debt::Observe { attempt } => self.observe(pipeline, attempt).await,
-            Debt::GoOn => self.go_on(pipeline).await,
+            // Nothing of it is a worker's: it travels as a wake-up.
+            Debt::GoOn => Ok(()),
         }
     }
 
@@ -126,8 +129,8 @@ impl Dispatch {
             return Ok(());
         }
         match claim {
-            Claim::Taken => self.begin(provider.as_ref(), &work, false).await,
-            Claim::TakenOver => self.begin(provider.as_ref(), &work, true).await,
+            Claim::Taken => self.begin(provider.as_ref(), &work, false, until).await,
+            Claim::TakenOver => self.begin(provider.as_ref(), &work, true, until).await,
             Claim::Started { external } => {
                 // Whoever started it died before saying so, maybe long ago: look at once what became of it.
                 self.say(pipeline, id, "start", Report::Started { external: Some(external) }).await?;
@@ -137,15 +140,40 @@ impl Dispatch {
         }
     }
 
-    async fn begin(&self, provider: &dyn Provider, work: &Work, taken_over: bool) -> Result<(), AppError> {
+    async fn begin(
+        &self,
+        provider: &dyn Provider,
+        work: &Work,
+        taken_over: bool,
+        until: Timestamp,
+    ) -> Result<(), AppError> {
         let (pipeline, attempt) = (&work.pipeline, &work.attempt);
-        match provider.start(work, taken_over).await {
+        let begun = tokio::select! {
+            begun = provider.start(work, taken_over) => begun,
+            error = self.keep(attempt, until) => Err(error),
+        };
+        match begun {
             Ok(Begun::Running(external)) => self.report_started(pipeline, attempt, external).await,
             Ok(Begun::Ended(ending)) => self.report(pipeline, attempt, ending).await,
             Err(error) if error.retryable => Err(error.into()),
             Err(error) => {
                 let error = AttemptError { code: "JobFailed".into(), message: error.message };
                 self.fail(pipeline, attempt, error).await
+            }
+        }
+    }
+
+    /// Renews a claim again and again; ends only when it is held by another, who takes the work over.
+    async fn keep(&self, attempt: &AttemptId, mut held: Timestamp) -> PortError {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let until = self.clock.now().plus(CLAIM);
+            match self.claims.renew(attempt, held, until).await {
+                Ok(true) => held = until,
+                Ok(false) => {
+                    return PortError::transient("begin the work: it took too long and was taken over");
+                }
+                Err(error) => tracing::warn!(%attempt, %error, "a claim was not renewed; trying again"),
             }
         }
     }
@@ -183,8 +211,8 @@ impl Dispatch {
         let Some(found) = self.find(pipeline, id).await? else {
             return Ok(());
         };
-        let Some(attempt) = found.attempt().filter(|attempt| attempt.status == AttemptStatus::InProgress)
-        else {
+        // One whose start is still on its way is known to its claim.
+        let Some(attempt) = found.attempt().filter(|attempt| attempt.is_live()) else {
             return Ok(());
         };
         let Some(external) = self.external(id, attempt.external.as_ref()).await? else {
@@ -206,14 +234,6 @@ impl Dispatch {
                 self.report(pipeline, id, Ending::Interrupted { message }).await
             }
         }
-    }
-
-    async fn go_on(&self, pipeline: &PipelineName) -> Result<(), AppError> {
-        let id = command_from("go-on", &format!("{pipeline} {}", self.clock.now().0))?;
-        self.transition
-            .carry_out(Command { id, pipeline: pipeline.clone(), request: Request::WakeUp })
-            .await
-            .map(drop)
     }
 
     async fn find(&self, pipeline: &PipelineName, id: &AttemptId) -> Result<Option<Found>, PortError> {
@@ -268,7 +288,7 @@ impl Dispatch {
         self.say(pipeline, attempt, "end", Report::Failed { error: shortened(error), external: None }).await
     }
 
-    /// Gives the report at once; if that fails for now, leaves it to the queue.
+    /// Gives a report on an attempt.
     async fn say(
         &self,
         pipeline: &PipelineName,
@@ -279,17 +299,7 @@ impl Dispatch {
         let id = command_from("report", &format!("{attempt} {what}"))?;
         let request = Request::Report { attempt: attempt.clone(), report };
         let command = Command { id, pipeline: pipeline.clone(), request };
-        match self.transition.carry_out(command.clone()).await {
-            Ok(outcome) => match outcome.rejection {
-                None | Some(Rejection::Stale) => Ok(()),
-                Some(rejection) => Err(rejection.into()),
-            },
-            Err(error) if error.is_retryable() => {
-                tracing::warn!(%attempt, %error, "a report waits in the queue");
-                Ok(self.transition.hand_over(command).await?)
-            }
-            Err(error) => Err(error),
-        }
+        self.reports.take(command).await
     }
 }
 

@@ -1,15 +1,18 @@
 //! Use cases and the ports they need. The only writer of state is [`transition`]; people are told from its records.
 
+pub mod admission;
 pub mod approvals;
 pub mod base_url;
 pub mod control;
 pub mod delivery;
 pub mod dispatch;
 pub mod error;
+pub mod jobs;
 mod nonce;
 pub mod notify;
 pub mod port;
 pub mod query;
+pub mod reports;
 pub mod sweep;
 pub mod transition;
 pub mod view;

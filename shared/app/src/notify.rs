@@ -1,62 +1,131 @@
-//! Tells people of failed executions and waiting approvals, by reacting to records: a failing e-mail never holds up
-//! a delivery. The same record told again gives the same notices.
+//! Tells people and other systems what the records say, by reacting to them: a failing e-mail never holds up a
+//! delivery. The same record told again gives the same notices.
+//!
+//! Telling is at least once: who was told of a record is remembered where [`Notify::with_told`] says, so that telling
+//! again those who were not told yet, tells the others again only if the process ended in between.
 
 use std::sync::Arc;
 
-use penstock_engine::event::{Event, Fact};
-use penstock_engine::state::{Execution, ExecutionStatus, INTERRUPTED};
-use penstock_model::id::AttemptId;
-use penstock_model::pipeline::{Category, Pipeline};
-use penstock_model::time::Timestamp;
+use penstock_engine::state::Execution;
+use penstock_model::pipeline::Pipeline;
 
 use crate::approvals::Approvals;
 use crate::base_url::BaseUrl;
 use crate::error::AppError;
-use crate::port::notifier::{Notice, NoticeKind, Notifier};
+use crate::port::PortError;
+use crate::port::logs::Logs;
+use crate::port::notifier::Notifier;
+use crate::port::state_changes::StateChanges;
+use crate::port::statuses::Statuses;
 use crate::port::store::{Record, Store};
-use crate::query::records;
-use crate::view::first_revision;
+use crate::port::told::Told;
 
-/// Tells people what the records say.
+mod commit_status;
+mod failure;
+mod message;
+mod people;
+mod plain;
+mod state_change;
+
+pub use message::Message;
+
+/// Tells people and other systems what the records say.
 pub struct Notify {
     store: Arc<dyn Store>,
     approvals: Arc<Approvals>,
     notifier: Arc<dyn Notifier>,
     base_url: BaseUrl,
+    logs: Option<Arc<dyn Logs>>,
+    told: Option<Arc<dyn Told>>,
+    statuses: Option<Arc<dyn Statuses>>,
+    state_changes: Option<Arc<dyn StateChanges>>,
+}
+
+/// An execution that a record is about, as it stands now, and the definition that it pins.
+struct Story {
+    execution: Arc<Execution>,
+    pipeline: Arc<Pipeline>,
 }
 
 impl Notify {
-    /// Tells by `notifier`; links begin with `base_url`.
+    /// Tells people by `notifier`; links begin with `base_url`. The approvers whom `approvals` knows by name are asked
+    /// with links of their own.
     pub fn new(
         store: Arc<dyn Store>,
         approvals: Arc<Approvals>,
         notifier: Arc<dyn Notifier>,
         base_url: BaseUrl,
     ) -> Self {
-        Self { store, approvals, notifier, base_url }
+        Self {
+            store,
+            approvals,
+            notifier,
+            base_url,
+            logs: None,
+            told: None,
+            statuses: None,
+            state_changes: None,
+        }
+    }
+
+    /// With the end of a failing action's log, from `logs`.
+    #[must_use]
+    pub fn with_logs(mut self, logs: Arc<dyn Logs>) -> Self {
+        self.logs = Some(logs);
+        self
+    }
+
+    /// Remembers in `told` who was told of a record.
+    #[must_use]
+    pub fn with_told(mut self, told: Arc<dyn Told>) -> Self {
+        self.told = Some(told);
+        self
+    }
+
+    /// Also shows beside each commit what became of it.
+    #[must_use]
+    pub fn with_statuses(mut self, statuses: Arc<dyn Statuses>) -> Self {
+        self.statuses = Some(statuses);
+        self
+    }
+
+    /// Also sends state changes to an event bus.
+    #[must_use]
+    pub fn with_state_changes(mut self, state_changes: Arc<dyn StateChanges>) -> Self {
+        self.state_changes = Some(state_changes);
+        self
     }
 
     /// Tells what `record` gives reason to tell; most records give none, and then nothing is read.
     ///
     /// # Errors
-    /// [`AppError::Port`] if the store or the notifier failed: tell the record again.
+    /// [`AppError::Port`] if the store failed or somebody could not be told: tell the record again. The others were.
     pub async fn tell(&self, record: &Record) -> Result<(), AppError> {
-        let mut story: Option<(Arc<Execution>, Arc<Pipeline>)> = None;
-        for event in record.events.iter().filter(|event| may_concern_people(&event.fact)) {
-            if story.is_none() {
-                story = self.read(record).await?;
-            }
-            let Some((execution, pipeline)) = &story else {
-                return Ok(());
-            };
-            if let Some(notice) = self.notice(record, event, execution, pipeline).await? {
-                self.notifier.tell(&notice).await?;
-            }
+        let facts = || record.events.iter().map(|event| &event.fact);
+        let people = facts().any(people::may_concern);
+        let statuses = self.statuses.as_ref().filter(|_| facts().any(commit_status::may_change));
+        let changes = self.state_changes.as_ref().filter(|_| facts().any(state_change::is_one));
+        if !people && statuses.is_none() && changes.is_none() {
+            return Ok(());
         }
-        Ok(())
+        let Some(story) = self.read(record).await? else {
+            return Ok(());
+        };
+        let mut failures = vec![];
+        if people {
+            failures.extend(self.tell_people(record, &story).await.err());
+        }
+        if let Some(statuses) = statuses {
+            failures.extend(self.set_statuses(statuses.as_ref(), record, &story).await.err());
+        }
+        if let Some(changes) = changes {
+            let sent = changes.send(&state_change::changes(record, &story.execution, &story.pipeline)).await;
+            failures.extend(sent.err().map(AppError::Port));
+        }
+        all_of(failures.into_iter().map(into_port_error))
     }
 
-    async fn read(&self, record: &Record) -> Result<Option<(Arc<Execution>, Arc<Pipeline>)>, AppError> {
+    async fn read(&self, record: &Record) -> Result<Option<Story>, AppError> {
         let Some(id) = &record.execution else {
             return Ok(None);
         };
@@ -64,106 +133,28 @@ impl Notify {
             return Ok(None);
         };
         let pipeline = self.store.definition(&record.pipeline, execution.definition).await?;
-        Ok(pipeline.map(|pipeline| (execution, pipeline)))
+        Ok(pipeline.map(|pipeline| Story { execution, pipeline }))
     }
+}
 
-    async fn notice(
-        &self,
-        record: &Record,
-        event: &Event,
-        execution: &Execution,
-        pipeline: &Pipeline,
-    ) -> Result<Option<Notice>, AppError> {
-        if let Fact::AttemptStarted { attempt, .. } = &event.fact {
-            Ok(self.approval_needed(attempt, event.at, execution, pipeline))
-        } else {
-            self.execution_failed(record, event.at, execution).await
+fn into_port_error(error: AppError) -> PortError {
+    match error {
+        AppError::Port(error) => error,
+        AppError::Rejected(_) | AppError::Refused(_) | AppError::NotFound(_) | AppError::Busy(_) => {
+            PortError { retryable: error.is_retryable(), message: error.to_string() }
         }
     }
+}
 
-    fn approval_needed(
-        &self,
-        id: &AttemptId,
-        at: Timestamp,
-        execution: &Execution,
-        pipeline: &Pipeline,
-    ) -> Option<Notice> {
-        let action = pipeline.stage(&id.stage)?.action(&id.action)?;
-        if action.action_type_id.category != Category::Approval {
-            return None;
-        }
-        let revision = first_revision(execution, pipeline);
-        let of = revision.map(|revision| {
-            let commit: String = revision.id.chars().take(12).collect();
-            let line =
-                revision.summary.as_deref().and_then(|summary| summary.lines().next()).unwrap_or_default();
-            format!(" of {commit} {line}").trim_end().to_owned()
-        });
-        let summary = format!("{} waits for a verdict{}", id.action, of.unwrap_or_default());
-        Some(notice(NoticeKind::ApprovalNeeded, execution, id, summary, self.approvals.link(id), at))
+/// All failures as one, which can pass if any of them can.
+fn all_of(failures: impl IntoIterator<Item = PortError>) -> Result<(), AppError> {
+    let (mut messages, mut retryable) = (vec![], false);
+    for failure in failures {
+        messages.push(failure.message);
+        retryable |= failure.retryable;
     }
-
-    /// The failure is read from the records up to this one, so that a later retry does not change what is told.
-    async fn execution_failed(
-        &self,
-        record: &Record,
-        at: Timestamp,
-        execution: &Execution,
-    ) -> Result<Option<Notice>, AppError> {
-        let mut failure = first_failure(&record.events);
-        if failure.is_none() {
-            let earlier = records(self.store.as_ref(), &execution.id, record.version).await?;
-            let events: Vec<Event> = earlier.into_iter().flat_map(|record| record.events).collect();
-            failure = first_failure(since_entry(&events));
-        }
-        let Some((attempt, summary)) = failure else {
-            return Ok(None);
-        };
-        let link = self.base_url.pipeline_page(&execution.pipeline);
-        Ok(Some(notice(NoticeKind::ExecutionFailed, execution, &attempt, summary, link, at)))
+    if messages.is_empty() {
+        return Ok(());
     }
-}
-
-fn notice(
-    kind: NoticeKind,
-    execution: &Execution,
-    attempt: &AttemptId,
-    summary: String,
-    link: String,
-    at: Timestamp,
-) -> Notice {
-    Notice {
-        kind,
-        pipeline: execution.pipeline.clone(),
-        execution_id: execution.id.clone(),
-        stage: attempt.stage.clone(),
-        action: attempt.action.clone(),
-        summary,
-        link,
-        time: at.to_string(),
-    }
-}
-
-fn may_concern_people(fact: &Fact) -> bool {
-    matches!(fact, Fact::AttemptStarted { .. } | Fact::ExecutionEnded { status: ExecutionStatus::Failed, .. })
-}
-
-/// The first action that failed, and why.
-fn first_failure(events: &[Event]) -> Option<(AttemptId, String)> {
-    events.iter().find_map(|event| {
-        let Fact::AttemptFailed { attempt, error, .. } = &event.fact else {
-            return None;
-        };
-        (error.code != INTERRUPTED).then(|| (attempt.clone(), error.message.clone()))
-    })
-}
-
-/// The events since a stage was entered or retried last.
-fn since_entry(events: &[Event]) -> &[Event] {
-    let last = events.iter().rposition(|event| is_entry(&event.fact));
-    &events[last.unwrap_or_default()..]
-}
-
-fn is_entry(fact: &Fact) -> bool {
-    matches!(fact, Fact::StageEntered { .. } | Fact::StageRetried { .. })
+    Err(PortError { message: messages.join("; "), retryable }.into())
 }

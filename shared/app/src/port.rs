@@ -1,8 +1,10 @@
 //! What the use cases need of the outside, in their own words. Adapters implement these; one contract suite each.
 
+pub mod approvers;
 pub mod artifacts;
 pub mod claims;
 pub mod clock;
+pub mod commands;
 pub mod logs;
 pub mod notifier;
 pub mod outputs;
@@ -10,7 +12,10 @@ pub mod provider;
 pub mod queue;
 pub mod repository;
 pub mod secrets;
+pub mod state_changes;
+pub mod statuses;
 pub mod store;
+pub mod told;
 
 /// A failure of something outside, and whether trying again can help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -16,10 +16,11 @@ use crate::approvals::Approvals;
 use crate::control::no_pipeline;
 use crate::dispatch::resolve::{ResolveError, resolve};
 use crate::error::AppError;
+use crate::jobs::Jobs;
+use crate::port::commands::Commands;
 use crate::port::logs::Logs;
 use crate::port::outputs::Outputs;
 use crate::port::store::{Record, Snapshot, Store};
-use crate::transition::Transition;
 use crate::view::ExecutionView;
 
 mod present;
@@ -37,15 +38,15 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads of `store`; told of changes by `transition`.
+    /// Reads of `store`; told of changes by `changes`, such as [`crate::transition::Transition::changes`].
     pub fn new(
-        transition: &Transition,
         store: Arc<dyn Store>,
         outputs: Arc<dyn Outputs>,
         approvals: Arc<Approvals>,
         logs: Arc<dyn Logs>,
+        changes: watch::Receiver<u64>,
     ) -> Self {
-        Self { store, outputs, approvals, logs, changes: transition.changes() }
+        Self { store, outputs, approvals, logs, changes }
     }
 
     /// All pipelines that are not deleted, by name.
@@ -195,6 +196,11 @@ impl Query {
     /// Where a person finds the whole log of an attempt.
     pub fn log_location(&self, attempt: &AttemptId) -> String {
         self.logs.location(attempt)
+    }
+
+    /// The jobs of invoked functions; what they end is told by `commands`.
+    pub fn jobs(&self, commands: Arc<dyn Commands>) -> Jobs {
+        Jobs::new(self.outputs.clone(), self.store.clone(), commands)
     }
 
     /// The pipeline that an execution belongs to.

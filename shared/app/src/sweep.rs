@@ -6,9 +6,11 @@ use penstock_engine::command::{Command, Request};
 use penstock_engine::debt::Debt;
 use penstock_engine::state::{AttemptStatus, Execution};
 use penstock_model::id::{AttemptId, PipelineName};
+use penstock_model::time::Timestamp;
 
 use crate::error::AppError;
 use crate::nonce::command_from;
+use crate::port::PortError;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
 use crate::transition::Transition;
@@ -96,6 +98,15 @@ impl Sweep {
         let command = Command { id, pipeline: pipeline.clone(), request: Request::WakeUp };
         self.transition.carry_out(command).await.map(|outcome| outcome.changed)
     }
+}
+
+/// The wake-up of `pipeline` in the minute of `now`: sent twice in it, it is the same command.
+///
+/// # Errors
+/// None for any name; the id's form is checked.
+pub fn wake_up(pipeline: &PipelineName, now: Timestamp) -> Result<Command, PortError> {
+    let id = command_from("wake-up", &format!("{pipeline} minute {}", now.0 / 60_000))?;
+    Ok(Command { id, pipeline: pipeline.clone(), request: Request::WakeUp })
 }
 
 /// The attempts of `execution` that a provider has taken up and that nobody has asked to end.

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use penstock_engine::command::{Command, DefineMode, Request};
 use penstock_engine::debt::Debt;
 use penstock_engine::event::Event;
@@ -19,8 +20,10 @@ use penstock_model::time::Timestamp;
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::error::AppError;
+use crate::nonce::command_from;
 use crate::port::PortError;
 use crate::port::clock::Clock;
+use crate::port::commands::{Commands, Reply};
 use crate::port::queue::{Message, Queue};
 use crate::port::store::{CommitError, Snapshot, Store};
 
@@ -203,12 +206,38 @@ impl Transition {
         if owed.is_empty() {
             return Ok(());
         }
-        let message = |debt: Debt| Message::Debt {
-            pipeline: pipeline.clone(),
-            category: attempt_of(&debt).and_then(|attempt| category(state, definitions, attempt)),
-            debt,
+        let message = |debt: Debt| match attempt_of(&debt).cloned() {
+            Some(attempt) => Ok(Message::Debt {
+                pipeline: pipeline.clone(),
+                category: category(state, definitions, &attempt),
+                debt,
+            }),
+            None => Ok(Message::Command { command: self.go_on(pipeline)? }),
         };
-        self.queue.send(owed.into_iter().map(message).collect()).await
+        self.queue.send(owed.into_iter().map(message).collect::<Result<_, PortError>>()?).await
+    }
+
+    /// The wake-up that goes on where deciding stopped at its limit.
+    fn go_on(&self, pipeline: &PipelineName) -> Result<Command, PortError> {
+        let id = command_from("go-on", &format!("{pipeline} {}", self.clock.now().0))?;
+        Ok(Command { id, pipeline: pipeline.clone(), request: Request::WakeUp })
+    }
+}
+
+#[async_trait]
+impl Commands for Transition {
+    async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
+        let Outcome { rejection, changed, events, state: _ } = Self::carry_out(self, command).await?;
+        Ok(Reply { rejection, changed, events })
+    }
+
+    async fn define(
+        &self,
+        pipeline: Pipeline,
+        mode: DefineMode,
+        id: CommandId,
+    ) -> Result<DefinitionVersion, AppError> {
+        Self::define(self, pipeline, mode, id).await
     }
 }
 

@@ -165,7 +165,7 @@ impl Run<'_> {
 }
 
 /// The entry's name as a relative path without `.` and empty parts.
-fn clean(name: &str) -> Result<String, ArchiveError> {
+pub(crate) fn clean(name: &str) -> Result<String, ArchiveError> {
     if name.starts_with('/') || name.contains('\0') || name.contains('\\') {
         return Err(ArchiveError::refused(name, "its name is absolute or holds a backslash or a zero byte"));
     }

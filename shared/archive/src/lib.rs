@@ -3,9 +3,11 @@
 //! Artifacts are zips that keep Unix modes and links. What comes back out of one was written by a build or fetched
 //! from outside, so extraction refuses whatever could reach beyond its folder or exhaust the machine.
 
+mod entry;
 mod extract;
 mod write;
 
+pub use entry::{entry_names, read_entry};
 pub use extract::{Extracted, Limits, extract};
 pub use write::Writer;
 

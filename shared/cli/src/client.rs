@@ -1,9 +1,12 @@
 //! The way to a Penstock server over HTTP: its own endpoints, and `CodePipeline`'s API for the rest.
 
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use penstock_model::diagnostic::Diagnostic;
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -14,6 +17,13 @@ use crate::reach::me;
 mod reach;
 pub(crate) mod suggest;
 
+/// Signs requests to a server that admits only signed ones.
+#[async_trait]
+pub(crate) trait Sign: Debug + Send + Sync {
+    /// Adds the signature to `request`, which is then sent as it is.
+    async fn sign(&self, request: &mut Request) -> anyhow::Result<()>;
+}
+
 /// The target prefix of `CodePipeline`'s API in AWS JSON 1.1.
 const TARGET: &str = "CodePipeline_20150709";
 
@@ -22,6 +32,7 @@ const TARGET: &str = "CodePipeline_20150709";
 pub(crate) struct Client {
     endpoint: String,
     http: reqwest::Client,
+    signer: Option<Arc<dyn Sign>>,
 }
 
 /// A server's refusal of a definition.
@@ -39,7 +50,13 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A proxy of the environment is for the internet, not for a server on this machine.
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
-        Ok(Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http })
+        Ok(Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http, signer: None })
+    }
+
+    /// A client of the API at `endpoint` that lets `signer` sign each request; `http` sends them.
+    #[cfg(feature = "aws")]
+    pub(crate) fn signed(endpoint: &str, http: reqwest::Client, signer: Arc<dyn Sign>) -> Self {
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http, signer: Some(signer) }
     }
 
     /// The answer to a GET of one of Penstock's own endpoints.
@@ -78,12 +95,20 @@ impl Client {
 
     /// Sends a request; anything but success is an error that says what to do.
     pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let mut request = request.build()?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request).await?;
+        }
+        let response = self.http.execute(request).await.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status();
-        Err(refusal(status, &response.text().await.unwrap_or_default()))
+        let error = refusal(status, &response.text().await.unwrap_or_default());
+        match (&self.signer, status) {
+            (Some(_), StatusCode::FORBIDDEN) => Err(forbidden(&self.endpoint, &error)),
+            (Some(_) | None, _) => Err(error),
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
@@ -91,10 +116,15 @@ impl Client {
         while let Some(next) = cause.source() {
             cause = next;
         }
-        let message = format!(
-            "no Penstock answers at {} ({cause}); start one with `penstock up`, or name another with --endpoint or PENSTOCK_ENDPOINT",
-            self.endpoint
-        );
+        let endpoint = &self.endpoint;
+        let message = match &self.signer {
+            None => format!(
+                "no Penstock answers at {endpoint} ({cause}); start one with `penstock up`, or name another with --endpoint or PENSTOCK_ENDPOINT"
+            ),
+            Some(_) => format!(
+                "no answer from {endpoint} ({cause}); is the stack still deployed, and does this network let you out?"
+            ),
+        };
         Failure::new(Exit::Unreachable, message).into()
     }
 }
@@ -121,6 +151,14 @@ fn refusal(status: StatusCode, body: &str) -> anyhow::Error {
         (message, _) => message.to_owned(),
     };
     Failure::new(exit(status, &refusal.code), message).into()
+}
+
+/// API Gateway's refusal of a signed request, with what it takes.
+fn forbidden(endpoint: &str, error: &anyhow::Error) -> anyhow::Error {
+    let message = format!(
+        "{endpoint} does not let you in: {error:#}; allow your role execute-api:Invoke on this API, or sign in as another with AWS_PROFILE"
+    );
+    Failure::new(Exit::Failed, message).into()
 }
 
 /// What is named wrongly or is not there is wrong use; what the pipeline does not allow as it stands is a rejection.

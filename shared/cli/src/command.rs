@@ -2,20 +2,30 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::client::Client;
 use crate::exit::Exit;
 
 mod apply;
+#[cfg(feature = "aws")]
+mod approvers;
 mod check;
 mod completions;
 mod demo;
+#[cfg(feature = "aws")]
+mod doctor;
+#[cfg(not(feature = "aws"))]
+mod elsewhere;
 mod history;
 mod list;
 mod logs;
 mod new;
+#[cfg(feature = "aws")]
+mod proxy;
+#[cfg(feature = "aws")]
+mod redrive;
 mod retry;
 mod rollback;
 mod run;
+mod server;
 mod stage;
 mod start;
 mod status;
@@ -23,6 +33,10 @@ mod stop;
 mod transition;
 mod up;
 mod verdict;
+
+#[cfg(feature = "aws")]
+pub(crate) use list::pipelines;
+use server::Server;
 
 /// Where a server listens unless told otherwise.
 pub(crate) const ADDRESS: &str = "127.0.0.1:7878";
@@ -39,6 +53,11 @@ First steps:
   penstock demo                 watch a commit travel to a deployed page
   penstock new && penstock run  a pipeline for the project in this folder, once, in the foreground
   penstock up                   the server: webhooks, approval pages, CodePipeline's API
+
+On AWS, in a build with the cargo feature `aws` (cargo run --features aws -- ...):
+  penstock list --stack NAME    every command that speaks to a server, to the deployed one, signed
+  penstock doctor --stack NAME  what is stuck, why, and what to do
+  penstock proxy --stack NAME   boto3, `aws codepipeline` and the browser through a port of this machine
 
 Exit codes: 0 succeeded, 1 failed, 2 wrong use or definition, 3 stopped or rejected, 4 server unreachable"
 )]
@@ -67,6 +86,26 @@ enum Command {
     Enable(transition::Enable),
     Disable(transition::Disable),
     History(history::History),
+    #[cfg(feature = "aws")]
+    Doctor(doctor::Doctor),
+    #[cfg(feature = "aws")]
+    Redrive(redrive::Redrive),
+    #[cfg(feature = "aws")]
+    Approvers(approvers::Approvers),
+    #[cfg(feature = "aws")]
+    Proxy(proxy::Proxy),
+    #[cfg(not(feature = "aws"))]
+    #[command(hide = true)]
+    Doctor(elsewhere::Elsewhere),
+    #[cfg(not(feature = "aws"))]
+    #[command(hide = true)]
+    Redrive(elsewhere::Elsewhere),
+    #[cfg(not(feature = "aws"))]
+    #[command(hide = true)]
+    Approvers(elsewhere::Elsewhere),
+    #[cfg(not(feature = "aws"))]
+    #[command(hide = true)]
+    Proxy(elsewhere::Elsewhere),
     Completions(completions::Completions),
 }
 
@@ -76,7 +115,7 @@ impl Program {
         match self.command {
             Command::Demo(demo) => demo.carry_out().await,
             Command::New(new) => new.carry_out(),
-            Command::Check(check) => check.carry_out(),
+            Command::Check(check) => check.carry_out().await,
             Command::Run(run) => run.carry_out().await,
             Command::Up(up) => up.carry_out().await,
             Command::Apply(apply) => apply.carry_out().await,
@@ -92,23 +131,12 @@ impl Program {
             Command::Enable(enable) => enable.carry_out().await,
             Command::Disable(disable) => disable.carry_out().await,
             Command::History(history) => history.carry_out().await,
+            Command::Doctor(doctor) => doctor.carry_out().await,
+            Command::Redrive(redrive) => redrive.carry_out().await,
+            Command::Approvers(approvers) => approvers.carry_out().await,
+            Command::Proxy(proxy) => proxy.carry_out().await,
             Command::Completions(completions) => completions.carry_out(),
         }
-    }
-}
-
-/// The server that a command speaks to.
-#[derive(Debug, Args)]
-pub(crate) struct Server {
-    /// The server, as `penstock up` prints it
-    #[arg(long, env = "PENSTOCK_ENDPOINT", value_name = "URL", default_value = "http://127.0.0.1:7878")]
-    endpoint: String,
-}
-
-impl Server {
-    /// A client of it.
-    pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        Client::new(&self.endpoint)
     }
 }
 

@@ -74,7 +74,7 @@ impl Follow<'_> {
                 return Ok(exit);
             }
             tokio::select! {
-                () = tokio::time::sleep(screen.tick()) => {}
+                () = tokio::time::sleep(screen.tick().max(self.reach.patience())) => {}
                 () = interrupts.next() => {
                     stops += 1;
                     screen.leave();
@@ -173,7 +173,7 @@ impl Follow<'_> {
                     Some(Answer::Unclear) => question(action)?,
                     None => return Ok(None),
                 },
-                () = tokio::time::sleep(PATIENCE) => {
+                () = tokio::time::sleep(PATIENCE.max(self.reach.patience())) => {
                     let view = self.reach.execution(self.pipeline, Some(self.execution)).await?;
                     if asking(&view).is_none() {
                         out::line("")?;

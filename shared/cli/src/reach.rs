@@ -1,5 +1,7 @@
 //! How commands reach pipelines: over HTTP to a server, or in this process. Both look the same from here.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use penstock_app::view::ExecutionView;
 use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName, StageName};
@@ -22,6 +24,11 @@ pub(crate) trait Reach: Send + Sync {
 
     /// Stops the execution; running actions are abandoned or waited for.
     async fn stop(&self, pipeline: &PipelineName, id: &ExecutionId, abandon: bool) -> anyhow::Result<()>;
+
+    /// The least time between two looks.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Where a person finds the attempt's whole log: a path, or the command that prints it.
     fn whole_log(&self, attempt: &AttemptId) -> String;

@@ -9,7 +9,7 @@ use penstock_github::signature::WebhookSecrets;
 use penstock_github::webhook::GitHubWebhook;
 use penstock_local::machine::Machine;
 use penstock_local::settings::Settings;
-use penstock_web::Web;
+use penstock_web::{Web, Webhooks};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -81,8 +81,7 @@ fn web(machine: &Machine, secrets: Vec<String>, base_url: &str) -> Web {
         control: Arc::clone(&machine.control),
         query: Arc::clone(&machine.query),
         approvals: Arc::clone(&machine.approvals),
-        deliveries: Arc::clone(&machine.deliveries),
-        webhook,
+        webhooks: Some(Webhooks { deliveries: Arc::clone(&machine.deliveries), webhook }),
         sites: Some(machine.sites.clone()),
         hosts: host(base_url).into_iter().collect(),
         account: ACCOUNT.into(),

@@ -11,7 +11,7 @@ use crate::rejection::Rejection;
 use crate::state::{Definitions, State};
 
 /// The most stored items that one decision changes, so that it fits in one transaction of the store.
-pub const MAX_CHANGED_ITEMS: usize = 40;
+pub const MAX_CHANGED_ITEMS: usize = 32;
 
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]

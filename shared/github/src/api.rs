@@ -1,4 +1,4 @@
-//! The few calls to GitHub's REST API that a source needs, at a configurable base URL.
+//! The few calls to GitHub's REST API that a source and commit statuses need, at a configurable base URL.
 
 use std::path::Path;
 use std::time::Duration;
@@ -132,6 +132,25 @@ impl Api {
         out.flush().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
     }
 
+    /// Adds a status to a commit. Setting it twice shows it once.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn set_status(
+        &self,
+        repository: &Repository,
+        sha: &str,
+        status: &serde_json::Value,
+    ) -> Result<(), PortError> {
+        let sha = utf8_percent_encode(sha, IN_PATH);
+        let what = format!(
+            "set the status of {} at {sha} (the token needs `commit statuses: write`)",
+            repository.full_name()
+        );
+        let url = format!("{}/repos/{}/statuses/{sha}", self.base_url, repository.full_name());
+        self.send(self.client.post(url).json(status), &what).await.map(drop)
+    }
+
     async fn get(&self, path: &str, what: &str) -> Result<Response, PortError> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
@@ -170,7 +189,7 @@ fn refusal(status: StatusCode, response: &Response, what: &str, has_token: bool)
             PortError::transient(format!("{what}: GitHub's rate limit is used up ({status})"))
         }
         403 => PortError::permanent(format!(
-            "{what}: the token may not read this repository (403); it needs `contents: read`"
+            "{what}: the token may not do this (403); it needs `contents: read`, and `commit statuses: write` for statuses"
         )),
         404 | 422 if has_token => PortError::permanent(format!(
             "{what}: GitHub knows no such repository or commit, or the token may not see it ({status})"

@@ -21,6 +21,7 @@ pub const TOKEN_SECRET: &str = "github-token";
 /// Fetches from GitHub: providers `GitHub` (`Owner`, `Repo`, `Branch`) and `CodeStarSourceConnection` (`FullRepositoryId`, `BranchName`).
 pub struct GitHubSource {
     base_url: String,
+    token_secret: String,
     secrets: Arc<dyn Secrets>,
     artifacts: Arc<dyn Artifacts>,
 }
@@ -28,7 +29,13 @@ pub struct GitHubSource {
 impl GitHubSource {
     /// A source that reads from the API at `base_url`.
     pub fn new(base_url: String, secrets: Arc<dyn Secrets>, artifacts: Arc<dyn Artifacts>) -> Self {
-        Self { base_url, secrets, artifacts }
+        Self { base_url, token_secret: TOKEN_SECRET.to_owned(), secrets, artifacts }
+    }
+
+    /// With the token in the secret called `name` instead of [`TOKEN_SECRET`].
+    #[must_use]
+    pub fn with_token_from(self, name: &str) -> Self {
+        Self { token_secret: name.to_owned(), ..self }
     }
 
     /// Whether `action` names a repository on GitHub; one that names none means the local working tree.
@@ -38,7 +45,7 @@ impl GitHubSource {
 
     async fn fetch(&self, work: &Work) -> Result<Done, PortError> {
         let (repository, branch) = place(&work.action)?;
-        let api = Api::new(&self.base_url, self.secrets.secret(TOKEN_SECRET).await.ok())?;
+        let api = Api::new(&self.base_url, self.secrets.secret(&self.token_secret).await.ok())?;
         let reference =
             work.revision_override.as_ref().map_or(branch.as_str(), |revision| revision.value.as_str());
         let commit = api.commit(&repository, reference).await?;

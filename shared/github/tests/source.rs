@@ -134,6 +134,8 @@ fn work(configuration: &[(&str, &str)]) -> Work {
     }))
     .unwrap();
     Work {
+        role_arn: None,
+        artifact_store: None,
         attempt: "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Fetch/1".parse().unwrap(),
         pipeline: "web".parse().unwrap(),
         definition: DefinitionVersion(1),

@@ -158,6 +158,15 @@ impl Claims for ClaimJournal {
         Ok(answer)
     }
 
+    async fn renew(&self, attempt: &AttemptId, held: Timestamp, until: Timestamp) -> Result<bool, PortError> {
+        let mut inner = self.lock();
+        let is_held = matches!(inner.claims.get(attempt), Some(Held::Claimed(claimed)) if *claimed == held);
+        if is_held {
+            inner.write(&self.path, attempt, Some(Held::Claimed(until)))?;
+        }
+        Ok(is_held)
+    }
+
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
         self.lock().write(&self.path, attempt, Some(Held::Started(external.clone())))
     }

@@ -7,7 +7,6 @@
 
 pub mod builds;
 pub mod claims;
-pub mod clock;
 pub mod code_deploy;
 pub mod database;
 pub mod deployment_groups;

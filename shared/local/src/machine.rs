@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
@@ -15,7 +16,7 @@ use penstock_app::dispatch::Dispatch;
 use penstock_app::error::AppError;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
-use penstock_app::port::clock::Clock;
+use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::query::Query;
 use penstock_app::sweep::Sweep;
 use penstock_app::transition::Transition;
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::claims::ClaimJournal;
-use crate::clock::SystemClock;
+
 use crate::database::{Database, DatabaseError};
 use crate::follower::Follower;
 use crate::in_flight::InFlight;
@@ -143,22 +144,23 @@ impl Machine {
             clock.clone(),
             base_url.clone(),
         ));
+        let admission = Arc::new(Admission::new(transition.clone(), providers.clone()));
         let control = Arc::new(Control::new(
             transition.clone(),
             database.clone(),
-            providers.clone(),
+            admission.clone(),
             approvals.clone(),
             clock.clone(),
         ));
         let query = Arc::new(Query::new(
-            &transition,
             database.clone(),
             database.clone(),
             approvals.clone(),
             Arc::new(logs),
+            transition.changes(),
         ));
         let deliveries =
-            Arc::new(Deliveries::new(control.clone(), database.clone(), providers::repository(repository)));
+            Arc::new(Deliveries::new(admission.clone(), database.clone(), providers::repository(repository)));
         let dispatch = Dispatch::new(
             transition.clone(),
             database.clone(),

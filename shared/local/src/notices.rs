@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::notifier::{Notice, Notifier};
+use penstock_app::port::notifier::{Audience, Notice, Notifier};
 use tokio::sync::mpsc;
 
 /// What shows a notice on the console.
@@ -42,6 +42,10 @@ impl Notices {
 #[async_trait]
 impl Notifier for Notices {
     async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
+        // Topics are on AWS; here everybody is told in the same places, once.
+        if notice.to != Audience::Everyone {
+            return Ok(());
+        }
         append(&self.file, notice)
             .map_err(|error| PortError::transient(format!("writing {}: {error}", self.file.display())))?;
         if let Some(console) = &self.console {

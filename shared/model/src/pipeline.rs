@@ -298,6 +298,13 @@ pub struct Patterns {
 }
 
 impl Pipeline {
+    /// Where artifacts of actions in `region` lie (`None`: the pipeline's own region); `None`: in the default store.
+    pub fn store_in(&self, region: Option<&str>) -> Option<&ArtifactStore> {
+        let regional =
+            self.artifact_stores.as_ref().zip(region).and_then(|(stores, region)| stores.get(region));
+        regional.or(self.artifact_store.as_ref())
+    }
+
     /// The stage called `name`.
     pub fn stage(&self, name: &StageName) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == *name)

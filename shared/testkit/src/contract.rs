@@ -2,6 +2,7 @@
 //!
 //! Each suite makes a fresh, empty adapter for each of its cases and panics at the first that is broken.
 
+mod approvers;
 mod artifacts;
 mod claims;
 mod logs;
@@ -9,6 +10,7 @@ mod outputs;
 mod queue;
 mod store;
 
+pub use approvers::approvers_contract;
 pub use artifacts::artifacts_contract;
 pub use claims::claims_contract;
 pub use logs::logs_contract;

@@ -1,5 +1,6 @@
 //! Adapters in memory. They pass the contract suites, show what they hold, and can be set.
 
+mod approvers;
 mod artifacts;
 mod claims;
 mod clock;
@@ -14,6 +15,7 @@ mod store;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use approvers::MemoryApprovers;
 pub use artifacts::MemoryArtifacts;
 pub use claims::MemoryClaims;
 pub use clock::ManualClock;

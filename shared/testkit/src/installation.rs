@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
@@ -163,18 +164,19 @@ impl Installation {
             clock.clone(),
             base_url.clone(),
         ));
+        let admission = Arc::new(Admission::new(transition.clone(), providers));
         let control = Arc::new(Control::new(
             transition.clone(),
             store.clone(),
-            providers,
+            admission.clone(),
             approvals.clone(),
             clock.clone(),
         ));
-        let query = Query::new(&transition, store.clone(), outputs, approvals.clone(), logs);
+        let query = Query::new(store.clone(), outputs, approvals.clone(), logs, transition.changes());
         Self {
             fakes,
             worker: Worker::new(transition.clone(), dispatch.clone()),
-            deliveries: Arc::new(Deliveries::new(control.clone(), store.clone(), repository)),
+            deliveries: Arc::new(Deliveries::new(admission.clone(), store.clone(), repository)),
             notify: Notify::new(store.clone(), approvals.clone(), notifier, base_url),
             sweep: Sweep::new(transition.clone(), store, clock),
             query: Arc::new(query),

@@ -1,82 +1,119 @@
 //! Approval pages: a GET shows what is asked and changes nothing, a POST with the typed pipeline name decides.
 //!
 //! The link is the right to decide, so the pages are never cached and send no referrer. Mail scanners open links, run
-//! their scripts and even post forms; that is why the name must be typed.
+//! their scripts and even post forms; that is why the name must be typed. An approver's own link says who decides;
+//! whoever opens a shared one types their name, which is recorded as claimed.
 
 mod view;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use maud::Markup;
-use penstock_app::approvals::{ApprovalError, ApprovalView};
+use penstock_app::approvals::{ApprovalError, ApprovalView, Approvals};
 
-use crate::Web;
-use crate::body;
-use crate::page::{self, Page};
+use crate::page::{self, Around, Page};
+use crate::{assets, body, headers};
 
 /// The largest form.
 const MAX_FORM: usize = 64 << 10;
 
-/// Who decides by a link: whoever was sent it.
-const BY: &str = "approval link";
+/// What answers approval pages, and what lies around them.
+#[derive(Clone)]
+struct Desk {
+    approvals: Arc<Approvals>,
+    around: Around,
+}
 
 /// What the form sends.
 #[derive(Debug, Default)]
 struct Form {
+    name: String,
     pipeline: String,
     verdict: String,
     comment: String,
 }
 
-pub(crate) async fn show(State(web): State<Arc<Web>>, Path(token): Path<String>) -> Response {
-    match web.approvals.open(&token).await {
-        Ok(view) => ask(&view, StatusCode::OK, &Form::default(), None),
-        Err(error) => unanswerable(error),
+/// The approval pages alone, for whoever has a link and nothing else: `GET` and `POST /approvals/{token}`, and what the
+/// pages look like under `/approvals/assets/`. They link to nothing else of the installation.
+pub fn approval_router(approvals: Arc<Approvals>) -> Router {
+    pages(approvals, Around::Nothing)
+        .route("/approvals/assets/{name}", get(assets::serve))
+        .fallback(nothing_else)
+        .layer(from_fn(headers::add))
+}
+
+/// The approval pages of a dashboard.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(approvals: Arc<Approvals>) -> Router<S> {
+    pages(approvals, Around::Dashboard)
+}
+
+fn pages<S>(approvals: Arc<Approvals>, around: Around) -> Router<S> {
+    Router::new().route("/approvals/{token}", get(show).post(decide)).with_state(Desk { approvals, around })
+}
+
+async fn show(State(desk): State<Desk>, Path(token): Path<String>) -> Response {
+    match desk.approvals.open(&token).await {
+        Ok(view) => desk.ask(&view, StatusCode::OK, &Form::default(), None),
+        Err(error) => desk.unanswerable(error),
     }
 }
 
-pub(crate) async fn decide(
-    State(web): State<Arc<Web>>,
+async fn decide(
+    State(desk): State<Desk>,
     Path(token): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let view = match web.approvals.open(&token).await {
+    let view = match desk.approvals.open(&token).await {
         Ok(view) => view,
-        Err(error) => return unanswerable(error),
+        Err(error) => return desk.unanswerable(error),
     };
     let form = match form(&headers, body).await {
         Ok(form) => form,
-        Err(response) => return response,
+        Err((status, title, said)) => return desk.say(status, title, said),
     };
     if let Some(problem) = problem(&view, &form) {
-        return ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&problem));
+        return desk.ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&problem));
     }
     let comment = form.comment.replace("\r\n", "\n");
-    match web.approvals.decide(&token, form.verdict == "approve", BY, &comment).await {
-        Ok(view) => decided(&view),
+    match desk.approvals.decide(&token, form.verdict == "approve", &form.name, &comment).await {
+        Ok(view) => desk.decided(&view),
         Err(ApprovalError::Rejected(rejection)) => {
-            ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&rejection.to_string()))
+            desk.ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&rejection.to_string()))
         }
-        Err(error) => unanswerable(error),
+        Err(error) => desk.unanswerable(error),
     }
 }
 
-async fn form(headers: &HeaderMap, body: Body) -> Result<Form, Response> {
+async fn nothing_else() -> Response {
+    let said = "There is nothing under this address. Open the link exactly as it was sent.";
+    respond(
+        Around::Nothing,
+        StatusCode::NOT_FOUND,
+        "Not found",
+        view::message(Around::Nothing, "Not found", said),
+    )
+}
+
+/// A form as sent, or the status, title and sentence of the answer to something else.
+async fn form(headers: &HeaderMap, body: Body) -> Result<Form, (StatusCode, &'static str, &'static str)> {
     if body::media_type(headers) != "application/x-www-form-urlencoded" {
         let said = "A verdict comes from the form on this page, as application/x-www-form-urlencoded.";
-        return Err(page::message(StatusCode::UNSUPPORTED_MEDIA_TYPE, "That is no form", said));
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "That is no form", said));
     }
     let body = body::read(body, MAX_FORM).await.map_err(|error| match error {
         body::BodyError::TooLarge => {
-            page::message(StatusCode::PAYLOAD_TOO_LARGE, "Too large", "The form has more than 64 KiB.")
+            (StatusCode::PAYLOAD_TOO_LARGE, "Too large", "The form has more than 64 KiB.")
         }
         body::BodyError::Broken => {
-            page::message(StatusCode::BAD_REQUEST, "Incomplete", "The form ended early; send it again.")
+            (StatusCode::BAD_REQUEST, "Incomplete", "The form ended early; send it again.")
         }
     })?;
     Ok(read_form(&body))
@@ -91,6 +128,7 @@ fn read_form(body: &[u8]) -> Form {
             .position(|byte| *byte == b'=')
             .map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
         let field = match name {
+            b"name" => &mut form.name,
             b"pipeline" => &mut form.pipeline,
             b"verdict" => &mut form.verdict,
             b"comment" => &mut form.comment,
@@ -113,6 +151,9 @@ fn problem(view: &ApprovalView, form: &Form) -> Option<String> {
     if form.pipeline.trim() != view.pipeline.as_str() {
         return Some(format!("Type the pipeline's name, {}, to confirm.", view.pipeline));
     }
+    if view.approver.is_none() && form.name.trim().is_empty() {
+        return Some("Type your name; it is recorded with the verdict.".to_owned());
+    }
     if !matches!(form.verdict.as_str(), "approve" | "reject") {
         return Some("Choose Approve or Reject.".to_owned());
     }
@@ -120,43 +161,50 @@ fn problem(view: &ApprovalView, form: &Form) -> Option<String> {
         .then(|| format!("Shorten the comment to {} characters.", view::MAX_COMMENT))
 }
 
-fn ask(view: &ApprovalView, status: StatusCode, form: &Form, problem: Option<&str>) -> Response {
-    let title = format!("{}: approve {}?", view.pipeline, view.action);
-    respond(status, &title, view::ask(view, form, problem))
-}
+impl Desk {
+    fn ask(&self, view: &ApprovalView, status: StatusCode, form: &Form, problem: Option<&str>) -> Response {
+        let title = format!("{}: approve {}?", view.pipeline, view.action);
+        respond(self.around, status, &title, view::ask(self.around, view, form, problem))
+    }
 
-fn decided(view: &ApprovalView) -> Response {
-    let approved = view.verdict.as_ref().is_some_and(|verdict| verdict.approved);
-    respond(StatusCode::OK, if approved { "Approved" } else { "Rejected" }, view::decided(view, approved))
-}
+    fn decided(&self, view: &ApprovalView) -> Response {
+        let approved = view.verdict.as_ref().is_some_and(|verdict| verdict.approved);
+        let title = if approved { "Approved" } else { "Rejected" };
+        respond(self.around, StatusCode::OK, title, view::decided(self.around, view, approved))
+    }
 
-fn unanswerable(error: ApprovalError) -> Response {
-    match error {
-        ApprovalError::Unknown => page::message(
-            StatusCode::NOT_FOUND,
-            "No such approval",
-            "There is no approval under this address. Open the link exactly as it was sent.",
-        ),
-        ApprovalError::Settled(outcome) => {
-            respond(StatusCode::GONE, "This approval is settled", view::settled(&outcome))
-        }
-        ApprovalError::Rejected(rejection) => {
-            page::message(StatusCode::CONFLICT, "Not accepted", &rejection.to_string())
-        }
-        ApprovalError::Port(error) => {
-            tracing::error!(%error, "an approval cannot be shown or decided");
-            page::message(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "That did not work",
-                "Nothing was decided. Try again in a moment.",
-            )
+    fn say(&self, status: StatusCode, title: &str, said: &str) -> Response {
+        respond(self.around, status, title, view::message(self.around, title, said))
+    }
+
+    fn unanswerable(&self, error: ApprovalError) -> Response {
+        match error {
+            ApprovalError::Unknown => self.say(
+                StatusCode::NOT_FOUND,
+                "No such approval",
+                "There is no approval under this address. Open the link exactly as it was sent.",
+            ),
+            ApprovalError::Settled(outcome) => respond(
+                self.around,
+                StatusCode::GONE,
+                "This approval is settled",
+                view::settled(self.around, &outcome),
+            ),
+            ApprovalError::Rejected(rejection) => {
+                self.say(StatusCode::CONFLICT, "Not accepted", &rejection.to_string())
+            }
+            ApprovalError::Port(error) => {
+                tracing::error!(%error, "an approval cannot be shown or decided");
+                let said = "Nothing was decided. Try again in a moment.";
+                self.say(StatusCode::SERVICE_UNAVAILABLE, "That did not work", said)
+            }
         }
     }
 }
 
-fn respond(status: StatusCode, title: &str, content: Markup) -> Response {
+fn respond(around: Around, status: StatusCode, title: &str, content: Markup) -> Response {
     let page = Page { title, crumbs: Vec::new(), content, live: None };
-    (status, page::html_headers(), page.render().into_string()).into_response()
+    (status, page::html_headers(), page.render_in(around).into_string()).into_response()
 }
 
 #[cfg(test)]
@@ -165,7 +213,10 @@ mod tests {
 
     #[test]
     fn a_form_is_read_field_by_field() {
-        let form = read_form(b"pipeline=web&verdict=approve&comment=looks+good%21%0D%0A%E2%9C%93&other=1&&=");
+        let form = read_form(
+            b"name=Jo+B.&pipeline=web&verdict=approve&comment=looks+good%21%0D%0A%E2%9C%93&other=1&&=",
+        );
+        assert_eq!(form.name, "Jo B.");
         assert_eq!((form.pipeline.as_str(), form.verdict.as_str()), ("web", "approve"));
         assert_eq!(form.comment, "looks good!\r\n✓");
         assert_eq!(read_form(&[0xff, b'%', b'=', b'%']).pipeline, "");

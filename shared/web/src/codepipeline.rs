@@ -8,6 +8,7 @@ mod definitions;
 mod error;
 mod executions;
 mod input;
+mod jobs;
 mod operation;
 mod protocol;
 mod shapes;

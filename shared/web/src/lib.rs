@@ -19,6 +19,7 @@ mod webhook;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use approval::approval_router;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
@@ -36,10 +37,8 @@ pub struct Web {
     pub query: Arc<Query>,
     /// Approvals by link.
     pub approvals: Arc<Approvals>,
-    /// Webhook deliveries.
-    pub deliveries: Arc<Deliveries>,
-    /// Checks and reads a delivery's body.
-    pub webhook: Arc<dyn Webhook>,
+    /// What takes webhooks; `None`: they are taken elsewhere.
+    pub webhooks: Option<Webhooks>,
     /// The folder whose subfolders are served under `/sites/`; `None`: none are.
     pub sites: Option<PathBuf>,
     /// Names under which the server is reached besides `localhost` and IP addresses: the host of its base URL.
@@ -50,20 +49,33 @@ pub struct Web {
     pub region: String,
 }
 
+/// What takes webhooks.
+#[derive(Clone)]
+pub struct Webhooks {
+    /// Webhook deliveries.
+    pub deliveries: Arc<Deliveries>,
+    /// Checks and reads a delivery's body.
+    pub webhook: Arc<dyn Webhook>,
+}
+
 /// The router that serves `web`.
 pub fn router(web: Web) -> Router {
     let web = Arc::new(web);
-    Router::new()
+    let router = Router::new()
         .route("/", get(dashboard::pipelines).post(codepipeline::json))
         .route("/service/{service}/operation/{operation}", post(codepipeline::rpc))
-        .route("/webhooks/github", post(webhook::github))
-        .route("/approvals/{token}", get(approval::show).post(approval::decide))
         .route("/healthz", get(healthz))
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
         .merge(dashboard::routes())
+        .merge(approval::routes(Arc::clone(&web.approvals)))
         .nest("/penstock/v1", v1::routes())
-        .nest("/sites", sites::routes())
+        .nest("/sites", sites::routes());
+    let router = match web.webhooks.clone() {
+        Some(webhooks) => router.merge(webhook::routes(webhooks)),
+        None => router,
+    };
+    router
         .fallback(page::not_found)
         .layer(from_fn_with_state(Arc::clone(&web), guard::check))
         .layer(from_fn(headers::add))

@@ -30,9 +30,32 @@ pub(crate) struct Live<'a> {
     pub(crate) says: &'a str,
 }
 
+/// What lies around a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// The dashboard.
+    Dashboard,
+    /// Nothing that the reader may open: a page of its own, with its assets beneath its own folder.
+    Nothing,
+}
+
+impl Around {
+    fn assets(self) -> &'static str {
+        match self {
+            Self::Dashboard => "/assets/",
+            Self::Nothing => "assets/",
+        }
+    }
+}
+
 impl Page<'_> {
-    /// The whole document.
+    /// The whole document, as a page of the dashboard.
     pub(crate) fn render(&self) -> Markup {
+        self.render_in(Around::Dashboard)
+    }
+
+    /// The whole document.
+    pub(crate) fn render_in(&self, around: Around) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -41,14 +64,14 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (plain::line(self.title)) " · Penstock" }
-                    link rel="icon" href="/assets/favicon.svg" type="image/svg+xml";
-                    link rel="stylesheet" href="/assets/style.css";
+                    link rel="icon" href={ (around.assets()) "favicon.svg" } type="image/svg+xml";
+                    link rel="stylesheet" href={ (around.assets()) "style.css" };
                     @if self.live.is_some() { script src="/assets/live.js" defer {} }
                     @if self.live.as_ref().is_some_and(|live| live.moving) { noscript { meta http-equiv="refresh" content="5"; } }
                 }
                 body {
                     a class="skip" href="#main" { "Skip to content" }
-                    (self.bar())
+                    (self.bar(around))
                     @match &self.live {
                         Some(live) => {
                             p #said class="hidden" role="status" aria-live="polite" { (plain::line(live.says)) }
@@ -62,11 +85,14 @@ impl Page<'_> {
         }
     }
 
-    fn bar(&self) -> Markup {
+    fn bar(&self, around: Around) -> Markup {
         html! {
             header class="bar" {
                 div {
-                    a class="brand" href="/" { (mark()) "Penstock" }
+                    @match around {
+                        Around::Dashboard => a class="brand" href="/" { (mark()) "Penstock" },
+                        Around::Nothing => span class="brand" { (mark()) "Penstock" },
+                    }
                     @if !self.crumbs.is_empty() {
                         nav aria-label="Breadcrumbs" {
                             ol class="crumbs" {

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
 use penstock_app::delivery::{Answer, Received, WebhookRefusal};
 use penstock_model::id::DeliveryId;
 use serde::Serialize;
 
-use crate::Web;
 use crate::answer::Failure;
 use crate::body::{self, BodyError};
+use crate::{Web, Webhooks};
 
 /// The most that GitHub sends (GitHub documentation, "Webhook events and payloads": 25 MB).
 const MAX_BODY: usize = 25 << 20;
@@ -28,25 +28,32 @@ struct Admitted {
     pipelines: Option<Vec<Answer>>,
 }
 
-pub(crate) async fn github(State(web): State<Arc<Web>>, headers: HeaderMap, body: Body) -> Response {
-    admit(&web, &headers, body).await.unwrap_or_else(IntoResponse::into_response)
+/// The route for GitHub's deliveries.
+pub(crate) fn routes(webhooks: Webhooks) -> Router<Arc<Web>> {
+    let webhooks = Arc::new(webhooks);
+    let github = move |headers: HeaderMap, body: Body| async move { github(&webhooks, &headers, body).await };
+    Router::new().route("/webhooks/github", post(github))
 }
 
-async fn admit(web: &Web, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
+async fn github(webhooks: &Webhooks, headers: &HeaderMap, body: Body) -> Response {
+    admit(webhooks, headers, body).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn admit(webhooks: &Webhooks, headers: &HeaderMap, body: Body) -> Result<Response, Failure> {
     let body = body::read(body, MAX_BODY).await.map_err(unread)?;
-    web.webhook.verify(text(headers, "x-hub-signature-256"), &body)?;
+    webhooks.webhook.verify(text(headers, "x-hub-signature-256"), &body)?;
     let required = |name| {
         text(headers, name)
             .ok_or_else(|| Failure::bad_request(format!("the header {name} is missing; GitHub sends it")))
     };
     let delivery_id = DeliveryId::new(required("x-github-delivery")?)?;
     let event = required("x-github-event")?;
-    match web.webhook.read(event, body::media_type(headers), &body)? {
+    match webhooks.webhook.read(event, body::media_type(headers), &body)? {
         Received::Ignored(reason) => {
             Ok(Json(Admitted { delivery_id, reason: Some(reason), pipelines: None }).into_response())
         }
         Received::Event(event) => {
-            let pipelines = web.deliveries.deliver(&delivery_id, &event).await?;
+            let pipelines = webhooks.deliveries.deliver(&delivery_id, &event).await?;
             let repeated = pipelines.iter().any(|answer| answer.duplicate)
                 && !pipelines.iter().any(|answer| answer.started && !answer.duplicate);
             let (status, reason) = if repeated {

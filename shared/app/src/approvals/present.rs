@@ -3,12 +3,13 @@
 use penstock_engine::inputs;
 use penstock_engine::state::{Attempt, Execution, Position, State};
 use penstock_model::artifact::Artifact;
-use penstock_model::id::{AttemptId, StageName};
+use penstock_model::id::{ActionName, AttemptId, StageName};
 use penstock_model::pipeline::{Action, Category, Pipeline, Stage};
 
 use super::ApprovalView;
 use crate::dispatch::resolve::resolve;
 use crate::port::PortError;
+use crate::port::approvers::ApproverName;
 use crate::port::outputs::Outputs;
 use crate::port::store::Snapshot;
 use crate::view::{first_revision, trigger_in_words};
@@ -21,6 +22,7 @@ pub(super) async fn view(
     snapshot: &Snapshot,
     outputs: &dyn Outputs,
     id: AttemptId,
+    approver: Option<ApproverName>,
 ) -> Result<Option<ApprovalView>, PortError> {
     let Some((execution, pipeline, action, attempt)) = find(snapshot, &id) else {
         return Ok(None);
@@ -38,13 +40,14 @@ pub(super) async fn view(
         requested_at: attempt.scheduled_at,
         expires_at: attempt.deadline,
         commit: first_revision(execution, pipeline).cloned(),
-        author: author(outputs, pipeline, execution, &id).await?,
+        author: author(outputs, pipeline, execution, (&id.stage, &id.action)).await?,
         artifacts: artifacts(execution),
         waiting_behind: waiting_behind(&snapshot.state, &id.stage),
         trigger: trigger_in_words(&execution.trigger),
         will_do: follows(pipeline, &id.stage, action),
         verdict: attempt.verdict.clone(),
         attempt: id,
+        approver,
     }))
 }
 
@@ -58,22 +61,42 @@ fn find<'a>(
     Some((execution, pipeline, action, execution.attempt(id)?))
 }
 
-async fn author(
+/// Who wrote what `execution` carries, as far as a source that the action `at` may refer to says.
+pub(crate) async fn author(
     outputs: &dyn Outputs,
     pipeline: &Pipeline,
     execution: &Execution,
-    id: &AttemptId,
+    at: (&StageName, &ActionName),
 ) -> Result<Option<String>, PortError> {
-    let sources = pipeline.stages.first().into_iter().flat_map(|stage| &stage.actions);
-    let namespaces: Vec<_> = sources.filter_map(|action| action.namespace.as_ref()).collect();
-    let known = inputs(pipeline, execution, &id.stage, &id.action).variables;
-    for attempt in namespaces.into_iter().filter_map(|namespace| known.get(namespace)) {
-        let mut variables = outputs.get(attempt).await?;
+    for attempt in sources(pipeline, execution, at) {
+        let mut variables = outputs.get(&attempt).await?;
         if let Some(author) = AUTHOR_KEYS.iter().find_map(|key| variables.remove(*key)) {
             return Ok(Some(author));
         }
     }
     Ok(None)
+}
+
+/// The attempts of source actions that have output variables; of a rollback, those with a namespace.
+fn sources(pipeline: &Pipeline, execution: &Execution, at: (&StageName, &ActionName)) -> Vec<AttemptId> {
+    let Some(first) = pipeline.stages.first() else {
+        return vec![];
+    };
+    let Some(run) = execution.stage(&first.name) else {
+        let known = inputs(pipeline, execution, at.0, at.1).variables;
+        let namespaces = first.actions.iter().filter_map(|action| action.namespace.as_ref());
+        return namespaces.filter_map(|namespace| known.get(namespace).cloned()).collect();
+    };
+    let id = |action: &Action| {
+        let attempt = run.actions.get(&action.name).filter(|attempt| attempt.has_variables)?;
+        Some(AttemptId {
+            execution: execution.id.clone(),
+            stage: first.name.clone(),
+            action: action.name.clone(),
+            number: attempt.number,
+        })
+    };
+    first.actions.iter().filter_map(id).collect()
 }
 
 fn artifacts(execution: &Execution) -> Vec<Artifact> {

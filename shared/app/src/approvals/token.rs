@@ -8,9 +8,20 @@ use hmac::{Hmac, KeyInit, Mac};
 use penstock_model::id::AttemptId;
 use sha2::Sha256;
 
+use crate::port::approvers::ApproverName;
+
 /// The key from which the tokens of one installation are derived: 32 random bytes, stored once, never shown.
 #[derive(Clone)]
 pub struct ApprovalKey([u8; 32]);
+
+/// What a link's token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    /// The approval.
+    pub(super) attempt: AttemptId,
+    /// Whose link it is; `None`: one that was sent to a shared topic or shown.
+    pub(super) approver: Option<ApproverName>,
+}
 
 impl ApprovalKey {
     /// The key with these bytes.
@@ -18,18 +29,37 @@ impl ApprovalKey {
         Self(bytes)
     }
 
-    /// The token of the link that a person is sent: the attempt, readable, and a proof that we wrote it.
-    pub(super) fn link_token(&self, attempt: &AttemptId) -> String {
+    /// The token of the link that a person is sent: the attempt, for an approver of their own their name, both
+    /// readable, and a proof that we wrote them together.
+    pub(super) fn link_token(&self, attempt: &AttemptId, approver: Option<&ApproverName>) -> String {
         let text = attempt.to_string();
-        format!("{}.{}", BASE64.encode(&text), BASE64.encode(self.proof("approval link", &text)))
+        let proof = BASE64.encode(self.link_proof(&text, approver));
+        match approver {
+            None => format!("{}.{proof}", BASE64.encode(&text)),
+            Some(name) => format!("{}.{}.{proof}", BASE64.encode(&text), BASE64.encode(name.as_str())),
+        }
     }
 
-    /// The attempt that a link's token is for; `None` if we did not write it.
-    pub(super) fn read_link(&self, token: &str) -> Option<AttemptId> {
-        let (text, proof) = token.split_once('.')?;
-        let text = String::from_utf8(BASE64.decode(text).ok()?).ok()?;
+    /// What a link's token is for; `None` if we did not write it.
+    pub(super) fn read_link(&self, token: &str) -> Option<Link> {
+        let (said, proof) = token.rsplit_once('.')?;
+        let (text, name) = said.split_once('.').map_or((said, None), |(text, name)| (text, Some(name)));
+        let text = decoded(text)?;
+        let approver = match name {
+            Some(name) => Some(decoded(name)?.parse().ok()?),
+            None => None,
+        };
         let proof = BASE64.decode(proof).ok()?;
-        equal(&self.proof("approval link", &text), &proof).then(|| text.parse().ok()).flatten()
+        let attempt = equal(&self.link_proof(&text, approver.as_ref()), &proof).then(|| text.parse().ok())?;
+        Some(Link { attempt: attempt?, approver })
+    }
+
+    fn link_proof(&self, attempt: &str, approver: Option<&ApproverName>) -> Vec<u8> {
+        match approver {
+            None => self.proof("approval link", attempt),
+            // Neither an attempt nor a name contains a NUL, so no two pairs give the same text.
+            Some(name) => self.proof("approval link of", &format!("{attempt}\0{name}")),
+        }
     }
 
     /// The token of `CodePipeline`'s API, in the form of a UUID.
@@ -58,6 +88,10 @@ impl ApprovalKey {
     }
 }
 
+fn decoded(part: &str) -> Option<String> {
+    String::from_utf8(BASE64.decode(part).ok()?).ok()
+}
+
 /// Compares in a time that depends on the lengths alone.
 fn equal(ours: &[u8], theirs: &[u8]) -> bool {
     ours.len() == theirs.len() && ours.iter().zip(theirs).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
@@ -74,8 +108,8 @@ mod tests {
     #[test]
     fn a_link_is_read_back_and_only_ours() {
         let (key, other) = (ApprovalKey::new([7; 32]), ApprovalKey::new([8; 32]));
-        let token = key.link_token(&attempt());
-        assert_eq!(key.read_link(&token), Some(attempt()));
+        let token = key.link_token(&attempt(), None);
+        assert_eq!(key.read_link(&token), Some(Link { attempt: attempt(), approver: None }));
         assert_eq!(other.read_link(&token), None);
         for broken in
             ["", ".", "x.y", token.trim_end_matches(|c| c != '.'), &format!("{token}A"), &token[1..]]
@@ -85,11 +119,33 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_signed_in_and_cannot_be_changed() {
+        let key = ApprovalKey::new([7; 32]);
+        let (jo, eve): (ApproverName, ApproverName) = ("Jo".parse().unwrap(), "Eve".parse().unwrap());
+        let token = key.link_token(&attempt(), Some(&jo));
+        assert_eq!(key.read_link(&token), Some(Link { attempt: attempt(), approver: Some(jo) }));
+        let parts: Vec<&str> = token.split('.').collect();
+        let shared = key.link_token(&attempt(), None);
+        let shared: Vec<&str> = shared.split('.').collect();
+        let eves = BASE64.encode(eve.as_str());
+        for forged in [
+            format!("{}.{eves}.{}", parts[0], parts[2]),
+            format!("{}.{}", parts[0], parts[2]),
+            format!("{}.{eves}.{}", shared[0], shared[1]),
+            format!("{}.{}.{}", shared[0], parts[1], shared[1]),
+            format!("{}.{}.x.{}", parts[0], parts[1], parts[2]),
+            format!("{}..{}", parts[0], parts[2]),
+        ] {
+            assert_eq!(key.read_link(&forged), None, "{forged}");
+        }
+    }
+
+    #[test]
     fn the_two_tokens_have_nothing_in_common() {
         let key = ApprovalKey::new([7; 32]);
         let token = key.api_token(&attempt());
         assert!(key.is_api_token(&attempt(), &token));
-        assert!(!key.is_api_token(&attempt(), &key.link_token(&attempt())));
+        assert!(!key.is_api_token(&attempt(), &key.link_token(&attempt(), None)));
         assert_eq!(token.len(), 36);
         assert_eq!(key.read_link(&token), None);
     }

@@ -83,6 +83,8 @@ impl Found {
             pipeline: self.execution.pipeline.clone(),
             definition: self.execution.definition,
             revision_override: overrides.rfind(|asked| asked.action == self.id.action).cloned(),
+            role_arn: action.role_arn.clone().or_else(|| self.pipeline.role_arn.clone()),
+            artifact_store: self.pipeline.store_in(action.region.as_deref()).cloned(),
             action,
             inputs,
             revisions: self.execution.revisions.clone(),

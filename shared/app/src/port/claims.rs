@@ -13,6 +13,9 @@ pub trait Claims: Send + Sync {
     /// Takes a free attempt, or one whose claim expired before `now`.
     async fn claim(&self, attempt: &AttemptId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError>;
 
+    /// Prolongs a claim that lasts until `held`: its worker still works. Says whether it was still held so.
+    async fn renew(&self, attempt: &AttemptId, held: Timestamp, until: Timestamp) -> Result<bool, PortError>;
+
     /// Records the provider's id of the work on a claimed attempt.
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError>;
 

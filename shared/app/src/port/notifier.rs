@@ -5,6 +5,7 @@ use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
 use serde::{Deserialize, Serialize};
 
 use super::PortError;
+use super::approvers::ApproverName;
 
 /// Tells people.
 #[async_trait]
@@ -34,6 +35,27 @@ pub struct Notice {
     pub link: String,
     /// When it happened, RFC 3339.
     pub time: String,
+    /// The error's code, of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// What started the execution, in words.
+    #[serde(default)]
+    pub trigger: String,
+    /// The revision of the first source action, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<NoticedCommit>,
+    /// The end of the failing action's log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+    /// The command that acts on it.
+    #[serde(default)]
+    pub command: String,
+    /// What is asked, of an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<NoticedApproval>,
+    /// Who is told; not part of what they are told.
+    #[serde(skip)]
+    pub to: Audience,
 }
 
 /// What kind of notice.
@@ -44,4 +66,69 @@ pub enum NoticeKind {
     ExecutionFailed,
     /// An approval waits for a verdict.
     ApprovalNeeded,
+}
+
+/// The revision that an execution carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticedCommit {
+    /// Its id.
+    pub id: String,
+    /// The first line of its message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// Where its changes are seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Who wrote it, where the source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+}
+
+/// What an approval asks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticedApproval {
+    /// What the definition says to the approver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_data: Option<String>,
+    /// What the definition asks the approver to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_entity_link: Option<String>,
+    /// What follows an approval: the deployments, in words.
+    pub will_do: Vec<String>,
+    /// When it expires, RFC 3339.
+    pub expires: String,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Audience {
+    /// Everybody who follows such notices.
+    #[default]
+    Everyone,
+    /// An approver, by the topic that only they are subscribed to; the link is theirs.
+    Approver {
+        /// Their name.
+        name: ApproverName,
+        /// Their topic.
+        topic_arn: String,
+    },
+    /// Whoever is subscribed to the topic that the approval action names.
+    Topic {
+        /// The topic.
+        topic_arn: String,
+        /// The token under which `CodePipeline`'s API takes the verdict; part of its message format.
+        api_token: String,
+    },
+}
+
+impl Audience {
+    /// What tells this audience from others of the same notice.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Everyone => "everyone",
+            Self::Approver { topic_arn, .. } | Self::Topic { topic_arn, .. } => topic_arn,
+        }
+    }
 }

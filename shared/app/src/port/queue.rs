@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use penstock_engine::command::Command;
 use penstock_engine::debt::Debt;
-use penstock_model::id::PipelineName;
+use penstock_model::id::{DeliveryId, PipelineName};
 use penstock_model::pipeline::Category;
+use penstock_model::trigger::GitEvent;
 use serde::{Deserialize, Serialize};
 
 use super::PortError;
@@ -33,5 +34,12 @@ pub enum Message {
         category: Option<Category>,
         /// What is owed.
         debt: Debt,
+    },
+    /// A webhook's delivery, for `transition` to fan out; its group is the repository.
+    Delivery {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// What happened in the repository.
+        event: Box<GitEvent>,
     },
 }

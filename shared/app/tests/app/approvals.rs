@@ -1,8 +1,12 @@
 //! Approvals by link.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_app::approvals::ApprovalError;
+use penstock_app::approvals::{ApprovalError, ApprovalKey, Approvals};
+use penstock_app::base_url::BaseUrl;
+use penstock_app::port::approvers::{Approver, ApproverName, Approvers};
+use penstock_testkit::fake::MemoryApprovers;
 use penstock_testkit::installation::Installation;
 
 use super::{attempt, stages, started, web, with};
@@ -33,7 +37,7 @@ async fn an_approver_sees_what_is_asked_and_decides_once() {
         installation.approvals.open(&token).await,
         installation.approvals.decide(&token, false, "eve", "").await,
     ] {
-        assert_eq!(again, Err(ApprovalError::Settled("approved by bob: ship it".to_owned())));
+        assert_eq!(again, Err(ApprovalError::Settled("approved by bob (claimed): ship it".to_owned())));
     }
 }
 
@@ -71,4 +75,67 @@ async fn a_comment_that_is_too_long_decides_nothing() {
     installation.approvals.decide(&token, false, "bob", "not today").await.expect("rejecting");
     installation.settle().await;
     assert_eq!(stages(&installation, &id).await, "Failed: Source Succeeded, Build Succeeded, Release Failed");
+}
+
+#[tokio::test]
+async fn a_verdict_by_an_approvers_own_link_has_their_name() {
+    let installation = with(Installation::default(), web()).await;
+    let id = started(&installation).await;
+    let asked = attempt(&id, "Release", "Sign-off", 1);
+    let link = installation.approvals.link_of(&asked, &ApproverName::new("Jo").expect("a name"));
+    let token = link.strip_prefix("http://penstock.example/approvals/").expect("our link");
+    let view = installation.approvals.open(token).await.expect("the page");
+    assert_eq!(view.approver.map(String::from).as_deref(), Some("Jo"));
+    let shared = installation.approvals.open(&installation.approvals.link_token(&asked)).await;
+    assert_eq!(shared.expect("the page").approver, None);
+    let decided = installation.approvals.decide(token, true, "Eve", "").await.expect("approving");
+    assert_eq!(decided.verdict.expect("a verdict").by, "Jo", "what is typed does not count");
+    let again = installation.approvals.open(token).await;
+    assert_eq!(again, Err(ApprovalError::Settled("approved by Jo".to_owned())));
+}
+
+#[tokio::test]
+async fn a_shared_link_needs_a_name_and_records_it_as_claimed() {
+    let installation = with(Installation::default(), web()).await;
+    let id = started(&installation).await;
+    let token = installation.approvals.link_token(&attempt(&id, "Release", "Sign-off", 1));
+    for nobody in ["", " \t\u{0} ", &"x".repeat(65)] {
+        let refused = installation.approvals.decide(&token, true, nobody, "").await;
+        assert!(matches!(refused, Err(ApprovalError::Rejected(_))), "{nobody:?}: {refused:?}");
+    }
+    let decided =
+        installation.approvals.decide(&token, false, " Jo\u{7}  of Ops ", "").await.expect("rejecting");
+    assert_eq!(decided.verdict.expect("a verdict").by, "Jo of Ops (claimed)");
+}
+
+#[tokio::test]
+async fn the_link_of_an_approver_who_was_removed_opens_nothing() {
+    let mut installation = with(Installation::default(), web()).await;
+    let id = started(&installation).await;
+    let approvers = Arc::new(MemoryApprovers::default());
+    let jo = ApproverName::new("Jo").expect("a name");
+    let topic_arn = "arn:aws:sns:eu-west-1:111122223333:penstock-jo".to_owned();
+    let approver =
+        Approver { name: jo.clone(), email: "jo@example.com".to_owned(), topic_arn, pipelines: vec![] };
+    approvers.add(&approver).await.expect("adding");
+    installation.approvals = Arc::new(approvals_of(&installation).with_approvers(approvers.clone()));
+    let link = installation.approvals.link_of(&attempt(&id, "Release", "Sign-off", 1), &jo);
+    let token = link.rsplit('/').next().expect("a token");
+    installation.approvals.open(token).await.expect("the page");
+    approvers.remove(&jo).await.expect("removing");
+    assert_eq!(installation.approvals.open(token).await, Err(ApprovalError::Unknown));
+    assert_eq!(installation.approvals.decide(token, true, "", "").await, Err(ApprovalError::Unknown));
+}
+
+/// Another process's approvals over the same fakes.
+fn approvals_of(installation: &Installation) -> Approvals {
+    let fakes = &installation.fakes;
+    Approvals::new(
+        ApprovalKey::new([7; 32]),
+        fakes.store.clone(),
+        fakes.outputs.clone(),
+        installation.transition.clone(),
+        fakes.clock.clone(),
+        BaseUrl::new("http://penstock.example"),
+    )
 }

@@ -52,7 +52,7 @@ impl Apply {
         let source = definition::read(&self.file)
             .map_err(|diagnostic| Failure::misused(format!("{file}: {}", diagnostic.message)))?;
         let shown = out::is_live().then_some(source.as_str());
-        let answer = self.server.client()?.post_text("/penstock/v1/apply", source.clone()).await;
+        let answer = self.server.client().await?.post_text("/penstock/v1/apply", source.clone()).await;
         let answer: Applied = match answer {
             Ok(answer) => answer,
             Err(error) => match error.downcast_ref() {

@@ -1,8 +1,10 @@
-//! `penstock check`: everything that is wrong with a file, without a server.
+//! `penstock check`: everything that is wrong with a file, without a server; with --aws, also what AWS would refuse.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+#[cfg(feature = "aws")]
+use penstock_model::diagnostic::Place;
 use penstock_model::diagnostic::{Diagnostic, Severity, refuses};
 use penstock_model::kind::Kind;
 use serde_json::{Value as Json, json};
@@ -19,8 +21,13 @@ Examples:
   penstock check penstock.yml buildspec.yml appspec.yml
   penstock check --kind buildspec ci/build.yaml
   penstock check - --format json < penstock.yml
+  penstock check --aws --stack penstock penstock.yml
 
-A file is recognised by its content; no server is needed. Exit code 2 if any file has an error.")]
+A file is recognised by its content; no server is needed. Exit code 2 if any file has an error.
+
+With --aws, in a build with the cargo feature `aws`, the account is asked too: whether the actions' roles are there, trust
+the stack with its external id, may be assumed and hold the rights that the actions need, and whether the projects,
+buckets, services and functions that actions name are there. What you may not ask is a warning.")]
 pub(crate) struct Check {
     /// The files; `-` is standard input
     #[arg(default_value = "penstock.yml", value_name = "FILE")]
@@ -28,6 +35,12 @@ pub(crate) struct Check {
     /// What the files are, instead of recognising it
     #[arg(long, value_enum)]
     kind: Option<KindName>,
+    /// Ask the AWS account as well
+    #[arg(long, requires = "stack")]
+    aws: bool,
+    /// With --aws: the installation's stack
+    #[arg(long, env = "PENSTOCK_STACK", value_name = "NAME")]
+    stack: Option<String>,
     #[command(flatten)]
     output: Output,
 }
@@ -52,10 +65,13 @@ impl From<KindName> for Kind {
 
 impl Check {
     /// Checks the files.
-    pub(super) fn carry_out(self) -> anyhow::Result<Exit> {
+    pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let kind = self.kind.map(Kind::from);
-        let checked: Vec<(String, Checked)> =
+        let mut checked: Vec<(String, Checked)> =
             self.files.iter().map(|path| (path.display().to_string(), check(path, kind))).collect();
+        if let Some(stack) = self.stack.as_deref().filter(|_| self.aws) {
+            ask_aws(stack, &mut checked).await?;
+        }
         if self.output.is_json() {
             out::json(&json!({ "files": checked.iter().map(as_json).collect::<Vec<_>>() }))?;
         } else {
@@ -66,6 +82,31 @@ impl Check {
         let wrong = checked.iter().any(|(_, checked)| refuses(&checked.diagnostics));
         Ok(if wrong { Exit::Misused } else { Exit::Succeeded })
     }
+}
+
+/// Adds what the account of the stack would refuse the pipelines that are otherwise right.
+#[cfg(feature = "aws")]
+async fn ask_aws(stack: &str, checked: &mut [(String, Checked)]) -> anyhow::Result<()> {
+    let installation = crate::aws::installation::Installation::find(stack).await?;
+    for (_, file) in checked {
+        match file.kind {
+            Kind::Pipeline if !refuses(&file.diagnostics) => {
+                file.diagnostics.extend(crate::aws::check::problems(&installation, &file.source).await?);
+                file.diagnostics.sort();
+            }
+            Kind::CloudFormation => {
+                let message = "AWS is not asked about a template, whose roles and names its deployment computes; check the definition that is applied";
+                file.diagnostics.push(Diagnostic::warning(Place::START, "template-not-asked", message));
+            }
+            Kind::Pipeline | Kind::Buildspec | Kind::Appspec | Kind::Unknown => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "aws"))]
+async fn ask_aws(stack: &str, _: &mut [(String, Checked)]) -> anyhow::Result<()> {
+    Err(super::elsewhere::without_aws(&format!("--aws asks the account of the stack `{stack}`")))
 }
 
 fn as_json((file, checked): &(String, Checked)) -> Json {

@@ -35,7 +35,7 @@ pub(crate) struct History {
 impl History {
     /// Prints the executions.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let path = format!("/penstock/v1/pipelines/{}/executions?limit={}", self.pipeline, self.limit);
         let views: Vec<ExecutionView> =
             super::status::or_suggest(&client, &self.pipeline, client.get(&path).await).await?;

@@ -64,7 +64,7 @@ pub(crate) async fn pipelines(client: &Client) -> anyhow::Result<Vec<Listed>> {
 impl List {
     /// Prints the list.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let mut rows = vec![];
         for pipeline in pipelines(&client).await? {
             rows.push(row(&client, pipeline).await?);

@@ -45,7 +45,7 @@ pub(crate) struct Logs {
 impl Logs {
     /// Prints them.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let mut printer = Printer::new(&client, self.action.is_none());
         loop {
             let view = self.view(&client).await?;
@@ -56,7 +56,7 @@ impl Logs {
             if over || !self.follow {
                 return Ok(Exit::Succeeded);
             }
-            tokio::time::sleep(TICK).await;
+            tokio::time::sleep(TICK.max(client.patience())).await;
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) struct Answer {
 impl Retry {
     /// Retries it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let actions = match self.actions {
             Which::Failed => "FAILED_ACTIONS",
             Which::All => "ALL_ACTIONS",

@@ -37,7 +37,7 @@ pub(crate) struct Rollback {
 impl Rollback {
     /// Rolls back.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let request = self.exec.as_ref().map_or(json!({}), |execution| json!({ "executionId": execution }));
         let path = format!("/penstock/v1/pipelines/{}/stages/{}/rollback", self.pipeline, self.stage);
         let answer = client.post(&path, &request).await;

@@ -41,7 +41,7 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
 impl Start {
     /// Starts it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let variables: Vec<_> =
             self.variables.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         let mut request = json!({ "name": self.pipeline });

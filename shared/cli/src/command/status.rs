@@ -42,7 +42,7 @@ pub(crate) struct Status {
 impl Status {
     /// Shows it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let found = client.execution(&self.pipeline, self.execution.as_ref()).await;
         let view = or_suggest(&client, &self.pipeline, found).await?;
         if self.follow && !self.output.is_json() {

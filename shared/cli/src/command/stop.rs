@@ -26,7 +26,7 @@ pub(crate) struct Stop {
 impl Stop {
     /// Stops it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let stopped = client.stop(&self.pipeline, &self.execution, self.abandon).await;
         or_suggest(&client, &self.pipeline, stopped).await?;
         out::line(match self.abandon {

@@ -67,7 +67,7 @@ impl Disable {
 
 impl Place {
     async fn ask(&self, operation: &str, reason: Option<&str>) -> anyhow::Result<()> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let mut request =
             json!({ "pipelineName": self.pipeline, "stageName": self.stage, "transitionType": "Inbound" });
         if let Some(reason) = reason {

@@ -62,7 +62,7 @@ impl Reject {
 
 impl Verdict {
     async fn give(self, approved: bool) -> anyhow::Result<Exit> {
-        let client = self.server.client()?;
+        let client = self.server.client().await?;
         let place = ApprovalPlace { pipeline: self.pipeline, stage: self.stage, action: self.action };
         let given = client.verdict(&place, approved, &self.comment).await;
         let ApprovalPlace { pipeline, stage, action } = &place;

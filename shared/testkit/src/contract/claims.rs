@@ -16,6 +16,7 @@ const fn at(seconds: i64) -> Timestamp {
 /// If the adapter breaks the contract.
 pub async fn claims_contract(make: impl AsyncFn() -> Arc<dyn Claims>) {
     one_takes_it(make().await).await;
+    a_claim_is_renewed_by_its_holder(make().await).await;
     an_expired_claim_is_taken_over(make().await).await;
     what_is_started_stays_started(make().await).await;
     what_is_cancelled_is_never_taken(make().await).await;
@@ -29,6 +30,16 @@ async fn one_takes_it(claims: Arc<dyn Claims>) {
     assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Claimed { until: at(60) });
     assert_eq!(claims.claim(&attempt(2), at(1), at(61)).await.expect("claim another"), Claim::Taken);
     assert_eq!(claims.cancel(&attempt(1), at(1)).await.expect("cancel"), Claim::Held { until: at(60) });
+}
+
+async fn a_claim_is_renewed_by_its_holder(claims: Arc<dyn Claims>) {
+    assert!(!claims.renew(&attempt(1), at(60), at(90)).await.expect("renew"), "nobody holds it");
+    assert_eq!(claims.claim(&attempt(1), at(0), at(60)).await.expect("claim"), Claim::Taken);
+    assert!(claims.renew(&attempt(1), at(60), at(90)).await.expect("renew"));
+    assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Claimed { until: at(90) });
+    assert!(!claims.renew(&attempt(1), at(60), at(99)).await.expect("renew"), "it is not held until then");
+    assert_eq!(claims.claim(&attempt(1), at(90), at(150)).await.expect("claim"), Claim::TakenOver);
+    assert!(!claims.renew(&attempt(1), at(90), at(120)).await.expect("renew"), "another has it");
 }
 
 async fn an_expired_claim_is_taken_over(claims: Arc<dyn Claims>) {

@@ -6,6 +6,7 @@ use penstock_app::port::queue::{Message, Queue};
 use penstock_engine::command::Request;
 use penstock_engine::debt::Debt;
 use penstock_model::pipeline::Category;
+use penstock_model::trigger::{GitEvent, Push, Reference};
 
 use super::attempt;
 use crate::build::{command, name};
@@ -22,6 +23,7 @@ pub async fn queue_contract<R: AsyncFnMut() -> Option<Message>>(make: impl Async
         Message::Command { command: command("wake-1", &pipeline, Request::WakeUp) },
         Message::Debt { pipeline: pipeline.clone(), category: Some(Category::Build), debt },
         Message::Debt { pipeline, category: None, debt: Debt::GoOn },
+        Message::Delivery { delivery: name("72d3162e-cc78-11e3-81ab-4c9367dc0958"), event: Box::new(push()) },
     ];
     queue.send(vec![]).await.expect("sending nothing");
     queue.send(sent.clone()).await.expect("sending");
@@ -30,4 +32,17 @@ pub async fn queue_contract<R: AsyncFnMut() -> Option<Message>>(make: impl Async
         let received = receive().await.expect("everything that was sent arrives");
         missing.retain(|message| *message != received);
     }
+}
+
+/// A push whose commit message has characters that not every queue takes as they are.
+fn push() -> GitEvent {
+    GitEvent::Push(Push {
+        repository: "acme/web".to_owned(),
+        reference: Reference::Branch("main".to_owned()),
+        commit: "0d1a26e67d8f5eaf1f6ba5c57fc3c7d91ac0fd1c".to_owned(),
+        message: Some("light\0 the \u{b}\u{ffff} canal \u{1f4a7}".to_owned()),
+        author: None,
+        changed_paths: None,
+        deleted: false,
+    })
 }

@@ -33,6 +33,15 @@ impl Claims for MemoryClaims {
         Ok(claim)
     }
 
+    async fn renew(&self, attempt: &AttemptId, held: Timestamp, until: Timestamp) -> Result<bool, PortError> {
+        let mut claims = locked(&self.0);
+        let is_held = claims.get(attempt) == Some(&Standing::Claimed { until: held });
+        if is_held {
+            claims.insert(attempt.clone(), Standing::Claimed { until });
+        }
+        Ok(is_held)
+    }
+
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
         locked(&self.0).insert(attempt.clone(), Standing::Started { external: external.clone() });
         Ok(())

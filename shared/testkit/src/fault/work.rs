@@ -30,6 +30,10 @@ impl<T: Claims + ?Sized> Claims for Faulty<T> {
         self.faults.around("claim", self.inner.claim(attempt, now, until)).await
     }
 
+    async fn renew(&self, attempt: &AttemptId, held: Timestamp, until: Timestamp) -> Result<bool, PortError> {
+        self.faults.around("renew a claim", self.inner.renew(attempt, held, until)).await
+    }
+
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
         self.faults.around("record a start", self.inner.started(attempt, external)).await
     }

@@ -1,18 +1,18 @@
 //! The pages of an approval.
 
 use maud::{Markup, html};
-use penstock_app::approvals::ApprovalView;
+use penstock_app::approvals::{ApprovalView, MAX_TYPED_NAME};
 use penstock_model::artifact::{Artifact, Revision};
 
 use super::Form;
-use crate::page;
+use crate::page::{self, Around};
 use crate::plain;
 
 /// The longest comment (CodePipeline API, `ApprovalSummary`).
 pub(super) const MAX_COMMENT: usize = 512;
 
 /// Asks for a verdict; `problem` says why the form came back.
-pub(super) fn ask(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Markup {
+pub(super) fn ask(around: Around, view: &ApprovalView, form: &Form, problem: Option<&str>) -> Markup {
     html! {
         div class="narrow" {
             div class="head" {
@@ -25,7 +25,7 @@ pub(super) fn ask(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Ma
             @if view.waiting_behind > 0 {
                 p class="note wait" { strong { (behind(view.waiting_behind)) } " Nothing passes this stage until this one is decided." }
             }
-            (facts(view))
+            (facts(around, view))
             @if !view.artifacts.is_empty() { (artifacts(&view.artifacts)) }
             (verdict_form(view, form, problem))
         }
@@ -39,7 +39,7 @@ fn behind(count: u32) -> String {
     }
 }
 
-fn facts(view: &ApprovalView) -> Markup {
+fn facts(around: Around, view: &ApprovalView) -> Markup {
     html! {
         section class="card" aria-labelledby="about" {
             h2 #about { "What is asked" }
@@ -47,6 +47,7 @@ fn facts(view: &ApprovalView) -> Markup {
                 @if let Some(text) = &view.custom_data { dt { "Message" } dd { (plain::short(text, 2000)) } }
                 @if let Some(link) = &view.external_link { dt { "Look at" } dd { (link_or_text(link)) } }
                 @if let Some(revision) = &view.commit { dt { "Commit" } dd { (commit(revision)) } }
+                @if let Some(url) = changes(view) { dt { "Changes" } dd { a href=(url) rel="noopener noreferrer" { (plain::short(url, 500)) } } }
                 @if let Some(author) = &view.author { dt { "Author" } dd { (plain::short(author, 200)) } }
                 dt { "Cause" } dd { (plain::short(&view.trigger, 500)) }
                 dt { "Then" }
@@ -60,7 +61,12 @@ fn facts(view: &ApprovalView) -> Markup {
                 dt { "Asked" } dd { (page::moment(view.requested_at)) }
                 dt { "Expires" } dd { time datetime=(view.expires_at) { (page::readable(view.expires_at)) } }
                 dt { "Execution" }
-                dd { a class="mono" href={ "/pipelines/" (view.pipeline) "/executions/" (view.attempt.execution) } { (view.attempt.execution) } }
+                dd {
+                    @match around {
+                        Around::Dashboard => a class="mono" href={ "/pipelines/" (view.pipeline) "/executions/" (view.attempt.execution) } { (view.attempt.execution) },
+                        Around::Nothing => code { (view.attempt.execution) },
+                    }
+                }
             }
         }
     }
@@ -71,11 +77,13 @@ fn commit(revision: &Revision) -> Markup {
         revision.summary.as_deref().map(|text| plain::short(text.lines().next().unwrap_or_default(), 300));
     html! {
         @if let Some(text) = first { (text) br; }
-        @match revision.url.as_deref().and_then(page::safe_link) {
-            Some(url) => a class="mono" href=(url) rel="noopener noreferrer" { (plain::short(&revision.id, 100)) },
-            None => code { (plain::short(&revision.id, 100)) },
-        }
+        code { (plain::short(&revision.id, 100)) }
     }
+}
+
+/// Where the changes of the revision are seen.
+fn changes(view: &ApprovalView) -> Option<&str> {
+    view.commit.as_ref().and_then(|revision| revision.url.as_deref()).and_then(page::safe_link)
 }
 
 fn link_or_text(link: &str) -> Markup {
@@ -125,6 +133,7 @@ fn verdict_form(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Mark
                 p #problem class="note bad" role="alert" { strong { "Not decided." } " " (plain::line(problem)) }
             }
             form method="post" autocomplete="off" {
+                (decider(view, form))
                 div class="field" {
                     label for="pipeline" {
                         "Pipeline name"
@@ -146,8 +155,25 @@ fn verdict_form(view: &ApprovalView, form: &Form, problem: Option<&str>) -> Mark
     }
 }
 
+/// Under which name the verdict will be recorded.
+fn decider(view: &ApprovalView, form: &Form) -> Markup {
+    html! {
+        @match &view.approver {
+            Some(name) => p { "You decide as " strong { (plain::line(name.as_str())) } ", whose link this is." },
+            None => div class="field" {
+                label for="name" {
+                    "Your name"
+                    span { "Recorded with the verdict as claimed: this link does not say who you are." }
+                }
+                input #name name="name" type="text" required maxlength=(MAX_TYPED_NAME) value=(form.name) autocomplete="name";
+            },
+        }
+    }
+}
+
 /// Says that the verdict was taken.
-pub(super) fn decided(view: &ApprovalView, approved: bool) -> Markup {
+pub(super) fn decided(around: Around, view: &ApprovalView, approved: bool) -> Markup {
+    let by = view.verdict.as_ref().map(|verdict| verdict.by.as_str()).unwrap_or_default();
     let comment =
         view.verdict.as_ref().map(|verdict| verdict.comment.as_str()).filter(|comment| !comment.is_empty());
     html! {
@@ -159,24 +185,42 @@ pub(super) fn decided(view: &ApprovalView, approved: bool) -> Markup {
                 }
                 @if let Some(comment) = comment { p { (plain::short(comment, MAX_COMMENT)) } }
                 p { @if approved { "The execution goes on." } @else { "The stage fails with this verdict." } }
-                p { a href={ "/pipelines/" (view.pipeline) } { "See " (view.pipeline) } }
+                p class="quiet" { "Recorded under the name " strong { (plain::short(by, 200)) } "." }
+                @if around == Around::Dashboard { p { a href={ "/pipelines/" (view.pipeline) } { "See " (view.pipeline) } } }
             }
         }
     }
 }
 
 /// Says what became of an approval that needs no verdict any more.
-pub(super) fn settled(outcome: &str) -> Markup {
+pub(super) fn settled(around: Around, outcome: &str) -> Markup {
     html! {
         div class="narrow" {
             div class="card" {
                 h1 { "This approval is settled" }
                 p { (plain::short(outcome, 1000)) }
                 p class="quiet" { "A link decides once. There is nothing left to do here." }
-                p { a href="/" { "All pipelines" } }
+                (way_on(around))
             }
         }
     }
+}
+
+/// Says one thing.
+pub(super) fn message(around: Around, title: &str, said: &str) -> Markup {
+    html! {
+        div class="narrow" {
+            div class="card" {
+                h1 { (title) }
+                p { (plain::line(said)) }
+                (way_on(around))
+            }
+        }
+    }
+}
+
+fn way_on(around: Around) -> Markup {
+    html! { @if around == Around::Dashboard { p { a href="/" { "All pipelines" } } } }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::input::Input;
 use super::protocol::Protocol;
-use super::{actions, approvals, definitions, executions, stages, state};
+use super::{actions, approvals, definitions, executions, jobs, stages, state};
 use crate::Web;
 
 /// One request under way.
@@ -52,6 +52,9 @@ pub(crate) async fn carry_out(call: Call<'_>, name: &str) -> Answer {
         "ListActionExecutions" => actions::list(call).await,
         "ListRuleExecutions" => actions::rules(call).await,
         "PutApprovalResult" => approvals::put(call).await,
+        "PutJobSuccessResult" => jobs::succeed(call).await,
+        "PutJobFailureResult" => jobs::fail(call).await,
+        "GetJobDetails" => jobs::details(call).await,
         "RetryStageExecution" => stages::retry(call).await,
         "RollbackStage" => stages::rollback(call).await,
         "DisableStageTransition" => stages::disable(call).await,
@@ -85,16 +88,13 @@ fn not_served(name: &str) -> ApiError {
             "action types are fixed here; `penstock check FILE` says whether a definition's actions can be performed"
         }
         "AcknowledgeJob"
-        | "GetJobDetails"
         | "PollForJobs"
-        | "PutJobFailureResult"
-        | "PutJobSuccessResult"
         | "AcknowledgeThirdPartyJob"
         | "GetThirdPartyJobDetails"
         | "PollForThirdPartyJobs"
         | "PutThirdPartyJobFailureResult"
         | "PutThirdPartyJobSuccessResult" => {
-            "there are no job workers here; perform the action with a Commands or CodeBuild action"
+            "there are no job workers here but invoked Lambda functions; perform the action with a Commands or CodeBuild action"
         }
         "ListDeployActionExecutionTargets" => "read the deployment's targets in its log (`penstock logs`)",
         _ => return unknown(name),

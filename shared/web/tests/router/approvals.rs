@@ -40,13 +40,15 @@ async fn a_verdict_needs_the_pipelines_name() {
         "verdict=approve",
         "pipeline=other&verdict=approve&comment=%3Cb%3E",
         "pipeline=canal&verdict=maybe",
-        "pipeline=canal",
+        "name=Jo&pipeline=canal",
+        "pipeline=canal&verdict=approve",
+        "name=+%09&pipeline=canal&verdict=approve",
     ] {
         let page = server.form(&path, wrong).await;
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert!(page.text().contains("Not decided.") && !page.text().contains("<b>"), "{wrong}");
     }
-    let long = format!("pipeline=canal&verdict=approve&comment={}", "x".repeat(513));
+    let long = format!("name=Jo&pipeline=canal&verdict=approve&comment={}", "x".repeat(513));
     assert_eq!(server.form(&path, &long).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(
         server.post(&path, &[("content-type", "application/json")], "{}").await.status,
@@ -61,16 +63,18 @@ async fn a_link_decides_once() {
     let server = Server::with_pipeline().await;
     let id = server.start("good").await;
     let path = server.approval_path(&id);
-    let page = server.form(&path, "pipeline=canal&verdict=approve&comment=looks+%3Cb%3Egood").await;
+    let page = server.form(&path, "name=Jo&pipeline=canal&verdict=approve&comment=looks+%3Cb%3Egood").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(
-        page.text().contains("Approved") && page.text().contains("looks &lt;b&gt;good"),
+        page.text().contains("Approved")
+            && page.text().contains("looks &lt;b&gt;good")
+            && page.text().contains("Jo (claimed)"),
         "{}",
         page.text()
     );
     for again in [server.get(&path).await, server.form(&path, "pipeline=canal&verdict=reject").await] {
         assert_eq!(again.status, StatusCode::GONE);
-        assert!(again.text().contains("approved by approval link"), "{}", again.text());
+        assert!(again.text().contains("approved by Jo (claimed)"), "{}", again.text());
     }
 }
 
@@ -78,7 +82,8 @@ async fn a_link_decides_once() {
 async fn a_rejection_fails_the_stage() {
     let server = Server::with_pipeline().await;
     let id = server.start("good").await;
-    let page = server.form(&server.approval_path(&id), "pipeline=canal&verdict=reject&comment=no").await;
+    let page =
+        server.form(&server.approval_path(&id), "name=Jo&pipeline=canal&verdict=reject&comment=no").await;
     assert!(page.text().contains("Rejected"));
     server.settle().await;
     let view = server.get(&format!("/penstock/v1/executions/{id}")).await.json();
@@ -101,4 +106,52 @@ async fn a_link_expires_and_a_strange_one_is_unknown() {
             "{strange}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_approvers_own_link_decides_under_their_name() {
+    let server = Server::with_pipeline().await;
+    let id = server.start("good").await;
+    let link = server.web.approvals.link_of(&server.ask(&id), &"Jo O'Neil".parse().unwrap());
+    let path = link.strip_prefix("http://127.0.0.1:7878").unwrap();
+    let page = server.get(path).await.text();
+    assert!(page.contains("Jo O'Neil") && !page.contains("name=\"name\""), "{page}");
+    let decided = server.form(path, "name=Eve&pipeline=canal&verdict=approve").await;
+    assert_eq!(decided.status, StatusCode::OK);
+    assert!(decided.text().contains("Jo O'Neil") && !decided.text().contains("Eve"), "{}", decided.text());
+    let again = server.get(&server.approval_path(&id)).await.text();
+    assert!(again.contains("approved by Jo O'Neil") && !again.contains("claimed"), "{again}");
+}
+
+#[tokio::test]
+async fn approval_pages_alone_lead_nowhere_else() {
+    let mut server = Server::with_pipeline().await;
+    let id = server.start("good").await;
+    let dashboard = server.router.clone();
+    server.router = penstock_web::approval_router(server.web.approvals.clone());
+    let path = server.approval_path(&id);
+    let page = server.get(&path).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!((page.header("cache-control"), page.header("referrer-policy")), ("no-store", "no-referrer"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    assert!(!page.text().contains("href=\"/"), "{}", page.text());
+    assert!(page.text().contains("href=\"assets/style.css\""));
+    assert_eq!(
+        server.get("/approvals/assets/style.css").await.header("content-type"),
+        "text/css; charset=utf-8"
+    );
+    for elsewhere in ["/", "/pipelines/canal", "/assets/style.css", "/penstock/v1/pipelines", "/approvals/"] {
+        let page = server.get(elsewhere).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{elsewhere}");
+        assert!(!page.text().contains("href=\"/"), "{elsewhere}: {}", page.text());
+    }
+    let decided = server.form(&path, "name=Jo&pipeline=canal&verdict=approve").await;
+    assert!(
+        decided.text().contains("Approved") && !decided.text().contains("href=\"/"),
+        "{}",
+        decided.text()
+    );
+    assert_eq!(server.get(&path).await.status, StatusCode::GONE);
+    server.router = dashboard;
+    assert!(server.get(&path).await.text().contains("href=\"/assets/style.css\""));
 }

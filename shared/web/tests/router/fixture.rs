@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
@@ -23,7 +24,7 @@ use penstock_testkit::fake::{
     Conduct, FakeProvider, FakeProviders, FakeRepository, ManualClock, MemoryClaims, MemoryLogs,
     MemoryOutputs, MemoryQueue, MemoryStore,
 };
-use penstock_web::Web;
+use penstock_web::{Web, Webhooks};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -36,6 +37,7 @@ pub(crate) struct Server {
     pub(crate) web: Web,
     pub(crate) queue: Arc<MemoryQueue>,
     pub(crate) logs: Arc<MemoryLogs>,
+    pub(crate) outputs: Arc<MemoryOutputs>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sites: tempfile::TempDir,
     worker: Worker,
@@ -149,28 +151,29 @@ impl Server {
             clock.clone(),
             base,
         ));
+        let admission = Arc::new(Admission::new(transition.clone(), providers.clone()));
         let control = Arc::new(Control::new(
             transition.clone(),
             store.clone(),
-            providers.clone(),
+            admission.clone(),
             approvals.clone(),
             clock.clone(),
         ));
         let query = Arc::new(Query::new(
-            &transition,
             store.clone(),
             outputs.clone(),
             approvals.clone(),
             logs.clone(),
+            transition.changes(),
         ));
         let repository = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
         let deliveries =
-            Arc::new(Deliveries::new(control.clone(), store.clone() as Arc<dyn Store>, repository));
+            Arc::new(Deliveries::new(admission.clone(), store.clone() as Arc<dyn Store>, repository));
         let dispatch = Arc::new(Dispatch::new(
             transition.clone(),
             store,
             Arc::new(MemoryClaims::default()),
-            outputs,
+            outputs.clone(),
             providers,
             clock.clone(),
         ));
@@ -179,15 +182,14 @@ impl Server {
             control,
             query,
             approvals,
-            deliveries,
-            webhook: Arc::new(PlainWebhook),
+            webhooks: Some(Webhooks { deliveries, webhook: Arc::new(PlainWebhook) }),
             sites: Some(sites.path().join("sites")),
             hosts: vec!["penstock.example.com".to_owned()],
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
         };
         let router = penstock_web::router(web.clone());
-        Self { router, web, queue, logs, clock, sites, worker: Worker::new(transition, dispatch) }
+        Self { router, web, queue, logs, outputs, clock, sites, worker: Worker::new(transition, dispatch) }
     }
 
     /// A server with the pipeline `canal`.
@@ -286,8 +288,9 @@ impl Server {
 
     /// Approves that approval.
     pub(crate) async fn approve(&self, execution: &str) {
-        let answer =
-            self.form(&self.approval_path(execution), "pipeline=canal&verdict=approve&comment=fine").await;
+        let answer = self
+            .form(&self.approval_path(execution), "name=Jo&pipeline=canal&verdict=approve&comment=fine")
+            .await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         self.settle().await;
     }

@@ -37,7 +37,8 @@ async fn pages_of_other_origins_change_nothing() {
     }
     let id = server.start("good").await;
     let headers = [("origin", "null"), ("content-type", "application/x-www-form-urlencoded")];
-    let answer = server.post(&server.approval_path(&id), &headers, "pipeline=canal&verdict=approve").await;
+    let answer =
+        server.post(&server.approval_path(&id), &headers, "name=Jo&pipeline=canal&verdict=approve").await;
     assert_eq!(answer.status, StatusCode::OK, "the link is the right itself");
 }
 

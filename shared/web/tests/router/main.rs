@@ -6,6 +6,7 @@ mod approvals;
 mod fixture;
 mod fuzz;
 mod guard;
+mod jobs;
 mod operations;
 mod pages;
 mod protocols;

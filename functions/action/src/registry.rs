@@ -1,0 +1,88 @@
+//! The providers of this function, by the kind of action.
+
+use std::sync::Arc;
+
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::clock::SystemClock;
+use penstock_app::port::provider::{Provider, Providers};
+use penstock_archive::Limits;
+use penstock_aws::access::{Access, WithoutRole};
+use penstock_aws::artifacts::S3Artifacts;
+use penstock_aws::attempt_log::AttemptLogs;
+use penstock_aws::environment::{optional, required};
+use penstock_aws::offered::Offered;
+use penstock_aws::provider::cloudformation::CloudFormation;
+use penstock_aws::provider::codebuild::CodeBuild;
+use penstock_aws::provider::codedeploy::{CodeDeploy, CodeDeployToEcs};
+use penstock_aws::provider::commands::Commands;
+use penstock_aws::provider::ecs::Ecs;
+use penstock_aws::provider::lambda::LambdaInvoke;
+use penstock_aws::provider::s3_deploy::S3Deploy;
+use penstock_aws::sdk::Sdk;
+use penstock_aws::store::TableStore;
+use penstock_model::diagnostic::Diagnostic;
+use penstock_model::pipeline::{ActionType, Category, Pipeline};
+
+/// The providers.
+pub(crate) struct Registry {
+    builds: Arc<dyn Provider>,
+    commands: Arc<dyn Provider>,
+    code_deploy: Arc<dyn Provider>,
+    code_deploy_to_ecs: Arc<dyn Provider>,
+    stacks: Arc<dyn Provider>,
+    services: Arc<dyn Provider>,
+    buckets: Arc<dyn Provider>,
+    functions: Arc<dyn Provider>,
+}
+
+impl Registry {
+    /// As the environment says.
+    pub(crate) fn from_environment(sdk: &Sdk, store: &Arc<TableStore>) -> Result<Self, PortError> {
+        let bucket = required("ARTIFACT_BUCKET")?;
+        let access = Access::new(sdk.clone(), optional("DEFAULT_ACTION_ROLE_ARN"), optional("EXTERNAL_ID"));
+        let artifacts: Arc<dyn Artifacts> = Arc::new(S3Artifacts::new(sdk, &bucket));
+        let logs = AttemptLogs::new(sdk, &bucket);
+        let (clock, refused) = (Arc::new(SystemClock), WithoutRole::Refused);
+        Ok(Self {
+            builds: Arc::new(CodeBuild::new(access.clone(), &bucket, logs.clone())),
+            commands: Arc::new(Commands::new(access.clone(), &bucket, logs, required("COMMANDS_PROJECT")?)),
+            code_deploy: Arc::new(CodeDeploy::new(access.clone(), artifacts.clone(), refused)),
+            code_deploy_to_ecs: Arc::new(CodeDeployToEcs::new(access.clone(), artifacts.clone(), refused)),
+            stacks: Arc::new(CloudFormation::new(access.clone(), artifacts.clone(), refused)),
+            services: Arc::new(Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused)),
+            buckets: Arc::new(S3Deploy::new(access.clone(), artifacts, refused, Limits::default())),
+            functions: Arc::new(LambdaInvoke::new(access, store.clone(), clock, required("ACCOUNT_ID")?, refused)),
+        })
+    }
+}
+
+impl Providers for Registry {
+    fn find(&self, action: &ActionType) -> Option<Arc<dyn Provider>> {
+        let found = match (action.category, action.provider.as_str()) {
+            (Category::Build | Category::Test, "CodeBuild") => &self.builds,
+            (Category::Compute | Category::Build | Category::Test, "Commands") => &self.commands,
+            (Category::Deploy, "CodeDeploy") => &self.code_deploy,
+            (Category::Deploy, "CodeDeployToECS") => &self.code_deploy_to_ecs,
+            (Category::Deploy, "CloudFormation") => &self.stacks,
+            (Category::Deploy, "ECS") => &self.services,
+            (Category::Deploy, "S3") => &self.buckets,
+            (Category::Invoke, "Lambda") => &self.functions,
+            (
+                Category::Source
+                | Category::Build
+                | Category::Test
+                | Category::Compute
+                | Category::Deploy
+                | Category::Invoke
+                | Category::Approval,
+                _,
+            ) => return None,
+        };
+        Some(Arc::clone(found))
+    }
+
+    fn refuse(&self, pipeline: &Pipeline) -> Vec<Diagnostic> {
+        Offered.refuse(pipeline)
+    }
+}

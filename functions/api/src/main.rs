@@ -1,0 +1,57 @@
+//! The `api` function: CodePipeline's API and the dashboard, for callers whose signature API Gateway has checked.
+
+mod handler;
+
+use std::sync::Arc;
+
+use lambda_http::Error;
+use penstock_app::admission::Admission;
+use penstock_app::approvals::Approvals;
+use penstock_app::base_url::BaseUrl;
+use penstock_app::control::Control;
+use penstock_app::port::clock::{Clock, SystemClock};
+use penstock_app::query::Query;
+use penstock_aws::approval_key::approval_key;
+use penstock_aws::attempt_log::AttemptLogs;
+use penstock_aws::environment::required;
+use penstock_aws::offered::Offered;
+use penstock_aws::remote_transition::RemoteTransition;
+use penstock_aws::sdk::Sdk;
+use penstock_aws::secrets::AwsSecrets;
+use penstock_aws::store::TableStore;
+use penstock_aws::telemetry;
+use penstock_web::Web;
+use tokio::sync::watch;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::log();
+    let sdk = Sdk::load().await;
+    // Nothing changes state in this process, so a page that waits for a change waits its time out.
+    let (_changes, changes) = watch::channel(0);
+    lambda_http::run(handler::router(web(&sdk, changes).await?)).await
+}
+
+async fn web(sdk: &Sdk, changes: watch::Receiver<u64>) -> Result<Web, Error> {
+    let url = required("BASE_URL")?;
+    let base_url = BaseUrl::new(&url);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Arc::new(TableStore::new(sdk, &required("TABLE_NAME")?));
+    let commands = Arc::new(RemoteTransition::new(sdk, required("TRANSITION_FUNCTION")?));
+    let key = approval_key(&AwsSecrets::new(sdk), &required("APPROVAL_KEY_ARN")?).await?;
+    let approvals = Approvals::new(key, store.clone(), store.clone(), commands.clone(), clock.clone(), base_url);
+    let approvals = Arc::new(approvals);
+    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered)));
+    let logs = Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?));
+    let query = Query::new(store.clone(), store.clone(), approvals.clone(), logs, changes);
+    Ok(Web {
+        control: Arc::new(Control::new(commands, store, admission, approvals.clone(), clock)),
+        query: Arc::new(query),
+        approvals,
+        webhooks: None,
+        sites: None,
+        hosts: handler::host(&url).into_iter().collect(),
+        account: required("ACCOUNT_ID")?,
+        region: sdk.region().to_owned(),
+    })
+}

@@ -1,0 +1,30 @@
+//! The `approval` function: approval pages, for people with a link.
+
+use std::sync::Arc;
+
+use lambda_http::Error;
+use penstock_app::approvals::Approvals;
+use penstock_app::base_url::BaseUrl;
+use penstock_app::port::clock::SystemClock;
+use penstock_aws::approval_key::approval_key;
+use penstock_aws::approvers::ApproverTable;
+use penstock_aws::environment::required;
+use penstock_aws::remote_transition::RemoteTransition;
+use penstock_aws::sdk::Sdk;
+use penstock_aws::secrets::AwsSecrets;
+use penstock_aws::store::TableStore;
+use penstock_aws::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::log();
+    let sdk = Sdk::load().await;
+    let table = required("TABLE_NAME")?;
+    let store = Arc::new(TableStore::new(&sdk, &table));
+    let commands = Arc::new(RemoteTransition::new(&sdk, required("TRANSITION_FUNCTION")?));
+    let key = approval_key(&AwsSecrets::new(&sdk), &required("APPROVAL_KEY_ARN")?).await?;
+    let base_url = BaseUrl::new(&required("BASE_URL")?);
+    let approvals = Approvals::new(key, store.clone(), store, commands, Arc::new(SystemClock), base_url)
+        .with_approvers(Arc::new(ApproverTable::new(&sdk, &table)));
+    lambda_http::run(penstock_web::approval_router(Arc::new(approvals))).await
+}

@@ -1,0 +1,30 @@
+//! The `observer` function: turns providers' events, which are hints, into observations.
+
+mod handler;
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use penstock_aws::environment::required;
+use penstock_aws::locator::Locator;
+use penstock_aws::queue::SqsQueue;
+use penstock_aws::sdk::Sdk;
+use penstock_aws::store::TableStore;
+use penstock_aws::telemetry;
+
+use handler::Handler;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::log();
+    let sdk = Sdk::load().await;
+    let handler = Arc::new(Handler {
+        locator: Locator::new(TableStore::new(&sdk, &required("TABLE_NAME")?)),
+        queue: Arc::new(SqsQueue::from_environment(&sdk)?),
+    });
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::ProviderEvent>| {
+        let handler = Arc::clone(&handler);
+        async move { handler.observe(&event.payload).await }
+    }))
+    .await
+}

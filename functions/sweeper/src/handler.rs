@@ -1,0 +1,68 @@
+//! Wakes the pipelines in which something is due and measures how long it has been.
+
+use std::sync::Arc;
+
+use lambda_runtime::Error;
+use penstock_app::port::clock::Clock;
+use penstock_app::port::queue::{Message, Queue};
+use penstock_app::sweep::wake_up;
+use penstock_aws::dead_letters::DeadLetters;
+use penstock_aws::store::TableStore;
+use penstock_aws::telemetry::{Metrics, Unit};
+use penstock_model::time::Timestamp;
+
+/// How often dead letters are given another try.
+const REDRIVE_MINUTES: i64 = 60;
+
+/// Sweeps.
+pub(crate) struct Handler {
+    pub(crate) store: Arc<TableStore>,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Handler {
+    /// One sweep. Waking goes first: nothing that follows can keep it.
+    pub(crate) async fn sweep(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let due = self.store.due_since(now).await?;
+        let wake_ups = due.iter().map(|(pipeline, _)| {
+            tracing::info!(%pipeline, "wakes");
+            Ok(Message::Command { command: wake_up(pipeline, now)? })
+        });
+        self.queue.send(wake_ups.collect::<Result<_, Error>>()?).await?;
+        let oldest = due.iter().map(|(_, since)| *since).min();
+        let dead = self.dead_letters(now).await;
+        measure(now, oldest, dead);
+        Ok(())
+    }
+
+    /// How many dead letters there are; from time to time they are given another try.
+    async fn dead_letters(&self, now: Timestamp) -> Option<u64> {
+        let depth = match self.dead_letters.depth().await {
+            Ok(depth) => depth,
+            Err(error) => {
+                tracing::error!(%error, "dead letters were not counted");
+                return None;
+            }
+        };
+        if depth > 0 && (now.0 / 60_000) % REDRIVE_MINUTES == 0 {
+            match self.dead_letters.redrive().await {
+                Ok(()) => tracing::warn!(depth, "dead letters are given another try"),
+                Err(error) => tracing::error!(%error, depth, "dead letters were not redriven"),
+            }
+        }
+        Some(depth)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ages and depths are far below 2^52")]
+fn measure(now: Timestamp, oldest: Option<Timestamp>, dead: Option<u64>) {
+    let age = oldest.map_or(0, |since| (now.0 - since.0).max(0) / 1000);
+    let mut metrics = Metrics::new(now.0).with("OldestDebtAge", Unit::Seconds, age as f64);
+    if let Some(dead) = dead {
+        metrics = metrics.with("DeadLetters", Unit::Count, dead as f64);
+    }
+    metrics.emit();
+}

@@ -1,0 +1,37 @@
+//! The `transition` function: takes commands from its queue and from direct calls, and alone writes state.
+
+mod handler;
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use penstock_app::admission::Admission;
+use penstock_app::delivery::Deliveries;
+use penstock_app::port::clock::{Clock, SystemClock};
+use penstock_app::transition::Transition;
+use penstock_aws::environment::required;
+use penstock_aws::offered::Offered;
+use penstock_aws::queue::SqsQueue;
+use penstock_aws::sdk::Sdk;
+use penstock_aws::store::TableStore;
+use penstock_aws::telemetry;
+
+use handler::{Handler, NoRepository};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::log();
+    let sdk = Sdk::load().await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
+    let queue = Arc::new(SqsQueue::from_environment(&sdk)?);
+    let transition = Arc::new(Transition::new(store.clone(), queue.clone(), clock.clone()));
+    let admission = Arc::new(Admission::new(transition.clone(), Arc::new(Offered)));
+    let deliveries = Deliveries::new(admission, store.clone(), Arc::new(NoRepository));
+    let handler = Arc::new(Handler { transition, deliveries, store, mailbox: queue, clock });
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::Input>| {
+        let handler = Arc::clone(&handler);
+        async move { handler.handle(event.payload).await }
+    }))
+    .await
+}

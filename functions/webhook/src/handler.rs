@@ -1,0 +1,202 @@
+//! From a request of GitHub to a queued delivery, and the answer that says what became of it.
+
+use std::sync::Arc;
+
+use lambda_http::http::{HeaderMap, StatusCode};
+use lambda_http::{Body, Error, Request, Response};
+use penstock_app::delivery::{Received, Webhook, WebhookRefusal};
+use penstock_app::port::PortError;
+use penstock_app::port::queue::{Message, Queue};
+use penstock_app::port::secrets::Secrets;
+use penstock_github::signature::WebhookSecrets;
+use penstock_github::webhook::GitHubWebhook;
+use penstock_model::id::DeliveryId;
+use serde::{Deserialize, Serialize};
+
+/// The most that reaches a function (Lambda quotas: 6 MB for a synchronous invocation).
+const MAX_BODY: usize = 6 << 20;
+
+/// Takes deliveries.
+pub(crate) struct Handler {
+    pub(crate) secret: String,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) queue: Arc<dyn Queue>,
+}
+
+/// The secrets under which deliveries may be signed; two while one is being replaced by the other.
+#[derive(Deserialize)]
+struct Signing {
+    current: String,
+    #[serde(default)]
+    previous: Option<String>,
+}
+
+/// What the answer says.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_id: Option<&'a DeliveryId>,
+    queued: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Handler {
+    /// Queues what may start something. Anything but success is shown by GitHub among the failed deliveries, which
+    /// can be delivered again.
+    pub(crate) async fn answer(&self, request: &Request) -> Result<Response<Body>, Error> {
+        let (status, delivery, queued, reason) = match self.take(request).await {
+            Ok((delivery, None)) => (StatusCode::ACCEPTED, Some(delivery), true, None),
+            Ok((delivery, Some(reason))) => (StatusCode::OK, Some(delivery), false, Some(reason)),
+            Err((status, reason)) => (status, None, false, Some(reason)),
+        };
+        tracing::info!(
+            status = status.as_u16(),
+            delivery = delivery.as_ref().map(tracing::field::display),
+            queued,
+            reason = reason.as_deref().map(tracing::field::debug),
+            "a delivery"
+        );
+        let answer = Answer { delivery_id: delivery.as_ref(), queued, reason };
+        let body = serde_json::to_string(&answer)?;
+        Ok(Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .header("cache-control", "no-store")
+            .body(Body::from(body))?)
+    }
+
+    /// The delivery, and why nothing of it was queued, if so.
+    async fn take(&self, request: &Request) -> Result<(DeliveryId, Option<String>), (StatusCode, String)> {
+        let body: &[u8] = request.body();
+        if body.len() > MAX_BODY {
+            let reason = format!("the body has more than {MAX_BODY} bytes; start the pipelines by hand: penstock start");
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, reason));
+        }
+        let headers = request.headers();
+        let webhook = self.webhook().await.map_err(|error| failed(&error))?;
+        webhook.verify(text(headers, "x-hub-signature-256"), body).map_err(refused)?;
+        let delivery = DeliveryId::new(required(headers, "x-github-delivery")?)
+            .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+        let event = required(headers, "x-github-event")?;
+        let media_type = text(headers, "content-type").unwrap_or_default();
+        match webhook.read(event, media_type, body).map_err(refused)? {
+            Received::Ignored(reason) => Ok((delivery, Some(reason))),
+            Received::Event(event) => {
+                let message = Message::Delivery { delivery: delivery.clone(), event: Box::new(event) };
+                self.queue.send(vec![message]).await.map_err(|error| failed(&error))?;
+                Ok((delivery, None))
+            }
+        }
+    }
+
+    async fn webhook(&self) -> Result<GitHubWebhook, PortError> {
+        let text = self.secrets.secret(&self.secret).await?;
+        let signing = serde_json::from_str::<Signing>(&text).map_err(|_| {
+            PortError::permanent("read the webhook's secret: it is not JSON with `current` and, while it is replaced, `previous`")
+        })?;
+        let secrets = [Some(signing.current), signing.previous].into_iter().flatten();
+        Ok(GitHubWebhook::new(WebhookSecrets::new(secrets)))
+    }
+}
+
+fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, (StatusCode, String)> {
+    text(headers, name).ok_or_else(|| {
+        (StatusCode::BAD_REQUEST, format!("the header {name} is missing; GitHub sends it"))
+    })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn refused(refusal: WebhookRefusal) -> (StatusCode, String) {
+    let status = match refusal {
+        WebhookRefusal::Unsigned(_) => StatusCode::UNAUTHORIZED,
+        WebhookRefusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        WebhookRefusal::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        WebhookRefusal::Malformed(_) => StatusCode::BAD_REQUEST,
+    };
+    (status, refusal.to_string())
+}
+
+/// Strangers are not told what fails inside; the log is.
+fn failed(error: &PortError) -> (StatusCode, String) {
+    tracing::error!(%error, "a delivery was not queued");
+    (StatusCode::SERVICE_UNAVAILABLE, "the delivery could not be queued; deliver it again".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use hmac::{Hmac, KeyInit, Mac};
+    use lambda_http::http;
+    use penstock_testkit::fake::{MemoryQueue, MemorySecrets};
+    use sha2::Sha256;
+
+    use super::*;
+
+    fn handler() -> (Handler, Arc<MemoryQueue>) {
+        let queue = Arc::new(MemoryQueue::default());
+        let secrets = MemorySecrets(
+            [("webhook".to_owned(), r#"{"current": "new", "previous": "old"}"#.to_owned())].into(),
+        );
+        (Handler { secret: "webhook".to_owned(), secrets: Arc::new(secrets), queue: queue.clone() }, queue)
+    }
+
+    fn push() -> String {
+        let commit = "0d1a26e67d8f5eaf1f6ba5c57fc3c7d91ac0fd1c";
+        serde_json::json!({
+            "ref": "refs/heads/main", "before": "0".repeat(40), "after": commit, "created": false, "deleted": false, "forced": false,
+            "head_commit": {"id": commit, "message": "Light the lamp", "added": [], "removed": [], "modified": ["a"]},
+            "commits": [{"id": commit, "message": "Light the lamp", "added": [], "removed": [], "modified": ["a"]}],
+            "repository": {"full_name": "acme/web", "name": "web", "default_branch": "main", "owner": {"login": "acme"}},
+            "pusher": {"name": "ada"}, "sender": {"login": "ada"}
+        })
+        .to_string()
+    }
+
+    fn request(event: &str, secret: &str, body: &str) -> Request {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(body.as_bytes());
+        http::Request::post("/webhooks/github")
+            .header("x-hub-signature-256", format!("sha256={}", hex::encode(mac.finalize().into_bytes())))
+            .header("x-github-delivery", "6f5f4a12-delivery")
+            .header("x-github-event", event)
+            .header("content-type", "application/json")
+            .body(Body::from(body))
+            .unwrap()
+    }
+
+    async fn answered(handler: &Handler, request: &Request) -> (u16, String) {
+        let response = handler.answer(request).await.unwrap();
+        (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_push_signed_under_either_secret_is_queued() {
+        let (handler, queue) = handler();
+        for secret in ["new", "old"] {
+            let (status, body) = answered(&handler, &request("push", secret, &push())).await;
+            assert_eq!((status, body.as_str()), (202, r#"{"deliveryId":"6f5f4a12-delivery","queued":true}"#));
+            assert!(matches!(queue.take(), Some(Message::Delivery { .. })));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_starts_nothing_is_acknowledged_with_the_reason() {
+        let (handler, queue) = handler();
+        let (status, body) = answered(&handler, &request("ping", "new", r#"{"zen": "Half measures are as bad as nothing at all."}"#)).await;
+        assert_eq!(status, 200, "{body}");
+        assert!(body.contains("reason"), "{body}");
+        assert!(queue.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_signed_is_refused() {
+        let (handler, queue) = handler();
+        let (status, _) = answered(&handler, &request("push", "stranger", &push())).await;
+        assert_eq!(status, 401);
+        assert!(queue.take().is_none());
+    }
+}

@@ -1,0 +1,256 @@
+//! A notice as a person reads it in an e-mail: a subject that says what and where, a body that can be acted upon.
+
+use super::plain::{ascii, line, lines, log_line};
+use crate::port::notifier::{Notice, NoticeKind, NoticedApproval, NoticedCommit};
+
+/// The longest subject, in characters (SNS API reference, Publish: fewer than 100).
+const MAX_SUBJECT: usize = 99;
+/// The longest reason that a body shows, in lines.
+const MAX_REASON: usize = 12;
+
+/// A subject and a plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Fewer than 100 characters of ASCII, without control characters.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+impl Message {
+    /// What `notice` says to a person.
+    pub fn of(notice: &Notice) -> Self {
+        let subject = ascii(&subject(notice), MAX_SUBJECT);
+        let body = match notice.kind {
+            NoticeKind::ExecutionFailed => failed(notice),
+            NoticeKind::ApprovalNeeded => asked(notice),
+        };
+        Self { subject, body }
+    }
+}
+
+fn subject(notice: &Notice) -> String {
+    let pipeline = line(notice.pipeline.as_str(), 40);
+    let (stage, action) = (line(notice.stage.as_str(), 20), line(notice.action.as_str(), 20));
+    match notice.kind {
+        NoticeKind::ExecutionFailed => {
+            format!("[{pipeline}] failed in {stage}/{action}: {}", line(&notice.summary, 60))
+        }
+        NoticeKind::ApprovalNeeded => {
+            let commit = notice.commit.as_ref().and_then(|commit| commit.summary.as_deref());
+            let of = commit.map(|summary| format!(": {}", line(summary, 60))).unwrap_or_default();
+            format!("[{pipeline}] approve {stage}/{action}?{of}")
+        }
+    }
+}
+
+fn failed(notice: &Notice) -> String {
+    let mut body = Body::default();
+    body.say(&format!("An execution of the pipeline {} failed.", notice.pipeline));
+    body.gap();
+    body.row("Action", &format!("{} in stage {}", notice.action, notice.stage));
+    let code = notice.error_code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+    body.rows("Reason", &format!("{code}{}", notice.summary));
+    what(&mut body, notice);
+    if !notice.log.is_empty() {
+        body.gap();
+        body.say("The end of its log:");
+        for text in &notice.log {
+            body.say(&format!("    {}", log_line(text)));
+        }
+    }
+    body.gap();
+    body.say("See it:");
+    body.say(&format!("    {}", notice.link));
+    body.say("Try its failed actions again:");
+    body.say(&format!("    {}", notice.command));
+    body.0
+}
+
+fn asked(notice: &Notice) -> String {
+    let asked = notice.approval.clone().unwrap_or_default();
+    let mut body = Body::default();
+    body.say(&format!(
+        "The pipeline {} waits for a verdict: {} in stage {}.",
+        notice.pipeline, notice.action, notice.stage
+    ));
+    body.gap();
+    approval(&mut body, &asked);
+    what(&mut body, notice);
+    body.row("Expires", &asked.expires);
+    body.gap();
+    body.say("Look at it and decide; whoever has this link may:");
+    body.say(&format!("    {}", notice.link));
+    body.say("Or, on a command line with rights of its own:");
+    body.say(&format!("    {}", notice.command));
+    body.0
+}
+
+fn approval(body: &mut Body, asked: &NoticedApproval) {
+    if let Some(text) = &asked.custom_data {
+        body.rows("Message", text);
+    }
+    if let Some(link) = &asked.external_entity_link {
+        body.row("Look at", link);
+    }
+    for step in &asked.will_do {
+        body.row("Then", step);
+    }
+}
+
+fn what(body: &mut Body, notice: &Notice) {
+    if let Some(NoticedCommit { id, summary, url, author }) = &notice.commit {
+        let short: String = id.chars().take(12).collect();
+        body.row("Commit", &format!("{short} {}", summary.as_deref().unwrap_or_default()));
+        if let Some(author) = author {
+            body.row("Author", author);
+        }
+        if let Some(url) = url {
+            body.row("Changes", url);
+        }
+    }
+    body.row("Cause", &notice.trigger);
+    body.row("Execution", notice.execution_id.as_str());
+    body.row("Time", &notice.time);
+}
+
+#[derive(Default)]
+struct Body(String);
+
+impl Body {
+    fn say(&mut self, text: &str) {
+        self.0.push_str(text.trim_end());
+        self.0.push('\n');
+    }
+
+    fn gap(&mut self) {
+        self.0.push('\n');
+    }
+
+    fn row(&mut self, label: &str, text: &str) {
+        self.rows(label, &line(text, 500));
+    }
+
+    fn rows(&mut self, label: &str, text: &str) {
+        for (index, text) in lines(text, MAX_REASON).iter().enumerate() {
+            let label = if index == 0 { format!("{label}:") } else { String::new() };
+            self.say(&format!("{label:<11}{text}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice(kind: NoticeKind) -> Notice {
+        Notice {
+            kind,
+            pipeline: "web".parse().unwrap(),
+            execution_id: "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607".parse().unwrap(),
+            stage: "Build".parse().unwrap(),
+            action: "Compile".parse().unwrap(),
+            summary: "npm test: exit code 1\nsee the log".to_owned(),
+            link: "https://penstock.example/pipelines/web".to_owned(),
+            time: "2023-11-14T22:13:20.000Z".to_owned(),
+            error_code: Some("JobFailed".to_owned()),
+            trigger: "webhook: push to main".to_owned(),
+            commit: Some(NoticedCommit {
+                id: "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00".to_owned(),
+                summary: Some("Brew \u{1b}[31mörtlich".to_owned()),
+                url: Some("https://github.com/acme/web/commit/c0ffee00".to_owned()),
+                author: Some("Ada\nBcc: eve@example.com".to_owned()),
+            }),
+            log: vec!["1 test".to_owned(), "\u{1b}[31mFAILED\u{1b}[0m".to_owned()],
+            command: "penstock retry web --stage Build --exec 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607"
+                .to_owned(),
+            approval: None,
+            to: crate::port::notifier::Audience::Everyone,
+        }
+    }
+
+    #[test]
+    fn a_failure_can_be_acted_upon() {
+        let message = Message::of(&notice(NoticeKind::ExecutionFailed));
+        assert_eq!(message.subject, "[web] failed in Build/Compile: npm test: exit code 1 see the log");
+        assert_eq!(
+            message.body,
+            "\
+An execution of the pipeline web failed.
+
+Action:    Compile in stage Build
+Reason:    JobFailed: npm test: exit code 1
+           see the log
+Commit:    c0ffee00c0ff Brew örtlich
+Author:    Ada Bcc: eve@example.com
+Changes:   https://github.com/acme/web/commit/c0ffee00
+Cause:     webhook: push to main
+Execution: 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607
+Time:      2023-11-14T22:13:20.000Z
+
+The end of its log:
+    1 test
+    FAILED
+
+See it:
+    https://penstock.example/pipelines/web
+Try its failed actions again:
+    penstock retry web --stage Build --exec 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607
+"
+        );
+    }
+
+    #[test]
+    fn an_approver_reads_what_they_decide() {
+        let mut notice = notice(NoticeKind::ApprovalNeeded);
+        notice.log = vec![];
+        notice.link = "https://penstock.example/approvals/a.b".to_owned();
+        notice.command = "penstock approve web --stage Build --action Compile".to_owned();
+        notice.approval = Some(NoticedApproval {
+            custom_data: Some("Is the changelog written?".to_owned()),
+            external_entity_link: Some("https://staging.example.com".to_owned()),
+            will_do: vec!["Release / Ship: deploy with CodeDeploy to shop".to_owned()],
+            expires: "2023-11-21T22:13:20.000Z".to_owned(),
+        });
+        let message = Message::of(&notice);
+        assert_eq!(message.subject, "[web] approve Build/Compile?: Brew ?rtlich");
+        assert_eq!(
+            message.body,
+            "\
+The pipeline web waits for a verdict: Compile in stage Build.
+
+Message:   Is the changelog written?
+Look at:   https://staging.example.com
+Then:      Release / Ship: deploy with CodeDeploy to shop
+Commit:    c0ffee00c0ff Brew örtlich
+Author:    Ada Bcc: eve@example.com
+Changes:   https://github.com/acme/web/commit/c0ffee00
+Cause:     webhook: push to main
+Execution: 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607
+Time:      2023-11-14T22:13:20.000Z
+Expires:   2023-11-21T22:13:20.000Z
+
+Look at it and decide; whoever has this link may:
+    https://penstock.example/approvals/a.b
+Or, on a command line with rights of its own:
+    penstock approve web --stage Build --action Compile
+"
+        );
+    }
+
+    #[test]
+    fn the_longest_names_leave_a_subject_that_sns_takes() {
+        let mut notice = notice(NoticeKind::ExecutionFailed);
+        notice.pipeline = "p".repeat(100).parse().unwrap();
+        notice.summary = "\u{7}\n".repeat(200);
+        for kind in [NoticeKind::ExecutionFailed, NoticeKind::ApprovalNeeded] {
+            notice.kind = kind;
+            let subject = Message::of(&notice).subject;
+            assert!(subject.contains("Build/Compile"), "{subject}");
+            assert!(
+                subject.len() < 100 && subject.chars().all(|c| c.is_ascii_graphic() || c == ' '),
+                "{subject}"
+            );
+        }
+    }
+}

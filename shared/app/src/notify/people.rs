@@ -1,0 +1,228 @@
+//! What people are told, and who: approvers on their own topics with their own links, everybody else on shared ones.
+
+use std::collections::BTreeSet;
+
+use penstock_engine::event::{Event, Fact};
+use penstock_engine::state::ExecutionStatus;
+use penstock_model::id::AttemptId;
+use penstock_model::pipeline::{Action, Category};
+
+use super::plain::{line, lines, log_line};
+use super::{Notify, Story, failure};
+use crate::approvals::{ApprovalView, author};
+use crate::error::AppError;
+use crate::port::PortError;
+use crate::port::notifier::{Audience, Notice, NoticeKind, NoticedApproval, NoticedCommit};
+use crate::port::store::Record;
+use crate::view::{first_revision, trigger_in_words};
+
+/// How many lines of a failing action's log are told.
+const LOG_LINES: usize = 20;
+/// How many lines of an error or of a definition's text are told.
+const TEXT_LINES: usize = 20;
+
+/// Whether people may have to be told of this; the definition decides.
+pub(super) fn may_concern(fact: &Fact) -> bool {
+    matches!(fact, Fact::AttemptStarted { .. } | Fact::ExecutionEnded { status: ExecutionStatus::Failed, .. })
+}
+
+impl Notify {
+    /// Tells everybody who was not told of `record` yet. Whoever cannot be told does not keep the others from it.
+    pub(super) async fn tell_people(&self, record: &Record, story: &Story) -> Result<(), AppError> {
+        let mut notices = vec![];
+        for event in record.events.iter().filter(|event| may_concern(&event.fact)) {
+            notices.extend(self.notices(record, event, story).await?);
+        }
+        if notices.is_empty() {
+            return Ok(());
+        }
+        let id = format!("{}#{}", story.execution.id, record.version);
+        let before = self.told_of(&id).await;
+        let (mut told, mut failures) = (BTreeSet::new(), vec![]);
+        for notice in notices {
+            let key = format!("{}/{} {}", notice.stage, notice.action, notice.to.key());
+            if before.contains(&key) {
+                continue;
+            }
+            match self.notifier.tell(&notice).await {
+                Ok(()) => drop(told.insert(key)),
+                Err(error) => failures.push(error),
+            }
+        }
+        self.remember(&id, &told).await;
+        super::all_of(failures)
+    }
+
+    /// Not knowing who was told, it is better to tell twice than never.
+    async fn told_of(&self, record: &str) -> BTreeSet<String> {
+        let Some(memory) = &self.told else {
+            return BTreeSet::new();
+        };
+        memory.of(record).await.unwrap_or_else(|error| {
+            tracing::warn!(record, %error, "who was told of it is not known; some may be told again");
+            BTreeSet::new()
+        })
+    }
+
+    /// Those who were told were told: a failure here is no reason to tell them again.
+    async fn remember(&self, record: &str, told: &BTreeSet<String>) {
+        let Some(memory) = self.told.as_ref().filter(|_| !told.is_empty()) else {
+            return;
+        };
+        if let Err(error) = memory.remember(record, told).await {
+            tracing::warn!(record, %error, "who was told of it is not remembered; some may be told again");
+        }
+    }
+
+    async fn notices(&self, record: &Record, event: &Event, story: &Story) -> Result<Vec<Notice>, AppError> {
+        if let Fact::AttemptStarted { attempt, .. } = &event.fact {
+            return self.approval_needed(event, attempt, story).await;
+        }
+        Ok(self.execution_failed(record, event, story).await?.into_iter().collect())
+    }
+
+    async fn approval_needed(
+        &self,
+        event: &Event,
+        id: &AttemptId,
+        story: &Story,
+    ) -> Result<Vec<Notice>, AppError> {
+        let action = story.pipeline.stage(&id.stage).and_then(|stage| stage.action(&id.action));
+        let Some(action) = action.filter(|it| it.action_type_id.category == Category::Approval) else {
+            return Ok(vec![]);
+        };
+        let Some(view) = self.approvals.look(&story.execution.pipeline, id).await? else {
+            return Ok(vec![]);
+        };
+        let mut notices = vec![];
+        for to in self.audiences(id, action, story).await? {
+            let mut notice = Notice { to, ..self.question(event, id, story, &view) };
+            if let Audience::Approver { name, .. } = &notice.to {
+                notice.link = self.approvals.link_of(id, name);
+            }
+            notices.push(notice);
+        }
+        Ok(notices)
+    }
+
+    fn question(&self, event: &Event, id: &AttemptId, story: &Story, view: &ApprovalView) -> Notice {
+        let commit = commit(story, view.author.clone());
+        let of = commit.as_ref().map(|commit| {
+            let id: String = commit.id.chars().take(12).collect();
+            format!(" of {id} {}", commit.summary.as_deref().unwrap_or_default()).trim_end().to_owned()
+        });
+        Notice {
+            kind: NoticeKind::ApprovalNeeded,
+            summary: format!("{} waits for a verdict{}", id.action, of.unwrap_or_default()),
+            link: self.approvals.link(id),
+            command: format!(
+                "penstock approve {} --stage {} --action {}",
+                story.execution.pipeline, id.stage, id.action
+            ),
+            commit,
+            approval: Some(NoticedApproval {
+                custom_data: view.custom_data.as_deref().map(text),
+                external_entity_link: view.external_link.as_deref().map(|link| line(link, 1000)),
+                will_do: view.will_do.clone(),
+                expires: view.expires_at.to_string(),
+            }),
+            ..blank(event, id, story)
+        }
+    }
+
+    /// Everybody, each approver who is asked about the pipeline, and the topic that the action names.
+    async fn audiences(
+        &self,
+        id: &AttemptId,
+        action: &Action,
+        story: &Story,
+    ) -> Result<Vec<Audience>, PortError> {
+        let mut audiences = vec![Audience::Everyone];
+        if let Some(approvers) = self.approvals.approvers() {
+            let asked = approvers.list().await?.into_iter();
+            let asked = asked.filter(|approver| approver.is_asked_about(&story.execution.pipeline));
+            audiences.extend(asked.map(|it| Audience::Approver { name: it.name, topic_arn: it.topic_arn }));
+        }
+        if let Some(topic) = action.configuration.get("NotificationArn").filter(|arn| !arn.is_empty()) {
+            let api_token = self.approvals.api_token(id);
+            audiences.push(Audience::Topic { topic_arn: topic.clone(), api_token });
+        }
+        Ok(audiences)
+    }
+
+    async fn execution_failed(
+        &self,
+        record: &Record,
+        event: &Event,
+        story: &Story,
+    ) -> Result<Option<Notice>, AppError> {
+        let execution = &story.execution;
+        let Some((id, error)) = failure::behind(self.store.as_ref(), record, &execution.id).await? else {
+            return Ok(None);
+        };
+        let at = (&id.stage, &id.action);
+        let author = author(self.approvals.outputs(), &story.pipeline, execution, at).await?;
+        Ok(Some(Notice {
+            kind: NoticeKind::ExecutionFailed,
+            summary: text(&error.message),
+            error_code: Some(error.code),
+            link: self.base_url.pipeline_page(&execution.pipeline),
+            command: format!(
+                "penstock retry {} --stage {} --exec {}",
+                execution.pipeline, id.stage, execution.id
+            ),
+            commit: commit(story, author),
+            log: self.end_of_log(&id).await,
+            ..blank(event, &id, story)
+        }))
+    }
+
+    /// Without its log a failure is told all the same.
+    async fn end_of_log(&self, id: &AttemptId) -> Vec<String> {
+        let Some(logs) = &self.logs else {
+            return vec![];
+        };
+        let end = logs.tail(id, LOG_LINES).await.unwrap_or_else(|error| {
+            tracing::warn!(attempt = %id, %error, "its log cannot be read");
+            vec![]
+        });
+        end.iter().map(|line| log_line(line)).collect()
+    }
+}
+
+/// A notice of which only the place is known.
+fn blank(event: &Event, id: &AttemptId, story: &Story) -> Notice {
+    Notice {
+        kind: NoticeKind::ApprovalNeeded,
+        pipeline: story.execution.pipeline.clone(),
+        execution_id: story.execution.id.clone(),
+        stage: id.stage.clone(),
+        action: id.action.clone(),
+        summary: String::new(),
+        link: String::new(),
+        time: event.at.to_string(),
+        error_code: None,
+        trigger: line(&trigger_in_words(&story.execution.trigger), 500),
+        commit: None,
+        log: vec![],
+        command: String::new(),
+        approval: None,
+        to: Audience::Everyone,
+    }
+}
+
+fn commit(story: &Story, author: Option<String>) -> Option<NoticedCommit> {
+    let revision = first_revision(&story.execution, &story.pipeline)?;
+    let summary = revision.summary.as_deref().and_then(|text| text.lines().next());
+    Some(NoticedCommit {
+        id: line(&revision.id, 200),
+        summary: summary.map(|text| line(text, 300)),
+        url: revision.url.as_deref().map(|url| line(url, 1000)),
+        author: author.map(|author| line(&author, 200)),
+    })
+}
+
+/// A text of several lines.
+fn text(text: &str) -> String {
+    lines(text, TEXT_LINES).join("\n")
+}

@@ -1,0 +1,42 @@
+//! What a code host shows beside a commit.
+
+use async_trait::async_trait;
+
+use super::PortError;
+
+/// The commit statuses of a code host.
+#[async_trait]
+pub trait Statuses: Send + Sync {
+    /// Sets a status; the latest of a context is what people see.
+    async fn set(&self, status: &CommitStatus) -> Result<(), PortError>;
+}
+
+/// What became of a commit in one pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitStatus {
+    /// `owner/name`.
+    pub repository: String,
+    /// The commit, 40 hex digits.
+    pub commit: String,
+    /// Where it stands.
+    pub state: StatusState,
+    /// What the status is about: `penstock/<pipeline>`.
+    pub context: String,
+    /// A line for people, at most 140 characters.
+    pub description: String,
+    /// Where people see more.
+    pub target_url: String,
+}
+
+/// Where a commit stands (GitHub REST API, "Create a commit status").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusState {
+    /// Its execution goes on.
+    Pending,
+    /// Its execution succeeded.
+    Success,
+    /// An action failed.
+    Failure,
+    /// Its execution ended without a verdict on the commit: stopped, superseded, cancelled.
+    Error,
+}

@@ -1,0 +1,164 @@
+//! The artifact store in S3: objects under keys that contain the attempt, written once and recognised by their digest.
+//!
+//! An object is written on the condition that none is there (S3 user guide, "Conditional writes"). One that is there
+//! already is adopted with its own version and digest: archives are not byte-stable, and the first is the attempt's.
+
+mod digest;
+mod download;
+mod multipart;
+mod upload;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::ChecksumMode;
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_model::artifact::Artifact;
+use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
+
+use crate::bucket;
+use crate::sdk::Sdk;
+use digest::Digested;
+use upload::{Upload, Uploaded};
+
+/// Files larger than this are written in parts.
+const SINGLE: u64 = 64 << 20;
+
+/// Artifacts in one bucket; they are fetched from the bucket that they name.
+#[derive(Debug, Clone)]
+pub struct S3Artifacts(Arc<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    client: Client,
+    bucket: String,
+    /// The KMS key; `None` leaves it to the bucket.
+    key: Option<String>,
+    /// Above which size a file is written in parts, in bytes.
+    single: u64,
+}
+
+impl S3Artifacts {
+    /// Artifacts in `bucket`, encrypted as the bucket has it. A bucket in another region needs an [`Sdk`] of that region.
+    pub fn new(sdk: &Sdk, bucket: &str) -> Self {
+        let inner =
+            Inner { client: bucket::client(sdk), bucket: bucket.to_owned(), key: None, single: SINGLE };
+        Self(Arc::new(inner))
+    }
+
+    /// Encrypts with this KMS key: its id, ARN or alias.
+    #[must_use]
+    pub fn encrypted_with(self, key: &str) -> Self {
+        Self(Arc::new(Inner { key: Some(key.to_owned()), ..Inner::clone(&self.0) }))
+    }
+
+    /// Writes files of more than `bytes` in parts; 64 MiB where nothing is said.
+    #[must_use]
+    pub fn in_parts_above(self, bytes: u64) -> Self {
+        Self(Arc::new(Inner { single: bytes, ..Inner::clone(&self.0) }))
+    }
+
+    /// Takes an object that a provider wrote as the artifact `name`, as it is now: reads it through for its digest.
+    ///
+    /// # Errors
+    /// Permanent if it is not there or may not be read.
+    pub async fn adopt(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        name: &ArtifactName,
+    ) -> Result<Artifact, PortError> {
+        let found = download::digest(&self.0.client, bucket, key, version).await?;
+        Ok(artifact(name, bucket, key, found.version, found.digested))
+    }
+
+    /// Writes `artifact`, which is in this store's region, to the store `to` under the same key: for an action in
+    /// another region.
+    ///
+    /// # Errors
+    /// As fetching and storing have it.
+    pub async fn copy_to(&self, artifact: &Artifact, to: &Self) -> Result<Artifact, PortError> {
+        let file = tempfile::NamedTempFile::new()
+            .map_err(|error| PortError::transient(format!("make a temporary file: {error}")))?;
+        self.fetch(artifact, file.path()).await?;
+        to.store(&artifact.name, artifact.key.clone(), file.path()).await
+    }
+
+    async fn store(&self, name: &ArtifactName, key: String, file: &Path) -> Result<Artifact, PortError> {
+        let digested = digest::of(file).await?;
+        let inner = &self.0;
+        let upload = Upload {
+            client: &inner.client,
+            bucket: &inner.bucket,
+            key: &key,
+            kms_key: inner.key.as_deref(),
+            file,
+            digested: &digested,
+        };
+        let uploaded = if digested.size > inner.single {
+            upload.in_parts(inner.single).await
+        } else {
+            upload.whole().await
+        };
+        let (version, digested) = match uploaded? {
+            Uploaded::Written(version) => (version, digested),
+            Uploaded::Exists => self.existing(&key).await?,
+        };
+        Ok(artifact(name, &inner.bucket, &key, version, digested))
+    }
+
+    /// The object that is there already: its digest is in its metadata if we wrote it.
+    async fn existing(&self, key: &str) -> Result<(Option<String>, Digested), PortError> {
+        let Inner { client, bucket, .. } = &*self.0;
+        let head =
+            client.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled).send().await;
+        let head = head.map_err(|error| match bucket::status(&error) {
+            // Between our two requests it was removed.
+            Some(404) => PortError::transient(format!("adopt `{key}` in {bucket}: it is there no more")),
+            Some(_) | None => bucket::failed(&format!("adopt `{key}` in {bucket}"), &error),
+        })?;
+        let recorded = head.metadata().and_then(|metadata| metadata.get(digest::METADATA));
+        let size = head.content_length().and_then(|size| u64::try_from(size).ok());
+        if let (Some(sha256), Some(size)) = (recorded.filter(|text| digest::is_sha256(text)), size) {
+            return Ok((head.version_id.clone(), Digested { sha256: sha256.clone(), size }));
+        }
+        let found = download::digest(client, bucket, key, head.version_id()).await?;
+        Ok((found.version, found.digested))
+    }
+}
+
+#[async_trait]
+impl Artifacts for S3Artifacts {
+    async fn put(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        name: &ArtifactName,
+        file: &Path,
+    ) -> Result<Artifact, PortError> {
+        self.store(name, format!("{pipeline}/{}/{name}.zip", attempt.token()), file).await
+    }
+
+    async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError> {
+        let fetched = download::to_file(&self.0.client, artifact, file).await;
+        if fetched.is_err() {
+            // Nobody is to take a part for the whole.
+            let _ = tokio::fs::remove_file(file).await;
+        }
+        fetched
+    }
+}
+
+fn artifact(
+    name: &ArtifactName,
+    bucket: &str,
+    key: &str,
+    version_id: Option<String>,
+    Digested { sha256, size }: Digested,
+) -> Artifact {
+    Artifact { name: name.clone(), bucket: bucket.to_owned(), key: key.to_owned(), version_id, sha256, size }
+}

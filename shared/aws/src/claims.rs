@@ -1,0 +1,220 @@
+//! Who works on an attempt: conditional writes on the attempt's own item.
+//!
+//! Each write carries a nonce. When its condition does not hold, the item comes back with the refusal: with our nonce
+//! on it, it was an earlier sending of this very write that landed and whose acknowledgement got lost.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use futures_util::future::try_join;
+use penstock_app::engine::state::{External, SCHEMA};
+use penstock_app::port::PortError;
+use penstock_app::port::claims::{Claim, Claims, Standing};
+use penstock_model::id::AttemptId;
+use penstock_model::time::Timestamp;
+
+use crate::error::port_error;
+use crate::store::TableStore;
+use crate::store::expiry::expires_at;
+use crate::store::item::{Attributes, Stored};
+use crate::store::key::Key;
+use crate::store::schema::{EXPIRES_AT, KEPT};
+
+const STATUS: &str = "status";
+const UNTIL: &str = "until";
+const NONCE: &str = "nonce";
+const TIMES: &str = "times";
+const EXTERNAL_ID: &str = "external_id";
+const EXTERNAL_URL: &str = "external_url";
+const CLAIMED: &str = "claimed";
+const STARTED: &str = "started";
+const CANCELLED: &str = "cancelled";
+
+/// What a conditional write led to.
+enum Written {
+    /// It landed; the item as it is now.
+    Ours(Attributes),
+    /// Its condition does not hold; what stands there.
+    Refused(Attributes),
+}
+
+impl TableStore {
+    /// An update of the attempt's claim that leaves `nonce` on it.
+    fn claim_update(&self, attempt: &AttemptId, set: &str, nonce: &str) -> UpdateItemFluentBuilder {
+        self.table
+            .client
+            .update_item()
+            .table_name(&*self.table.name)
+            .set_key(Some(Key::claim(attempt).into_attributes()))
+            .update_expression(format!("SET #schema = :schema, #nonce = :nonce, {set}"))
+            .expression_attribute_names("#schema", "schema")
+            .expression_attribute_names("#nonce", NONCE)
+            .expression_attribute_values(":schema", number(SCHEMA.into()))
+            .expression_attribute_values(":nonce", AttributeValue::S(nonce.to_owned()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+#[async_trait]
+impl Claims for TableStore {
+    async fn claim(&self, attempt: &AttemptId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
+        let what = format!("claim {attempt}");
+        let nonce = nonce();
+        let set = "#status = :claimed, #until = :until, #expires = :expires, #times = if_not_exists(#times, :none) + :one";
+        let update = self
+            .claim_update(attempt, set, &nonce)
+            .condition_expression("attribute_not_exists(#status) OR (#status = :claimed AND #until <= :now)")
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#until", UNTIL)
+            .expression_attribute_names("#times", TIMES)
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":claimed", AttributeValue::S(CLAIMED.to_owned()))
+            .expression_attribute_values(":until", number(until.0))
+            .expression_attribute_values(":now", number(now.0))
+            .expression_attribute_values(":expires", number(expires_at(until, KEPT)))
+            .expression_attribute_values(":none", number(0))
+            .expression_attribute_values(":one", number(1));
+        match written(&what, &nonce, update).await? {
+            Written::Ours(item) => {
+                let times: u64 = Stored::new(&item)?.number(TIMES)?;
+                Ok(if times == 1 { Claim::Taken } else { Claim::TakenOver })
+            }
+            Written::Refused(item) => standing(&item).map(held),
+        }
+    }
+
+    async fn renew(&self, attempt: &AttemptId, held: Timestamp, until: Timestamp) -> Result<bool, PortError> {
+        let what = format!("renew the claim on {attempt}");
+        let nonce = nonce();
+        let update = self
+            .claim_update(attempt, "#until = :until, #expires = :expires", &nonce)
+            .condition_expression("#status = :claimed AND #until = :held")
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#until", UNTIL)
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":claimed", AttributeValue::S(CLAIMED.to_owned()))
+            .expression_attribute_values(":until", number(until.0))
+            .expression_attribute_values(":held", number(held.0))
+            .expression_attribute_values(":expires", number(expires_at(until, KEPT)));
+        Ok(matches!(written(&what, &nonce, update).await?, Written::Ours(_)))
+    }
+
+    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
+        let what = format!("record the start of {attempt}");
+        let set = match &external.url {
+            Some(_) => "#status = :started, #id = :id, #url = :url",
+            None => "#status = :started, #id = :id",
+        };
+        let mut update = self
+            .claim_update(attempt, set, &nonce())
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#id", EXTERNAL_ID)
+            .expression_attribute_values(":started", AttributeValue::S(STARTED.to_owned()))
+            .expression_attribute_values(":id", AttributeValue::S(external.id.clone()));
+        if let Some(url) = &external.url {
+            update = update
+                .expression_attribute_names("#url", EXTERNAL_URL)
+                .expression_attribute_values(":url", AttributeValue::S(url.clone()));
+        }
+        let update = async { update.send().await.map_err(|error| port_error(&what, &error)) };
+        try_join(update, self.remember(attempt, &external.id)).await.map(drop)
+    }
+
+    async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError> {
+        let what = format!("cancel {attempt}");
+        let nonce = nonce();
+        let update = self
+            .claim_update(attempt, "#status = :cancelled, #expires = :expires", &nonce)
+            .condition_expression("attribute_not_exists(#status)")
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":cancelled", AttributeValue::S(CANCELLED.to_owned()))
+            .expression_attribute_values(":expires", number(expires_at(now, KEPT)));
+        match written(&what, &nonce, update).await? {
+            Written::Ours(_) => Ok(Claim::Taken),
+            Written::Refused(item) => standing(&item).map(held),
+        }
+    }
+
+    async fn look(&self, attempt: &AttemptId) -> Result<Standing, PortError> {
+        let item = self.table.get(&format!("look at the claim on {attempt}"), Key::claim(attempt)).await?;
+        item.map_or(Ok(Standing::Free), |item| standing(&item))
+    }
+}
+
+async fn written(what: &str, nonce: &str, update: UpdateItemFluentBuilder) -> Result<Written, PortError> {
+    match update.send().await {
+        Ok(output) => Ok(Written::Ours(output.attributes.unwrap_or_default())),
+        Err(error) => {
+            let Some(item) = refused(&error) else {
+                return Err(port_error(what, &error));
+            };
+            let is_ours = item.get(NONCE).and_then(|value| value.as_s().ok()).is_some_and(|it| it == nonce);
+            Ok(if is_ours { Written::Ours(item) } else { Written::Refused(item) })
+        }
+    }
+}
+
+/// What stands there, if the condition did not hold. An item that is not there is one of no attributes.
+fn refused(error: &SdkError<UpdateItemError>) -> Option<Attributes> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+            Some(failed.item.clone().unwrap_or_default())
+        }
+        _ => None,
+    }
+}
+
+fn standing(item: &Attributes) -> Result<Standing, PortError> {
+    let stored = Stored::new(item)?;
+    Ok(match stored.text(STATUS)? {
+        CLAIMED => Standing::Claimed { until: Timestamp(stored.number(UNTIL)?) },
+        STARTED => Standing::Started {
+            external: External {
+                id: stored.text(EXTERNAL_ID)?.to_owned(),
+                url: stored.find(EXTERNAL_URL).map(str::to_owned),
+            },
+        },
+        CANCELLED => Standing::Cancelled,
+        other => return Err(stored.damaged(&format!("`{other}` is no status of a claim"))),
+    })
+}
+
+/// What a claim that was not taken meets.
+fn held(standing: Standing) -> Claim {
+    match standing {
+        Standing::Started { external } => Claim::Started { external },
+        Standing::Cancelled => Claim::Cancelled,
+        Standing::Claimed { until } => Claim::Held { until },
+        // It is nobody's only if it was removed meanwhile, by TTL, long after the attempt.
+        Standing::Free => Claim::Cancelled,
+    }
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// Another text each time, in each process: the standard library seeds its hashers from the system's randomness.
+fn nonce() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let part = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}{:x}", part(), part(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_differ() {
+        assert_ne!(nonce(), nonce());
+    }
+}

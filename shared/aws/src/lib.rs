@@ -1,0 +1,72 @@
+//! Adapters over AWS's SDKs, one cargo feature a service, so that a function links only what it calls.
+
+pub mod calls;
+pub mod environment;
+mod error;
+pub mod sdk;
+
+#[cfg(feature = "dynamodb")]
+pub mod approvers;
+#[cfg(feature = "dynamodb")]
+pub mod claims;
+#[cfg(feature = "dynamodb")]
+pub mod locator;
+#[cfg(feature = "dynamodb")]
+pub mod outputs;
+#[cfg(feature = "dynamodb")]
+pub mod store;
+#[cfg(feature = "dynamodb")]
+pub mod told;
+
+#[cfg(feature = "sqs")]
+pub mod queue;
+
+#[cfg(feature = "s3")]
+pub mod artifacts;
+#[cfg(feature = "s3")]
+pub mod attempt_log;
+#[cfg(feature = "s3")]
+mod bucket;
+
+#[cfg(feature = "secrets")]
+pub mod approval_key;
+#[cfg(feature = "secrets")]
+pub mod secrets;
+
+#[cfg(feature = "sns")]
+pub mod topics;
+
+#[cfg(feature = "eventbridge")]
+pub mod event_bus;
+
+#[cfg(feature = "lambda")]
+pub mod remote_transition;
+
+#[cfg(feature = "sts")]
+pub mod access;
+
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
+
+#[cfg(all(
+    feature = "cloudformation",
+    feature = "codebuild",
+    feature = "codedeploy",
+    feature = "ecs",
+    feature = "lambda",
+    feature = "s3",
+    feature = "sts"
+))]
+pub mod offered;
+pub mod provider;
+
+#[cfg(feature = "sqs")]
+pub mod dead_letters;
+#[cfg(feature = "signing")]
+pub mod signing;
+#[cfg(feature = "cloudformation")]
+pub mod stack;
+#[cfg(feature = "sns")]
+pub mod subscriptions;
+#[cfg(feature = "iam")]
+pub mod trust;

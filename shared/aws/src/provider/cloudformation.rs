@@ -1,0 +1,103 @@
+//! The CloudFormation provider: creates, updates, replaces and deletes stacks, makes and executes change sets.
+//!
+//! Where the work stands is read from the stack each time: an operation of the attempt is recognised in the stack's
+//! events by the attempt's token, a change set by the token in its description. Modes of several steps go on when
+//! they are observed, and a step that was begun without our learning of it is found, not repeated.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use penstock_app::engine::state::External;
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_model::pipeline::Action;
+
+use self::job::Job;
+use self::settings::{Mode, Settings};
+use super::failure::Failure;
+use crate::access::{Access, WithoutRole};
+
+mod change_sets;
+mod job;
+mod next;
+mod operation;
+mod overrides;
+mod parameters;
+mod request;
+mod settings;
+mod stacks;
+mod status;
+mod success;
+
+/// Performs `CloudFormation` actions.
+#[derive(Clone)]
+pub struct CloudFormation {
+    access: Access,
+    artifacts: Arc<dyn Artifacts>,
+    without_role: WithoutRole,
+}
+
+impl CloudFormation {
+    /// With input artifacts from `artifacts`; what an action without a role may do is the installation's choice.
+    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
+        Self { access, artifacts, without_role }
+    }
+
+    async fn job<'a>(&'a self, work: &'a Work) -> Result<Job<'a>, Failure> {
+        let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
+        let sdk = self.access.of(work, self.without_role).await?;
+        let config =
+            aws_sdk_cloudformation::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
+        Ok(Job {
+            work,
+            settings,
+            token: work.attempt.token(),
+            client: aws_sdk_cloudformation::Client::from_conf(config.build()),
+            home: sdk.acting_as(None, Some(self.access.region())),
+            sdk,
+            artifacts: self.artifacts.as_ref(),
+        })
+    }
+}
+
+/// What of a `CloudFormation` action cannot work, with the way out. Values that are known only when the action starts
+/// are looked at then.
+pub fn refuse(action: &Action) -> Option<String> {
+    if action.configuration.values().any(|value| value.contains("#{")) {
+        return None;
+    }
+    Settings::of(action).err()
+}
+
+#[async_trait]
+impl Provider for CloudFormation {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        let begun = async { self.job(work).await?.go_on(None, taken_over).await };
+        begun.await.map_or_else(Failure::begun, |progress| Ok(progress.into()))
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        let seen = async { self.job(work).await?.go_on(Some(&external.id), true).await };
+        seen.await.map_or_else(|failure| failure.observed(external), |progress| Ok(progress.into()))
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        let cancelled = async {
+            let job = self.job(work).await?;
+            match job.settings.mode {
+                Mode::ChangeSetReplace => job.cancel_set().await,
+                Mode::CreateUpdate | Mode::ReplaceOnFailure | Mode::DeleteOnly | Mode::ChangeSetExecute => {
+                    job.cancel(external.map(|external| external.id.as_str())).await
+                }
+            }
+        };
+        cancelled.await.map_or_else(
+            |failure| match failure {
+                Failure::Ends(error) => Err(PortError::permanent(error.message)),
+                Failure::Passing(error) => Err(error),
+            },
+            Ok,
+        )
+    }
+}

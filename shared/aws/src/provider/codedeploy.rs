@@ -1,0 +1,91 @@
+//! The `CodeDeploy` provider: an artifact deployed by an application's deployment group.
+//!
+//! `CreateDeployment` takes no idempotency token: the attempt's token stands in the deployment's description, and whoever
+//! takes an expired claim over looks for it first. The call is never repeated by the SDK.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_codedeploy::types::{BundleType, RevisionLocation, RevisionLocationType, S3Location};
+use penstock_app::engine::state::External;
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_model::pipeline::Action;
+
+use crate::access::{Access, WithoutRole};
+use crate::provider::obstacle::Obstacle;
+use crate::provider::settings::{Shape, only_input};
+
+mod appspec;
+mod deployment;
+mod failure;
+#[cfg(feature = "ecs")]
+mod to_ecs;
+
+use deployment::Deployments;
+#[cfg(feature = "ecs")]
+pub use to_ecs::{CodeDeployToEcs, refuse as refuse_to_ecs};
+
+const SHAPE: Shape = Shape {
+    required: &["ApplicationName", "DeploymentGroupName"],
+    optional: &[],
+    inputs: 1..=1,
+    outputs: 0..=0,
+};
+
+/// Performs `CodeDeploy` actions: owner `AWS`, category `Deploy`, provider `CodeDeploy`.
+pub struct CodeDeploy {
+    access: Access,
+    artifacts: Arc<dyn Artifacts>,
+    without_role: WithoutRole,
+}
+
+/// Why `action` cannot be performed, with the way out.
+pub fn refuse(action: &Action) -> Option<String> {
+    SHAPE.refuse(action)
+}
+
+impl CodeDeploy {
+    /// Deployments under the roles that `access` gives; appspecs are read out of `artifacts`.
+    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
+        Self { access, artifacts, without_role }
+    }
+
+    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Obstacle> {
+        let deployments = self.deployments(work).await?;
+        if taken_over && let Some(found) = deployments.find(work).await? {
+            return Ok(Begun::Running(deployments.external(&found)));
+        }
+        let input = only_input(work)?;
+        appspec::check(self.artifacts.as_ref(), input).await?;
+        let location = S3Location::builder()
+            .bucket(&input.bucket)
+            .key(&input.key)
+            .set_version(input.version_id.clone())
+            .bundle_type(BundleType::Zip)
+            .build();
+        let revision =
+            RevisionLocation::builder().revision_type(RevisionLocationType::S3).s3_location(location).build();
+        deployments.create(work, revision).await.map(Begun::Running)
+    }
+
+    async fn deployments(&self, work: &Work) -> Result<Deployments, PortError> {
+        Ok(Deployments::new(&self.access.of(work, self.without_role).await?))
+    }
+}
+
+#[async_trait]
+impl Provider for CodeDeploy {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        self.begin(work, taken_over).await.or_else(Obstacle::met)
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        self.deployments(work).await?.observe(external).await
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        self.deployments(work).await?.cancel(work, external).await
+    }
+}

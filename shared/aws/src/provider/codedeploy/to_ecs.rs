@@ -1,0 +1,211 @@
+//! The `CodeDeployToECS` provider: registers a task definition from a template and has `CodeDeploy` shift traffic to it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_codedeploy::types::{AppSpecContent, RevisionLocation, RevisionLocationType};
+use penstock_app::engine::state::External;
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_appspec::appspec::AppSpec;
+use penstock_model::pipeline::Action;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::deployment::Deployments;
+use crate::access::{Access, WithoutRole};
+use crate::provider::ecs::task_definition::{self, client};
+use crate::provider::input_zip::InputZip;
+use crate::provider::obstacle::Obstacle;
+use crate::provider::settings::{Shape, optional, required};
+
+const SHAPE: Shape = Shape {
+    required: &[
+        "ApplicationName",
+        "DeploymentGroupName",
+        "TaskDefinitionTemplateArtifact",
+        "AppSpecTemplateArtifact",
+    ],
+    optional: &[
+        "TaskDefinitionTemplatePath",
+        "AppSpecTemplatePath",
+        "Image1ArtifactName",
+        "Image1ContainerName",
+        "Image2ArtifactName",
+        "Image2ContainerName",
+        "Image3ArtifactName",
+        "Image3ContainerName",
+        "Image4ArtifactName",
+        "Image4ContainerName",
+    ],
+    inputs: 1..=5,
+    outputs: 0..=0,
+};
+/// The largest file that is read out of an input artifact; the artifacts themselves have at most 3 MB.
+const MAX_FILE: u64 = 1 << 20;
+/// The largest input artifact (`CodePipeline` quotas).
+const MAX_ARTIFACT: u64 = 3 << 20;
+/// How many images can be put into the task definition.
+const IMAGES: u8 = 4;
+
+/// Performs `CodeDeployToECS` actions: owner `AWS`, category `Deploy`.
+pub struct CodeDeployToEcs {
+    access: Access,
+    artifacts: Arc<dyn Artifacts>,
+    without_role: WithoutRole,
+}
+
+/// Why `action` cannot be performed, with the way out.
+pub fn refuse(action: &Action) -> Option<String> {
+    SHAPE.refuse(action).or_else(|| (1..=IMAGES).find_map(|n| half_image(action, n)))
+}
+
+fn half_image(action: &Action, n: u8) -> Option<String> {
+    let (artifact, container) = (format!("Image{n}ArtifactName"), format!("Image{n}ContainerName"));
+    let has = |key: &String| action.configuration.contains_key(key);
+    match (has(&artifact), has(&container)) {
+        (true, false) => Some(format!("it has `{artifact}` and no `{container}`; set both or neither")),
+        (false, true) => Some(format!("it has `{container}` and no `{artifact}`; set both or neither")),
+        (true, true) | (false, false) => None,
+    }
+}
+
+impl CodeDeployToEcs {
+    /// Deployments under the roles that `access` gives; templates are read out of `artifacts`.
+    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
+        Self { access, artifacts, without_role }
+    }
+
+    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Obstacle> {
+        let sdk = self.access.of(work, self.without_role).await?;
+        let deployments = Deployments::new(&sdk);
+        if taken_over && let Some(found) = deployments.find(work).await? {
+            return Ok(Begun::Running(deployments.external(&found)));
+        }
+        let definition = self.task_definition(work).await?;
+        let template =
+            self.file(work, "AppSpecTemplateArtifact", "AppSpecTemplatePath", "appspec.yaml").await?;
+        let ecs = client(&sdk);
+        let token = work.attempt.token();
+        let arn = task_definition::register_json(&ecs, definition, &token, taken_over).await?;
+        let content = appspec(&template, &arn)?;
+        let sha256 = hex::encode(Sha256::digest(&content));
+        let revision = RevisionLocation::builder()
+            .revision_type(RevisionLocationType::AppSpecContent)
+            .app_spec_content(AppSpecContent::builder().content(content).sha256(sha256).build())
+            .build();
+        deployments.create(work, revision).await.map(Begun::Running)
+    }
+
+    /// The template with the images in it.
+    async fn task_definition(&self, work: &Work) -> Result<Value, Obstacle> {
+        let artifact = "TaskDefinitionTemplateArtifact";
+        let mut text = self.file(work, artifact, "TaskDefinitionTemplatePath", "taskdef.json").await?;
+        for n in 1..=IMAGES {
+            let Some(container) = optional(work, &format!("Image{n}ContainerName")) else {
+                continue;
+            };
+            let detail = self.named(work, required(work, &format!("Image{n}ArtifactName"))?).await?;
+            let image = image_uri(&detail.required_text("imageDetail.json", MAX_FILE).await?)?;
+            text = text.replace(&format!("<{container}>"), &image);
+        }
+        serde_json::from_str(&text).map_err(|error| {
+            Obstacle::configuration(format!(
+                "the task definition template is no JSON once filled in: {error}"
+            ))
+        })
+    }
+
+    async fn file(&self, work: &Work, artifact: &str, path: &str, default: &str) -> Result<String, Obstacle> {
+        let zip = self.named(work, required(work, artifact)?).await?;
+        zip.required_text(optional(work, path).unwrap_or(default), MAX_FILE).await
+    }
+
+    async fn named(&self, work: &Work, name: &str) -> Result<InputZip, Obstacle> {
+        let found = work.inputs.iter().find(|artifact| artifact.name.as_str() == name);
+        let artifact = found.ok_or_else(|| {
+            Obstacle::configuration(format!(
+                "`{name}` is no input artifact of the action; add it to its inputs"
+            ))
+        })?;
+        if artifact.size > MAX_ARTIFACT {
+            let message = format!(
+                "the input artifact {name} has more than {MAX_ARTIFACT} bytes; take one that holds the templates only"
+            );
+            return Err(Obstacle::configuration(message));
+        }
+        InputZip::fetch(self.artifacts.as_ref(), artifact).await
+    }
+}
+
+/// `ImageURI` of an `imageDetail.json`.
+fn image_uri(detail: &str) -> Result<String, Obstacle> {
+    let detail: Value = serde_json::from_str(detail)
+        .map_err(|error| Obstacle::configuration(format!("imageDetail.json is no JSON: {error}")))?;
+    let uri = detail.get("ImageURI").and_then(Value::as_str).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@".contains(c);
+    if uri.is_empty() || !uri.chars().all(plain) {
+        return Err(Obstacle::configuration(
+            "imageDetail.json has no `ImageURI` that names an image; let the ECR source or the build write one",
+        ));
+    }
+    Ok(uri.to_owned())
+}
+
+/// The template for the task definition `arn`, checked.
+fn appspec(template: &str, arn: &str) -> Result<String, Obstacle> {
+    let content = template.replace("<TASK_DEFINITION>", arn);
+    let parsed = penstock_appspec::parse(&content);
+    match parsed.appspec {
+        Some(AppSpec::Ecs(_)) => Ok(content),
+        Some(AppSpec::Server(_) | AppSpec::Lambda(_)) => Err(Obstacle::configuration(
+            "the appspec template is for another compute platform than ECS; it needs `Resources` with an AWS::ECS::Service",
+        )),
+        None => {
+            let errors: Vec<String> = parsed.diagnostics.iter().map(ToString::to_string).collect();
+            Err(Obstacle::configuration(format!("the appspec template has errors: {}", errors.join("; "))))
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for CodeDeployToEcs {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        self.begin(work, taken_over).await.or_else(Obstacle::met)
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        Deployments::new(&self.access.of(work, self.without_role).await?).observe(external).await
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        Deployments::new(&self.access.of(work, self.without_role).await?).cancel(work, external).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "version: 0.0\nResources:\n  - Web:\n      Type: AWS::ECS::Service\n      Properties:\n        TaskDefinition: <TASK_DEFINITION>\n        LoadBalancerInfo:\n          ContainerName: web\n          ContainerPort: 80\n";
+
+    #[test]
+    fn templates_are_filled_in_and_checked() {
+        let arn = "arn:aws:ecs:us-east-1:111122223333:task-definition/web:7";
+        assert!(appspec(TEMPLATE, arn).unwrap().contains(arn));
+        assert!(appspec("version: 0.0\nos: linux\n", arn).is_err());
+        assert!(appspec("version: 1\n", arn).is_err());
+    }
+
+    #[test]
+    fn an_image_uri_cannot_break_out_of_the_template() {
+        assert_eq!(
+            image_uri(r#"{"ImageURI":"1.dkr.ecr.eu-west-1.amazonaws.com/web@sha256:ab"}"#).unwrap(),
+            "1.dkr.ecr.eu-west-1.amazonaws.com/web@sha256:ab"
+        );
+        for wrong in [r#"{"ImageURI":"x\",\"privileged\":true"}"#, "{}", "[]", "x"] {
+            assert!(image_uri(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The Commands provider: a list of shell commands, run on a `CodeBuild` project of the installation.
+//!
+//! The commands become data of a buildspec. They run under the service role of that project, whatever the action's role
+//! is: `StartBuild` is what that role is for. A variable's value reaches a command as environment only.
+
+use async_trait::async_trait;
+use penstock_app::engine::state::External;
+use penstock_app::port::PortError;
+use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_model::pipeline::Action;
+
+use super::codebuild::runner::Runner;
+use crate::access::Access;
+use crate::attempt_log::AttemptLogs;
+
+mod buildspec;
+mod declaration;
+
+/// Performs Commands actions: owner `AWS`, category `Compute`, provider `Commands`.
+pub struct Commands {
+    runner: Runner,
+    project: String,
+}
+
+/// Why `action` cannot be performed, with the way out.
+pub fn refuse(action: &Action) -> Option<String> {
+    declaration::refuse(action)
+}
+
+impl Commands {
+    /// Commands on the `CodeBuild` project `project`; artifacts and logs as [`super::codebuild::CodeBuild::new`] has them.
+    pub fn new(
+        access: Access,
+        bucket: impl Into<String>,
+        logs: AttemptLogs,
+        project: impl Into<String>,
+    ) -> Self {
+        Self { runner: Runner::new(access, bucket.into(), logs), project: project.into() }
+    }
+}
+
+#[async_trait]
+impl Provider for Commands {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        let begun = match declaration::plan(work, &self.project) {
+            Ok(plan) => self.runner.start(work, plan, taken_over).await,
+            Err(obstacle) => Err(obstacle),
+        };
+        begun.or_else(|obstacle| obstacle.met())
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        self.runner.observe(work, false, external).await
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        self.runner.cancel(work, &self.project, false, external).await
+    }
+}

@@ -1,0 +1,235 @@
+//! The Lambda invoke provider: calls a function with `CodePipeline`'s job event; the function answers by API.
+//!
+//! The function answers with `PutJobSuccessResult` or `PutJobFailureResult` to this installation's API (set
+//! `AWS_ENDPOINT_URL_CODEPIPELINE`). Lambda's asynchronous calls are at least once, and a lost acknowledgement makes us call
+//! again under the same job id: a function that must act once remembers the job's id.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::Builder;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::jobs::{Answer, Invocation, JobId, JobRecords};
+use penstock_app::port::PortError;
+use penstock_app::port::clock::Clock;
+use penstock_app::port::outputs::Outputs;
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_model::pipeline::Action;
+
+use crate::access::{Access, WithoutRole};
+use crate::provider::obstacle::Obstacle;
+use crate::provider::settings::{Shape, required};
+
+mod event;
+
+/// Output artifacts are not taken: the function would write them without a digest that we know.
+const SHAPE: Shape =
+    Shape { required: &["FunctionName"], optional: &["UserParameters"], inputs: 0..=5, outputs: 0..=0 };
+/// How long a function has to answer (`CodePipeline` quotas).
+const ANSWER: Duration = Duration::from_secs(20 * 60);
+/// After which time a call whose acknowledgement is not known is made again.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+/// The longest that a function can run.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// Performs Invoke actions: owner `AWS`, category `Invoke`, provider `Lambda`.
+pub struct LambdaInvoke {
+    access: Access,
+    records: JobRecords,
+    clock: Arc<dyn Clock>,
+    account: String,
+    without_role: WithoutRole,
+}
+
+/// Why `action` cannot be performed, with the way out.
+pub fn refuse(action: &Action) -> Option<String> {
+    SHAPE.refuse(action)
+}
+
+/// The latest round of an attempt.
+struct Latest {
+    id: JobId,
+    round: u32,
+    invocation: Option<Invocation>,
+    answer: Option<Answer>,
+}
+
+impl LambdaInvoke {
+    /// Calls under the roles that `access` gives; what is known of jobs is kept in `outputs`, which the API reads too.
+    /// `account` is the 12 digits that the event carries.
+    pub fn new(
+        access: Access,
+        outputs: Arc<dyn Outputs>,
+        clock: Arc<dyn Clock>,
+        account: impl Into<String>,
+        without_role: WithoutRole,
+    ) -> Self {
+        Self { access, records: JobRecords::new(outputs), clock, account: account.into(), without_role }
+    }
+
+    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Obstacle> {
+        let id = JobId::of(&work.attempt, 1)?;
+        let external = self.external(work, &id).await?;
+        if !(taken_over && self.records.was_called(&id).await?) {
+            self.call(work, &id, 1, None).await?;
+        }
+        Ok(Begun::Running(external))
+    }
+
+    /// Says that the function is called before it is: its answer may come before the acknowledgement.
+    async fn call(
+        &self,
+        work: &Work,
+        id: &JobId,
+        round: u32,
+        continuation: Option<String>,
+    ) -> Result<(), Obstacle> {
+        let payload = event::job(work, id, &self.account, continuation.as_deref());
+        let (pipeline, attempt) = (work.pipeline.clone(), work.attempt.clone());
+        let invocation = Invocation { pipeline, attempt, round, at: self.clock.now(), continuation };
+        self.records.invoke(id, &invocation).await?;
+        let sdk = self.access.of(work, self.without_role).await?;
+        let client = Client::from_conf(Builder::from(sdk.config()).interceptor(sdk.interceptor()).build());
+        let function = required(work, "FunctionName")?;
+        client
+            .invoke()
+            .function_name(function)
+            .invocation_type(InvocationType::Event)
+            .payload(Blob::new(payload.to_string()))
+            .send()
+            .await
+            .map_err(|error| Obstacle::of(&format!("invoke the function {function}"), &error))?;
+        Ok(self.records.called(id).await?)
+    }
+
+    /// The last round that has begun.
+    async fn latest(&self, work: &Work) -> Result<Latest, PortError> {
+        let mut latest = self.round(work, 1).await?;
+        while matches!(latest.answer, Some(Answer::Continued { .. })) {
+            let next = self.round(work, latest.round + 1).await?;
+            if next.invocation.is_none() {
+                break;
+            }
+            latest = next;
+        }
+        Ok(latest)
+    }
+
+    async fn round(&self, work: &Work, round: u32) -> Result<Latest, PortError> {
+        let id = JobId::of(&work.attempt, round)?;
+        let invocation = self.records.invocation(&id).await?;
+        let answer = self.records.answered(&id).await?;
+        Ok(Latest { id, round, invocation, answer })
+    }
+
+    /// Waits for the answer, or calls again where the acknowledgement of the call was never seen.
+    async fn unanswered(
+        &self,
+        work: &Work,
+        external: &External,
+        latest: Latest,
+    ) -> Result<Observation, PortError> {
+        let Some(invocation) = latest.invocation else {
+            return Ok(Observation::Gone);
+        };
+        let passed = self.clock.now().since(invocation.at);
+        if passed > ANSWER {
+            let message = format!(
+                "the function did not answer within 20 minutes; let it call PutJobSuccessResult or PutJobFailureResult for the job {} at this installation's API (AWS_ENDPOINT_URL_CODEPIPELINE)",
+                latest.id
+            );
+            return Ok(failed(external, "JobFailed", message));
+        }
+        if passed > UNACKNOWLEDGED && !self.records.was_called(&latest.id).await? {
+            return self.again(work, external, &latest.id, latest.round, invocation.continuation).await;
+        }
+        Ok(Observation::Running)
+    }
+
+    async fn again(
+        &self,
+        work: &Work,
+        external: &External,
+        id: &JobId,
+        round: u32,
+        continuation: Option<String>,
+    ) -> Result<Observation, PortError> {
+        match self.call(work, id, round, continuation).await {
+            Ok(()) => Ok(Observation::Running),
+            Err(Obstacle::Fails(error)) => Ok(failed(external, &error.code, error.message)),
+            Err(Obstacle::Port(error)) => Err(error),
+        }
+    }
+
+    async fn external(&self, work: &Work, id: &JobId) -> Result<External, Obstacle> {
+        let sdk = self.access.of(work, self.without_role).await?;
+        let (region, function) = (sdk.region(), required(work, "FunctionName")?);
+        let name = function.rsplit(':').next().unwrap_or(function);
+        let url =
+            format!("https://{region}.console.aws.amazon.com/lambda/home?region={region}#/functions/{name}");
+        Ok(External { id: id.to_string(), url: Some(url) })
+    }
+}
+
+#[async_trait]
+impl Provider for LambdaInvoke {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        self.begin(work, taken_over).await.or_else(Obstacle::met)
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        let latest = self.latest(work).await?;
+        match latest.answer.clone() {
+            None => self.unanswered(work, external, latest).await,
+            Some(Answer::Continued { token }) => {
+                let round = latest.round + 1;
+                self.again(work, external, &JobId::of(&work.attempt, round)?, round, Some(token)).await
+            }
+            Some(Answer::Succeeded { variables, summary }) => {
+                Ok(Observation::Ended(succeeded(external, variables, summary)))
+            }
+            Some(Answer::Failed { code, message }) => Ok(failed(external, &code, message)),
+        }
+    }
+
+    /// A function that has been called cannot be called back: its answer, or the longest time that it can run, ends it.
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        let latest = self.latest(work).await?;
+        let Some(invocation) = &latest.invocation else {
+            return Ok(Observation::Gone);
+        };
+        let known = External { id: latest.id.to_string(), url: None };
+        let external = external.unwrap_or(&known);
+        Ok(match latest.answer {
+            Some(Answer::Continued { .. }) => Observation::Ended(Ending::Cancelled),
+            Some(Answer::Succeeded { variables, summary }) => {
+                Observation::Ended(succeeded(external, variables, summary))
+            }
+            Some(Answer::Failed { code, message }) => failed(external, &code, message),
+            None if self.clock.now().since(invocation.at) > LONGEST => Observation::Gone,
+            None => Observation::Running,
+        })
+    }
+}
+
+fn succeeded(
+    external: &External,
+    variables: std::collections::BTreeMap<String, String>,
+    summary: Option<String>,
+) -> Ending {
+    Ending::Succeeded(Box::new(Done {
+        variables,
+        summary,
+        external: Some(external.clone()),
+        ..Done::default()
+    }))
+}
+
+fn failed(external: &External, code: &str, message: String) -> Observation {
+    let error = AttemptError { code: code.to_owned(), message };
+    Observation::Ended(Ending::Failed { error, external: Some(external.clone()) })
+}

@@ -1,0 +1,156 @@
+//! The S3 deploy provider: puts the artifact, or the files in it, into a bucket.
+//!
+//! Nothing is pruned. The whole is done while it starts: a repetition writes the same keys again. `{datetime}` is the
+//! moment at which the attempt was scheduled and `{uuid}` follows from its token, so that a repetition keeps both.
+//! `Content-Type` follows from the name of each object; a zip that is put whole under another ending is
+//! `application/zip`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use penstock_app::engine::state::External;
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_archive::Limits;
+use penstock_model::artifact::Artifact;
+use penstock_model::pipeline::Action;
+
+use self::content_type::content_type;
+use self::files::Sources;
+use self::settings::Settings;
+use self::upload::Upload;
+use super::failure::Failure;
+use crate::access::{Access, WithoutRole};
+use crate::bucket;
+use crate::sdk::Sdk;
+
+mod content_type;
+mod files;
+mod settings;
+mod upload;
+
+/// Performs S3 deploy actions.
+#[derive(Clone)]
+pub struct S3Deploy {
+    access: Access,
+    artifacts: Arc<dyn Artifacts>,
+    without_role: WithoutRole,
+    limits: Limits,
+}
+
+impl S3Deploy {
+    /// With input artifacts from `artifacts`, extracted within `limits`; what an action without a role may do is the
+    /// installation's choice.
+    pub fn new(
+        access: Access,
+        artifacts: Arc<dyn Artifacts>,
+        without_role: WithoutRole,
+        limits: Limits,
+    ) -> Self {
+        Self { access, artifacts, without_role, limits }
+    }
+
+    async fn put(&self, work: &Work) -> Result<Done, Failure> {
+        let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
+        let key = settings.key_of(work).map_err(Failure::configuration)?;
+        let sdk = self.access.of(work, self.without_role).await?;
+        let input =
+            work.inputs.first().ok_or_else(|| Failure::configuration("the action has no input artifact"))?;
+        let folder = tempfile::tempdir().map_err(|error| disk(&error))?;
+        let zip = folder.path().join("artifact.zip");
+        self.artifacts.fetch(input, &zip).await?;
+        let client = bucket::client(&sdk);
+        let upload = Upload { client: &client, settings: &settings };
+        let summary = if settings.extract {
+            let sources = self.extract(zip, folder.path().join("files")).await?;
+            let summary = said(&settings.bucket, &key, &sources);
+            upload.all(&key, sources.files).await?;
+            summary
+        } else {
+            let kind = content_type(&key).unwrap_or("application/zip");
+            upload.one(&key, &zip, input.size, Some(kind)).await?;
+            format!("put `{}` as s3://{}/{key}", input.name, settings.bucket)
+        };
+        Ok(Done {
+            summary: Some(summary),
+            external: Some(page(&sdk, &settings, &key, input)),
+            ..Done::default()
+        })
+    }
+
+    async fn extract(&self, zip: PathBuf, into: PathBuf) -> Result<Sources, Failure> {
+        let limits = self.limits;
+        let found = tokio::task::spawn_blocking(move || {
+            penstock_archive::extract(&zip, &into, limits).map_err(|error| {
+                Failure::configuration(format!("the input artifact cannot be extracted: {error}"))
+            })?;
+            std::fs::remove_file(&zip).map_err(|error| disk(&error))?;
+            files::list(&into).map_err(|error| disk(&error))
+        });
+        let sources = found.await.map_err(|error| disk(&error))??;
+        if sources.bytes > limits.bytes {
+            return Err(Failure::configuration(format!(
+                "the input artifact has {} bytes, each link counted like its file; at most {} are taken",
+                sources.bytes, limits.bytes
+            )));
+        }
+        Ok(sources)
+    }
+}
+
+/// What of an S3 deploy action cannot work, with the way out. Values that are known only when the action starts are
+/// looked at then.
+pub fn refuse(action: &Action) -> Option<String> {
+    if action.configuration.values().any(|value| value.contains("#{")) {
+        return None;
+    }
+    Settings::of(action).err()
+}
+
+fn disk(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Passing(PortError::transient(format!("unpack the input artifact: {error}")))
+}
+
+fn said(bucket: &str, key: &str, sources: &Sources) -> String {
+    let count = sources.files.len();
+    let objects = if count == 1 { "object" } else { "objects" };
+    let left_out = match sources.left_out {
+        0 => String::new(),
+        left_out => format!(" ({left_out} links that lead to no file left out)"),
+    };
+    format!("put {count} {objects} into s3://{bucket}/{key}{left_out}")
+}
+
+/// The page of what was put.
+fn page(sdk: &Sdk, settings: &Settings, key: &str, input: &Artifact) -> External {
+    let bucket = &settings.bucket;
+    let region = sdk.region();
+    let folder = if settings.extract { key } else { key.rsplit_once('/').map_or("", |(folder, _)| folder) };
+    let prefix = match folder.trim_end_matches('/') {
+        "" => String::new(),
+        folder => format!("&prefix={folder}/"),
+    };
+    let url = format!("https://{region}.console.aws.amazon.com/s3/buckets/{bucket}?region={region}{prefix}");
+    let name = if key.is_empty() { input.name.as_str() } else { key };
+    External { id: format!("{bucket}/{name}"), url: Some(url) }
+}
+
+#[async_trait]
+impl Provider for S3Deploy {
+    async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
+        match self.put(work).await {
+            Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
+            Err(failure) => failure.begun(),
+        }
+    }
+
+    async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+
+    async fn cancel(&self, _work: &Work, _external: Option<&External>) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+}

@@ -1,0 +1,222 @@
+//! The S3 source: an object of a versioned bucket, pinned at one version, becomes the output artifact unchanged.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use penstock_app::engine::state::{External, RevisionOverride};
+use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_model::artifact::Revision;
+use penstock_model::pipeline::Action;
+use tokio::io::AsyncWriteExt;
+
+use super::failure::Failure;
+use crate::access::{Access, WithoutRole};
+use crate::bucket;
+
+/// The largest object (`CodePipeline` user guide, "Quotas": source artifacts of S3).
+const MAX_OBJECT: i64 = 7 << 30;
+
+/// Fetches from S3.
+#[derive(Clone)]
+pub struct S3Source {
+    access: Access,
+    artifacts: Arc<dyn Artifacts>,
+    without_role: WithoutRole,
+}
+
+impl S3Source {
+    /// Into `artifacts`; what an action without a role may do is the installation's choice.
+    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
+        Self { access, artifacts, without_role }
+    }
+
+    async fn fetch(&self, work: &Work) -> Result<Done, Failure> {
+        let place =
+            Place::of(&work.action, work.revision_override.as_ref()).map_err(Failure::configuration)?;
+        let sdk = self.access.of(work, self.without_role).await?;
+        let object = get(&bucket::client(&sdk), &place).await?;
+        let version = pinned(&place, &object)?;
+        let etag = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        let mut artifacts = vec![];
+        if let Some(output) = work.action.output_artifacts.first() {
+            let folder = tempfile::tempdir().map_err(|error| passing(&place, &error))?;
+            let file = folder.path().join("object");
+            save(object, &file).await.map_err(|error| passing(&place, &error))?;
+            artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &file).await?);
+        }
+        Ok(done(&place, version, etag, sdk.region(), artifacts))
+    }
+}
+
+/// Which object is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    bucket: String,
+    key: String,
+    version: Option<String>,
+}
+
+impl Place {
+    fn of(action: &Action, wish: Option<&RevisionOverride>) -> Result<Self, String> {
+        let value = |key: &str| {
+            action.configuration.get(key).map(|value| value.trim()).filter(|value| !value.is_empty())
+        };
+        let bucket = value("S3Bucket").ok_or("`S3Bucket` is missing; name a versioned bucket")?.to_owned();
+        let key = value("S3ObjectKey").ok_or("`S3ObjectKey` is missing; name the object")?.to_owned();
+        let free =
+            value("AllowOverrideForS3ObjectKey").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        match wish.map(|wish| (wish.kind.as_str(), wish.value.clone())) {
+            None => Ok(Self { bucket, key, version: None }),
+            Some(("S3_OBJECT_VERSION_ID", version)) => Ok(Self { bucket, key, version: Some(version) }),
+            Some(("S3_OBJECT_KEY", key)) if free => Ok(Self { bucket, key, version: None }),
+            Some(("S3_OBJECT_KEY", _)) => Err(
+                "the start asks for another object, which the action does not allow; set `AllowOverrideForS3ObjectKey` to true"
+                    .to_owned(),
+            ),
+            Some((kind, _)) => Err(format!(
+                "the start asks for a revision of type {}; of an S3 object it is S3_OBJECT_VERSION_ID or S3_OBJECT_KEY",
+                kind.escape_debug()
+            )),
+        }
+    }
+
+    fn uri(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key.escape_debug())
+    }
+}
+
+/// What of an S3 source action cannot work, with the way out.
+pub fn refuse(action: &Action) -> Option<String> {
+    Place::of(action, None).err()
+}
+
+/// One call gets the object and says which version it is.
+async fn get(client: &Client, place: &Place) -> Result<GetObjectOutput, Failure> {
+    let call =
+        client.get_object().bucket(&place.bucket).key(&place.key).set_version_id(place.version.clone());
+    call.send().await.map_err(|error| {
+        let what = format!("get {}", place.uri());
+        let failed = bucket::failed(&what, &error);
+        if matches!(bucket::status(&error), Some(404)) {
+            return Failure::ends("RevisionUnavailable", format!("failed to {}", failed.message));
+        }
+        Failure::of_s3(&what, failed, &error)
+    })
+}
+
+/// The version, which the execution keeps to from here on.
+fn pinned(place: &Place, object: &GetObjectOutput) -> Result<String, Failure> {
+    if object.content_length().is_some_and(|length| length > MAX_OBJECT) {
+        return Err(Failure::configuration(format!("{} is larger than {MAX_OBJECT} bytes", place.uri())));
+    }
+    match object.version_id() {
+        Some(version) if version != "null" => Ok(version.to_owned()),
+        Some(_) | None => Err(Failure::configuration(format!(
+            "{} has no version: turn on versioning for the bucket (aws s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled) and upload the object again",
+            place.uri(),
+            place.bucket
+        ))),
+    }
+}
+
+async fn save(object: GetObjectOutput, file: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut body = object.body;
+    let mut file = tokio::io::BufWriter::with_capacity(1 << 20, tokio::fs::File::create(file).await?);
+    while let Some(bytes) = body.try_next().await? {
+        file.write_all(&bytes).await?;
+    }
+    Ok(file.flush().await?)
+}
+
+fn passing(place: &Place, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Passing(PortError::transient(format!("fetch {}: {error}", place.uri())))
+}
+
+/// The result with the output variables that `CodePipeline` documents for its S3 source.
+fn done(
+    place: &Place,
+    version: String,
+    etag: String,
+    region: &str,
+    artifacts: Vec<penstock_model::artifact::Artifact>,
+) -> Done {
+    let url = format!(
+        "https://{region}.console.aws.amazon.com/s3/object/{}?region={region}&prefix={}&versionId={version}",
+        place.bucket, place.key
+    );
+    let summary = format!("{} version {version}", place.uri());
+    Done {
+        artifacts,
+        variables: BTreeMap::from([
+            ("BucketName".to_owned(), place.bucket.clone()),
+            ("ETag".to_owned(), etag),
+            ("ObjectKey".to_owned(), place.key.clone()),
+            ("VersionId".to_owned(), version.clone()),
+        ]),
+        revision: Some(Revision {
+            id: version.clone(),
+            summary: Some(format!("Amazon S3 version id: {version}")),
+            url: Some(url.clone()),
+        }),
+        external: Some(External { id: version, url: Some(url) }),
+        summary: Some(summary),
+        started_at: None,
+    }
+}
+
+#[async_trait]
+impl Provider for S3Source {
+    async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
+        // Fetching again is harmless: the artifact's key contains the attempt and an object there is adopted.
+        match self.fetch(work).await {
+            Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
+            Err(failure) => failure.begun(),
+        }
+    }
+
+    async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+
+    async fn cancel(&self, _work: &Work, _external: Option<&External>) -> Result<Observation, PortError> {
+        Ok(Observation::Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_model::pipeline::Category;
+    use penstock_testkit::build::{action, name};
+
+    use super::*;
+
+    fn wish(kind: &str, value: &str) -> RevisionOverride {
+        RevisionOverride { action: name("Source"), kind: kind.to_owned(), value: value.to_owned() }
+    }
+
+    #[test]
+    fn overrides_name_a_version_or_a_key() {
+        let built =
+            action("Source", Category::Source, "S3").set("S3Bucket", "b").set("S3ObjectKey", "app.zip");
+        let closed = built.clone().build();
+        let open = built.set("AllowOverrideForS3ObjectKey", "True").build();
+        let version = Place::of(&closed, Some(&wish("S3_OBJECT_VERSION_ID", "v1"))).unwrap();
+        assert_eq!((version.key.as_str(), version.version.as_deref()), ("app.zip", Some("v1")));
+        assert!(Place::of(&closed, Some(&wish("S3_OBJECT_KEY", "x"))).unwrap_err().contains("AllowOverride"));
+        assert_eq!(Place::of(&open, Some(&wish("S3_OBJECT_KEY", "x"))).unwrap().key, "x");
+        assert!(Place::of(&open, Some(&wish("COMMIT_ID", "x"))).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        assert!(refuse(&action("Source", Category::Source, "S3").build()).unwrap().contains("S3Bucket"));
+        let no_key = action("Source", Category::Source, "S3").set("S3Bucket", "b").build();
+        assert!(refuse(&no_key).unwrap().contains("S3ObjectKey"));
+    }
+}

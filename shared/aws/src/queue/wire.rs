@@ -1,0 +1,123 @@
+//! Messages as text: JSON with a schema number, in characters that SQS takes.
+
+use penstock_app::port::PortError;
+use penstock_app::port::queue::Message;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The form in which this release writes messages. Those without a number are of form 1.
+const SCHEMA: u64 = 1;
+
+/// The largest body that travels through SQS, whose limit is 1 MiB.
+pub(super) const LARGEST: usize = 900 << 10;
+
+/// What a body says.
+#[derive(Debug)]
+pub(super) enum Received {
+    Message(Message),
+    /// The message lies in the bucket.
+    Stored {
+        key: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    schema: Option<u64>,
+    #[serde(default)]
+    stored: Option<String>,
+}
+
+pub(super) fn encode(message: &Message) -> Result<String, PortError> {
+    let failed = |error: serde_json::Error| PortError::permanent(format!("write a message: {error}"));
+    let mut value = serde_json::to_value(message).map_err(failed)?;
+    if let Value::Object(fields) = &mut value {
+        fields.insert("schema".to_owned(), SCHEMA.into());
+    }
+    Ok(printable(&value.to_string()))
+}
+
+/// The body that stands for the message under `key`.
+#[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "only S3 stores messages"))]
+pub(super) fn stored(key: &str) -> String {
+    json!({ "schema": SCHEMA, "stored": key }).to_string()
+}
+
+pub(super) fn decode(body: &str) -> Result<Received, PortError> {
+    let unreadable = |error: serde_json::Error| PortError::permanent(format!("read a message: {error}"));
+    let head: Head = serde_json::from_str(body).map_err(unreadable)?;
+    if head.schema.is_some_and(|schema| schema > SCHEMA) {
+        return Err(PortError::permanent(
+            "read a message: it is of a newer release; update all functions to one release",
+        ));
+    }
+    match head.stored {
+        Some(key) => Ok(Received::Stored { key }),
+        None => serde_json::from_str(body).map(Received::Message).map_err(unreadable),
+    }
+}
+
+/// SQS refuses the two characters of Unicode that JSON need not escape and XML cannot hold (SQS API reference,
+/// `SendMessage`); a commit message may have them.
+fn printable(json: &str) -> String {
+    json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_model::trigger::{GitEvent, Push, Reference};
+
+    use super::*;
+
+    fn delivery(message: &str) -> Message {
+        let push = Push {
+            repository: "acme/web".to_owned(),
+            reference: Reference::Branch("main".to_owned()),
+            commit: "0".repeat(40),
+            message: Some(message.to_owned()),
+            author: None,
+            changed_paths: None,
+            deleted: false,
+        };
+        let delivery = "72d3162e".parse().expect("a delivery id");
+        Message::Delivery { delivery, event: Box::new(GitEvent::Push(push)) }
+    }
+
+    fn read(body: &str) -> Message {
+        match decode(body).expect("a message") {
+            Received::Message(message) => message,
+            Received::Stored { key } => panic!("stored under {key}"),
+        }
+    }
+
+    #[test]
+    fn every_character_comes_back_and_none_is_one_that_sqs_refuses() {
+        let message = delivery("a\0b\u{b}c\u{fffe}d\u{ffff}e\u{1f4a7}\\ufffe");
+        let body = encode(&message).expect("encoding");
+        assert!(
+            body.chars().all(|c| matches!(c, ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)),
+            "{body:?}"
+        );
+        assert_eq!(read(&body), message);
+    }
+
+    #[test]
+    fn forms_are_told_apart() {
+        let body = encode(&delivery("x")).expect("encoding");
+        assert!(body.contains(r#""schema":1"#), "{body}");
+        assert_eq!(
+            read(&body.replace(r#""schema":1,"#, "")),
+            delivery("x"),
+            "a message without a number is read"
+        );
+        let newer = decode(&body.replace(r#""schema":1"#, r#""schema":2"#)).expect_err("a newer form");
+        assert!(newer.message.contains("newer release") && !newer.retryable, "{newer}");
+        assert!(
+            matches!(decode(&stored("deliveries/a")), Ok(Received::Stored { key }) if key == "deliveries/a")
+        );
+        for body in ["", "{}", "[]", "null", r#"{"type":"other"}"#] {
+            assert!(!decode(body).expect_err(body).retryable);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The configuration that all clients of one process share: credentials, region, endpoint, retries, connections.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+
+use crate::calls::CallLog;
+
+/// How long a connection may take to open.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// What every client is made of. Cheap to clone.
+///
+/// A client is made as `aws_sdk_x::Client::from_conf(aws_sdk_x::config::Builder::from(sdk.config())
+/// .interceptor(sdk.interceptor()).build())`, so that its calls are recorded.
+#[derive(Debug, Clone)]
+pub struct Sdk {
+    config: SdkConfig,
+}
+
+impl Sdk {
+    /// From the environment, as every AWS tool reads it.
+    pub async fn load() -> Self {
+        Self::load_with(http_client()).await
+    }
+
+    /// As [`Self::load`], over `http_client`: tests put faults into it.
+    pub async fn load_with(http_client: SharedHttpClient) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http_client)
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .load()
+            .await;
+        Self { config }
+    }
+
+    /// With this configuration, for tests.
+    pub fn from_config(config: SdkConfig) -> Self {
+        Self { config }
+    }
+
+    /// The same with other credentials or in another region: what an action runs under.
+    #[must_use]
+    pub fn acting_as(&self, credentials: Option<SharedCredentialsProvider>, region: Option<&str>) -> Self {
+        let mut builder = self.config.to_builder();
+        if let Some(credentials) = credentials {
+            builder.set_credentials_provider(Some(credentials));
+        }
+        if let Some(region) = region {
+            builder.set_region(Some(Region::new(region.to_owned())));
+        }
+        Self { config: builder.build() }
+    }
+
+    /// For `aws_sdk_x::config::Builder::from`.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// For a client's builder: records its calls.
+    pub fn interceptor(&self) -> SharedInterceptor {
+        SharedInterceptor::new(CallLog)
+    }
+
+    /// The region, such as `eu-central-1`.
+    pub fn region(&self) -> &str {
+        self.config.region().map_or("us-east-1", |region| region.as_ref())
+    }
+
+    /// Whether an endpoint of one's own is set, as with an emulator: S3's buckets are then part of the path.
+    pub fn has_endpoint(&self) -> bool {
+        self.config.endpoint_url().is_some()
+    }
+}
+
+/// TLS by rustls with ring.
+pub fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https()
+}

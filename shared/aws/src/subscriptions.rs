@@ -1,0 +1,113 @@
+//! Who gets a topic's messages by e-mail: a topic for each approver, its subscription and the proof that it is meant.
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::Tag;
+use penstock_app::port::PortError;
+
+use crate::error::port_error;
+use crate::sdk::Sdk;
+
+/// What a subscription that nobody has confirmed is called instead of its ARN (SNS API reference, `Subscription`).
+const PENDING: &str = "PendingConfirmation";
+/// The key under which SNS encrypts the stack's other topics.
+const KEY: &str = "alias/aws/sns";
+
+/// Makes topics and looks after their subscriptions.
+#[derive(Debug, Clone)]
+pub struct Subscriptions(Client);
+
+/// Somebody who gets a topic's messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Such as `email`.
+    pub protocol: String,
+    /// Such as an address.
+    pub endpoint: String,
+    /// Whether they have confirmed it; until then they get nothing.
+    pub confirmed: bool,
+}
+
+impl Subscriptions {
+    /// Subscriptions of the configuration's account and region.
+    pub fn new(sdk: &Sdk) -> Self {
+        let config = aws_sdk_sns::config::Builder::from(sdk.config());
+        Self(Client::from_conf(config.interceptor(sdk.interceptor()).build()))
+    }
+
+    /// The topic called `name`, made for the installation `stack` unless it is there; its ARN.
+    ///
+    /// # Errors
+    /// If it could not be made.
+    pub async fn topic(&self, name: &str, stack: &str) -> Result<String, PortError> {
+        let what = format!("make the topic `{name}`");
+        let tag = Tag::builder().key("penstock:stack").value(stack).build();
+        let tag = tag.map_err(|error| PortError::permanent(format!("{what}: {error}")))?;
+        let asked = self.0.create_topic().name(name).tags(tag).attributes("KmsMasterKeyId", KEY);
+        let made = asked.send().await.map_err(|error| port_error(&what, &error))?;
+        let arn = made.topic_arn().map(str::to_owned);
+        arn.ok_or_else(|| PortError::permanent(format!("{what}: SNS names no ARN")))
+    }
+
+    /// Deletes a topic with its subscriptions; one that is not there is as good as deleted.
+    ///
+    /// # Errors
+    /// If it could not be deleted.
+    pub async fn delete(&self, topic: &str) -> Result<(), PortError> {
+        let deleted = self.0.delete_topic().topic_arn(topic).send().await;
+        deleted.map(drop).map_err(|error| port_error(&format!("delete the topic {topic}"), &error))
+    }
+
+    /// Subscribes `email`, whose owner is sent a link to confirm it; again, if they have not yet.
+    ///
+    /// # Errors
+    /// If it could not be subscribed.
+    pub async fn subscribe(&self, topic: &str, email: &str) -> Result<(), PortError> {
+        let asked = self.0.subscribe().topic_arn(topic).protocol("email").endpoint(email);
+        let subscribed = asked.send().await;
+        subscribed.map(drop).map_err(|error| port_error(&format!("subscribe {email} to {topic}"), &error))
+    }
+
+    /// Who is subscribed to `topic`; `None` if there is no such topic.
+    ///
+    /// # Errors
+    /// If it could not be asked for.
+    pub async fn of(&self, topic: &str) -> Result<Option<Vec<Subscription>>, PortError> {
+        let mut pages = self.0.list_subscriptions_by_topic().topic_arn(topic).into_paginator().send();
+        let mut found = vec![];
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => found.extend(page.subscriptions().iter().map(subscription)),
+                Err(error) if error.as_service_error().is_some_and(|it| it.is_not_found_exception()) => {
+                    return Ok(None);
+                }
+                Err(error) => {
+                    return Err(port_error(&format!("look at the subscriptions of {topic}"), &error));
+                }
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Confirms with the token of the e-mail that `topic`'s messages are wanted; from then on only a signed call ends
+    /// the subscription, not whoever follows the link at the end of a message.
+    ///
+    /// # Errors
+    /// If the token has ended (after two days), or this is another account's topic.
+    pub async fn confirm(&self, topic: &str, token: &str) -> Result<(), PortError> {
+        let asked = self.0.confirm_subscription().topic_arn(topic).token(token);
+        let confirmed = asked.authenticate_on_unsubscribe("true").send().await;
+        confirmed
+            .map(drop)
+            .map_err(|error| port_error(&format!("confirm the subscription to {topic}"), &error))
+    }
+}
+
+fn subscription(found: &aws_sdk_sns::types::Subscription) -> Subscription {
+    let arn = found.subscription_arn().unwrap_or_default();
+    Subscription {
+        protocol: found.protocol().unwrap_or_default().to_owned(),
+        endpoint: found.endpoint().unwrap_or_default().to_owned(),
+        // While unconfirmed or already ended it has no ARN.
+        confirmed: arn != PENDING && arn.starts_with("arn:"),
+    }
+}

@@ -1,0 +1,24 @@
+//! S3 actions against an emulator: deploying into a bucket, and a bucket as a source.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod deploy;
+mod source;
+#[path = "../cloudformation/stage.rs"]
+mod stage;
+
+use penstock_app::port::provider::{Done, Ending};
+
+fn succeeded(ending: Ending) -> Done {
+    match ending {
+        Ending::Succeeded(done) => *done,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The code and message of a failure.
+fn failed(ending: Ending) -> (String, String) {
+    match ending {
+        Ending::Failed { error, .. } => (error.code, error.message),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,25 @@
+//! The contract suites of the three ports.
+
+use std::sync::Arc;
+
+use penstock_app::port::claims::Claims;
+use penstock_app::port::outputs::Outputs;
+use penstock_app::port::store::Store;
+use penstock_testkit::contract::{claims_contract, outputs_contract, store_contract};
+
+use crate::bench::store;
+
+#[tokio::test]
+async fn the_table_keeps_the_stores_contract() {
+    store_contract(async || Arc::new(store().await) as Arc<dyn Store>).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_claims_contract() {
+    claims_contract(async || Arc::new(store().await) as Arc<dyn Claims>).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_outputs_contract() {
+    outputs_contract(async || Arc::new(store().await) as Arc<dyn Outputs>).await;
+}

@@ -1,0 +1,207 @@
+//! What AWS would refuse a pipeline, found before the pipeline needs it: roles, their trust, their rights, and what
+//! actions name that is not there. What may not be asked is said, never taken for good.
+
+use std::collections::BTreeMap;
+
+use penstock_aws::trust::Roles;
+use penstock_model::definition;
+use penstock_model::diagnostic::{Diagnostic, Place};
+use penstock_model::document;
+use penstock_model::pipeline::{Action, Category, Owner, Pipeline};
+
+use super::installation::Installation;
+
+mod needs;
+mod places;
+mod presence;
+mod role;
+
+use needs::Where;
+use places::Places;
+use role::Examined;
+
+/// What an installation offers actions, as its stack puts it out.
+struct Offer {
+    default_role: Option<String>,
+    external_id: String,
+    /// The roles of the action and the artifact function, which assume the actions' roles.
+    action: String,
+    artifact: String,
+    listed: Vec<String>,
+    artifact_bucket: String,
+    commands_project: String,
+    account: String,
+}
+
+impl Offer {
+    fn of(installation: &Installation) -> anyhow::Result<Self> {
+        let trusted = installation.output("TrustedRoleArns")?;
+        let (action, artifact) = trusted.split_once(',').unwrap_or((trusted, trusted));
+        let listed = installation.stack.parameters.get("AssumableRoleArns");
+        Ok(Self {
+            default_role: installation.output("DefaultActionRoleArn").ok().map(str::to_owned),
+            external_id: installation.output("ExternalId")?.to_owned(),
+            action: action.to_owned(),
+            artifact: artifact.to_owned(),
+            listed: listed.map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+            artifact_bucket: installation.output("ArtifactBucket")?.to_owned(),
+            commands_project: installation.output("CommandsProject")?.to_owned(),
+            account: installation.stack.account().to_owned(),
+        })
+    }
+
+    /// Who assumes the role of an action of this category.
+    fn assumes(&self, category: Category) -> &str {
+        match category {
+            Category::Source => &self.artifact,
+            Category::Build
+            | Category::Test
+            | Category::Deploy
+            | Category::Invoke
+            | Category::Approval
+            | Category::Compute => &self.action,
+        }
+    }
+}
+
+/// Everything that `installation` and its AWS account would refuse the pipeline defined by `source`.
+pub(crate) async fn problems(installation: &Installation, source: &str) -> anyhow::Result<Vec<Diagnostic>> {
+    let document = document::parse(source);
+    let (Some(pipeline), Some(root)) =
+        (definition::from_document(&document).pipeline, document.root.as_ref())
+    else {
+        return Ok(vec![]);
+    };
+    let mut check = Check {
+        installation,
+        offer: Offer::of(installation)?,
+        roles: Roles::new(&installation.sdk),
+        examined: BTreeMap::new(),
+        found: vec![],
+    };
+    check.pipeline(&pipeline, &Places::of(root)).await?;
+    check.found.sort();
+    check.found.dedup();
+    Ok(check.found)
+}
+
+/// A check under way.
+struct Check<'a> {
+    installation: &'a Installation,
+    offer: Offer,
+    roles: Roles,
+    /// What is known of a role as somebody's to assume: roles are shared by actions, and each is asked for once.
+    examined: BTreeMap<(String, String), Examined>,
+    found: Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    async fn pipeline(&mut self, pipeline: &Pipeline, places: &Places<'_>) -> anyhow::Result<()> {
+        for stage in &pipeline.stages {
+            for action in stage.actions.iter().filter(|action| is_performed_on_aws(action)) {
+                let place = places.action(stage.name.as_str(), action.name.as_str());
+                self.action(pipeline, action, place).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn action(
+        &mut self,
+        pipeline: &Pipeline,
+        action: &Action,
+        place: places::OfAction,
+    ) -> anyhow::Result<()> {
+        let own = action.role_arn.as_deref().or(pipeline.role_arn.as_deref());
+        let Some(role) = own.map(str::to_owned).or_else(|| self.default_role(action)) else {
+            let (name, provider) = (&action.name, &action.action_type_id.provider);
+            self.error(
+                place.role,
+                "no-role",
+                format!("`{name}` runs under no role, and the stack's default action role serves CodeBuild and Commands only; set roleArn on it or on the pipeline to a role that may do what {provider} does"),
+            );
+            return Ok(());
+        };
+        let examined = self.examine(&role, action.action_type_id.category).await?;
+        for (code, is_error, message) in &examined.problems {
+            match is_error {
+                true => self.error(place.role, code, message.clone()),
+                false => self.warning(place.role, code, message.clone()),
+            }
+        }
+        let whereabouts = self.whereabouts(pipeline, action, &role);
+        if examined.is_there {
+            self.rights(action, &role, &whereabouts, &place).await?;
+        }
+        for (key, problem) in presence::problems(&self.installation.sdk, action, &whereabouts).await? {
+            match problem {
+                presence::Problem::Missing(message) => self.error(place.key(key), "not-there", message),
+                presence::Problem::Unseen(message) => self.warning(place.key(key), "may-not-look", message),
+            }
+        }
+        Ok(())
+    }
+
+    fn default_role(&self, action: &Action) -> Option<String> {
+        let serves = matches!(action.action_type_id.provider.as_str(), "CodeBuild" | "Commands");
+        self.offer.default_role.clone().filter(|_| serves)
+    }
+
+    async fn examine(&mut self, role: &str, category: Category) -> anyhow::Result<Examined> {
+        let by = self.offer.assumes(category).to_owned();
+        let key = (role.to_owned(), by.clone());
+        if let Some(known) = self.examined.get(&key) {
+            return Ok(known.clone());
+        }
+        let examined = role::examine(&self.roles, &self.offer, role, &by).await?;
+        self.examined.insert(key, examined.clone());
+        Ok(examined)
+    }
+
+    fn whereabouts(&self, pipeline: &Pipeline, action: &Action, role: &str) -> Where {
+        let region = action.region.as_deref().unwrap_or(self.installation.sdk.region());
+        let in_region = pipeline.artifact_stores.as_ref().and_then(|stores| stores.get(region));
+        let store = in_region.or(pipeline.artifact_store.as_ref());
+        Where {
+            partition: role.split(':').nth(1).unwrap_or("aws").to_owned(),
+            region: region.to_owned(),
+            account: role.split(':').nth(4).unwrap_or_default().to_owned(),
+            artifact_bucket: store.map_or(&self.offer.artifact_bucket, |store| &store.location).clone(),
+            commands_project: self.offer.commands_project.clone(),
+        }
+    }
+
+    /// Whether the role may make the calls that the action's provider makes.
+    async fn rights(
+        &mut self,
+        action: &Action,
+        role: &str,
+        whereabouts: &Where,
+        place: &places::OfAction,
+    ) -> anyhow::Result<()> {
+        for need in needs::needs(action, whereabouts) {
+            for problem in role::lacking(&self.roles, role, &need).await? {
+                match problem {
+                    role::Lack::Denied(message) => {
+                        self.error(place.role, "permission-missing", format!("`{}`: {message}", action.name));
+                    }
+                    role::Lack::Unknown(message) => self.warning(place.role, "may-not-ask", message),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, place: Place, code: &str, message: String) {
+        self.found.push(Diagnostic::error(place, code, message));
+    }
+
+    fn warning(&mut self, place: Place, code: &str, message: String) {
+        self.found.push(Diagnostic::warning(place, code, message));
+    }
+}
+
+/// Whether AWS performs the action: not a person, and not the function itself with a token of GitHub's.
+fn is_performed_on_aws(action: &Action) -> bool {
+    action.action_type_id.owner == Owner::Aws && action.action_type_id.category != Category::Approval
+}

@@ -1,0 +1,109 @@
+//! What a dead letter is about, in a line.
+
+use penstock_app::engine::debt::Debt;
+use penstock_app::port::queue::Message;
+use penstock_aws::dead_letters::Letter;
+use penstock_model::time::Timestamp;
+use penstock_model::trigger::GitEvent;
+use serde_json::Value as Json;
+
+use crate::show::clean::clean;
+use crate::show::duration::moment;
+
+/// The most characters of an unknown message that are shown.
+const SHOWN: usize = 80;
+
+/// `dispatch of Build/Compile in web, sent 2026-01-31 12:30:05Z`.
+pub(crate) fn line(letter: &Letter) -> String {
+    let about = about(&letter.body);
+    let sent = letter.sent_at.map(|at| format!(", sent {}", moment(Timestamp(at)))).unwrap_or_default();
+    clean(&format!("{about}{sent}"))
+}
+
+/// What a message's body asks for.
+pub(crate) fn about(body: &str) -> String {
+    match serde_json::from_str(body) {
+        Ok(message) => of_ours(&message),
+        Err(_) => {
+            serde_json::from_str(body).ok().and_then(|json| of_others(&json)).unwrap_or_else(|| unknown(body))
+        }
+    }
+}
+
+fn of_ours(message: &Message) -> String {
+    match message {
+        Message::Command { command } => {
+            let request = serde_json::to_value(&command.request).unwrap_or_default();
+            let what = request["type"].as_str().unwrap_or("command").to_owned();
+            let attempt = request["attempt"]["action"].as_str().map(|action| {
+                format!(" on {}/{action}", request["attempt"]["stage"].as_str().unwrap_or_default())
+            });
+            format!("command {what}{} for {}", attempt.unwrap_or_default(), command.pipeline)
+        }
+        Message::Debt { pipeline, debt, category: _ } => format!("{} in {pipeline}", owed(debt)),
+        Message::Delivery { delivery, event } => format!("delivery {delivery}: {}", happened(event)),
+    }
+}
+
+fn owed(debt: &Debt) -> String {
+    let (what, attempt) = match debt {
+        Debt::Dispatch { attempt } => ("dispatch", attempt),
+        Debt::Cancel { attempt } => ("cancellation", attempt),
+        Debt::Observe { attempt } => ("observation", attempt),
+        Debt::GoOn => return "wake-up".to_owned(),
+    };
+    format!("{what} of {}/{}, execution {}", attempt.stage, attempt.action, attempt.execution)
+}
+
+fn happened(event: &GitEvent) -> String {
+    match event {
+        GitEvent::Push(push) => {
+            format!("push of {} to {}", crate::show::short(&push.commit), push.repository)
+        }
+        GitEvent::PullRequest(request) => format!("pull request in {}", request.repository),
+    }
+}
+
+/// Events of `EventBridge` and records of a stream that no function took (Lambda developer guide, on-failure destinations).
+fn of_others(json: &Json) -> Option<String> {
+    if let (Some(source), Some(kind)) = (json["source"].as_str(), json["detail-type"].as_str()) {
+        return Some(format!("event {kind} of {source}"));
+    }
+    let batch = json["DDBStreamBatchInfo"].as_object()?;
+    let records = batch.get("batchSize").and_then(Json::as_u64).unwrap_or(1);
+    let condition = json["requestContext"]["condition"].as_str().unwrap_or("not taken");
+    Some(format!("{records} records of the table's stream that nobody was told of ({condition})"))
+}
+
+fn unknown(body: &str) -> String {
+    let shown: String = body.chars().take(SHOWN).collect();
+    let rest = if body.chars().count() > SHOWN { "…" } else { "" };
+    format!("unknown: {shown}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_told_in_words() {
+        let execution = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607";
+        let debt = serde_json::json!({
+            "type": "debt", "pipeline": "web", "category": "Build",
+            "debt": { "type": "dispatch", "attempt": { "execution": execution, "stage": "Build", "action": "Compile", "number": 1 } }
+        });
+        assert_eq!(
+            about(&debt.to_string()),
+            format!("dispatch of Build/Compile, execution {execution} in web")
+        );
+        let wake = serde_json::json!({
+            "type": "command", "command": { "id": "c-1", "pipeline": "web", "request": { "type": "wakeUp" } }
+        });
+        assert_eq!(about(&wake.to_string()), "command wakeUp for web");
+        let event = r#"{"source":"aws.codebuild","detail-type":"CodeBuild Build State Change","detail":{}}"#;
+        assert_eq!(about(event), "event CodeBuild Build State Change of aws.codebuild");
+        assert_eq!(about("\u{1b}[2Jnot json"), "unknown: \u{1b}[2Jnot json");
+        let letter = Letter { id: "1".into(), sent_at: Some(1_700_000_000_123), body: "\u{1b}[2Jx".into() };
+        assert_eq!(line(&letter), "unknown: x, sent 2023-11-14 22:13:20Z");
+    }
+}

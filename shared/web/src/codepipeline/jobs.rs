@@ -1,0 +1,130 @@
+//! Answers of invoked functions to their jobs.
+
+use std::collections::BTreeMap;
+
+use penstock_app::engine::inputs;
+use penstock_app::jobs::{Answer, JobError, JobId, Jobs};
+use penstock_model::variable::MAX_OUTPUT_BYTES;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::input::Input;
+use super::operation::{self, Call};
+
+/// The model's limits.
+const MAX_TOKEN: usize = 2048;
+const MAX_SUMMARY: usize = 2048;
+const MAX_MESSAGE: usize = 5000;
+
+/// `FailureType`.
+const FAILURES: [(&str, &str); 6] = [
+    ("JobFailed", "JobFailed"),
+    ("ConfigurationError", "ConfigurationError"),
+    ("PermissionError", "PermissionError"),
+    ("RevisionOutOfSync", "RevisionOutOfSync"),
+    ("RevisionUnavailable", "RevisionUnavailable"),
+    ("SystemUnavailable", "SystemUnavailable"),
+];
+
+pub(crate) async fn succeed(call: Call<'_>) -> operation::Answer {
+    let id: JobId = call.input.id("jobId")?;
+    let token = call.input.text_within("continuationToken", MAX_TOKEN)?;
+    let details = call.input.structure("executionDetails")?;
+    let summary = match details {
+        Some(details) => details.text_within("summary", MAX_SUMMARY)?.map(str::to_owned),
+        None => None,
+    };
+    let variables = variables(call.input)?;
+    let answer = match token {
+        Some(token) => Answer::Continued { token: token.to_owned() },
+        None => Answer::Succeeded { variables, summary },
+    };
+    jobs(&call).answer(&id, answer).await.map_err(refused)?;
+    call.done()
+}
+
+pub(crate) async fn fail(call: Call<'_>) -> operation::Answer {
+    let id: JobId = call.input.id("jobId")?;
+    let details = Input::of(call.input.required("failureDetails")?, "failureDetails")?;
+    let code = details.one_of("type", &FAILURES)?.to_owned();
+    details.required_text("message")?;
+    let message = details.text_within("message", MAX_MESSAGE)?.unwrap_or_default().to_owned();
+    jobs(&call).answer(&id, Answer::Failed { code, message }).await.map_err(refused)?;
+    call.done()
+}
+
+pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
+    let id: JobId = call.input.id("jobId")?;
+    let invocation = jobs(&call).find(&id).await.map_err(refused)?;
+    let (pipeline, attempt) = (&invocation.pipeline, &invocation.attempt);
+    let query = &call.web.query;
+    let execution = query.raw_execution(pipeline, &attempt.execution).await?;
+    let (_, definition, _) = query.definition(pipeline, Some(execution.definition)).await?;
+    let stage = definition.stage(&attempt.stage);
+    let action =
+        stage.and_then(|stage| stage.action(&attempt.action)).ok_or_else(|| refused(JobError::Unknown))?;
+    let configuration = query.resolved_configuration(&definition, &execution, &attempt.stage, action).await?;
+    let artifacts: Vec<Value> = inputs(&definition, &execution, &attempt.stage, &attempt.action)
+        .artifacts
+        .iter()
+        .map(|artifact| {
+            let location = json!({"bucketName": artifact.bucket, "objectKey": artifact.key});
+            json!({"name": artifact.name, "location": {"type": "S3", "s3Location": location}})
+        })
+        .collect();
+    let mut data = json!({
+        "actionTypeId": action.action_type_id,
+        "actionConfiguration": {"configuration": configuration},
+        "pipelineContext": {
+            "pipelineName": pipeline,
+            "stage": {"name": attempt.stage},
+            "action": {"name": attempt.action},
+            "pipelineExecutionId": attempt.execution,
+        },
+        "inputArtifacts": artifacts,
+        "outputArtifacts": [],
+    });
+    if let Some(token) = &invocation.continuation {
+        data["continuationToken"] = json!(token);
+    }
+    call.answer(&json!({
+        "jobDetails": {"id": id.to_string(), "accountId": call.web.account, "data": data}
+    }))
+}
+
+fn jobs(call: &Call<'_>) -> Jobs {
+    call.web.query.jobs(call.web.control.commands())
+}
+
+fn variables(input: Input<'_>) -> Result<BTreeMap<String, String>, ApiError> {
+    let Some(value) = input.member("outputVariables") else {
+        return Ok(BTreeMap::new());
+    };
+    let members =
+        value.as_object().ok_or_else(|| ApiError::serialization("`outputVariables` must be a structure"))?;
+    let text = |(key, value): (&String, &Value)| {
+        let name = |c: char| c.is_ascii_alphanumeric() || "@-_".contains(c);
+        if key.is_empty() || !key.chars().all(name) {
+            let rule = "a key of `outputVariables` takes the characters A-Z a-z 0-9 @ - _";
+            return Err(ApiError::validation(rule));
+        }
+        let value = value
+            .as_str()
+            .ok_or_else(|| ApiError::serialization(format!("`outputVariables.{key}` must be a string")))?;
+        Ok((key.clone(), value.to_owned()))
+    };
+    members.iter().map(text).collect()
+}
+
+fn refused(error: JobError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        JobError::Unknown => ApiError::new("JobNotFoundException", message),
+        JobError::Settled(_) => ApiError::new("InvalidJobStateException", message),
+        JobError::TooLarge(_) => ApiError::new(
+            "OutputVariablesSizeExceededException",
+            format!("{message}: hand on large texts as artifacts (at most {MAX_OUTPUT_BYTES} bytes)"),
+        ),
+        JobError::App(error) => error.into(),
+    }
+}

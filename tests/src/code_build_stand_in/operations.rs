@@ -1,0 +1,114 @@
+//! The operations, as far as they answer at once.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use tokio::sync::watch;
+
+use super::{Build, Project, State, build, held, record};
+
+/// A refusal: the error's code and its message.
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+pub(super) fn carry_out(state: &Arc<State>, operation: &str, body: &Json) -> Result<Json, Refusal> {
+    if let Some(model) = &state.model {
+        let checked = model.check(operation, body);
+        checked.map_err(|problem| Refusal::new("ValidationException", problem))?;
+    }
+    match operation {
+        "StartBuild" => start_build(state, body),
+        "BatchGetBuilds" => Ok(batch_get_builds(state, body)),
+        "StopBuild" => stop_build(state, body),
+        "ListBuildsForProject" => list_builds(state, body),
+        other => Err(Refusal::new(
+            "UnknownOperationException",
+            format!("this stand-in serves no operation `{other}`"),
+        )),
+    }
+}
+
+fn start_build(state: &Arc<State>, request: &Json) -> Result<Json, Refusal> {
+    let project = project(state, request, "Project cannot be found")?;
+    if project.for_code_pipeline {
+        let overridden = |name: &str| request.get(name).is_some_and(|value| !value.is_null());
+        if !overridden("artifactsOverride") || !overridden("sourceTypeOverride") {
+            let message = "ArtifactsOverride must be set when using artifacts type CodePipelines";
+            return Err(Refusal::new("InvalidInputException", message));
+        }
+    }
+    let mut builds = held(&state.builds);
+    if let Some(known) = with_token(&builds, request)? {
+        return Ok(json!({"build": known}));
+    }
+    let number =
+        1 + builds.iter().filter(|build| build.record["projectName"] == project.name.as_str()).count();
+    let record = record::submitted(&state.settings, &project, request, number);
+    let (stop, stopped) = watch::channel(false);
+    builds.push(Build { record: record.clone(), request: request.clone(), stop });
+    drop(builds);
+    let id = record["id"].as_str().unwrap_or_default().to_owned();
+    tokio::spawn(build::run(Arc::clone(state), project, id, request.clone(), stopped));
+    Ok(json!({"build": record}))
+}
+
+/// The build that this idempotency token has started already.
+fn with_token(builds: &[Build], request: &Json) -> Result<Option<Json>, Refusal> {
+    let Some(token) = request["idempotencyToken"].as_str() else { return Ok(None) };
+    match builds.iter().find(|build| build.request["idempotencyToken"] == token) {
+        Some(known) if known.request == *request => Ok(Some(known.record.clone())),
+        Some(_) => {
+            let message = "the idempotency token was used with other parameters";
+            Err(Refusal::new("InvalidInputException", message))
+        }
+        None => Ok(None),
+    }
+}
+
+fn batch_get_builds(state: &State, request: &Json) -> Json {
+    let builds = held(&state.builds);
+    let asked = request["ids"].as_array().cloned().unwrap_or_default();
+    let find =
+        |id: &Json| builds.iter().find(|build| build.record["id"] == *id || build.record["arn"] == *id);
+    let found: Vec<&Json> = asked.iter().filter_map(&find).map(|build| &build.record).collect();
+    let missing: Vec<&Json> = asked.iter().filter(|id| find(id).is_none()).collect();
+    json!({"builds": found, "buildsNotFound": missing})
+}
+
+fn stop_build(state: &State, request: &Json) -> Result<Json, Refusal> {
+    let id = &request["id"];
+    let builds = held(&state.builds);
+    let found = builds.iter().find(|build| build.record["id"] == *id || build.record["arn"] == *id);
+    let build = found
+        .ok_or_else(|| Refusal::new("ResourceNotFoundException", format!("Build {id} does not exist")))?;
+    build.stop.send_replace(true);
+    Ok(json!({"build": build.record}))
+}
+
+fn list_builds(state: &State, request: &Json) -> Result<Json, Refusal> {
+    let project = project(state, request, "The provided project does not exist")?;
+    let builds = held(&state.builds);
+    let of_project = builds.iter().filter(|build| build.record["projectName"] == project.name.as_str());
+    let mut ids: Vec<&Json> = of_project.map(|build| &build.record["id"]).collect();
+    if request["sortOrder"] != "ASCENDING" {
+        ids.reverse();
+    }
+    Ok(json!({"ids": ids}))
+}
+
+fn project(state: &State, request: &Json, missing: &str) -> Result<Project, Refusal> {
+    let name = request["projectName"].as_str().unwrap_or_default();
+    held(&state.projects).get(name).cloned().ok_or_else(|| {
+        let (region, account) = (&state.settings.region, &state.settings.account);
+        let message = format!("{missing}: arn:aws:codebuild:{region}:{account}:project/{name}");
+        Refusal::new("ResourceNotFoundException", message)
+    })
+}

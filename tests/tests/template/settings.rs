@@ -1,0 +1,82 @@
+//! What functions are told and how they are built: the template and the code agree.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use cargo_metadata::MetadataCommand;
+use regex::Regex;
+use serde_json::Value;
+
+use crate::document::{Template, root};
+
+#[test]
+fn what_a_function_requires_is_in_its_environment() {
+    let template = Template::load();
+    let asks = Regex::new(r#"\brequired\(\s*"([A-Z][A-Z_]+)""#).unwrap();
+    for (name, function) in template.functions() {
+        let variables = function.property("Environment")["Variables"].as_object();
+        let told: BTreeSet<&str> =
+            variables.into_iter().flat_map(|all| all.keys().map(String::as_str)).collect();
+        let code = code(&root().join("functions").join(&name).join("src"));
+        for found in asks.captures_iter(&code) {
+            assert!(
+                told.contains(&found[1]),
+                "{name} requires {}, which the template does not set",
+                &found[1]
+            );
+        }
+    }
+    let all = template.0["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
+    assert!(all.contains_key("PENSTOCK_LOG") && all.contains_key("STACK_NAME"));
+}
+
+#[test]
+fn one_build_makes_every_function() {
+    let template = Template::load();
+    let metadata = MetadataCommand::new().no_deps().current_dir(root()).exec().unwrap();
+    let packages = metadata.workspace_metadata["lambda"]["build"]["packages"].as_array().unwrap();
+    let built: BTreeSet<&str> = packages.iter().filter_map(Value::as_str).collect();
+    let functions = template.functions();
+    let declared: BTreeSet<String> = functions.keys().map(|name| format!("penstock-{name}")).collect();
+    assert_eq!(built, declared.iter().map(String::as_str).collect());
+    for (name, function) in functions {
+        assert_eq!(function.whole["Metadata"]["BuildMethod"], "rust-cargolambda", "{name}");
+        let package = format!("penstock-{name}");
+        let package = metadata.packages.iter().find(|it| it.name.as_str() == package);
+        let package = package.unwrap_or_else(|| panic!("functions/{name} has no package"));
+        let binaries = package.targets.iter().filter(|target| target.is_bin()).count();
+        assert_eq!(binaries, 1, "sam takes {name}'s only binary");
+    }
+}
+
+#[test]
+fn the_outputs_say_what_to_do_next() {
+    let template = Template::load();
+    for name in [
+        "ApiUrl",
+        "ApprovalTopicArn",
+        "ArtifactBucket",
+        "FailureTopicArn",
+        "NextCommands",
+        "TableName",
+        "WebhookSecretArn",
+        "WebhookUrl",
+    ] {
+        assert!(template.0["Outputs"][name]["Description"].is_string(), "there is no output {name}");
+    }
+}
+
+/// All Rust code below `folder`.
+fn code(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.push_str(&code(&path));
+        } else {
+            all.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+    all
+}
