@@ -52,7 +52,13 @@ impl Registry {
             stacks: Arc::new(CloudFormation::new(access.clone(), artifacts.clone(), refused)),
             services: Arc::new(Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused)),
             buckets: Arc::new(S3Deploy::new(access.clone(), artifacts, refused, Limits::default())),
-            functions: Arc::new(LambdaInvoke::new(access, store.clone(), clock, required("ACCOUNT_ID")?, refused)),
+            functions: Arc::new(LambdaInvoke::new(
+                access,
+                store.clone(),
+                clock,
+                required("ACCOUNT_ID")?,
+                refused,
+            )),
         })
     }
 }

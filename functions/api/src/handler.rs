@@ -44,7 +44,10 @@ mod tests {
 
     #[test]
     fn the_host_of_a_url_has_no_port() {
-        assert_eq!(host("https://a1.execute-api.eu-central-1.amazonaws.com"), Some("a1.execute-api.eu-central-1.amazonaws.com".into()));
+        assert_eq!(
+            host("https://a1.execute-api.eu-central-1.amazonaws.com"),
+            Some("a1.execute-api.eu-central-1.amazonaws.com".into())
+        );
         assert_eq!(host("http://127.0.0.1:4577/x"), Some("127.0.0.1".into()));
         assert_eq!(host("nothing"), None);
     }

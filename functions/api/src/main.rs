@@ -39,7 +39,8 @@ async fn web(sdk: &Sdk, changes: watch::Receiver<u64>) -> Result<Web, Error> {
     let store = Arc::new(TableStore::new(sdk, &required("TABLE_NAME")?));
     let commands = Arc::new(RemoteTransition::new(sdk, required("TRANSITION_FUNCTION")?));
     let key = approval_key(&AwsSecrets::new(sdk), &required("APPROVAL_KEY_ARN")?).await?;
-    let approvals = Approvals::new(key, store.clone(), store.clone(), commands.clone(), clock.clone(), base_url);
+    let approvals =
+        Approvals::new(key, store.clone(), store.clone(), commands.clone(), clock.clone(), base_url);
     let approvals = Arc::new(approvals);
     let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered)));
     let logs = Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?));

@@ -55,7 +55,8 @@ impl Handler {
                 self.dispatch.carry_out(&pipeline, &debt).await
             }
             Message::Command { .. } | Message::Delivery { .. } => {
-                Err(PortError::permanent("take the message: commands belong in the queue of `transition`").into())
+                Err(PortError::permanent("take the message: commands belong in the queue of `transition`")
+                    .into())
             }
         }
     }

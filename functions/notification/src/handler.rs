@@ -72,7 +72,7 @@ impl Handler {
     }
 
     async fn tell(&self, record: &Record) -> bool {
-        let execution = record.execution.as_ref().map(|id| id.as_str());
+        let execution = record.execution.as_ref().map(penstock_model::id::ExecutionId::as_str);
         let Err(error) = self.notify.tell(record).await else {
             tracing::info!(pipeline = %record.pipeline, execution, version = record.version, "told");
             return true;

@@ -30,7 +30,11 @@ impl Handler {
     /// Lets the attempt be looked at that `event` is about; work of others is left alone.
     pub(crate) async fn observe(&self, event: &ProviderEvent) -> Result<(), Error> {
         let Some(work) = work(event) else {
-            tracing::warn!(source = event.source, detail_type = event.detail_type, "an event without an id of work");
+            tracing::warn!(
+                source = event.source,
+                detail_type = event.detail_type,
+                "an event without an id of work"
+            );
             return Ok(());
         };
         let Some(found) = self.locator.find(&work).await? else {
@@ -82,7 +86,11 @@ mod tests {
             ),
             ("aws.codedeploy", serde_json::json!({"deploymentId": "d-123456789"}), Some("d-123456789")),
             ("aws.ecs", serde_json::json!({"deploymentId": "ecs-svc/123"}), Some("ecs-svc/123")),
-            ("aws.cloudformation", serde_json::json!({"stack-id": "arn:x", "client-request-token": "p-1"}), Some("arn:x")),
+            (
+                "aws.cloudformation",
+                serde_json::json!({"stack-id": "arn:x", "client-request-token": "p-1"}),
+                Some("arn:x"),
+            ),
             ("aws.s3", serde_json::json!({}), None),
         ];
         for (source, detail, expected) in cases {

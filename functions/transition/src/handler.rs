@@ -20,6 +20,7 @@ use penstock_app::port::store::Store;
 use penstock_app::transition::Transition;
 use penstock_aws::queue::SqsQueue;
 use penstock_aws::telemetry::{Metrics, Unit};
+use penstock_model::id::ExecutionId;
 use serde::{Deserialize, Serialize};
 
 /// What the function is given.
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 #[serde(untagged)]
 pub(crate) enum Input {
     /// A call of `api` or `approval`, which waits for the answer.
-    Call(Call),
+    Call(Box<Call>),
     /// Messages of the command queue.
     Messages(SqsEvent),
 }
@@ -128,7 +129,7 @@ impl Handler {
             tracing::info!(command = %id, %pipeline, %rejection, "a command was not accepted");
         }
         for event in &outcome.events {
-            tracing::info!(command = %id, %pipeline, event = kind(&event.fact), execution = event.fact.execution().map(|id| id.as_str()), attempt = event.fact.attempt().map(tracing::field::display), "happened");
+            tracing::info!(command = %id, %pipeline, event = kind(&event.fact), execution = event.fact.execution().map(ExecutionId::as_str), attempt = event.fact.attempt().map(tracing::field::display), "happened");
         }
         self.measure(&outcome.events);
         Ok(())

@@ -71,17 +71,19 @@ impl Handler {
     async fn take(&self, request: &Request) -> Result<(DeliveryId, Option<String>), (StatusCode, String)> {
         let body: &[u8] = request.body();
         if body.len() > MAX_BODY {
-            let reason = format!("the body has more than {MAX_BODY} bytes; start the pipelines by hand: penstock start");
+            let reason = format!(
+                "the body has more than {MAX_BODY} bytes; start the pipelines by hand: penstock start"
+            );
             return Err((StatusCode::PAYLOAD_TOO_LARGE, reason));
         }
         let headers = request.headers();
         let webhook = self.webhook().await.map_err(|error| failed(&error))?;
-        webhook.verify(text(headers, "x-hub-signature-256"), body).map_err(refused)?;
+        webhook.verify(text(headers, "x-hub-signature-256"), body).map_err(|refusal| refused(&refusal))?;
         let delivery = DeliveryId::new(required(headers, "x-github-delivery")?)
             .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
         let event = required(headers, "x-github-event")?;
         let media_type = text(headers, "content-type").unwrap_or_default();
-        match webhook.read(event, media_type, body).map_err(refused)? {
+        match webhook.read(event, media_type, body).map_err(|refusal| refused(&refusal))? {
             Received::Ignored(reason) => Ok((delivery, Some(reason))),
             Received::Event(event) => {
                 let message = Message::Delivery { delivery: delivery.clone(), event: Box::new(event) };
@@ -102,16 +104,15 @@ impl Handler {
 }
 
 fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, (StatusCode, String)> {
-    text(headers, name).ok_or_else(|| {
-        (StatusCode::BAD_REQUEST, format!("the header {name} is missing; GitHub sends it"))
-    })
+    text(headers, name)
+        .ok_or_else(|| (StatusCode::BAD_REQUEST, format!("the header {name} is missing; GitHub sends it")))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn refused(refusal: WebhookRefusal) -> (StatusCode, String) {
+fn refused(refusal: &WebhookRefusal) -> (StatusCode, String) {
     let status = match refusal {
         WebhookRefusal::Unsigned(_) => StatusCode::UNAUTHORIZED,
         WebhookRefusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -186,7 +187,11 @@ mod tests {
     #[tokio::test]
     async fn what_starts_nothing_is_acknowledged_with_the_reason() {
         let (handler, queue) = handler();
-        let (status, body) = answered(&handler, &request("ping", "new", r#"{"zen": "Half measures are as bad as nothing at all."}"#)).await;
+        let (status, body) = answered(
+            &handler,
+            &request("ping", "new", r#"{"zen": "Half measures are as bad as nothing at all."}"#),
+        )
+        .await;
         assert_eq!(status, 200, "{body}");
         assert!(body.contains("reason"), "{body}");
         assert!(queue.take().is_none());

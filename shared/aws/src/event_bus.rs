@@ -14,7 +14,7 @@ use crate::sdk::Sdk;
 
 /// The events' source; `aws.` is reserved.
 const SOURCE: &str = "penstock";
-/// How many entries one call takes (EventBridge API reference, PutEvents).
+/// How many entries one call takes (EventBridge API reference, `PutEvents`).
 const BATCH: usize = 10;
 
 /// A bus.

@@ -6,9 +6,7 @@ use penstock_app::port::provider::{Provider, Providers};
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
 
-use crate::provider::{
-    cloudformation, codebuild, codedeploy, commands, ecs, lambda, s3_deploy, s3_source,
-};
+use crate::provider::{cloudformation, codebuild, codedeploy, commands, ecs, lambda, s3_deploy, s3_source};
 
 /// Refuses what cannot work; performs nothing itself.
 #[derive(Debug, Clone, Copy)]

@@ -90,9 +90,9 @@ impl SqsQueue {
     /// Permanent if it is no message of a release that this one knows; as S3 has it if the message lies there.
     pub async fn receive(&self, body: &str) -> Result<Message, PortError> {
         match wire::decode(body)? {
-            Received::Message(message) => Ok(message),
+            Received::Message(message) => Ok(*message),
             Received::Stored { key } => match wire::decode(&self.fetch(&key).await?)? {
-                Received::Message(message) => Ok(message),
+                Received::Message(message) => Ok(*message),
                 Received::Stored { .. } => {
                     Err(PortError::permanent(format!("read the message under `{key}`: it refers to another")))
                 }

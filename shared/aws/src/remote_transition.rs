@@ -64,7 +64,7 @@ impl RemoteTransition {
 #[async_trait]
 impl Commands for RemoteTransition {
     async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
-        self.call(&Call::CarryOut { command }).await?.reply()
+        self.call(&Call::CarryOut { command: Box::new(command) }).await?.reply()
     }
 
     async fn define(

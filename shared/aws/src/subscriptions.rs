@@ -1,6 +1,7 @@
 //! Who gets a topic's messages by e-mail: a topic for each approver, its subscription and the proof that it is meant.
 
 use aws_sdk_sns::Client;
+use aws_sdk_sns::operation::list_subscriptions_by_topic::ListSubscriptionsByTopicError;
 use aws_sdk_sns::types::Tag;
 use penstock_app::port::PortError;
 
@@ -77,7 +78,11 @@ impl Subscriptions {
         while let Some(page) = pages.next().await {
             match page {
                 Ok(page) => found.extend(page.subscriptions().iter().map(subscription)),
-                Err(error) if error.as_service_error().is_some_and(|it| it.is_not_found_exception()) => {
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(ListSubscriptionsByTopicError::is_not_found_exception) =>
+                {
                     return Ok(None);
                 }
                 Err(error) => {

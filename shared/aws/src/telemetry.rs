@@ -1,6 +1,6 @@
-//! Logs and metrics of a function: JSON lines on standard output, metrics in CloudWatch's embedded metric format.
+//! Logs and metrics of a function: JSON lines on standard output, metrics in the embedded metric format.
 //!
-//! Source of the format: CloudWatch user guide, "Specification: Embedded metric format".
+//! Source of the format: Amazon `CloudWatch` user guide, "Specification: Embedded metric format".
 
 use std::str::FromStr;
 

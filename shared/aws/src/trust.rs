@@ -64,7 +64,7 @@ impl Roles {
     pub async fn find(&self, name: &str) -> Result<Asked<Role>, PortError> {
         let found = match self.0.get_role().role_name(name).send().await {
             Ok(found) => found,
-            Err(error) => return refused(&format!("look at the role `{name}`"), error),
+            Err(error) => return refused(&format!("look at the role `{name}`"), &error),
         };
         Ok(found.role().map_or(Asked::Absent, |role| {
             let tags = role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()));
@@ -93,7 +93,7 @@ impl Roles {
         while let Some(page) = pages.next().await {
             match page {
                 Ok(page) => denied.extend(page.evaluation_results().iter().filter_map(denial)),
-                Err(error) => return refused(&format!("ask what `{principal}` may do"), error),
+                Err(error) => return refused(&format!("ask what `{principal}` may do"), &error),
             }
         }
         Ok(Asked::Known(denied))
@@ -103,7 +103,7 @@ impl Roles {
 /// What IAM's refusal to answer means.
 fn refused<T, E, R>(
     what: &str,
-    error: aws_smithy_runtime_api::client::result::SdkError<E, R>,
+    error: &aws_smithy_runtime_api::client::result::SdkError<E, R>,
 ) -> Result<Asked<T>, PortError>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -114,7 +114,7 @@ where
         Some("AccessDenied" | "AccessDeniedException") => {
             Ok(Asked::Forbidden(error.message().unwrap_or("access denied").to_owned()))
         }
-        Some(_) | None => Err(port_error(what, &error)),
+        Some(_) | None => Err(port_error(what, error)),
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn list(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(values) => values.iter().collect(),
         Value::Null => vec![],
-        one => vec![one],
+        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one],
     }
 }
 
@@ -91,9 +91,9 @@ struct Reader<I> {
 impl<'a, I: Iterator<Item = Event<'a>>> Reader<I> {
     fn document(&mut self) -> Value {
         loop {
-            match self.next() {
-                Event::StreamStart | Event::DocumentStart(_) => {}
-                event => return self.value(event),
+            let event = self.next();
+            if !matches!(event, Event::StreamStart | Event::DocumentStart(_)) {
+                return self.value(event);
             }
         }
     }
@@ -108,28 +108,37 @@ impl<'a, I: Iterator<Item = Event<'a>>> Reader<I> {
             Event::SequenceStart(_, tag) => {
                 let mut values = vec![];
                 loop {
-                    match self.next() {
-                        Event::SequenceEnd => break,
-                        event => values.push(self.value(event)),
+                    let event = self.next();
+                    if event == Event::SequenceEnd {
+                        break;
                     }
+                    values.push(self.value(event));
                 }
                 written_out(tag.as_deref(), Value::Array(values))
             }
             Event::MappingStart(_, tag) => {
                 let mut values = Map::new();
                 loop {
-                    let key = match self.next() {
-                        Event::MappingEnd => break,
-                        Event::Scalar(key, ..) => key.into_owned(),
-                        other => panic!("a key that is no text: {other:?}"),
-                    };
+                    let event = self.next();
+                    if event == Event::MappingEnd {
+                        break;
+                    }
+                    let Event::Scalar(key, ..) = event else { panic!("a key that is no text: {event:?}") };
+                    let key = key.into_owned();
                     let event = self.next();
                     let value = self.value(event);
                     assert!(values.insert(key.clone(), value).is_none(), "the key {key} stands there twice");
                 }
                 written_out(tag.as_deref(), Value::Object(values))
             }
-            other => panic!("CloudFormation knows no {other:?}"),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::Alias(_)
+            | Event::SequenceEnd
+            | Event::MappingEnd => panic!("CloudFormation knows no {event:?}"),
         }
     }
 }

@@ -48,7 +48,7 @@ fn a_wildcard_has_a_stated_reason() {
                 || ["CommandsPolicyArns", "AWS::NoValue"].contains(text)
                 || text.ends_with("/AWSXRayDaemonWriteAccess")
         };
-        assert!(attached.iter().all(|text| known(text)), "{} has {attached:?}", role.name);
+        assert!(attached.iter().all(known), "{} has {attached:?}", role.name);
     }
     for kind in ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"] {
         for policy in template.of_type(kind) {

@@ -66,7 +66,7 @@ pub enum Call {
     /// [`Commands::carry_out`].
     CarryOut {
         /// The command.
-        command: Command,
+        command: Box<Command>,
     },
     /// [`Commands::define`].
     Define {
@@ -117,7 +117,7 @@ impl Call {
     pub async fn make(self, commands: &dyn Commands) -> CallAnswer {
         match self {
             Self::CarryOut { command } => commands
-                .carry_out(command)
+                .carry_out(*command)
                 .await
                 .map_or_else(CallAnswer::from, |reply| CallAnswer::Reply { reply }),
             Self::Define { pipeline, mode, id } => commands
@@ -147,10 +147,7 @@ impl CallAnswer {
     /// # Errors
     /// As [`Commands::carry_out`].
     pub fn reply(self) -> Result<Reply, AppError> {
-        match self {
-            Self::Reply { reply } => Ok(reply),
-            other => Err(other.error("a reply")),
-        }
+        if let Self::Reply { reply } = self { Ok(reply) } else { Err(self.error("a reply")) }
     }
 
     /// The version that [`Call::Define`] led to.
@@ -158,9 +155,10 @@ impl CallAnswer {
     /// # Errors
     /// As [`Commands::define`].
     pub fn version(self) -> Result<DefinitionVersion, AppError> {
-        match self {
-            Self::Defined { version } => Ok(version),
-            other => Err(other.error("a definition version")),
+        if let Self::Defined { version } = self {
+            Ok(version)
+        } else {
+            Err(self.error("a definition version"))
         }
     }
 

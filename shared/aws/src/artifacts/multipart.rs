@@ -134,7 +134,7 @@ fn is_used_up(error: &SdkError<CompleteMultipartUploadError>) -> bool {
 }
 
 fn parts(size: u64, single: u64) -> impl Iterator<Item = Part> {
-    let length = single.min(USUAL).max(LEAST).max(size.div_ceil(PARTS));
+    let length = single.clamp(LEAST, USUAL).max(size.div_ceil(PARTS));
     (1..)
         .zip((0..size).step_by(usize::try_from(length).unwrap_or(usize::MAX)))
         .map(move |(number, offset)| Part { number, offset, length: length.min(size - offset) })

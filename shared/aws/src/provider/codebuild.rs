@@ -14,6 +14,7 @@ use penstock_model::pipeline::Action;
 
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
+use crate::provider::obstacle::Obstacle;
 use crate::provider::settings::optional;
 
 mod batches;
@@ -53,7 +54,7 @@ impl Provider for CodeBuild {
             Ok(plan) => self.0.start(work, plan, taken_over).await,
             Err(obstacle) => Err(obstacle),
         };
-        begun.or_else(|obstacle| obstacle.met())
+        begun.or_else(Obstacle::met)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

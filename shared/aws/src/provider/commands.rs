@@ -12,6 +12,7 @@ use penstock_model::pipeline::Action;
 use super::codebuild::runner::Runner;
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
+use crate::provider::obstacle::Obstacle;
 
 mod buildspec;
 mod declaration;
@@ -46,7 +47,7 @@ impl Provider for Commands {
             Ok(plan) => self.runner.start(work, plan, taken_over).await,
             Err(obstacle) => Err(obstacle),
         };
-        begun.or_else(|obstacle| obstacle.met())
+        begun.or_else(Obstacle::met)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

@@ -14,7 +14,7 @@ pub(super) const LARGEST: usize = 900 << 10;
 /// What a body says.
 #[derive(Debug)]
 pub(super) enum Received {
-    Message(Message),
+    Message(Box<Message>),
     /// The message lies in the bucket.
     Stored {
         key: String,
@@ -54,7 +54,9 @@ pub(super) fn decode(body: &str) -> Result<Received, PortError> {
     }
     match head.stored {
         Some(key) => Ok(Received::Stored { key }),
-        None => serde_json::from_str(body).map(Received::Message).map_err(unreadable),
+        None => {
+            serde_json::from_str(body).map(|message| Received::Message(Box::new(message))).map_err(unreadable)
+        }
     }
 }
 
@@ -86,7 +88,7 @@ mod tests {
 
     fn read(body: &str) -> Message {
         match decode(body).expect("a message") {
-            Received::Message(message) => message,
+            Received::Message(message) => *message,
             Received::Stored { key } => panic!("stored under {key}"),
         }
     }

@@ -8,9 +8,9 @@ use penstock_model::id::PipelineName;
 use penstock_model::time::Timestamp;
 
 use super::TableStore;
+use super::item::Attributes;
 use super::key::pipeline_in;
 use super::schema::{DUE_AT, DUE_SHARDS, NEVER, PK};
-use super::item::Attributes;
 
 impl TableStore {
     /// Pipelines with open executions that are due by `until`, by name.

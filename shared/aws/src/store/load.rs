@@ -83,8 +83,8 @@ impl TableStore {
     ) -> Result<Snapshot, PortError> {
         let pinned = executions.values().map(|(_, execution)| execution.definition);
         let latest = pipeline.as_ref().map(|(_, state)| state.definition);
-        let mut snapshot = Snapshot::default();
-        snapshot.definitions = self.definitions_of(name, pinned.chain(latest).collect()).await?;
+        let definitions = self.definitions_of(name, pinned.chain(latest).collect()).await?;
+        let mut snapshot = Snapshot { definitions, ..Snapshot::default() };
         if let Some((version, state)) = pipeline {
             snapshot.versions.pipeline = version;
             snapshot.state.pipeline = Some(state);

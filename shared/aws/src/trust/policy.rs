@@ -131,52 +131,52 @@ mod tests {
 
     const US: &str = "arn:aws:iam::111122223333:role/penstock-ActionFunctionRole-1";
 
-    fn of(statement: Json) -> Trust {
+    fn of(statement: &Json) -> Trust {
         trust(&json!({ "Version": "2012-10-17", "Statement": statement }), US, "id-1")
     }
 
-    fn allow(principal: &str, condition: Json) -> Json {
-        json!({ "Effect": "Allow", "Principal": { "AWS": principal }, "Action": "sts:AssumeRole", "Condition": condition })
+    fn allow(principal: &str, condition: impl Into<Json>) -> Json {
+        json!({ "Effect": "Allow", "Principal": { "AWS": principal }, "Action": "sts:AssumeRole", "Condition": condition.into() })
     }
 
     #[test]
     fn a_role_its_account_and_everybody_are_named() {
         let id = json!({ "StringEquals": { "sts:ExternalId": "id-1" } });
         for principal in [US, "arn:aws:iam::111122223333:root", "111122223333", "*"] {
-            assert_eq!(of(json!([allow(principal, id.clone())])), Trust::Granted, "{principal}");
+            assert_eq!(of(&json!([allow(principal, id.clone())])), Trust::Granted, "{principal}");
         }
-        assert_eq!(of(allow("arn:aws:iam::999999999999:root", id.clone())), Trust::None);
-        assert_eq!(of(json!([])), Trust::None);
+        assert_eq!(of(&allow("arn:aws:iam::999999999999:root", id.clone())), Trust::None);
+        assert_eq!(of(&json!([])), Trust::None);
         assert_eq!(trust(&Json::Null, US, "id-1"), Trust::None);
     }
 
     #[test]
     fn external_ids_are_compared() {
         assert_eq!(
-            of(allow(US, json!({ "StringEquals": { "sts:ExternalId": "x" } }))),
+            of(&allow(US, json!({ "StringEquals": { "sts:ExternalId": "x" } }))),
             Trust::OtherExternalId
         );
         assert_eq!(
-            of(allow(US, json!({ "StringLike": { "sts:externalid": ["x", "id-*"] } }))),
+            of(&allow(US, json!({ "StringLike": { "sts:externalid": ["x", "id-*"] } }))),
             Trust::Granted
         );
-        assert_eq!(of(allow(US, Json::Null)), Trust::WithoutExternalId);
+        assert_eq!(of(&allow(US, Json::Null)), Trust::WithoutExternalId);
     }
 
     #[test]
     fn a_service_alone_is_not_us_and_a_refusal_wins() {
         let service = json!({ "Effect": "Allow", "Principal": { "Service": "codepipeline.amazonaws.com" }, "Action": "sts:AssumeRole" });
-        assert_eq!(of(json!([service])), Trust::None);
+        assert_eq!(of(&json!([service])), Trust::None);
         let deny = json!({ "Effect": "Deny", "Principal": "*", "Action": "sts:*" });
-        assert_eq!(of(json!([allow(US, Json::Null), deny])), Trust::Refused);
+        assert_eq!(of(&json!([allow(US, Json::Null), deny])), Trust::Refused);
     }
 
     #[test]
     fn other_conditions_hold_fail_or_stay_unclear() {
         let arn = |pattern: &str| allow("*", json!({ "ArnLike": { "aws:PrincipalArn": pattern } }));
-        assert_eq!(of(arn("arn:aws:iam::111122223333:role/penstock-*")), Trust::WithoutExternalId);
-        assert_eq!(of(arn("arn:aws:iam::111122223333:role/other-*")), Trust::None);
+        assert_eq!(of(&arn("arn:aws:iam::111122223333:role/penstock-*")), Trust::WithoutExternalId);
+        assert_eq!(of(&arn("arn:aws:iam::111122223333:role/other-*")), Trust::None);
         let mfa = allow(US, json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } }));
-        assert_eq!(of(mfa), Trust::Unclear("aws:MultiFactorAuthPresent".into()));
+        assert_eq!(of(&mfa), Trust::Unclear("aws:MultiFactorAuthPresent".into()));
     }
 }

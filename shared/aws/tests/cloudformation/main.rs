@@ -44,18 +44,14 @@ fn deploys(mode: &str, stack: &str) -> ActionBuilder {
 }
 
 fn succeeded(ending: Ending) -> Done {
-    match ending {
-        Ending::Succeeded(done) => *done,
-        other => panic!("{other:?}"),
-    }
+    let Ending::Succeeded(done) = ending else { panic!("{ending:?}") };
+    *done
 }
 
 /// The message of a failure.
 fn failed(ending: Ending) -> String {
-    match ending {
-        Ending::Failed { error, .. } => error.message,
-        other => panic!("{other:?}"),
-    }
+    let Ending::Failed { error, .. } = ending else { panic!("{ending:?}") };
+    error.message
 }
 
 fn client(stage: &Stage) -> aws_sdk_cloudformation::Client {

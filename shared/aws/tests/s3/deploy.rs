@@ -89,7 +89,10 @@ async fn the_zip_is_put_under_a_key_that_a_repetition_keeps() {
     assert!(keys[0].starts_with("r/2") && keys[0].len() == "r/2026-01-31_23-59-59-".len() + 36, "{keys:?}");
     let object = stage.s3.get_object().bucket("releases").key(keys[0]).send().await.unwrap();
     assert_eq!(object.content_type(), Some("application/zip"));
-    assert_eq!(object.server_side_encryption().map(|it| it.as_str()), Some("aws:kms"));
+    assert_eq!(
+        object.server_side_encryption().map(aws_sdk_s3::types::ServerSideEncryption::as_str),
+        Some("aws:kms")
+    );
     assert_eq!(object.content_length().and_then(|length| u64::try_from(length).ok()), Some(site.size));
 }
 

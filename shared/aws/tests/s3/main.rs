@@ -4,21 +4,18 @@
 mod deploy;
 mod source;
 #[path = "../cloudformation/stage.rs"]
+#[expect(dead_code, reason = "the target `cloudformation` uses more of it")]
 mod stage;
 
 use penstock_app::port::provider::{Done, Ending};
 
 fn succeeded(ending: Ending) -> Done {
-    match ending {
-        Ending::Succeeded(done) => *done,
-        other => panic!("{other:?}"),
-    }
+    let Ending::Succeeded(done) = ending else { panic!("{ending:?}") };
+    *done
 }
 
 /// The code and message of a failure.
 fn failed(ending: Ending) -> (String, String) {
-    match ending {
-        Ending::Failed { error, .. } => (error.code, error.message),
-        other => panic!("{other:?}"),
-    }
+    let Ending::Failed { error, .. } = ending else { panic!("{ending:?}") };
+    (error.code, error.message)
 }

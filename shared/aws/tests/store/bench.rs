@@ -77,12 +77,15 @@ pub(crate) async fn put(table: &str, item: &Value) {
 
 fn to_json(item: &HashMap<String, AttributeValue>) -> Value {
     let value = |value: &AttributeValue| {
-        value.as_s().map(|text| json!({ "S": text })).unwrap_or_else(|_| {
-            value
-                .as_n()
-                .map(|number| json!({ "N": number }))
-                .unwrap_or_else(|_| json!({ "B": STANDARD.encode(value.as_b().unwrap().as_ref()) }))
-        })
+        value.as_s().map_or_else(
+            |_| {
+                value.as_n().map_or_else(
+                    |_| json!({ "B": STANDARD.encode(value.as_b().unwrap().as_ref()) }),
+                    |number| json!({ "N": number }),
+                )
+            },
+            |text| json!({ "S": text }),
+        )
     };
     Value::Object(item.iter().map(|(name, it)| (name.clone(), value(it))).collect())
 }
@@ -173,10 +176,8 @@ impl Plant {
         while let Some(message) = self.queue.take() {
             if let Err(error) = self.worker.handle(message.clone()).await {
                 self.queue.put(message);
-                return Err(match error {
-                    AppError::Port(error) => error,
-                    other => panic!("{other}"),
-                });
+                let AppError::Port(error) = error else { panic!("{error}") };
+                return Err(error);
             }
         }
         Ok(())

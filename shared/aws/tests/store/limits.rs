@@ -31,7 +31,8 @@ async fn crowd(count: usize, length: usize) -> (Plant, Vec<ExecutionId>) {
     let mut ids = vec![];
     for number in 0..count {
         let (id, command) = start(&format!("start-{number}"), &web);
-        plant.transition.carry_out(command).await.unwrap();
+        let outcome = plant.transition.carry_out(command).await.unwrap();
+        assert!(outcome.rejection.is_none(), "{:?}", outcome.rejection);
         enlarge(&plant.store, &id, length).await.unwrap();
         ids.push(id);
     }
@@ -64,10 +65,10 @@ fn committing(command: &str, changes: Vec<Change>) -> Commit {
 
 #[tokio::test]
 async fn more_than_a_page_is_read_whole() {
-    // A page has at most 1 MB, a batch 100 keys.
-    let (plant, ids) = crowd(60, 30_000).await;
+    // A page has at most 1 MB, a pipeline 50 open executions.
+    let (plant, ids) = crowd(50, 40_000).await;
     let snapshot = plant.store.load(&name("web"), &[]).await.unwrap();
-    assert_eq!(snapshot.state.executions.len(), 60);
+    assert_eq!(snapshot.state.executions.len(), 50);
     let page = plant.store.executions(&name("web"), None, 1000).await.unwrap();
     let newest_first: Vec<_> = ids.iter().rev().cloned().collect();
     assert_eq!(page.iter().map(|execution| execution.id.clone()).collect::<Vec<_>>(), newest_first);

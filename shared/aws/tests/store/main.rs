@@ -1,6 +1,5 @@
 //! The table against an emulator, with a real SDK client: contracts, faults, formats, limits, cost.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(missing_docs, reason = "tests")]
 
 mod bench;
 #[path = "../connector/mod.rs"]

@@ -11,10 +11,10 @@ const LOCAL: &str = "http://127.0.0.1:7878";
 /// The server that a command speaks to.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
-    /// The server, as `penstock up` prints it [env: PENSTOCK_ENDPOINT] [default: http://127.0.0.1:7878]
+    /// The server, as `penstock up` prints it [env: `PENSTOCK_ENDPOINT`] [default: <http://127.0.0.1:7878>]
     #[arg(long, value_name = "URL", conflicts_with = "stack")]
     endpoint: Option<String>,
-    /// The installation on AWS that this stack is; requests are signed [env: PENSTOCK_STACK]
+    /// The installation on AWS that this stack is; requests are signed [env: `PENSTOCK_STACK`]
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
     /// Sign requests to the endpoint: it is a domain of your own before the API on AWS

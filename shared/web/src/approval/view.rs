@@ -185,7 +185,7 @@ pub(super) fn decided(around: Around, view: &ApprovalView, approved: bool) -> Ma
                 }
                 @if let Some(comment) = comment { p { (plain::short(comment, MAX_COMMENT)) } }
                 p { @if approved { "The execution goes on." } @else { "The stage fails with this verdict." } }
-                p class="quiet" { "Recorded under the name " strong { (plain::short(by, 200)) } "." }
+                p class="quiet" { "Recorded under the name " strong { (plain::short(by, 200)) "." } }
                 @if around == Around::Dashboard { p { a href={ "/pipelines/" (view.pipeline) } { "See " (view.pipeline) } } }
             }
         }

@@ -9,10 +9,11 @@ use crate::fixture::Server;
 
 const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
-/// The job of an approval that waits: an attempt that runs until somebody answers for it.
+/// The job of an attempt that was begun and whose function has not answered yet.
 async fn invoked(server: &Server) -> (AttemptId, JobId) {
     let id = server.start("good").await;
-    let attempt: AttemptId = format!("{id}/Release/Ask/1").parse().unwrap();
+    server.decide(&id).await;
+    let attempt: AttemptId = format!("{id}/Release/Rollout/1").parse().unwrap();
     let job = JobId::of(&attempt, 1).unwrap();
     let pipeline = "canal".parse().unwrap();
     let invocation =

@@ -81,9 +81,11 @@ impl Job<'_> {
             id: text(answer.change_set_id()),
             stack_id: text(answer.stack_id()),
             is_ours: answer.description().is_some_and(|description| description.contains(&self.token)),
-            status: text(answer.status().map(|status| status.as_str())),
+            status: text(answer.status().map(aws_sdk_cloudformation::types::ChangeSetStatus::as_str)),
             reason: text(answer.status_reason()),
-            execution: text(answer.execution_status().map(|status| status.as_str())),
+            execution: text(
+                answer.execution_status().map(aws_sdk_cloudformation::types::ExecutionStatus::as_str),
+            ),
         }
     }
 

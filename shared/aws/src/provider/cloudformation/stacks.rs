@@ -78,7 +78,7 @@ fn simple(event: &StackEvent, stack_id: &str) -> Event {
         is_stack: event.physical_resource_id() == Some(stack_id),
         logical_id: text(event.logical_resource_id()),
         kind: text(event.resource_type()),
-        status: text(event.resource_status().map(|status| status.as_str())),
+        status: text(event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str)),
         reason: text(event.resource_status_reason()),
     }
 }

@@ -4,9 +4,12 @@
 //! secondary one ("Batch build with individual artifacts" in the `CodeBuild` user guide); combined artifacts are one.
 
 use aws_sdk_codebuild::error::SdkError;
+use aws_sdk_codebuild::operation::list_build_batches_for_project::ListBuildBatchesForProjectError;
 use aws_sdk_codebuild::operation::start_build_batch::StartBuildBatchError;
 use aws_sdk_codebuild::operation::stop_build_batch::StopBuildBatchError;
-use aws_sdk_codebuild::types::{BuildBatch, BuildGroup, BuildSummary, SortOrderType, StatusType};
+use aws_sdk_codebuild::types::{
+    BuildBatch, BuildBatchPhase, BuildGroup, BuildSummary, ProjectEnvironment, SortOrderType, StatusType,
+};
 use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Done, Ending, Observation, Work};
@@ -49,7 +52,11 @@ impl Batches<'_> {
         let call = client.list_build_batches_for_project().project_name(project);
         let page = match call.sort_order(SortOrderType::Descending).max_results(100).send().await {
             Ok(page) => page,
-            Err(error) if error.as_service_error().is_some_and(|it| it.is_resource_not_found_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(ListBuildBatchesForProjectError::is_resource_not_found_exception) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(port_error(&format!("list the batches of `{project}`"), &error)),
@@ -60,7 +67,7 @@ impl Batches<'_> {
         let got = client.batch_get_build_batches().set_ids(page.ids).send().await;
         let got = got.map_err(|error| port_error(&format!("read the batches of `{project}`"), &error))?;
         let is_ours = |batch: &&BuildBatch| {
-            let variables = batch.environment.as_ref().map(|environment| environment.environment_variables());
+            let variables = batch.environment.as_ref().map(ProjectEnvironment::environment_variables);
             names_attempt(variables.unwrap_or_default(), &attempt)
         };
         Ok(got.build_batches().iter().find(is_ours).and_then(external))
@@ -90,12 +97,10 @@ impl Batches<'_> {
             return Ok(Observation::Running);
         }
         let external = external(&batch).unwrap_or_else(|| External { id: id.to_owned(), url: None });
-        Ok(Observation::Ended(match self.ending(work, &batch, external).await? {
-            Ending::Failed { .. } if batch.build_batch_status == Some(StatusType::Stopped) => {
-                Ending::Cancelled
-            }
-            other => other,
-        }))
+        let ending = self.ending(work, &batch, external).await?;
+        let is_stopped = batch.build_batch_status == Some(StatusType::Stopped);
+        let is_cancelled = is_stopped && matches!(ending, Ending::Failed { .. });
+        Ok(Observation::Ended(if is_cancelled { Ending::Cancelled } else { ending }))
     }
 
     async fn get(&self, id: &str) -> Result<Option<BuildBatch>, PortError> {
@@ -158,7 +163,7 @@ impl Batches<'_> {
             "TIMED_OUT" => "the batch took longer than it may".to_owned(),
             other => format!("the batch ended as {other}"),
         };
-        let said = batch.phases().iter().flat_map(|phase| phase.contexts());
+        let said = batch.phases().iter().flat_map(BuildBatchPhase::contexts);
         for context in said.filter_map(|context| context.message()).filter(|message| !message.is_empty()) {
             message.push_str(": ");
             message.extend(context.chars().filter(|c| !c.is_control()));

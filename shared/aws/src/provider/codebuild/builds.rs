@@ -1,9 +1,10 @@
 //! Single builds: started once, found again, observed, stopped.
 
 use aws_sdk_codebuild::error::SdkError;
+use aws_sdk_codebuild::operation::list_builds_for_project::ListBuildsForProjectError;
 use aws_sdk_codebuild::operation::start_build::StartBuildError;
 use aws_sdk_codebuild::operation::stop_build::StopBuildError;
-use aws_sdk_codebuild::types::{Build, EnvironmentVariable, SortOrderType, StatusType};
+use aws_sdk_codebuild::types::{Build, EnvironmentVariable, ProjectEnvironment, SortOrderType, StatusType};
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Done, Ending, Observation, Work};
@@ -50,7 +51,9 @@ impl Builds<'_> {
                 Ok(page) => page,
                 Err(error)
                     if is_missing(
-                        error.as_service_error().map(|it| it.is_resource_not_found_exception()),
+                        error
+                            .as_service_error()
+                            .map(ListBuildsForProjectError::is_resource_not_found_exception),
                     ) =>
                 {
                     return Ok(None);
@@ -97,10 +100,9 @@ impl Builds<'_> {
             return Ok(Observation::Running);
         }
         let external = external(&build).unwrap_or_else(|| External { id: id.to_owned(), url: None });
-        Ok(Observation::Ended(match self.ending(work, &build, external).await? {
-            Ending::Failed { .. } if is_stopped(&build) => Ending::Cancelled,
-            other => other,
-        }))
+        let ending = self.ending(work, &build, external).await?;
+        let is_cancelled = is_stopped(&build) && matches!(ending, Ending::Failed { .. });
+        Ok(Observation::Ended(if is_cancelled { Ending::Cancelled } else { ending }))
     }
 
     pub(super) async fn get(&self, id: &str) -> Result<Option<Build>, PortError> {
@@ -159,7 +161,7 @@ fn is_stopped(build: &Build) -> bool {
 }
 
 fn is_of(build: &Build, attempt: &str) -> bool {
-    let variables = build.environment.as_ref().map(|environment| environment.environment_variables());
+    let variables = build.environment.as_ref().map(ProjectEnvironment::environment_variables);
     names_attempt(variables.unwrap_or_default(), attempt)
 }
 

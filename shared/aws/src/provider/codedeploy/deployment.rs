@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_codedeploy::Client;
 use aws_sdk_codedeploy::config::Builder;
+use aws_sdk_codedeploy::operation::create_deployment::CreateDeploymentError;
+use aws_sdk_codedeploy::operation::get_deployment::GetDeploymentError;
 use aws_sdk_codedeploy::types::{DeploymentInfo, DeploymentStatus, RevisionLocation, TimeRange};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
@@ -48,7 +50,7 @@ impl Deployments {
         let created = call.customize().config_override(once).send().await.map_err(|error| {
             let busy = error
                 .as_service_error()
-                .is_some_and(|refused| refused.is_deployment_limit_exceeded_exception());
+                .is_some_and(CreateDeploymentError::is_deployment_limit_exceeded_exception);
             if busy {
                 let message = port_error("create the deployment", &error).message;
                 return Obstacle::fails(
@@ -185,7 +187,7 @@ impl Deployments {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|refused| refused.is_deployment_does_not_exist_exception()) =>
+                    .is_some_and(GetDeploymentError::is_deployment_does_not_exist_exception) =>
             {
                 Ok(None)
             }

@@ -1,8 +1,10 @@
 //! An ECS service: describe it, move it to another task definition, stop a deployment (ECS API reference).
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::describe_services::DescribeServicesError;
 use aws_sdk_ecs::types::{
-    Deployment, DeploymentControllerType, Service, ServiceDeploymentStatus, StopServiceDeploymentStopType,
+    Deployment, DeploymentController, DeploymentControllerType, Service, ServiceDeploymentStatus,
+    StopServiceDeploymentStopType,
 };
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
@@ -58,7 +60,7 @@ impl Services {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|refused| refused.is_cluster_not_found_exception()) =>
+                    .is_some_and(DescribeServicesError::is_cluster_not_found_exception) =>
             {
                 Ok(None)
             }
@@ -158,7 +160,7 @@ impl Services {
 
 /// Whether ECS itself deploys the service.
 pub(super) fn check(service: &Service) -> Result<(), Obstacle> {
-    let controller = service.deployment_controller().map(|it| it.r#type());
+    let controller = service.deployment_controller().map(DeploymentController::r#type);
     match controller {
         None | Some(DeploymentControllerType::Ecs) => Ok(()),
         Some(other) => Err(Obstacle::configuration(format!(
