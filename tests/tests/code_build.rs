@@ -4,5 +4,7 @@
 
 #[path = "code_build/place.rs"]
 mod place;
+#[path = "code_build/provider.rs"]
+mod provider;
 #[path = "code_build/stand_in.rs"]
 mod stand_in;

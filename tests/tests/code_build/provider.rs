@@ -70,7 +70,6 @@ impl Stage {
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(aws_config::retry::RetryConfig::standard())
-            .sleep_impl(aws_config::default_provider::sleep())
             .http_client(http_client())
             .build();
         place.stand_in.add_project(Project::new("web"));
@@ -180,7 +179,9 @@ async fn several_outputs_are_secondary_artifacts() {
     let missing = Stage::new("provider-missing").await;
     let work = missing.work(greeting("world").produces("one").produces("three").build()).await;
     match perform(&missing.code_build(), &work).await {
-        Ending::Failed { error, .. } => assert!(error.message.contains("`three`"), "{error:?}"),
+        Ending::Failed { error, .. } => {
+            assert!(error.message.contains("secondary artifact three"), "{error:?}")
+        }
         other => panic!("{other:?}"),
     }
 }
