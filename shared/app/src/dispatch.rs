@@ -182,9 +182,11 @@ impl Dispatch {
         let Some(found) = self.find(pipeline, id).await? else {
             return Ok(());
         };
-        if found.attempt().is_none_or(|attempt| attempt.unsettled().is_none()) {
-            return Ok(());
-        }
+        if found.is_to_end() { self.end(&found, pipeline, id).await } else { Ok(()) }
+    }
+
+    /// Ends work that was asked to end and is not known to have.
+    async fn end(&self, found: &Found, pipeline: &PipelineName, id: &AttemptId) -> Result<(), AppError> {
         let now = self.clock.now();
         let (external, may_begin) = match self.claims.cancel(id, now).await? {
             Claim::Taken | Claim::Cancelled => return self.say(pipeline, id, "end", Report::Cancelled).await,
@@ -211,6 +213,10 @@ impl Dispatch {
         let Some(found) = self.find(pipeline, id).await? else {
             return Ok(());
         };
+        // Whatever takes its next step when it is observed must not take it after a stop.
+        if found.is_to_end() {
+            return self.end(&found, pipeline, id).await;
+        }
         // One whose start is still on its way is known to its claim.
         let Some(attempt) = found.attempt().filter(|attempt| attempt.is_live()) else {
             return Ok(());

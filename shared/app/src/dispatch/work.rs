@@ -40,6 +40,11 @@ impl Found {
         self.execution.attempt(&self.id)
     }
 
+    /// Whether it was asked to end and is not known to have.
+    pub(super) fn is_to_end(&self) -> bool {
+        self.attempt().is_some_and(|attempt| attempt.unsettled().is_some())
+    }
+
     pub(super) fn action(&self) -> Option<&Action> {
         self.pipeline.stage(&self.id.stage)?.action(&self.id.action)
     }

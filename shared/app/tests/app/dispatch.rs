@@ -213,6 +213,32 @@ async fn an_abandoned_attempt_is_cancelled_at_its_provider() {
     assert_eq!(view.stages[0].actions[0].status, "Abandoned");
 }
 
+/// A provider that takes the next of several steps when it is observed must not take it after a stop.
+#[tokio::test]
+async fn what_is_to_end_is_not_observed_but_cancelled_again() {
+    for times_out in [false, true] {
+        let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+        let id = started(&installation).await;
+        let fetch = attempt(&id, "Source", "Fetch", 1);
+        if times_out {
+            installation.fakes.clock.advance(Duration::from_secs(365 * 24 * 60 * 60));
+            installation.sweep.run(false).await.expect("sweeping");
+        } else {
+            installation.control.stop(&web_name(), &id, true, "", "alice").await.expect("stopping");
+        }
+        while let Some(message) = installation.fakes.queue.take() {
+            drop(message);
+        }
+        assert!(!installation.fakes.provider.is_cancelled(&fetch), "that message is lost");
+        let hint = Debt::Observe { attempt: fetch.clone() };
+        installation.dispatch.carry_out(&web_name(), &hint).await.expect("a provider's event");
+        assert!(installation.fakes.provider.is_cancelled(&fetch), "times out: {times_out}");
+        installation.settle().await;
+        let execution = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
+        assert_eq!(execution.status, if times_out { "Failed" } else { "Stopped" });
+    }
+}
+
 #[tokio::test]
 async fn what_was_never_begun_is_cancelled_before_it_begins() {
     let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
