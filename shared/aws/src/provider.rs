@@ -17,11 +17,16 @@ pub mod s3_deploy;
 #[cfg(all(feature = "s3", feature = "sts"))]
 pub mod s3_source;
 
-#[cfg(all(feature = "s3", feature = "sts"))]
+#[cfg(any(
+    feature = "cloudformation",
+    feature = "codebuild",
+    feature = "codedeploy",
+    feature = "ecs",
+    feature = "lambda",
+    feature = "s3"
+))]
 mod failure;
 #[cfg(any(feature = "codedeploy", feature = "ecs"))]
 mod input_zip;
-#[cfg(any(feature = "codebuild", feature = "codedeploy", feature = "ecs", feature = "lambda"))]
-mod obstacle;
 #[cfg(any(feature = "codebuild", feature = "codedeploy", feature = "ecs", feature = "lambda"))]
 mod settings;

@@ -14,7 +14,7 @@ use penstock_model::pipeline::Action;
 
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::provider::settings::optional;
 
 mod batches;
@@ -52,9 +52,9 @@ impl Provider for CodeBuild {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
         let begun = match configuration::plan(work) {
             Ok(plan) => self.0.start(work, plan, taken_over).await,
-            Err(obstacle) => Err(obstacle),
+            Err(failure) => Err(failure),
         };
-        begun.or_else(Obstacle::met)
+        begun.or_else(Failure::begun)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

@@ -14,7 +14,7 @@ use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use penstock_model::pipeline::Action;
 
 use crate::access::{Access, WithoutRole};
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::provider::settings::{Shape, only_input};
 
 mod appspec;
@@ -52,7 +52,7 @@ impl CodeDeploy {
         Self { access, artifacts, without_role }
     }
 
-    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Obstacle> {
+    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
         let deployments = self.deployments(work).await?;
         if taken_over && let Some(found) = deployments.find(work).await? {
             return Ok(Begun::Running(deployments.external(&found)));
@@ -78,7 +78,7 @@ impl CodeDeploy {
 #[async_trait]
 impl Provider for CodeDeploy {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Obstacle::met)
+        self.begin(work, taken_over).await.or_else(Failure::begun)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

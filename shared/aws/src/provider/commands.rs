@@ -12,7 +12,7 @@ use penstock_model::pipeline::Action;
 use super::codebuild::runner::Runner;
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 
 mod buildspec;
 mod declaration;
@@ -45,9 +45,9 @@ impl Provider for Commands {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
         let begun = match declaration::plan(work, &self.project) {
             Ok(plan) => self.runner.start(work, plan, taken_over).await,
-            Err(obstacle) => Err(obstacle),
+            Err(failure) => Err(failure),
         };
-        begun.or_else(Obstacle::met)
+        begun.or_else(Failure::begun)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

@@ -14,8 +14,8 @@ use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, W
 use penstock_model::pipeline::Action;
 
 use crate::access::{Access, WithoutRole};
+use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
-use crate::provider::obstacle::Obstacle;
 use crate::provider::settings::{Shape, is_open, only_input, optional};
 
 mod images;
@@ -77,8 +77,8 @@ impl Ecs {
         Self { access, artifacts, clock, without_role }
     }
 
-    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Obstacle> {
-        timeout(optional(work, "DeploymentTimeout")).map_err(Obstacle::configuration)?;
+    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
+        timeout(optional(work, "DeploymentTimeout")).map_err(Failure::configuration)?;
         let services = self.services(work).await?;
         let service = services.describe().await?;
         service::check(&service)?;
@@ -96,7 +96,7 @@ impl Ecs {
         services.update(&arn).await.map(Begun::Running)
     }
 
-    async fn services(&self, work: &Work) -> Result<Services, Obstacle> {
+    async fn services(&self, work: &Work) -> Result<Services, Failure> {
         Services::of(&self.access.of(work, self.without_role).await?, work)
     }
 
@@ -110,11 +110,11 @@ impl Ecs {
 #[async_trait]
 impl Provider for Ecs {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Obstacle::met)
+        self.begin(work, taken_over).await.or_else(Failure::begun)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        let services = self.services(work).await.map_err(Obstacle::into_port)?;
+        let services = self.services(work).await.map_err(Failure::into_port)?;
         let Some(service) = services.find().await? else {
             return Ok(Observation::Gone);
         };
@@ -138,14 +138,14 @@ impl Provider for Ecs {
     }
 
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
-        let services = self.services(work).await.map_err(Obstacle::into_port)?;
+        let services = self.services(work).await.map_err(Failure::into_port)?;
         let Some(service) = services.find().await? else {
             return Ok(Observation::Gone);
         };
         let token = work.attempt.token();
         let id = match external {
             Some(external) => external.id.clone(),
-            None => match services.deployment_of(&service, &token).await.map_err(Obstacle::into_port)? {
+            None => match services.deployment_of(&service, &token).await.map_err(Failure::into_port)? {
                 Some(id) => id,
                 None => return Ok(Observation::Gone),
             },

@@ -1,4 +1,4 @@
-//! Why an action ends badly, with the failure codes of `CodePipeline`, or why it is tried again.
+//! What keeps an action from going on: what ends it, with the failure codes of `CodePipeline`, or what may pass.
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -18,7 +18,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What was configured cannot work.
+    /// What the definition or a file of an artifact says cannot be performed.
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
         Self::ends("ConfigurationError", message)
     }
@@ -28,34 +28,36 @@ impl Failure {
         Self::ends("JobFailed", message)
     }
 
-    /// With one of `CodePipeline`'s failure codes.
+    /// With one of `CodePipeline`'s failure codes (`FailureType`).
     pub(crate) fn ends(code: &str, message: impl Into<String>) -> Self {
         Self::Ends(AttemptError { code: code.to_owned(), message: message.into() })
     }
 
-    /// A refused call; `what` completes "failed to ...".
+    /// A call that failed; `what` completes "failed to ...". What a service refuses for good was asked wrongly.
     pub(crate) fn of_call<E, R>(what: &str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug,
     {
-        let port = port_error(what, error);
-        let denied = error.code().is_some_and(|code| code.starts_with("AccessDenied"));
-        if denied && !port.retryable {
-            return Self::ends("PermissionError", format!("failed to {}", port.message));
+        let failed = port_error(what, error);
+        if failed.retryable {
+            return Self::Passing(failed);
         }
-        port.into()
+        let message = format!("failed to {}", failed.message);
+        if is_denied(error) {
+            return Self::ends("PermissionError", format!("{message}; grant it to the action's role"));
+        }
+        Self::configuration(message)
     }
 
-    /// A refused call of S3; `failed` is what became of it.
+    /// A call of S3 that failed; `failed` is what became of it.
     #[cfg(feature = "s3")]
     pub(crate) fn of_s3<E: ProvideErrorMetadata, R>(
         what: &str,
         failed: PortError,
         error: &SdkError<E, R>,
     ) -> Self {
-        let denied = error.code().is_some_and(|code| code.starts_with("AccessDenied"));
-        if denied && !failed.retryable {
+        if is_denied(error) && !failed.retryable {
             return Self::ends("PermissionError", format!("failed to {what}: the action's role may not"));
         }
         failed.into()
@@ -78,6 +80,20 @@ impl Failure {
     pub(crate) fn observed(self, external: &External) -> Result<Observation, PortError> {
         self.ending(Some(external.clone())).map(Observation::Ended)
     }
+
+    /// As an error of a call that has no attempt to end.
+    pub(crate) fn into_port(self) -> PortError {
+        match self {
+            Self::Ends(error) => PortError::permanent(error.message),
+            Self::Passing(error) => error,
+        }
+    }
+}
+
+/// Whether the caller lacks a right.
+fn is_denied<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+    code.starts_with("AccessDenied") || code == "UnauthorizedOperation"
 }
 
 impl From<PortError> for Failure {

@@ -7,7 +7,7 @@ use penstock_archive::{ArchiveError, entry_names, read_entry};
 use penstock_model::artifact::Artifact;
 use tempfile::TempDir;
 
-use super::obstacle::Obstacle;
+use super::failure::Failure;
 
 /// An input artifact on the disk of this machine for as long as this lives.
 #[derive(Debug)]
@@ -18,30 +18,30 @@ pub(crate) struct InputZip {
 
 impl InputZip {
     /// Fetches the whole artifact; its digest is checked.
-    pub(crate) async fn fetch(artifacts: &dyn Artifacts, artifact: &Artifact) -> Result<Self, Obstacle> {
+    pub(crate) async fn fetch(artifacts: &dyn Artifacts, artifact: &Artifact) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()
-            .map_err(|error| Obstacle::fails("SystemUnavailable", format!("make a folder: {error}")))?;
+            .map_err(|error| Failure::ends("SystemUnavailable", format!("failed to make a folder: {error}")))?;
         let zip = Self { name: artifact.name.to_string(), folder };
         artifacts.fetch(artifact, &zip.path()).await?;
         Ok(zip)
     }
 
     /// The file called `path`, of at most `limit` bytes of UTF-8; `None` if there is none.
-    pub(crate) async fn text(&self, path: &str, limit: u64) -> Result<Option<String>, Obstacle> {
+    pub(crate) async fn text(&self, path: &str, limit: u64) -> Result<Option<String>, Failure> {
         let (zip, wanted) = (self.path(), path.to_owned());
         let read = tokio::task::spawn_blocking(move || read_entry(&zip, &wanted, limit)).await;
         let Some(bytes) = self.unpacked(read)? else {
             return Ok(None);
         };
         String::from_utf8(bytes).map(Some).map_err(|_| {
-            Obstacle::configuration(format!("`{path}` in {} is not UTF-8; save it as such", self.name))
+            Failure::configuration(format!("`{path}` in {} is not UTF-8; save it as such", self.name))
         })
     }
 
     /// As [`Self::text`] of a file that must be there.
-    pub(crate) async fn required_text(&self, path: &str, limit: u64) -> Result<String, Obstacle> {
+    pub(crate) async fn required_text(&self, path: &str, limit: u64) -> Result<String, Failure> {
         self.text(path, limit).await?.ok_or_else(|| {
-            Obstacle::configuration(format!(
+            Failure::configuration(format!(
                 "the input artifact {} has no file `{path}`; let the action that produces it add one",
                 self.name
             ))
@@ -49,7 +49,7 @@ impl InputZip {
     }
 
     /// The names of all its entries.
-    pub(crate) async fn names(&self) -> Result<Vec<String>, Obstacle> {
+    pub(crate) async fn names(&self) -> Result<Vec<String>, Failure> {
         let zip = self.path();
         self.unpacked(tokio::task::spawn_blocking(move || entry_names(&zip)).await)
     }
@@ -61,8 +61,8 @@ impl InputZip {
     fn unpacked<T>(
         &self,
         read: Result<Result<T, ArchiveError>, tokio::task::JoinError>,
-    ) -> Result<T, Obstacle> {
-        let read = read.map_err(|error| Obstacle::fails("SystemUnavailable", error.to_string()))?;
-        read.map_err(|error| Obstacle::configuration(format!("the input artifact {}: {error}", self.name)))
+    ) -> Result<T, Failure> {
+        let read = read.map_err(|error| Failure::ends("SystemUnavailable", error.to_string()))?;
+        read.map_err(|error| Failure::configuration(format!("the input artifact {}: {error}", self.name)))
     }
 }

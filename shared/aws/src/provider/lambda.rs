@@ -21,7 +21,7 @@ use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, W
 use penstock_model::pipeline::Action;
 
 use crate::access::{Access, WithoutRole};
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::provider::settings::{Shape, required};
 
 mod event;
@@ -71,7 +71,7 @@ impl LambdaInvoke {
         Self { access, records: JobRecords::new(outputs), clock, account: account.into(), without_role }
     }
 
-    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Obstacle> {
+    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
         let id = JobId::of(&work.attempt, 1)?;
         let external = self.external(work, &id).await?;
         if !(taken_over && self.records.was_called(&id).await?) {
@@ -87,7 +87,7 @@ impl LambdaInvoke {
         id: &JobId,
         round: u32,
         continuation: Option<String>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<(), Failure> {
         let payload = event::job(work, id, &self.account, continuation.as_deref());
         let (pipeline, attempt) = (work.pipeline.clone(), work.attempt.clone());
         let invocation = Invocation { pipeline, attempt, round, at: self.clock.now(), continuation };
@@ -102,7 +102,7 @@ impl LambdaInvoke {
             .payload(Blob::new(payload.to_string()))
             .send()
             .await
-            .map_err(|error| Obstacle::of(&format!("invoke the function {function}"), &error))?;
+            .map_err(|error| Failure::of_call(&format!("invoke the function {function}"), &error))?;
         Ok(self.records.called(id).await?)
     }
 
@@ -158,14 +158,11 @@ impl LambdaInvoke {
         round: u32,
         continuation: Option<String>,
     ) -> Result<Observation, PortError> {
-        match self.call(work, id, round, continuation).await {
-            Ok(()) => Ok(Observation::Running),
-            Err(Obstacle::Fails(error)) => Ok(failed(external, &error.code, error.message)),
-            Err(Obstacle::Port(error)) => Err(error),
-        }
+        let called = self.call(work, id, round, continuation).await;
+        called.map_or_else(|failure| failure.observed(external), |()| Ok(Observation::Running))
     }
 
-    async fn external(&self, work: &Work, id: &JobId) -> Result<External, Obstacle> {
+    async fn external(&self, work: &Work, id: &JobId) -> Result<External, Failure> {
         let sdk = self.access.of(work, self.without_role).await?;
         let (region, function) = (sdk.region(), required(work, "FunctionName")?);
         let name = function.rsplit(':').next().unwrap_or(function);
@@ -178,7 +175,7 @@ impl LambdaInvoke {
 #[async_trait]
 impl Provider for LambdaInvoke {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Obstacle::met)
+        self.begin(work, taken_over).await.or_else(Failure::begun)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

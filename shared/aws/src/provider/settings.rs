@@ -6,7 +6,7 @@ use penstock_app::port::provider::Work;
 use penstock_model::artifact::Artifact;
 use penstock_model::pipeline::Action;
 
-use super::obstacle::Obstacle;
+use super::failure::Failure;
 
 /// The keys, inputs and outputs that a provider takes.
 #[derive(Debug)]
@@ -56,9 +56,9 @@ pub(crate) fn is_open(value: &str) -> bool {
 }
 
 /// A setting that must be there.
-pub(crate) fn required<'a>(work: &'a Work, key: &str) -> Result<&'a str, Obstacle> {
+pub(crate) fn required<'a>(work: &'a Work, key: &str) -> Result<&'a str, Failure> {
     optional(work, key).ok_or_else(|| {
-        Obstacle::configuration(format!("`{key}` is empty; set it in the action's configuration"))
+        Failure::configuration(format!("`{key}` is empty; set it in the action's configuration"))
     })
 }
 
@@ -68,9 +68,9 @@ pub(crate) fn optional<'a>(work: &'a Work, key: &str) -> Option<&'a str> {
 }
 
 /// The only input artifact.
-pub(crate) fn only_input(work: &Work) -> Result<&Artifact, Obstacle> {
+pub(crate) fn only_input(work: &Work) -> Result<&Artifact, Failure> {
     work.inputs.first().ok_or_else(|| {
-        Obstacle::configuration(format!("the action `{}` needs an input artifact; add one", work.action.name))
+        Failure::configuration(format!("the action `{}` needs an input artifact; add one", work.action.name))
     })
 }
 

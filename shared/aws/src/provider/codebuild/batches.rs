@@ -18,12 +18,12 @@ use penstock_model::id::ArtifactName;
 use penstock_model::pipeline::OutputArtifact;
 use penstock_model::time::Timestamp;
 
-use super::builds::{Builds, names_attempt};
+use super::builds::{Builds, MISSING_PROJECT, names_attempt};
 use super::plan::{Batch, Plan};
-use super::runner::{Place, failed};
+use super::runner::Place;
 use super::{console, failure, log, outputs, request};
 use crate::error::port_error;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 
 /// Batches of builds.
 pub(super) struct Batches<'a>(pub(super) &'a Place<'a>);
@@ -35,15 +35,15 @@ impl Batches<'_> {
         plan: &Plan,
         batch: Batch,
         taken_over: bool,
-    ) -> Result<External, Obstacle> {
+    ) -> Result<External, Failure> {
         if taken_over && let Some(found) = self.find(&plan.project, work).await? {
             return Ok(found);
         }
         let call = request::start_batch(&self.0.client, work, plan, batch, &self.0.destination);
-        let call = call.map_err(|error| Obstacle::configuration(error.to_string()))?;
+        let call = call.map_err(|error| Failure::configuration(error.to_string()))?;
         let answer = call.send().await.map_err(|error| refused(&plan.project, &error))?;
         let started = answer.build_batch.as_ref().and_then(external);
-        started.ok_or_else(|| Obstacle::Port(PortError::transient("start a batch: the answer names none")))
+        started.ok_or_else(|| Failure::Passing(PortError::transient("start a batch: the answer names none")))
     }
 
     /// The batch of this attempt among those of `project` that were started last.
@@ -118,7 +118,7 @@ impl Batches<'_> {
         for output in &work.action.output_artifacts {
             match self.artifact(work, batch, &output.name).await {
                 Ok(artifact) => artifacts.push(artifact),
-                Err(obstacle) => return failed(obstacle, external),
+                Err(failure) => return failure.ending(Some(external)),
             }
         }
         Ok(Ending::Succeeded(Box::new(Done {
@@ -135,7 +135,7 @@ impl Batches<'_> {
         work: &Work,
         batch: &BuildBatch,
         name: &ArtifactName,
-    ) -> Result<Artifact, Obstacle> {
+    ) -> Result<Artifact, Failure> {
         let combined = batch.build_batch_config.as_ref().and_then(|config| config.combine_artifacts);
         let location = if combined == Some(true) {
             batch.artifacts.as_ref().and_then(|artifacts| artifacts.location.as_deref())
@@ -145,12 +145,9 @@ impl Batches<'_> {
         let Some((bucket, key)) = location.and_then(outputs::place) else {
             let builds = batch.build_groups().iter().filter_map(|group| group.identifier.as_deref());
             let builds = builds.collect::<Vec<_>>().join(", ");
-            return Err(Obstacle::fails(
-                "JobFailed",
-                format!(
-                    "no build of the batch wrote the artifact `{name}`; call it like a build, `<build>_<artifact>`, or set CombineArtifacts to true; the builds are {builds}"
-                ),
-            ));
+            return Err(Failure::job(format!(
+                "no build of the batch wrote the artifact `{name}`; call it like a build, `<build>_<artifact>`, or set CombineArtifacts to true; the builds are {builds}"
+            )));
         };
         Ok(outputs::one(&self.0.sdk, name, bucket, key).await?)
     }
@@ -235,16 +232,16 @@ fn has_ended(batch: &BuildBatch) -> bool {
     batch.build_batch_status != Some(StatusType::InProgress) && (batch.complete || batch.end_time.is_some())
 }
 
-fn refused(project: &str, error: &SdkError<StartBuildBatchError>) -> Obstacle {
+fn refused(project: &str, error: &SdkError<StartBuildBatchError>) -> Failure {
     let what = format!("start a batch of `{project}`");
-    let obstacle = Obstacle::of(&what, error);
-    match error.as_service_error() {
+    let way_out = match error.as_service_error() {
         Some(StartBuildBatchError::InvalidInputException(_)) => {
-            let message = port_error(&what, error).message;
-            Obstacle::configuration(format!("{message}; a batch needs a batch service role in the project"))
+            "a batch needs a batch service role in the project"
         }
-        Some(_) | None => obstacle,
-    }
+        Some(StartBuildBatchError::ResourceNotFoundException(_)) => MISSING_PROJECT,
+        Some(_) | None => return Failure::of_call(&what, error),
+    };
+    Failure::configuration(format!("failed to {}; {way_out}", port_error(&what, error).message))
 }
 
 #[cfg(test)]

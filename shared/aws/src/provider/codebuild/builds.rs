@@ -11,14 +11,18 @@ use penstock_app::port::provider::{Done, Ending, Observation, Work};
 use penstock_model::time::Timestamp;
 
 use super::plan::{ATTEMPT, Plan};
-use super::runner::{Place, failed};
+use super::runner::Place;
 use super::{console, failure, log, outputs, request};
 use crate::error::port_error;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 
 /// No build of an attempt is older than this at the attempt's deadline: an action takes at most 36 hours, and it may
 /// have begun a little before the clock of the service says so.
 const OLDEST: i64 = 37 * 3600;
+
+/// What to do about a project that is not there.
+pub(super) const MISSING_PROJECT: &str =
+    "create the project in the action's region, or correct `ProjectName`";
 
 /// Single builds.
 pub(super) struct Builds<'a>(pub(super) &'a Place<'a>);
@@ -29,15 +33,15 @@ impl Builds<'_> {
         work: &Work,
         plan: &Plan,
         taken_over: bool,
-    ) -> Result<External, Obstacle> {
+    ) -> Result<External, Failure> {
         if taken_over && let Some(found) = self.find(&plan.project, work).await? {
             return Ok(found);
         }
         let call = request::start_build(&self.0.client, work, plan, &self.0.destination);
-        let call = call.map_err(|error| Obstacle::configuration(error.to_string()))?;
+        let call = call.map_err(|error| Failure::configuration(error.to_string()))?;
         let answer = call.send().await.map_err(|error| refused(&plan.project, &error))?;
         let build = answer.build_value.as_ref().and_then(external);
-        build.ok_or_else(|| Obstacle::Port(PortError::transient("start a build: the answer names none")))
+        build.ok_or_else(|| Failure::Passing(PortError::transient("start a build: the answer names none")))
     }
 
     /// The build of this attempt among those of `project`, by its environment variable.
@@ -122,7 +126,7 @@ impl Builds<'_> {
         }
         let artifacts = match outputs::of_build(&self.0.sdk, work, &self.0.destination).await {
             Ok(artifacts) => artifacts,
-            Err(obstacle) => return failed(obstacle, external),
+            Err(failure) => return failure.ending(Some(external)),
         };
         let exported = build.exported_environment_variables().iter();
         let variables =
@@ -174,19 +178,17 @@ fn is_missing(not_found: Option<bool>) -> bool {
     not_found == Some(true)
 }
 
-fn refused(project: &str, error: &SdkError<StartBuildError>) -> Obstacle {
+fn refused(project: &str, error: &SdkError<StartBuildError>) -> Failure {
     let what = format!("start a build of `{project}`");
     match error.as_service_error() {
         // As many builds wait or run as the account may have.
         Some(StartBuildError::AccountLimitExceededException(_)) => {
-            Obstacle::Port(PortError::transient(port_error(&what, error).message))
+            Failure::Passing(PortError::transient(port_error(&what, error).message))
         }
-        Some(StartBuildError::ResourceNotFoundException(_)) => {
-            let message = port_error(&what, error).message;
-            Obstacle::configuration(format!(
-                "{message}; create the project in the action's region, or correct `ProjectName`"
-            ))
-        }
-        Some(_) | None => Obstacle::of(&what, error),
+        Some(StartBuildError::ResourceNotFoundException(_)) => Failure::configuration(format!(
+            "failed to {}; {MISSING_PROJECT}",
+            port_error(&what, error).message
+        )),
+        Some(_) | None => Failure::of_call(&what, error),
     }
 }

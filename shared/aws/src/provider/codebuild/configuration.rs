@@ -8,7 +8,7 @@ use penstock_model::pipeline::Action;
 use serde::Deserialize;
 
 use super::plan::{Batch, Machine, Plan, Sources, Variable, identifier, is_reserved};
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::provider::settings::{Shape, is_open, optional, required};
 
 const SHAPE: Shape = Shape {
@@ -39,16 +39,16 @@ pub(super) fn refuse(action: &Action) -> Option<String> {
 }
 
 /// What the action asks for.
-pub(super) fn plan(work: &Work) -> Result<Plan, Obstacle> {
+pub(super) fn plan(work: &Work) -> Result<Plan, Failure> {
     if let Some(refusal) = refuse(&work.action) {
-        return Err(Obstacle::configuration(refusal));
+        return Err(Failure::configuration(refusal));
     }
     let owned = |key: &str| optional(work, key).map(str::to_owned);
     Ok(Plan {
         project: required(work, "ProjectName")?.to_owned(),
         buildspec: owned("BuildspecOverride"),
         variables: variables(optional(work, "EnvironmentVariables").unwrap_or("[]"))
-            .map_err(Obstacle::configuration)?,
+            .map_err(Failure::configuration)?,
         sources: Sources::of(work, optional(work, "PrimarySource"))?,
         service_role: owned("ServiceRoleArnOverride"),
         machine: Machine::default(),

@@ -7,7 +7,7 @@ use penstock_model::id::ArtifactName;
 
 use super::destination::Destination;
 use crate::artifacts::S3Artifacts;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::sdk::Sdk;
 
 /// The artifacts of a build that succeeded.
@@ -15,7 +15,7 @@ pub(super) async fn of_build(
     sdk: &Sdk,
     work: &Work,
     destination: &Destination,
-) -> Result<Vec<Artifact>, Obstacle> {
+) -> Result<Vec<Artifact>, Failure> {
     let outputs = &work.action.output_artifacts;
     let place = if outputs.len() > 1 { "`secondary-artifacts`" } else { "`artifacts` with `files`" };
     let mut found = vec![];
@@ -37,14 +37,14 @@ pub(super) async fn one(
     S3Artifacts::new(sdk, bucket).adopt(bucket, key, None, name).await
 }
 
-fn missing(name: &ArtifactName, error: &PortError, place: &str) -> Obstacle {
+fn missing(name: &ArtifactName, error: &PortError, place: &str) -> Failure {
     if error.retryable {
-        return Obstacle::Port(error.clone());
+        return Failure::Passing(error.clone());
     }
     let message = format!(
         "the build wrote no artifact `{name}` that the action's role can read; add it to {place} of the buildspec (failed to {error})"
     );
-    Obstacle::fails("JobFailed", message)
+    Failure::job(message)
 }
 
 /// Bucket and key of a location: an ARN of S3, or `bucket/key`.

@@ -5,7 +5,7 @@ use penstock_app::port::provider::Work;
 use penstock_model::artifact::Artifact;
 use penstock_model::id::ArtifactName;
 
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 
 /// Names that `CodeBuild` or we give to builds.
 const RESERVED: [&str; 2] = ["CODEBUILD_", "PENSTOCK_"];
@@ -67,16 +67,16 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// The inputs of `work`; the build starts in the one called `primary`, else in the first.
-    pub(crate) fn of(work: &Work, primary: Option<&str>) -> Result<Self, Obstacle> {
+    pub(crate) fn of(work: &Work, primary: Option<&str>) -> Result<Self, Failure> {
         let is_primary = |(index, input): (usize, &Artifact)| match primary {
             Some(name) => input.name.as_str() == name,
             None => index == 0,
         };
         let place = work.inputs.iter().enumerate().position(is_primary).ok_or_else(|| match primary {
-            Some(name) => Obstacle::configuration(format!("`{name}` is no input artifact of the action")),
-            None => Obstacle::configuration(
-                "the action has no input artifact; add one, for the build to start in",
-            ),
+            Some(name) => Failure::configuration(format!("`{name}` is no input artifact of the action")),
+            None => {
+                Failure::configuration("the action has no input artifact; add one, for the build to start in")
+            }
         })?;
         let mut secondary = vec![];
         for input in work.inputs.iter().enumerate().filter(|(index, _)| *index != place).map(|(_, it)| it) {

@@ -2,7 +2,7 @@
 
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
-use penstock_app::port::provider::{Begun, Ending, Observation, Work};
+use penstock_app::port::provider::{Begun, Observation, Work};
 
 use super::batches::Batches;
 use super::builds::Builds;
@@ -10,7 +10,7 @@ use super::destination::Destination;
 use super::plan::Plan;
 use crate::access::{Access, WithoutRole};
 use crate::attempt_log::AttemptLogs;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::sdk::Sdk;
 
 /// Runs builds.
@@ -33,7 +33,7 @@ impl Runner {
         Self { access, bucket, logs }
     }
 
-    pub(crate) async fn start(&self, work: &Work, plan: Plan, taken_over: bool) -> Result<Begun, Obstacle> {
+    pub(crate) async fn start(&self, work: &Work, plan: Plan, taken_over: bool) -> Result<Begun, Failure> {
         let place = self.place(work).await?;
         let external = match plan.batch {
             None => Builds(&place).start(work, &plan, taken_over).await,
@@ -91,13 +91,5 @@ impl Place<'_> {
         if let Err(error) = self.logs.write(&work.attempt, log.as_bytes()).await {
             tracing::warn!(attempt = %work.attempt, %error, "the end of the log could not be kept");
         }
-    }
-}
-
-/// How work whose artifacts could not be had ends.
-pub(super) fn failed(obstacle: Obstacle, external: External) -> Result<Ending, PortError> {
-    match obstacle {
-        Obstacle::Fails(error) => Ok(Ending::Failed { error, external: Some(external) }),
-        Obstacle::Port(error) => Err(error),
     }
 }

@@ -4,8 +4,8 @@ use penstock_app::port::artifacts::Artifacts;
 use penstock_model::artifact::Artifact;
 use penstock_model::diagnostic::{Diagnostic, Severity};
 
+use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
-use crate::provider::obstacle::Obstacle;
 
 /// Revisions beyond this size are not fetched only to be checked.
 const MAX_FETCHED: u64 = 64 << 20;
@@ -15,13 +15,13 @@ const NAMES: [&str; 2] = ["appspec.yml", "appspec.yaml"];
 const MAX_APPSPEC: u64 = penstock_model::document::MAX_BYTES as u64;
 
 /// Checks the revision's appspec.
-pub(super) async fn check(artifacts: &dyn Artifacts, revision: &Artifact) -> Result<(), Obstacle> {
+pub(super) async fn check(artifacts: &dyn Artifacts, revision: &Artifact) -> Result<(), Failure> {
     if revision.size > MAX_FETCHED {
         return Ok(());
     }
     let zip = InputZip::fetch(artifacts, revision).await?;
     let Some(name) = find(&zip.names().await?) else {
-        return Err(Obstacle::configuration(format!(
+        return Err(Failure::configuration(format!(
             "the input artifact {} has no appspec.yml at its top; add one, or check which files the artifact holds",
             revision.name
         )));
@@ -32,7 +32,7 @@ pub(super) async fn check(artifacts: &dyn Artifacts, revision: &Artifact) -> Res
         return Ok(());
     }
     let errors: Vec<String> = parsed.diagnostics.iter().filter(is_error).map(ToString::to_string).collect();
-    Err(Obstacle::configuration(format!("{name} has errors: {}", errors.join("; "))))
+    Err(Failure::configuration(format!("{name} has errors: {}", errors.join("; "))))
 }
 
 fn is_error(diagnostic: &&Diagnostic) -> bool {

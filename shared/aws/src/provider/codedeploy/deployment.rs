@@ -16,7 +16,7 @@ use penstock_model::time::Timestamp;
 
 use super::failure;
 use crate::error::port_error;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::provider::settings::required;
 use crate::sdk::Sdk;
 
@@ -38,7 +38,7 @@ impl Deployments {
     }
 
     /// Creates the deployment of `work`. Not repeated by the SDK: an answer that was lost would give a second one.
-    pub(super) async fn create(&self, work: &Work, revision: RevisionLocation) -> Result<External, Obstacle> {
+    pub(super) async fn create(&self, work: &Work, revision: RevisionLocation) -> Result<External, Failure> {
         let call = self
             .client
             .create_deployment()
@@ -53,21 +53,18 @@ impl Deployments {
                 .is_some_and(CreateDeploymentError::is_deployment_limit_exceeded_exception);
             if busy {
                 let message = port_error("create the deployment", &error).message;
-                return Obstacle::fails(
-                    "JobFailed",
-                    format!("{message}; retry the stage when that has ended"),
-                );
+                return Failure::job(format!("failed to {message}; retry the stage when that has ended"));
             }
-            Obstacle::of("create the deployment", &error)
+            Failure::of_call("create the deployment", &error)
         })?;
         let id = created.deployment_id.ok_or_else(|| {
-            Obstacle::Port(PortError::transient("create the deployment: the answer names no deployment"))
+            Failure::Passing(PortError::transient("create the deployment: the answer names no deployment"))
         })?;
         Ok(self.external(&id))
     }
 
     /// The deployment that an earlier worker created for this attempt.
-    pub(super) async fn find(&self, work: &Work) -> Result<Option<String>, Obstacle> {
+    pub(super) async fn find(&self, work: &Work) -> Result<Option<String>, Failure> {
         let since = Timestamp(work.deadline.0.saturating_sub(i64::try_from(WINDOW.as_millis()).unwrap_or(0)));
         let mut pages = self
             .client
@@ -80,7 +77,7 @@ impl Deployments {
             .send();
         let mut ids: Vec<String> = vec![];
         while let Some(id) = pages.next().await {
-            ids.push(id.map_err(|error| Obstacle::of("list the deployments", &error))?);
+            ids.push(id.map_err(|error| Failure::of_call("list the deployments", &error))?);
         }
         for batch in ids.chunks(BATCH) {
             if let Some(found) = self.find_among(batch, &work.attempt.token()).await? {
@@ -90,14 +87,14 @@ impl Deployments {
         Ok(None)
     }
 
-    async fn find_among(&self, ids: &[String], token: &str) -> Result<Option<String>, Obstacle> {
+    async fn find_among(&self, ids: &[String], token: &str) -> Result<Option<String>, Failure> {
         let described = self
             .client
             .batch_get_deployments()
             .set_deployment_ids(Some(ids.to_vec()))
             .send()
             .await
-            .map_err(|error| Obstacle::of("describe the deployments", &error))?;
+            .map_err(|error| Failure::of_call("describe the deployments", &error))?;
         let mut found = described.deployments_info.unwrap_or_default().into_iter();
         let ours = found.find(|it| it.description.as_deref().is_some_and(|text| text.contains(token)));
         Ok(ours.and_then(|it| it.deployment_id))
@@ -135,7 +132,7 @@ impl Deployments {
     ) -> Result<Observation, PortError> {
         let external = match external {
             Some(external) => external.clone(),
-            None => match self.find(work).await.map_err(Obstacle::into_port)? {
+            None => match self.find(work).await.map_err(Failure::into_port)? {
                 Some(id) => self.external(&id),
                 None => return Ok(Observation::Gone),
             },

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use super::deployment::Deployments;
 use crate::access::{Access, WithoutRole};
 use crate::provider::ecs::task_definition::{self, client};
+use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
-use crate::provider::obstacle::Obstacle;
 use crate::provider::settings::{Shape, optional, required};
 
 const SHAPE: Shape = Shape {
@@ -77,7 +77,7 @@ impl CodeDeployToEcs {
         Self { access, artifacts, without_role }
     }
 
-    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Obstacle> {
+    async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
         let sdk = self.access.of(work, self.without_role).await?;
         let deployments = Deployments::new(&sdk);
         if taken_over && let Some(found) = deployments.find(work).await? {
@@ -99,7 +99,7 @@ impl CodeDeployToEcs {
     }
 
     /// The template with the images in it.
-    async fn task_definition(&self, work: &Work) -> Result<Value, Obstacle> {
+    async fn task_definition(&self, work: &Work) -> Result<Value, Failure> {
         let artifact = "TaskDefinitionTemplateArtifact";
         let mut text = self.file(work, artifact, "TaskDefinitionTemplatePath", "taskdef.json").await?;
         for n in 1..=IMAGES {
@@ -111,21 +111,19 @@ impl CodeDeployToEcs {
             text = text.replace(&format!("<{container}>"), &image);
         }
         serde_json::from_str(&text).map_err(|error| {
-            Obstacle::configuration(format!(
-                "the task definition template is no JSON once filled in: {error}"
-            ))
+            Failure::configuration(format!("the task definition template is no JSON once filled in: {error}"))
         })
     }
 
-    async fn file(&self, work: &Work, artifact: &str, path: &str, default: &str) -> Result<String, Obstacle> {
+    async fn file(&self, work: &Work, artifact: &str, path: &str, default: &str) -> Result<String, Failure> {
         let zip = self.named(work, required(work, artifact)?).await?;
         zip.required_text(optional(work, path).unwrap_or(default), MAX_FILE).await
     }
 
-    async fn named(&self, work: &Work, name: &str) -> Result<InputZip, Obstacle> {
+    async fn named(&self, work: &Work, name: &str) -> Result<InputZip, Failure> {
         let found = work.inputs.iter().find(|artifact| artifact.name.as_str() == name);
         let artifact = found.ok_or_else(|| {
-            Obstacle::configuration(format!(
+            Failure::configuration(format!(
                 "`{name}` is no input artifact of the action; add it to its inputs"
             ))
         })?;
@@ -133,20 +131,20 @@ impl CodeDeployToEcs {
             let message = format!(
                 "the input artifact {name} has more than {MAX_ARTIFACT} bytes; take one that holds the templates only"
             );
-            return Err(Obstacle::configuration(message));
+            return Err(Failure::configuration(message));
         }
         InputZip::fetch(self.artifacts.as_ref(), artifact).await
     }
 }
 
 /// `ImageURI` of an `imageDetail.json`.
-fn image_uri(detail: &str) -> Result<String, Obstacle> {
+fn image_uri(detail: &str) -> Result<String, Failure> {
     let detail: Value = serde_json::from_str(detail)
-        .map_err(|error| Obstacle::configuration(format!("imageDetail.json is no JSON: {error}")))?;
+        .map_err(|error| Failure::configuration(format!("imageDetail.json is no JSON: {error}")))?;
     let uri = detail.get("ImageURI").and_then(Value::as_str).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@".contains(c);
     if uri.is_empty() || !uri.chars().all(plain) {
-        return Err(Obstacle::configuration(
+        return Err(Failure::configuration(
             "imageDetail.json has no `ImageURI` that names an image; let the ECR source or the build write one",
         ));
     }
@@ -154,17 +152,17 @@ fn image_uri(detail: &str) -> Result<String, Obstacle> {
 }
 
 /// The template for the task definition `arn`, checked.
-fn appspec(template: &str, arn: &str) -> Result<String, Obstacle> {
+fn appspec(template: &str, arn: &str) -> Result<String, Failure> {
     let content = template.replace("<TASK_DEFINITION>", arn);
     let parsed = penstock_appspec::parse(&content);
     match parsed.appspec {
         Some(AppSpec::Ecs(_)) => Ok(content),
-        Some(AppSpec::Server(_) | AppSpec::Lambda(_)) => Err(Obstacle::configuration(
+        Some(AppSpec::Server(_) | AppSpec::Lambda(_)) => Err(Failure::configuration(
             "the appspec template is for another compute platform than ECS; it needs `Resources` with an AWS::ECS::Service",
         )),
         None => {
             let errors: Vec<String> = parsed.diagnostics.iter().map(ToString::to_string).collect();
-            Err(Obstacle::configuration(format!("the appspec template has errors: {}", errors.join("; "))))
+            Err(Failure::configuration(format!("the appspec template has errors: {}", errors.join("; "))))
         }
     }
 }
@@ -172,7 +170,7 @@ fn appspec(template: &str, arn: &str) -> Result<String, Obstacle> {
 #[async_trait]
 impl Provider for CodeDeployToEcs {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Obstacle::met)
+        self.begin(work, taken_over).await.or_else(Failure::begun)
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

@@ -44,7 +44,8 @@ pub(super) fn of(action: &Action) -> Result<String, serde_json::Error> {
         let files: Vec<&str> = output.files.iter().map(String::as_str).collect();
         Artifacts { files: if files.is_empty() { vec![ALL_FILES] } else { files } }
     });
-    serde_json::to_string(&Buildspec {
+    // On several lines: CodeBuild may take a text of one line for the name of a file.
+    serde_json::to_string_pretty(&Buildspec {
         version: "0.2",
         env: (!exported_variables.is_empty()).then_some(Env { exported_variables }),
         phases: Phases { build: Build { commands: &action.commands } },
@@ -64,9 +65,16 @@ mod tests {
         let mut commands = action("C", Category::Compute, "Commands").produces("out").build();
         commands.commands = vec!["echo \"a: b\" 'c' #x".into(), "- - {}".into()];
         commands.output_variables = vec!["A".into()];
+        let buildspec = of(&commands).unwrap();
+        assert!(buildspec.starts_with("{\n"));
         assert_eq!(
-            of(&commands).unwrap(),
-            r#"{"version":"0.2","env":{"exported-variables":["A"]},"phases":{"build":{"commands":["echo \"a: b\" 'c' #x","- - {}"]}},"artifacts":{"files":["**/*"]}}"#
+            serde_json::from_str::<serde_json::Value>(&buildspec).unwrap(),
+            serde_json::json!({
+                "version": "0.2",
+                "env": {"exported-variables": ["A"]},
+                "phases": {"build": {"commands": ["echo \"a: b\" 'c' #x", "- - {}"]}},
+                "artifacts": {"files": ["**/*"]},
+            })
         );
     }
 }

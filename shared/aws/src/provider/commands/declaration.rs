@@ -6,7 +6,7 @@ use penstock_model::pipeline::{Action, EnvironmentVariable, EnvironmentVariableK
 
 use super::buildspec;
 use crate::provider::codebuild::plan::{Machine, Plan, Sources, Variable, is_reserved};
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::provider::settings::{Shape, is_open, optional};
 
 const SHAPE: Shape = Shape {
@@ -69,12 +69,11 @@ fn refuse_machine(action: &Action) -> Option<String> {
 }
 
 /// What the action asks for, on the project `project`.
-pub(super) fn plan(work: &Work, project: &str) -> Result<Plan, Obstacle> {
+pub(super) fn plan(work: &Work, project: &str) -> Result<Plan, Failure> {
     if let Some(refusal) = refuse(&work.action) {
-        return Err(Obstacle::configuration(refusal));
+        return Err(Failure::configuration(refusal));
     }
-    let buildspec =
-        buildspec::of(&work.action).map_err(|error| Obstacle::configuration(error.to_string()))?;
+    let buildspec = buildspec::of(&work.action).map_err(|error| Failure::configuration(error.to_string()))?;
     Ok(Plan {
         project: project.to_owned(),
         buildspec: Some(buildspec),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ecs::types::TaskDefinition;
 use serde::Deserialize;
 
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 
 /// An entry of the file.
 #[derive(Debug, Deserialize)]
@@ -19,31 +19,31 @@ struct Entry {
 pub(super) type Images = BTreeMap<String, String>;
 
 /// Reads the file called `file`.
-pub(super) fn parse(file: &str, text: &str) -> Result<Images, Obstacle> {
+pub(super) fn parse(file: &str, text: &str) -> Result<Images, Failure> {
     let entries: Vec<Entry> = serde_json::from_str(text).map_err(|error| {
-        Obstacle::configuration(format!(
+        Failure::configuration(format!(
             "{file} does not hold image definitions ({error}); write [{{\"name\": CONTAINER, \"imageUri\": IMAGE}}]"
         ))
     })?;
     if let Some(entry) = entries.iter().find(|entry| entry.name.is_empty() || entry.image_uri.is_empty()) {
-        return Err(Obstacle::configuration(format!(
+        return Err(Failure::configuration(format!(
             "{file} has an entry without name or imageUri ({entry:?})"
         )));
     }
     if entries.is_empty() {
-        return Err(Obstacle::configuration(format!("{file} names no container; add one")));
+        return Err(Failure::configuration(format!("{file} names no container; add one")));
     }
     Ok(entries.into_iter().map(|entry| (entry.name, entry.image_uri)).collect())
 }
 
 /// The definition with `images`.
-pub(super) fn swap(mut definition: TaskDefinition, images: &Images) -> Result<TaskDefinition, Obstacle> {
+pub(super) fn swap(mut definition: TaskDefinition, images: &Images) -> Result<TaskDefinition, Failure> {
     let mut containers = definition.container_definitions.take().unwrap_or_default();
     for (name, image) in images {
         let known: Vec<String> = containers.iter().filter_map(|container| container.name.clone()).collect();
         let Some(container) = containers.iter_mut().find(|container| container.name.as_ref() == Some(name))
         else {
-            return Err(Obstacle::configuration(format!(
+            return Err(Failure::configuration(format!(
                 "the service's task definition has no container `{name}`; it has {}",
                 known.join(", ")
             )));

@@ -13,7 +13,7 @@ use penstock_app::port::provider::Work;
 use super::rollout::{self, Rollout, primary};
 use super::task_definition::{client, is_of};
 use crate::error::port_error;
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::provider::settings::required;
 use crate::sdk::Sdk;
 
@@ -26,7 +26,7 @@ pub(super) struct Services {
 }
 
 impl Services {
-    pub(super) fn of(sdk: &Sdk, work: &Work) -> Result<Self, Obstacle> {
+    pub(super) fn of(sdk: &Sdk, work: &Work) -> Result<Self, Failure> {
         Ok(Self {
             client: client(sdk),
             region: sdk.region().to_owned(),
@@ -40,9 +40,9 @@ impl Services {
     }
 
     /// The service, or why it cannot be deployed to.
-    pub(super) async fn describe(&self) -> Result<Service, Obstacle> {
+    pub(super) async fn describe(&self) -> Result<Service, Failure> {
         self.find().await?.ok_or_else(|| {
-            Obstacle::configuration(format!(
+            Failure::configuration(format!(
                 "the cluster {} has no active service `{}`; create it, or correct the action's configuration",
                 self.cluster, self.name
             ))
@@ -69,16 +69,16 @@ impl Services {
     }
 
     /// Moves the service to the task definition `arn`; says the deployment that does.
-    pub(super) async fn update(&self, arn: &str) -> Result<External, Obstacle> {
+    pub(super) async fn update(&self, arn: &str) -> Result<External, Failure> {
         let call =
             self.client.update_service().cluster(&self.cluster).service(&self.name).task_definition(arn);
         let updated = call
             .send()
             .await
-            .map_err(|error| Obstacle::of(&format!("update the service {}", self.name), &error))?;
+            .map_err(|error| Failure::of_call(&format!("update the service {}", self.name), &error))?;
         let id = updated.service.as_ref().and_then(primary).and_then(Deployment::id);
         let id = id.ok_or_else(|| {
-            Obstacle::Port(PortError::transient("update the service: the answer names no deployment"))
+            Failure::Passing(PortError::transient("update the service: the answer names no deployment"))
         })?;
         Ok(self.external(id))
     }
@@ -88,7 +88,7 @@ impl Services {
         &self,
         service: &Service,
         token: &str,
-    ) -> Result<Option<String>, Obstacle> {
+    ) -> Result<Option<String>, Failure> {
         for deployment in service.deployments() {
             if let (Some(arn), Some(id)) = (deployment.task_definition(), deployment.id())
                 && is_of(&self.client, arn, token).await?
@@ -109,7 +109,7 @@ impl Services {
         let is_listed = service.deployments().iter().any(|it| it.id() == Some(id));
         let definition = primary(service).and_then(Deployment::task_definition);
         let ours = match definition {
-            Some(arn) if !is_listed => is_of(&self.client, arn, token).await.map_err(Obstacle::into_port)?,
+            Some(arn) if !is_listed => is_of(&self.client, arn, token).await.map_err(Failure::into_port)?,
             Some(_) | None => false,
         };
         Ok(rollout::of(service, id, |_| ours))
@@ -159,19 +159,19 @@ impl Services {
 }
 
 /// Whether ECS itself deploys the service.
-pub(super) fn check(service: &Service) -> Result<(), Obstacle> {
+pub(super) fn check(service: &Service) -> Result<(), Failure> {
     let controller = service.deployment_controller().map(DeploymentController::r#type);
     match controller {
         None | Some(DeploymentControllerType::Ecs) => Ok(()),
-        Some(other) => Err(Obstacle::configuration(format!(
+        Some(other) => Err(Failure::configuration(format!(
             "the service's deployment controller is {other}; an ECS action deploys services of the controller ECS: use CodeDeployToECS for CODE_DEPLOY"
         ))),
     }
 }
 
 /// The task definition that the service uses now, which need not be the family's latest.
-pub(super) fn task_definition_in_use(service: &Service) -> Result<&str, Obstacle> {
+pub(super) fn task_definition_in_use(service: &Service) -> Result<&str, Failure> {
     primary(service).and_then(Deployment::task_definition).or(service.task_definition()).ok_or_else(|| {
-        Obstacle::configuration("the service has no task definition to copy; create it with one")
+        Failure::configuration("the service has no task definition to copy; create it with one")
     })
 }

@@ -6,7 +6,7 @@ use aws_sdk_ecs::types::{SortOrder, Tag, TaskDefinition, TaskDefinitionField};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-use crate::provider::obstacle::Obstacle;
+use crate::provider::failure::Failure;
 use crate::sdk::Sdk;
 
 /// The tag that says which attempt registered a definition.
@@ -32,22 +32,22 @@ pub(crate) fn client(sdk: &Sdk) -> Client {
 }
 
 /// A definition with its tags.
-pub(crate) async fn describe(client: &Client, arn: &str) -> Result<(TaskDefinition, Vec<Tag>), Obstacle> {
+pub(crate) async fn describe(client: &Client, arn: &str) -> Result<(TaskDefinition, Vec<Tag>), Failure> {
     let found = client
         .describe_task_definition()
         .task_definition(arn)
         .include(TaskDefinitionField::Tags)
         .send()
         .await
-        .map_err(|error| Obstacle::of(&format!("read the task definition {arn}"), &error))?;
+        .map_err(|error| Failure::of_call(&format!("read the task definition {arn}"), &error))?;
     let tags = found.tags.unwrap_or_default();
     found.task_definition.map(|definition| (definition, tags)).ok_or_else(|| {
-        Obstacle::configuration(format!("the task definition {arn} has no content; register it anew"))
+        Failure::configuration(format!("the task definition {arn} has no content; register it anew"))
     })
 }
 
 /// Whether the attempt with this token registered the definition at `arn`.
-pub(crate) async fn is_of(client: &Client, arn: &str, token: &str) -> Result<bool, Obstacle> {
+pub(crate) async fn is_of(client: &Client, arn: &str, token: &str) -> Result<bool, Failure> {
     let (_, tags) = describe(client, arn).await?;
     Ok(tags.iter().any(|tag| tag.key() == Some(TAG) && tag.value() == Some(token)))
 }
@@ -61,7 +61,7 @@ pub(crate) async fn register(
     tags: Vec<Tag>,
     token: &str,
     again: bool,
-) -> Result<String, Obstacle> {
+) -> Result<String, Failure> {
     if again && let Some(found) = registered(client, definition.family().unwrap_or_default(), token).await? {
         return Ok(found);
     }
@@ -86,7 +86,8 @@ pub(crate) async fn register(
         .set_runtime_platform(definition.runtime_platform)
         .set_enable_fault_injection(definition.enable_fault_injection)
         .set_tags(Some(tags));
-    let answer = call.send().await.map_err(|error| Obstacle::of("register the task definition", &error))?;
+    let answer =
+        call.send().await.map_err(|error| Failure::of_call("register the task definition", &error))?;
     arn_of(answer.task_definition)
 }
 
@@ -96,14 +97,14 @@ pub(crate) async fn register_json(
     mut definition: Value,
     token: &str,
     again: bool,
-) -> Result<String, Obstacle> {
+) -> Result<String, Failure> {
     let members = definition
         .as_object_mut()
-        .ok_or_else(|| Obstacle::configuration("the task definition template is no JSON object"))?;
+        .ok_or_else(|| Failure::configuration("the task definition template is no JSON object"))?;
     members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
     let family = members.get("family").and_then(Value::as_str).unwrap_or_default().to_owned();
     if family.is_empty() {
-        return Err(Obstacle::configuration("the task definition template has no `family`; add it"));
+        return Err(Failure::configuration("the task definition template has no `family`; add it"));
     }
     if again && let Some(found) = registered(client, &family, token).await? {
         return Ok(found);
@@ -123,12 +124,12 @@ pub(crate) async fn register_json(
         })
         .send()
         .await
-        .map_err(|error| Obstacle::of("register the task definition", &error))?;
+        .map_err(|error| Failure::of_call("register the task definition", &error))?;
     arn_of(answer.task_definition)
 }
 
 /// The definition that the attempt with this token registered, among the newest of the family.
-async fn registered(client: &Client, family: &str, token: &str) -> Result<Option<String>, Obstacle> {
+async fn registered(client: &Client, family: &str, token: &str) -> Result<Option<String>, Failure> {
     let newest = client
         .list_task_definitions()
         .family_prefix(family)
@@ -136,7 +137,7 @@ async fn registered(client: &Client, family: &str, token: &str) -> Result<Option
         .max_results(LOOKED_AT)
         .send()
         .await
-        .map_err(|error| Obstacle::of(&format!("list the task definitions of {family}"), &error))?;
+        .map_err(|error| Failure::of_call(&format!("list the task definitions of {family}"), &error))?;
     for arn in newest.task_definition_arns.unwrap_or_default() {
         if is_of(client, &arn, token).await? {
             return Ok(Some(arn));
@@ -154,11 +155,11 @@ fn with_token(tags: Vec<Tag>, token: &str) -> Vec<Tag> {
         .collect()
 }
 
-fn arn_of(definition: Option<TaskDefinition>) -> Result<String, Obstacle> {
+fn arn_of(definition: Option<TaskDefinition>) -> Result<String, Failure> {
     definition.and_then(|it| it.task_definition_arn).ok_or_else(|| {
-        Obstacle::fails(
+        Failure::ends(
             "SystemUnavailable",
-            "register the task definition: the answer names no ARN; retry the stage",
+            "failed to register the task definition: the answer names no ARN; retry the stage",
         )
     })
 }
