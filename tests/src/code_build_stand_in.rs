@@ -29,19 +29,19 @@ mod build;
 mod emulator;
 mod operations;
 mod record;
-mod server;
 mod sources;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+pub use crate::json_service::{Recorded, Refusal};
+
+use crate::json_service::{JsonService, held};
 use crate::service_model::ServiceModel;
 use emulator::Emulator;
 
@@ -108,22 +108,10 @@ impl Project {
     }
 }
 
-/// A request that was made.
-#[derive(Debug, Clone)]
-pub struct Recorded {
-    /// Such as `StartBuild`.
-    pub operation: String,
-    /// Its body.
-    pub body: Json,
-    /// The access key that signed it.
-    pub access_key: Option<String>,
-}
-
 /// The stand-in; it ends when this is dropped.
 pub struct CodeBuildStandIn {
-    address: SocketAddr,
+    service: JsonService,
     state: Arc<State>,
-    runtime: Option<Runtime>,
 }
 
 impl CodeBuildStandIn {
@@ -137,24 +125,17 @@ impl CodeBuildStandIn {
         let state = Arc::new(State {
             emulator: Emulator::new(&settings),
             settings,
-            model,
             projects: Mutex::default(),
             builds: Mutex::default(),
-            requests: Mutex::default(),
-            lost: Mutex::default(),
             told: Mutex::default(),
         });
-        let runtime = Runtime::new().expect("a runtime");
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port");
-        let address = listener.local_addr().expect("its address");
-        listener.set_nonblocking(true).expect("a listener for tokio");
-        runtime.spawn(server::serve(listener, Arc::clone(&state)));
-        Self { address, state, runtime: Some(runtime) }
+        let operations = operations::BuildOperations(Arc::clone(&state));
+        Self { service: JsonService::start(Arc::new(operations), model), state }
     }
 
     /// Its endpoint, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.service.url()
     }
 
     /// Makes a project, or another one of its name.
@@ -169,7 +150,12 @@ impl CodeBuildStandIn {
 
     /// The next request of `operation`, such as `StartBuild`, is carried out and its answer lost.
     pub fn lose_next_answer(&self, operation: &str) {
-        held(&self.state.lost).push(operation.to_owned());
+        self.service.lose_next_answer(operation);
+    }
+
+    /// The next request of `operation` is refused.
+    pub fn refuse_next(&self, operation: &str, refusal: Refusal) {
+        self.service.refuse_next(operation, refusal);
     }
 
     /// The builds of `project` as `BatchGetBuilds` tells of them, oldest first.
@@ -181,7 +167,7 @@ impl CodeBuildStandIn {
 
     /// The requests so far.
     pub fn requests(&self) -> Vec<Recorded> {
-        held(&self.state.requests).clone()
+        self.service.requests()
     }
 }
 
@@ -190,10 +176,6 @@ impl Drop for CodeBuildStandIn {
         for build in held(&self.state.builds).iter() {
             build.stop.send_replace(true);
         }
-        if let Some(runtime) = self.runtime.take() {
-            // Not waited for: a runtime may not be waited for within another.
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -201,11 +183,8 @@ impl Drop for CodeBuildStandIn {
 struct State {
     settings: Settings,
     emulator: Emulator,
-    model: Option<ServiceModel>,
     projects: Mutex<BTreeMap<String, Project>>,
     builds: Mutex<Vec<Build>>,
-    requests: Mutex<Vec<Recorded>>,
-    lost: Mutex<Vec<String>>,
     told: Mutex<Option<String>>,
 }
 
@@ -217,8 +196,4 @@ struct Build {
     request: Json,
     /// Ends it.
     stop: watch::Sender<bool>,
-}
-
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

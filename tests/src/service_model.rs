@@ -33,6 +33,18 @@ impl ServiceModel {
         self.shape(input, body, operation)
     }
 
+    /// Whether `body` is an answer of `operation`. Services leave lists empty that a request must fill.
+    ///
+    /// # Errors
+    /// Says what is wrong and where.
+    pub fn check_answer(&self, operation: &str, body: &Json) -> Result<(), String> {
+        match self.0["operations"][operation]["output"]["shape"].as_str() {
+            Some(output) => self.shape(output, &without_empty_lists(body), operation),
+            None if body.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
+            None => Err(format!("{operation}: its answer has no members")),
+        }
+    }
+
     fn shape(&self, name: &str, value: &Json, place: &str) -> Result<(), String> {
         let shape = &self.0["shapes"][name];
         let kind = shape["type"].as_str().unwrap_or_default();
@@ -95,6 +107,18 @@ fn text(shape: &Json, value: &Json, place: &str) -> Result<(), String> {
     }
 }
 
+fn without_empty_lists(value: &Json) -> Json {
+    match value {
+        Json::Object(members) => {
+            let full =
+                members.iter().filter(|(_, value)| value.as_array().is_none_or(|list| !list.is_empty()));
+            full.map(|(name, value)| (name.clone(), without_empty_lists(value))).collect()
+        }
+        Json::Array(items) => items.iter().map(without_empty_lists).collect(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => value.clone(),
+    }
+}
+
 /// Whether a length or a number lies within a shape's bounds.
 fn within(shape: &Json, size: Option<u64>) -> bool {
     let size = size.unwrap_or_default();
@@ -118,8 +142,9 @@ mod tests {
 
     fn model() -> ServiceModel {
         ServiceModel(json!({
-            "operations": {"Start": {"input": {"shape": "StartInput"}}},
+            "operations": {"Start": {"input": {"shape": "StartInput"}, "output": {"shape": "StartOutput"}}},
             "shapes": {
+                "StartOutput": {"type": "structure", "members": {"size": {"shape": "Size"}}},
                 "StartInput": {"type": "structure", "required": ["name"], "members": {
                     "name": {"shape": "Name"}, "kind": {"shape": "Kind"}, "sizes": {"shape": "Sizes"},
                 }},
@@ -135,6 +160,13 @@ mod tests {
     fn a_request_of_the_model_passes() {
         let request = json!({"name": "n", "kind": "B", "sizes": [5, 6]});
         assert_eq!(model().check("Start", &request), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_is_checked_as_well() {
+        assert_eq!(model().check_answer("Start", &json!({"size": 5})), Ok(()));
+        let problem = "Start: there is no member `name`".to_owned();
+        assert_eq!(model().check_answer("Start", &json!({"name": "n"})), Err(problem));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use super::{Project, State, held, record, sources};
+use super::{Project, State, record, sources};
+use crate::json_service::held;
 
 /// The variables of this machine that a build sees.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
