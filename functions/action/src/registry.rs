@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use penstock_app::port::PortError;
-use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::clock::SystemClock;
 use penstock_app::port::provider::{Provider, Providers};
 use penstock_archive::Limits;
@@ -41,7 +40,7 @@ impl Registry {
     pub(crate) fn from_environment(sdk: &Sdk, store: &Arc<TableStore>) -> Result<Self, PortError> {
         let bucket = required("ARTIFACT_BUCKET")?;
         let access = Access::new(sdk.clone(), optional("DEFAULT_ACTION_ROLE_ARN"), optional("EXTERNAL_ID"));
-        let artifacts: Arc<dyn Artifacts> = Arc::new(S3Artifacts::new(sdk, &bucket));
+        let artifacts = Arc::new(S3Artifacts::new(sdk, &bucket));
         let logs = AttemptLogs::new(sdk, &bucket);
         let (clock, refused) = (Arc::new(SystemClock), WithoutRole::Refused);
         Ok(Self {

@@ -33,6 +33,7 @@ pub struct S3Artifacts(Arc<Inner>);
 
 #[derive(Debug, Clone)]
 struct Inner {
+    sdk: Sdk,
     client: Client,
     bucket: String,
     /// The KMS key; `None` leaves it to the bucket.
@@ -44,9 +45,21 @@ struct Inner {
 impl S3Artifacts {
     /// Artifacts in `bucket`, encrypted as the bucket has it. A bucket in another region needs an [`Sdk`] of that region.
     pub fn new(sdk: &Sdk, bucket: &str) -> Self {
-        let inner =
-            Inner { client: bucket::client(sdk), bucket: bucket.to_owned(), key: None, single: SINGLE };
+        let inner = Inner {
+            sdk: sdk.clone(),
+            client: bucket::client(sdk),
+            bucket: bucket.to_owned(),
+            key: None,
+            single: SINGLE,
+        };
         Self(Arc::new(inner))
+    }
+
+    /// The same store, reached with the credentials of `role`: an action reads and writes artifacts under its own role.
+    #[must_use]
+    pub fn acting_as(&self, role: &Sdk) -> Self {
+        let sdk = self.0.sdk.acting_as(role.config().credentials_provider(), None);
+        Self(Arc::new(Inner { client: bucket::client(&sdk), sdk, ..Inner::clone(&self.0) }))
     }
 
     /// Encrypts with this KMS key: its id, ARN or alias.

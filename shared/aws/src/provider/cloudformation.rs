@@ -9,7 +9,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
-use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use penstock_model::pipeline::Action;
 
@@ -17,6 +16,7 @@ use self::job::Job;
 use self::settings::{Mode, Settings};
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
+use crate::artifacts::S3Artifacts;
 
 mod change_sets;
 mod job;
@@ -34,13 +34,13 @@ mod success;
 #[derive(Clone)]
 pub struct CloudFormation {
     access: Access,
-    artifacts: Arc<dyn Artifacts>,
+    artifacts: Arc<S3Artifacts>,
     without_role: WithoutRole,
 }
 
 impl CloudFormation {
     /// With input artifacts from `artifacts`; what an action without a role may do is the installation's choice.
-    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
+    pub fn new(access: Access, artifacts: Arc<S3Artifacts>, without_role: WithoutRole) -> Self {
         Self { access, artifacts, without_role }
     }
 
@@ -55,8 +55,8 @@ impl CloudFormation {
             token: work.attempt.token(),
             client: aws_sdk_cloudformation::Client::from_conf(config.build()),
             home: sdk.acting_as(None, Some(self.access.region())),
+            artifacts: self.artifacts.acting_as(&sdk),
             sdk,
-            artifacts: self.artifacts.as_ref(),
         })
     }
 }

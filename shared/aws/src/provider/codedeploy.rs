@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use aws_sdk_codedeploy::types::{BundleType, RevisionLocation, RevisionLocationType, S3Location};
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
-use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use penstock_model::pipeline::Action;
 
 use crate::access::{Access, WithoutRole};
+use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
 use crate::provider::settings::{Shape, only_input};
 
@@ -37,7 +37,7 @@ const SHAPE: Shape = Shape {
 /// Performs `CodeDeploy` actions: owner `AWS`, category `Deploy`, provider `CodeDeploy`.
 pub struct CodeDeploy {
     access: Access,
-    artifacts: Arc<dyn Artifacts>,
+    artifacts: Arc<S3Artifacts>,
     without_role: WithoutRole,
 }
 
@@ -48,17 +48,18 @@ pub fn refuse(action: &Action) -> Option<String> {
 
 impl CodeDeploy {
     /// Deployments under the roles that `access` gives; appspecs are read out of `artifacts`.
-    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
+    pub fn new(access: Access, artifacts: Arc<S3Artifacts>, without_role: WithoutRole) -> Self {
         Self { access, artifacts, without_role }
     }
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
-        let deployments = self.deployments(work).await?;
+        let sdk = self.access.of(work, self.without_role).await?;
+        let deployments = Deployments::new(&sdk);
         if taken_over && let Some(found) = deployments.find(work).await? {
             return Ok(Begun::Running(deployments.external(&found)));
         }
         let input = only_input(work)?;
-        appspec::check(self.artifacts.as_ref(), input).await?;
+        appspec::check(&self.artifacts.acting_as(&sdk), input).await?;
         let location = S3Location::builder()
             .bucket(&input.bucket)
             .key(&input.key)

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
-use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
 use penstock_model::pipeline::Action;
 
 use crate::access::{Access, WithoutRole};
+use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
 use crate::provider::settings::{Shape, is_open, only_input, optional};
@@ -41,7 +41,7 @@ const TIMEOUT: u32 = 60;
 /// Performs `ECS` actions: owner `AWS`, category `Deploy`, provider `ECS`.
 pub struct Ecs {
     access: Access,
-    artifacts: Arc<dyn Artifacts>,
+    artifacts: Arc<S3Artifacts>,
     clock: Arc<dyn Clock>,
     without_role: WithoutRole,
 }
@@ -70,7 +70,7 @@ impl Ecs {
     /// Deployments under the roles that `access` gives; image definitions are read out of `artifacts`.
     pub fn new(
         access: Access,
-        artifacts: Arc<dyn Artifacts>,
+        artifacts: Arc<S3Artifacts>,
         clock: Arc<dyn Clock>,
         without_role: WithoutRole,
     ) -> Self {
@@ -79,7 +79,8 @@ impl Ecs {
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
         timeout(optional(work, "DeploymentTimeout")).map_err(Failure::configuration)?;
-        let services = self.services(work).await?;
+        let sdk = self.access.of(work, self.without_role).await?;
+        let services = Services::of(&sdk, work)?;
         let service = services.describe().await?;
         service::check(&service)?;
         let now = service::task_definition_in_use(&service)?;
@@ -89,7 +90,7 @@ impl Ecs {
             return Ok(Begun::Running(services.external(&ours)));
         }
         let file = optional(work, "FileName").unwrap_or("imagedefinitions.json");
-        let zip = InputZip::fetch(self.artifacts.as_ref(), only_input(work)?).await?;
+        let zip = InputZip::fetch(&self.artifacts.acting_as(&sdk), only_input(work)?).await?;
         let images = images::parse(file, &zip.required_text(file, MAX_DEFINITIONS).await?)?;
         let definition = images::swap(definition, &images)?;
         let arn = task_definition::register(services.client(), definition, tags, &token, taken_over).await?;

@@ -19,8 +19,9 @@ pub(crate) struct InputZip {
 impl InputZip {
     /// Fetches the whole artifact; its digest is checked.
     pub(crate) async fn fetch(artifacts: &dyn Artifacts, artifact: &Artifact) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()
-            .map_err(|error| Failure::ends("SystemUnavailable", format!("failed to make a folder: {error}")))?;
+        let folder = tempfile::tempdir().map_err(|error| {
+            Failure::ends("SystemUnavailable", format!("failed to make a folder: {error}"))
+        })?;
         let zip = Self { name: artifact.name.to_string(), folder };
         artifacts.fetch(artifact, &zip.path()).await?;
         Ok(zip)

@@ -23,6 +23,7 @@ use self::settings::Settings;
 use self::upload::Upload;
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
+use crate::artifacts::S3Artifacts;
 use crate::bucket;
 use crate::sdk::Sdk;
 
@@ -35,7 +36,7 @@ mod upload;
 #[derive(Clone)]
 pub struct S3Deploy {
     access: Access,
-    artifacts: Arc<dyn Artifacts>,
+    artifacts: Arc<S3Artifacts>,
     without_role: WithoutRole,
     limits: Limits,
 }
@@ -45,7 +46,7 @@ impl S3Deploy {
     /// installation's choice.
     pub fn new(
         access: Access,
-        artifacts: Arc<dyn Artifacts>,
+        artifacts: Arc<S3Artifacts>,
         without_role: WithoutRole,
         limits: Limits,
     ) -> Self {
@@ -60,7 +61,7 @@ impl S3Deploy {
             work.inputs.first().ok_or_else(|| Failure::configuration("the action has no input artifact"))?;
         let folder = tempfile::tempdir().map_err(|error| disk(&error))?;
         let zip = folder.path().join("artifact.zip");
-        self.artifacts.fetch(input, &zip).await?;
+        self.artifacts.acting_as(&sdk).fetch(input, &zip).await?;
         let client = bucket::client(&sdk);
         let upload = Upload { client: &client, settings: &settings };
         let summary = if settings.extract {

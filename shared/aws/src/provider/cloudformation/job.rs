@@ -3,7 +3,6 @@
 use aws_sdk_cloudformation::Client;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use penstock_app::engine::state::External;
-use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Ending, Observation, Work};
 
 use super::next::{Step, deletion_failed, on_stack};
@@ -13,6 +12,7 @@ use super::settings::{Mode, Settings};
 use super::stacks::{self, Stack};
 use super::status::{DELETE_FAILED, DELETED, UPDATING, is_success, is_under_way};
 use super::success;
+use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
 use crate::sdk::Sdk;
 
@@ -26,7 +26,7 @@ pub(super) struct Job<'a> {
     pub(super) token: String,
     pub(super) client: Client,
     pub(super) sdk: Sdk,
-    pub(super) artifacts: &'a dyn Artifacts,
+    pub(super) artifacts: S3Artifacts,
     /// Where the artifacts' bucket is.
     pub(super) home: Sdk,
 }
@@ -177,7 +177,7 @@ impl Job<'_> {
     }
 
     pub(super) async fn request(&self) -> Result<Request, Failure> {
-        Request::read(&self.settings, self.work, self.artifacts, &self.home, self.sdk.region()).await
+        Request::read(&self.settings, self.work, &self.artifacts, &self.home, self.sdk.region()).await
     }
 
     async fn create(&self) -> Result<Progress, Failure> {

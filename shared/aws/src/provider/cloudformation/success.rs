@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use penstock_app::port::PortError;
+use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::Done;
 use penstock_archive::Writer;
 use penstock_model::artifact::Artifact;

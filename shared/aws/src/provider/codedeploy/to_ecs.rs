@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use aws_sdk_codedeploy::types::{AppSpecContent, RevisionLocation, RevisionLocationType};
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
-use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use penstock_appspec::appspec::AppSpec;
 use penstock_model::pipeline::Action;
@@ -15,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::deployment::Deployments;
 use crate::access::{Access, WithoutRole};
+use crate::artifacts::S3Artifacts;
 use crate::provider::ecs::task_definition::{self, client};
 use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
@@ -52,7 +52,7 @@ const IMAGES: u8 = 4;
 /// Performs `CodeDeployToECS` actions: owner `AWS`, category `Deploy`.
 pub struct CodeDeployToEcs {
     access: Access,
-    artifacts: Arc<dyn Artifacts>,
+    artifacts: Arc<S3Artifacts>,
     without_role: WithoutRole,
 }
 
@@ -73,7 +73,7 @@ fn half_image(action: &Action, n: u8) -> Option<String> {
 
 impl CodeDeployToEcs {
     /// Deployments under the roles that `access` gives; templates are read out of `artifacts`.
-    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
+    pub fn new(access: Access, artifacts: Arc<S3Artifacts>, without_role: WithoutRole) -> Self {
         Self { access, artifacts, without_role }
     }
 
@@ -83,9 +83,10 @@ impl CodeDeployToEcs {
         if taken_over && let Some(found) = deployments.find(work).await? {
             return Ok(Begun::Running(deployments.external(&found)));
         }
-        let definition = self.task_definition(work).await?;
+        let artifacts = self.artifacts.acting_as(&sdk);
+        let definition = Self::task_definition(&artifacts, work).await?;
         let template =
-            self.file(work, "AppSpecTemplateArtifact", "AppSpecTemplatePath", "appspec.yaml").await?;
+            file(&artifacts, work, "AppSpecTemplateArtifact", "AppSpecTemplatePath", "appspec.yaml").await?;
         let ecs = client(&sdk);
         let token = work.attempt.token();
         let arn = task_definition::register_json(&ecs, definition, &token, taken_over).await?;
@@ -99,14 +100,14 @@ impl CodeDeployToEcs {
     }
 
     /// The template with the images in it.
-    async fn task_definition(&self, work: &Work) -> Result<Value, Failure> {
+    async fn task_definition(artifacts: &S3Artifacts, work: &Work) -> Result<Value, Failure> {
         let artifact = "TaskDefinitionTemplateArtifact";
-        let mut text = self.file(work, artifact, "TaskDefinitionTemplatePath", "taskdef.json").await?;
+        let mut text = file(artifacts, work, artifact, "TaskDefinitionTemplatePath", "taskdef.json").await?;
         for n in 1..=IMAGES {
             let Some(container) = optional(work, &format!("Image{n}ContainerName")) else {
                 continue;
             };
-            let detail = self.named(work, required(work, &format!("Image{n}ArtifactName"))?).await?;
+            let detail = named(artifacts, work, required(work, &format!("Image{n}ArtifactName"))?).await?;
             let image = image_uri(&detail.required_text("imageDetail.json", MAX_FILE).await?)?;
             text = text.replace(&format!("<{container}>"), &image);
         }
@@ -114,27 +115,31 @@ impl CodeDeployToEcs {
             Failure::configuration(format!("the task definition template is no JSON once filled in: {error}"))
         })
     }
+}
 
-    async fn file(&self, work: &Work, artifact: &str, path: &str, default: &str) -> Result<String, Failure> {
-        let zip = self.named(work, required(work, artifact)?).await?;
-        zip.required_text(optional(work, path).unwrap_or(default), MAX_FILE).await
-    }
+async fn file(
+    artifacts: &S3Artifacts,
+    work: &Work,
+    artifact: &str,
+    path: &str,
+    default: &str,
+) -> Result<String, Failure> {
+    let zip = named(artifacts, work, required(work, artifact)?).await?;
+    zip.required_text(optional(work, path).unwrap_or(default), MAX_FILE).await
+}
 
-    async fn named(&self, work: &Work, name: &str) -> Result<InputZip, Failure> {
-        let found = work.inputs.iter().find(|artifact| artifact.name.as_str() == name);
-        let artifact = found.ok_or_else(|| {
-            Failure::configuration(format!(
-                "`{name}` is no input artifact of the action; add it to its inputs"
-            ))
-        })?;
-        if artifact.size > MAX_ARTIFACT {
-            let message = format!(
-                "the input artifact {name} has more than {MAX_ARTIFACT} bytes; take one that holds the templates only"
-            );
-            return Err(Failure::configuration(message));
-        }
-        InputZip::fetch(self.artifacts.as_ref(), artifact).await
+async fn named(artifacts: &S3Artifacts, work: &Work, name: &str) -> Result<InputZip, Failure> {
+    let found = work.inputs.iter().find(|artifact| artifact.name.as_str() == name);
+    let artifact = found.ok_or_else(|| {
+        Failure::configuration(format!("`{name}` is no input artifact of the action; add it to its inputs"))
+    })?;
+    if artifact.size > MAX_ARTIFACT {
+        let message = format!(
+            "the input artifact {name} has more than {MAX_ARTIFACT} bytes; take one that holds the templates only"
+        );
+        return Err(Failure::configuration(message));
     }
+    InputZip::fetch(artifacts, artifact).await
 }
 
 /// `ImageURI` of an `imageDetail.json`.
