@@ -1,7 +1,8 @@
 //! From an SDK's errors to the ports': what failed, why, and whether trying again can help.
 
+use std::error::Error;
+
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use penstock_app::port::PortError;
 
@@ -26,7 +27,7 @@ const PASSING: [&str; 14] = [
 /// `what` completes "failed to ...".
 pub(crate) fn port_error<E, R>(what: &str, error: &SdkError<E, R>) -> PortError
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug,
 {
     match error {
@@ -43,11 +44,54 @@ where
                 PortError::permanent(message)
             }
         }
-        SdkError::ConstructionFailure(_) => {
-            PortError::permanent(format!("{what}: {}", DisplayErrorContext(error)))
-        }
+        SdkError::ConstructionFailure(_) => PortError::permanent(format!("{what}: {}", causes(error))),
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | _ => {
-            PortError::transient(format!("{what}: {}", DisplayErrorContext(error)))
+            PortError::transient(format!("{what}: {}", causes(error)))
         }
+    }
+}
+
+/// What `error` says and what caused it, for people: an SDK's own way adds its structures at length.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Some errors say their cause themselves.
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Of(&'static str, Option<Box<Of>>);
+
+    impl fmt::Display for Of {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Of {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|error| error as _)
+        }
+    }
+
+    #[test]
+    fn causes_are_told_once_and_on_one_line() {
+        let refused = Of("connection refused", None);
+        let connect = Of("connect: connection refused", Some(Box::new(refused)));
+        let error = Of("dispatch\n failure", Some(Box::new(connect)));
+        assert_eq!(causes(&error), "dispatch failure: connect: connection refused");
     }
 }

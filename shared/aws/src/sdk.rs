@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
+use penstock_app::port::PortError;
+
 use crate::calls::CallLog;
+use crate::error::causes;
 
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -70,6 +75,23 @@ impl Sdk {
     /// The region, such as `eu-central-1`.
     pub fn region(&self) -> &str {
         self.config.region().map_or("us-east-1", |region| region.as_ref())
+    }
+
+    /// The credentials with which calls are signed now.
+    ///
+    /// # Errors
+    /// Permanent, with the reason, if there are none.
+    pub async fn credentials(&self) -> Result<Credentials, PortError> {
+        let Some(provider) = self.config.credentials_provider() else {
+            return Err(PortError::permanent("no source of credentials is configured"));
+        };
+        provider.provide_credentials().await.map_err(|error| match error {
+            // What was tried is a list of everything that nobody has set up.
+            CredentialsError::CredentialsNotLoaded(_) => PortError::permanent(
+                "none in the environment, in the profile, or from the machine that this runs on",
+            ),
+            error => PortError::permanent(causes(&error)),
+        })
     }
 
     /// Whether an endpoint of one's own is set, as with an emulator: S3's buckets are then part of the path.

@@ -9,6 +9,7 @@ use aws_sigv4::sign::v4;
 use penstock_app::port::PortError;
 use tokio::sync::Mutex;
 
+use crate::error::causes;
 use crate::sdk::Sdk;
 
 /// Credentials are fetched anew this long before they expire.
@@ -101,7 +102,7 @@ impl Signer {
             return Ok(credentials.clone());
         }
         let fetched = self.credentials.provide_credentials().await.map_err(|error| {
-            let cause = aws_smithy_types::error::display::DisplayErrorContext(&error);
+            let cause = causes(&error);
             PortError::permanent(format!(
                 "get AWS credentials: {cause}; sign in (`aws sso login`, `aws configure`), or name a profile with AWS_PROFILE"
             ))

@@ -20,12 +20,20 @@ pub(crate) mod signed;
 /// The configuration that every AWS tool finds: credentials, region, endpoint.
 ///
 /// # Errors
-/// If no region is set: signing for a guessed one would only be refused.
+/// If no region is set: signing for a guessed one would only be refused. If nobody is signed in.
 pub(crate) async fn sdk() -> anyhow::Result<Sdk> {
     let sdk = Sdk::load().await;
-    if sdk.config().region().is_none() {
+    if sdk.config().region().is_none_or(|region| region.as_ref().is_empty()) {
         let message =
             "no AWS region is set; set AWS_REGION, or a region in the profile that AWS_PROFILE names";
+        return Err(Failure::misused(message).into());
+    }
+    // Asked for once before all else: each client would say it at length and in its own way.
+    if let Err(error) = sdk.credentials().await {
+        let message = format!(
+            "there are no usable AWS credentials ({}); sign in (`aws sso login`, `aws configure`), or name a profile with AWS_PROFILE",
+            error.message
+        );
         return Err(Failure::misused(message).into());
     }
     Ok(sdk)

@@ -33,6 +33,8 @@ pub(crate) struct Client {
     endpoint: String,
     http: reqwest::Client,
     signer: Option<Arc<dyn Sign>>,
+    /// See [`Self::again`].
+    again: String,
 }
 
 /// A server's refusal of a definition.
@@ -50,13 +52,32 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A proxy of the environment is for the internet, not for a server on this machine.
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
-        Ok(Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http, signer: None })
+        Ok(Self {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            http,
+            signer: None,
+            again: String::new(),
+        })
     }
 
     /// A client of the API at `endpoint` that lets `signer` sign each request; `http` sends them.
     #[cfg(feature = "aws")]
     pub(crate) fn signed(endpoint: &str, http: reqwest::Client, signer: Arc<dyn Sign>) -> Self {
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http, signer: Some(signer) }
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        Self { endpoint, http, signer: Some(signer), again: String::new() }
+    }
+
+    /// The same, which another command reaches with `options`.
+    #[must_use]
+    pub(crate) fn reached_by(mut self, options: String) -> Self {
+        self.again = options;
+        self
+    }
+
+    /// What a command that is suggested has to say to reach the same server, with a space before it; empty if it
+    /// follows from the environment.
+    pub(crate) fn again(&self) -> &str {
+        &self.again
     }
 
     /// The answer to a GET of one of Penstock's own endpoints.

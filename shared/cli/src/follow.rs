@@ -95,7 +95,8 @@ impl Follow<'_> {
 
     async fn interrupted(&self, stops: u32) -> anyhow::Result<Option<Exit>> {
         if self.on_interrupt == OnInterrupt::EndLooking {
-            out::note(format!("The execution goes on: penstock status {} --follow", self.pipeline));
+            let again = self.reach.again();
+            out::note(format!("The execution goes on: penstock status {} --follow{again}", self.pipeline));
             return Ok(Some(Exit::Succeeded));
         }
         if stops > 2 {

@@ -30,6 +30,11 @@ pub(crate) trait Reach: Send + Sync {
         Duration::ZERO
     }
 
+    /// What a command that is suggested has to say to reach the same, with a space before it.
+    fn again(&self) -> &str {
+        ""
+    }
+
     /// Where a person finds the attempt's whole log: a path, or the command that prints it.
     fn whole_log(&self, attempt: &AttemptId) -> String;
 }

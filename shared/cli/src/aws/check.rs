@@ -133,7 +133,7 @@ impl Check<'_> {
         if examined.is_there {
             self.rights(action, &role, &whereabouts, &place).await?;
         }
-        for (key, problem) in presence::problems(&self.installation.sdk, action, &whereabouts).await? {
+        if let Some((key, problem)) = presence::problem(&self.installation.sdk, action, &whereabouts).await? {
             match problem {
                 presence::Problem::Missing(message) => self.error(place.key(key), "not-there", message),
                 presence::Problem::Unseen(message) => self.warning(place.key(key), "may-not-look", message),
@@ -185,6 +185,13 @@ impl Check<'_> {
                     role::Lack::Denied(message) => {
                         self.error(place.role, "permission-missing", format!("`{}`: {message}", action.name));
                     }
+                    role::Lack::Useful(message) => {
+                        self.warning(
+                            place.role,
+                            "permission-useful",
+                            format!("`{}`: {message}", action.name),
+                        );
+                    }
                     role::Lack::Unknown(message) => self.warning(place.role, "may-not-ask", message),
                 }
             }
@@ -203,5 +210,7 @@ impl Check<'_> {
 
 /// Whether AWS performs the action: not a person, and not the function itself with a token of GitHub's.
 fn is_performed_on_aws(action: &Action) -> bool {
-    action.action_type_id.owner == Owner::Aws && action.action_type_id.category != Category::Approval
+    let kind = &action.action_type_id;
+    let by_function = matches!(kind.provider.as_str(), "GitHub" | "CodeStarSourceConnection");
+    kind.owner == Owner::Aws && kind.category != Category::Approval && !by_function
 }

@@ -2,7 +2,7 @@
 
 use penstock_app::engine::debt::Debt;
 use penstock_app::port::queue::Message;
-use penstock_aws::dead_letters::Letter;
+use penstock_aws::dead_letters::{DeadLetterQueue, Letter};
 use penstock_model::time::Timestamp;
 use penstock_model::trigger::GitEvent;
 use serde_json::Value as Json;
@@ -18,6 +18,22 @@ pub(crate) fn line(letter: &Letter) -> String {
     let about = about(&letter.body);
     let sent = letter.sent_at.map(|at| format!(", sent {}", moment(Timestamp(at)))).unwrap_or_default();
     clean(&format!("{about}{sent}"))
+}
+
+/// Why nothing moves the letters of a queue that no other queue's messages end in, what became of what they are about,
+/// and how to be rid of them once that is known: until then their alarm rings.
+pub(crate) fn unmovable(queue: &DeadLetterQueue, letters: &[Letter]) -> String {
+    let json = |letter: &Letter| serde_json::from_str::<Json>(&letter.body).unwrap_or_default();
+    let about_stream = letters.iter().map(json).any(|json| json["DDBStreamBatchInfo"].is_object());
+    let became = if about_stream {
+        "the state is whole, and somebody was not told of it: look at `penstock history`, and for the cause at the log of the notification function"
+    } else {
+        "nothing is lost: an event is a hint, and the sweeper asks the provider and comes by every minute"
+    };
+    format!(
+        "they come from no queue, so SQS moves them nowhere; {became}; to clear them: aws sqs purge-queue --queue-url {}",
+        queue.url
+    )
 }
 
 /// What a message's body asks for.
@@ -103,6 +119,16 @@ mod tests {
         let event = r#"{"source":"aws.codebuild","detail-type":"CodeBuild Build State Change","detail":{}}"#;
         assert_eq!(about(event), "event CodeBuild Build State Change of aws.codebuild");
         assert_eq!(about("\u{1b}[2Jnot json"), "unknown: \u{1b}[2Jnot json");
+        let queue =
+            DeadLetterQueue { url: "https://q".into(), arn: String::new(), depth: 1, sources: vec![] };
+        let record = Letter {
+            id: "1".into(),
+            sent_at: None,
+            body: r#"{"requestContext":{"condition":"RetryAttemptsExhausted"},"DDBStreamBatchInfo":{"batchSize":1}}"#.into(),
+        };
+        assert!(line(&record).contains("1 records of the table's stream"), "{}", line(&record));
+        assert!(unmovable(&queue, &[record]).contains("not told"));
+        assert!(unmovable(&queue, &[]).ends_with("aws sqs purge-queue --queue-url https://q"));
         let letter = Letter { id: "1".into(), sent_at: Some(1_700_000_000_123), body: "\u{1b}[2Jx".into() };
         assert_eq!(line(&letter), "unknown: x, sent 2023-11-14 22:13:20Z");
     }

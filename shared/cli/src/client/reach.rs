@@ -55,6 +55,11 @@ impl Reach for Client {
     }
 
     fn whole_log(&self, attempt: &AttemptId) -> String {
-        format!("penstock logs {} --action {}/{}", attempt.execution, attempt.stage, attempt.action)
+        let AttemptId { execution, stage, action, .. } = attempt;
+        format!("penstock logs {execution} --action {stage}/{action}{}", self.again())
+    }
+
+    fn again(&self) -> &str {
+        Self::again(self)
     }
 }

@@ -52,7 +52,8 @@ impl Apply {
         let source = definition::read(&self.file)
             .map_err(|diagnostic| Failure::misused(format!("{file}: {}", diagnostic.message)))?;
         let shown = out::is_live().then_some(source.as_str());
-        let answer = self.server.client().await?.post_text("/penstock/v1/apply", source.clone()).await;
+        let client = self.server.client().await?;
+        let answer = client.post_text("/penstock/v1/apply", source.clone()).await;
         let answer: Applied = match answer {
             Ok(answer) => answer,
             Err(error) => match error.downcast_ref() {
@@ -70,7 +71,7 @@ impl Apply {
         } else {
             let done = if answer.created { "Created" } else { "Updated" };
             out::line(format!("{done} pipeline {}, version {}", answer.name, answer.version))?;
-            out::line(format!("Start it: penstock start {} --follow", answer.name))?;
+            out::line(format!("Start it: penstock start {} --follow{}", answer.name, client.again()))?;
         }
         Ok(Exit::Succeeded)
     }

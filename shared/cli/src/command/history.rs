@@ -43,7 +43,8 @@ impl History {
             let executions: Vec<Json> = views.iter().map(as_json).collect();
             out::json(&json!({ "pipeline": self.pipeline, "executions": executions }))?;
         } else if views.is_empty() {
-            out::line(format!("No executions yet. Start one: penstock start {}", self.pipeline))?;
+            let again = client.again();
+            out::line(format!("No executions yet. Start one: penstock start {}{again}", self.pipeline))?;
         } else {
             for view in &views {
                 out::line(text(view))?;

@@ -72,7 +72,7 @@ impl List {
         if self.output.is_json() {
             out::json(&serde_json::json!({ "pipelines": rows }))?;
         } else if rows.is_empty() {
-            out::line("No pipelines yet. Apply one: penstock apply penstock.yml")?;
+            out::line(format!("No pipelines yet. Apply one: penstock apply penstock.yml{}", client.again()))?;
         } else {
             let width = rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or(0);
             for row in rows {

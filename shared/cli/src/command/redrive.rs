@@ -48,8 +48,8 @@ pub(crate) struct Redrive {
 enum Became {
     /// Nothing lay there.
     Empty,
-    /// They stay: that was asked for, or nothing can move them, with the reason.
-    Left(Option<&'static str>),
+    /// They stay: that was asked for, or nothing can move them, with the reason and what to do.
+    Left(Option<String>),
     /// They were moved.
     Moved(u64),
     /// They could not be moved, or not all.
@@ -69,7 +69,7 @@ impl Redrive {
                 if queue.depth > 0 { letters.peek(&queue.url).await.map_err(failed)? } else { vec![] };
             self.announce(&queue, &peeked)?;
             let became = tokio::select! {
-                became = self.treat(&letters, &queue) => became,
+                became = self.treat(&letters, &queue, &peeked) => became,
                 () = interrupts.next() => {
                     out::note("The move goes on; look again with --dry-run.");
                     return Ok(Exit::Succeeded);
@@ -105,14 +105,12 @@ impl Redrive {
         found.collect()
     }
 
-    async fn treat(&self, letters: &DeadLetters, queue: &DeadLetterQueue) -> Became {
+    async fn treat(&self, letters: &DeadLetters, queue: &DeadLetterQueue, peeked: &[Letter]) -> Became {
         if queue.depth == 0 {
             return Became::Empty;
         }
         if queue.sources.is_empty() {
-            return Became::Left(Some(
-                "they came from EventBridge or a stream, not from a queue, and SQS moves none of those; an event was a hint only: the sweeper asks the provider anyway",
-            ));
+            return Became::Left(Some(letter::unmovable(queue, peeked)));
         }
         if self.dry_run {
             return Became::Left(None);
@@ -165,7 +163,7 @@ impl Redrive {
         let (moved, error) = match became {
             Became::Moved(moved) => (*moved, None),
             Became::Failed(why) => (0, Some(why.clone())),
-            Became::Left(why) => (0, why.map(str::to_owned)),
+            Became::Left(why) => (0, why.clone()),
             Became::Empty => (0, None),
         };
         let about: Vec<String> = peeked.iter().map(letter::line).collect();

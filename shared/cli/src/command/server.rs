@@ -18,7 +18,7 @@ pub(crate) struct Server {
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
     /// Sign requests to the endpoint: it is a domain of your own before the API on AWS
-    #[arg(long, requires = "endpoint")]
+    #[arg(long, conflicts_with = "stack")]
     sign: bool,
 }
 
@@ -36,11 +36,21 @@ enum Target {
 impl Server {
     /// A client of it.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
-        match self.target(variable("PENSTOCK_ENDPOINT"), variable("PENSTOCK_STACK"))? {
+        let client = match self.target(variable("PENSTOCK_ENDPOINT"), variable("PENSTOCK_STACK"))? {
             Target::Plain(endpoint) => Client::new(&endpoint),
             Target::Api(endpoint) => api(&endpoint).await,
             Target::Stack(name) => stack(&name).await,
-        }
+        };
+        Ok(client?.reached_by(self.again()))
+    }
+
+    /// The options of this command that the next one needs as well.
+    fn again(&self) -> String {
+        let option = |name: &str, value: &Option<String>| {
+            value.as_ref().map(|value| format!(" --{name} {value}")).unwrap_or_default()
+        };
+        let sign = if self.sign { " --sign" } else { "" };
+        format!("{}{}{sign}", option("stack", &self.stack), option("endpoint", &self.endpoint))
     }
 
     /// The command line goes before the environment; in the environment neither goes before the other.

@@ -53,8 +53,8 @@ impl Start {
         let id = answer["pipelineExecutionId"].as_str().unwrap_or_default();
         let id = ExecutionId::new(id)
             .map_err(|error| Failure::new(Exit::Failed, format!("the server's answer is odd: {error}")))?;
-        let said =
-            [format!("Started {id}"), format!("Follow it: penstock status {} --follow", self.pipeline)];
+        let follow = format!("Follow it: penstock status {} --follow{}", self.pipeline, client.again());
+        let said = [format!("Started {id}"), follow];
         tell(&client, &self.pipeline, &id, &self.output, self.follow, &said).await
     }
 }

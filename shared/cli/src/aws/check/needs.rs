@@ -35,13 +35,31 @@ pub(super) struct Need {
     pub(super) resource: String,
     /// What the request says besides, for conditions of policies.
     pub(super) context: Vec<(&'static str, String)>,
+    /// What is lost without it, where the action works nevertheless.
+    pub(super) without: Option<&'static str>,
 }
 
 impl Need {
     fn new(actions: &[&'static str], resource: impl Into<String>) -> Self {
-        Self { actions: actions.to_vec(), resource: resource.into(), context: vec![] }
+        Self { actions: actions.to_vec(), resource: resource.into(), context: vec![], without: None }
+    }
+
+    /// A right without which the action works, except that `lost`.
+    fn useful(actions: &[&'static str], resource: impl Into<String>, lost: &'static str) -> Self {
+        Self { without: Some(lost), ..Self::new(actions, resource) }
+    }
+
+    /// The right to hand `role`, an ARN or `*`, to `service`.
+    fn pass(role: &str, service: &str) -> Self {
+        let context = vec![("iam:PassedToService", service.to_owned())];
+        Self { context, ..Self::new(&["iam:PassRole"], role) }
     }
 }
+
+/// What is lost where the role may not read a provider's log or events.
+const REASON: &str = "the provider's reason of a failure is not told";
+/// What is lost where the role may not end what it began.
+const STOP: &str = "stopping the execution leaves the work to end by itself";
 
 /// What of a configuration is known before an execution; what refers to variables is any.
 pub(super) fn known<'a>(action: &'a Action, key: &str) -> &'a str {
@@ -57,15 +75,14 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
         ("Commands", _) => builds(place, &place.commands_project, action),
         ("CloudFormation", _) => stacks(place, action),
         ("CodeDeploy", _) => deployments(place, action),
+        ("CodeDeployToECS", _) => [deployments(place, action), definitions()].concat(),
         ("ECS", _) => services(place, action),
-        ("S3", Category::Source) => vec![
-            Need::new(
-                &["s3:GetBucketVersioning"],
-                format!("arn:{}:s3:::{}", place.partition, known(action, "S3Bucket")),
-            ),
-            Need::new(&["s3:GetObject", "s3:GetObjectVersion"], place.objects(known(action, "S3Bucket"))),
-        ],
-        ("S3", _) => vec![Need::new(&["s3:PutObject"], place.objects(known(action, "BucketName")))],
+        // What is fetched is stored with the function's own rights.
+        ("S3", Category::Source) => {
+            let objects = place.objects(known(action, "S3Bucket"));
+            return vec![Need::new(&["s3:GetObject", "s3:GetObjectVersion"], objects)];
+        }
+        ("S3", _) => uploads(place, action),
         ("Lambda", Category::Invoke) => {
             let function = place.arn("lambda", &format!("function:{}", known(action, "FunctionName")));
             vec![Need::new(&["lambda:InvokeFunction"], function)]
@@ -100,7 +117,19 @@ fn builds(place: &Where, project: &str, action: &Action) -> Vec<Need> {
             "codebuild:ListBuildsForProject",
         ]
     };
-    vec![Need::new(actions, place.arn("codebuild", &format!("project/{project}")))]
+    let logs = place.arn("logs", &format!("log-group:/aws/codebuild/{project}:*"));
+    let mut needs = vec![Need::new(actions, place.arn("codebuild", &format!("project/{project}")))];
+    // Where the stack's project and one that a variable names write, only their definitions say.
+    if project != "*" && project != place.commands_project {
+        needs.push(Need::useful(&["logs:GetLogEvents"], logs, "the end of the build's log is not kept"));
+    }
+    needs
+}
+
+fn uploads(place: &Where, action: &Action) -> Vec<Need> {
+    let with_acl = action.configuration.contains_key("CannedACL");
+    let calls: &[&str] = if with_acl { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
+    vec![Need::new(calls, place.objects(known(action, "BucketName")))]
 }
 
 fn stacks(place: &Where, action: &Action) -> Vec<Need> {
@@ -129,44 +158,68 @@ fn stacks(place: &Where, action: &Action) -> Vec<Need> {
         ],
         _ => &["cloudformation:DescribeStacks"],
     };
-    let mut needs = vec![Need::new(calls, stack)];
+    let mut needs = vec![Need::new(calls, &stack)];
+    // A change set alone touches no stack: there are no events and there is nothing to end.
+    if known(action, "ActionMode") != "CHANGE_SET_REPLACE" {
+        needs.push(Need::new(&["cloudformation:DescribeStackEvents"], &stack));
+        needs.push(Need::useful(&["cloudformation:CancelUpdateStack"], stack, STOP));
+    }
     let role = known(action, "RoleArn");
     if role != "*" && known(action, "ActionMode") != "CHANGE_SET_EXECUTE" {
-        let mut pass = Need::new(&["iam:PassRole"], role);
-        pass.context.push(("iam:PassedToService", "cloudformation.amazonaws.com".into()));
-        needs.push(pass);
+        needs.push(Need::pass(role, "cloudformation.amazonaws.com"));
     }
     needs
 }
 
 fn deployments(place: &Where, action: &Action) -> Vec<Need> {
     let application = known(action, "ApplicationName");
-    let group = format!("deploymentgroup:{application}/{}", known(action, "DeploymentGroupName"));
+    let group = place.arn(
+        "codedeploy",
+        &format!("deploymentgroup:{application}/{}", known(action, "DeploymentGroupName")),
+    );
+    let calls = [
+        "codedeploy:CreateDeployment",
+        "codedeploy:GetDeployment",
+        "codedeploy:ListDeployments",
+        "codedeploy:BatchGetDeployments",
+    ];
+    let targets = ["codedeploy:ListDeploymentTargets", "codedeploy:BatchGetDeploymentTargets"];
     vec![
-        Need::new(
-            &[
-                "codedeploy:CreateDeployment",
-                "codedeploy:GetDeployment",
-                "codedeploy:ListDeployments",
-                "codedeploy:StopDeployment",
-            ],
-            place.arn("codedeploy", &group),
-        ),
+        Need::new(&calls, &group),
+        // CodeDeploy asks for these by itself when a deployment is created.
         Need::new(
             &["codedeploy:GetApplicationRevision", "codedeploy:RegisterApplicationRevision"],
             place.arn("codedeploy", &format!("application:{application}")),
         ),
         Need::new(&["codedeploy:GetDeploymentConfig"], place.arn("codedeploy", "deploymentconfig:*")),
+        Need::useful(&["codedeploy:StopDeployment"], &group, STOP),
+        Need::useful(&targets, group, REASON),
     ]
 }
 
+/// Task definitions are asked for and registered without a resource (Service authorization reference, ECS); the roles
+/// that they name are only known when they are read.
+fn definitions() -> Vec<Need> {
+    let calls = [
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTaskDefinitions",
+        "ecs:RegisterTaskDefinition",
+        "ecs:TagResource",
+    ];
+    vec![Need::new(&calls, "*")]
+}
+
 fn services(place: &Where, action: &Action) -> Vec<Need> {
-    let service = format!("service/{}/{}", known(action, "ClusterName"), known(action, "ServiceName"));
-    vec![
-        Need::new(&["ecs:DescribeServices", "ecs:UpdateService"], place.arn("ecs", &service)),
-        // Task definitions are asked for and registered without a resource (Service authorization reference, ECS).
-        Need::new(&["ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"], "*"),
-    ]
+    let (cluster, service) = (known(action, "ClusterName"), known(action, "ServiceName"));
+    let arn = place.arn("ecs", &format!("service/{cluster}/{service}"));
+    let of_service = |kind: &str| place.arn("ecs", &format!("{kind}/{cluster}/{service}/*"));
+    let mut needs = vec![Need::new(&["ecs:DescribeServices", "ecs:UpdateService"], &arn)];
+    needs.extend(definitions());
+    needs.push(Need::useful(&["ecs:ListServiceDeployments"], arn, STOP));
+    needs.push(Need::useful(&["ecs:StopServiceDeployment"], of_service("service-deployment"), STOP));
+    let tasks = place.arn("ecs", &format!("task/{cluster}/*"));
+    needs.push(Need::useful(&["ecs:DescribeTasks"], tasks, REASON));
+    needs
 }
 
 #[cfg(test)]
@@ -196,8 +249,10 @@ mod tests {
         let needs = needs(&build, &place());
         assert_eq!(needs[0].resource, "arn:aws:codebuild:eu-west-1:111122223333:project/web");
         assert_eq!(needs[0].actions[0], "codebuild:StartBuildBatch");
-        assert_eq!(needs[1], Need::new(&["s3:GetObject", "s3:GetObjectVersion"], "arn:aws:s3:::artifacts/*"));
-        assert_eq!(needs.len(), 2);
+        assert_eq!(needs[1].resource, "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/codebuild/web:*");
+        assert!(needs[1].without.is_some(), "the build runs without its log");
+        assert_eq!(needs[2], Need::new(&["s3:GetObject", "s3:GetObjectVersion"], "arn:aws:s3:::artifacts/*"));
+        assert_eq!(needs.len(), 3);
     }
 
     #[test]
@@ -208,6 +263,6 @@ mod tests {
         }));
         let needs = needs(&deploy, &place());
         assert_eq!(needs[0].resource, "arn:aws:cloudformation:eu-west-1:111122223333:stack/*/*");
-        assert_eq!(needs[1].actions, ["iam:PassRole"]);
+        assert_eq!(needs.last().unwrap().actions, ["iam:PassRole"]);
     }
 }

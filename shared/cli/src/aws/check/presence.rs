@@ -22,8 +22,8 @@ pub(super) enum Problem {
     Unseen(String),
 }
 
-/// What is wrong, with the configuration key that names it. Only in the account that these credentials are of.
-pub(super) async fn problems(
+/// What is wrong, if anything is, with the configuration key that names it. Only in the account that these credentials are of.
+pub(super) async fn problem(
     sdk: &Sdk,
     action: &Action,
     place: &Where,

@@ -22,6 +22,8 @@ pub(super) struct Examined {
 pub(super) enum Lack {
     /// It lacks it.
     Denied(String),
+    /// It lacks it, and the action works nevertheless.
+    Useful(String),
     /// It could not be asked for.
     Unknown(String),
 }
@@ -145,7 +147,13 @@ pub(super) async fn lacking(roles: &Roles, arn: &str, need: &Need) -> anyhow::Re
     let asked = roles.denied(arn, &need.actions, &need.resource, &context).await.map_err(failed)?;
     Ok(match asked {
         Asked::Known(denied) if denied.is_empty() => vec![],
-        Asked::Known(denied) => vec![Lack::Denied(wanting(arn, need, &denied))],
+        Asked::Known(denied) => {
+            let wanting = wanting(arn, need, &denied);
+            vec![match need.without {
+                Some(lost) => Lack::Useful(format!("{wanting}; without it {lost}")),
+                None => Lack::Denied(wanting),
+            }]
+        }
         Asked::Absent => vec![],
         Asked::Forbidden(why) => vec![Lack::Unknown(format!(
             "what {arn} may do is not checked: {why}; allow yourself iam:SimulatePrincipalPolicy"

@@ -20,7 +20,10 @@ pub(super) async fn findings(installation: &Installation) -> anyhow::Result<Vec<
         let message = format!("{count} in {}{example}", queue.name());
         let command = format!("penstock redrive --stack {stack} --queue {}", queue.name());
         found.push(match queue.sources.is_empty() {
-            true => Finding::notice("dead-letters", message, format!("{command} --dry-run")),
+            true => {
+                let message = format!("{message}; {}", letter::unmovable(&queue, &peeked));
+                Finding::notice("dead-letters", message, format!("{command} --dry-run"))
+            }
             false => Finding::attention("dead-letters", message, command),
         });
     }
