@@ -1,0 +1,15 @@
+//! The stack of `template.yaml`, built by `sam`, deployed to an emulator that enforces IAM, and driven from outside.
+//!
+//! Only what is outside of the stack stands in: GitHub's API, `CodeBuild`'s (whose builds really run), and the services of
+//! the emulator. What the emulator does otherwise than AWS is made up for in `amendments`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod amendments;
+mod build;
+mod client;
+mod mail;
+mod pipelines;
+mod push;
+mod release;
+mod stack;

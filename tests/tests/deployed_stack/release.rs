@@ -1,0 +1,159 @@
+//! The main job: a push becomes a deployment.
+
+use aws_sdk_iam::types::Tag;
+use serde_json::{Value as Json, json};
+
+use crate::client::Client;
+use crate::mail::Mail;
+use crate::pipelines::{Pipeline, kind};
+use crate::push::Delivery;
+use crate::stack::{Stack, TOKEN, until};
+
+const BUILDSPEC: &str = "\
+version: 0.2
+env:
+  exported-variables: [FLAVOUR]
+phases:
+  build:
+    commands:
+      - export FLAVOUR=vanilla
+      - mkdir site && cp index.html template.yml site/
+      - echo \"built $CODEBUILD_RESOLVED_SOURCE_VERSION\" >> site/index.html
+artifacts:
+  base-directory: site
+  files: ['**/*']
+";
+const TEMPLATE: &str = "\
+Parameters: {Flavour: {Type: String}}
+Resources:
+  Note:
+    Type: AWS::SSM::Parameter
+    Properties: {Name: /release/flavour, Type: String, Value: !Ref Flavour}
+Outputs:
+  Flavour: {Value: !Ref Flavour}
+";
+
+#[tokio::test]
+async fn a_push_becomes_a_deployment() {
+    let client = Client::new();
+    let stack = client.stack;
+    let mail = Mail::about(stack, "release").await;
+    let s3 = s3(stack);
+    s3.create_bucket().bucket("release-site").send().await.unwrap();
+    let role = role(stack).await;
+    Pipeline::new(stack, "release")
+        .build(stack)
+        .stage("Approve", vec![json!({
+            "name": "Ask", "actionTypeId": kind("Approval", "AWS", "Manual"),
+            "configuration": {"CustomData": "Ship #{Compiled.FLAVOUR}?"},
+        })])
+        .stage("Deploy", vec![
+            json!({
+                "name": "Site", "actionTypeId": kind("Deploy", "AWS", "S3"), "roleArn": role,
+                "configuration": {"BucketName": "release-site", "Extract": "true"},
+                "inputArtifacts": [{"name": "Site"}],
+            }),
+            json!({
+                "name": "Stack", "actionTypeId": kind("Deploy", "AWS", "CloudFormation"), "roleArn": role,
+                "configuration": {
+                    "ActionMode": "CREATE_UPDATE", "StackName": "release", "TemplatePath": "Site::template.yml",
+                    "ParameterOverrides": "{\"Flavour\": \"#{Compiled.FLAVOUR}\"}",
+                },
+                "inputArtifacts": [{"name": "Site"}], "namespace": "Deployed",
+            }),
+        ])
+        .create(&client)
+        .await;
+    let files = [("buildspec.yml", BUILDSPEC), ("index.html", "<h1>hi</h1>\n"), ("template.yml", TEMPLATE)];
+    let delivery = Delivery::of_push(&client, "release-1", "acme/release", &files).await;
+
+    assert_eq!(delivery.signed("sha256=00").send(&client).await.0, 401, "nobody signed it");
+    let (status, answer) = delivery.send(&client).await;
+    assert_eq!((status, &answer["queued"]), (202, &json!(true)), "{answer}");
+    assert_eq!(delivery.send(&client).await.0, 202, "GitHub delivers again");
+
+    let message = mail.next().await;
+    assert_eq!(message["type"], "approval-needed", "{message}");
+    assert_eq!(message["commit"]["id"], delivery.sha, "{message}");
+    approve(&client, message["link"].as_str().unwrap()).await;
+    let execution = client.until_execution("release", "Succeeded").await;
+    assert_eq!(client.executions("release").await.len(), 1, "a delivery starts one execution");
+
+    let site = s3.get_object().bucket("release-site").key("index.html").send().await.unwrap();
+    let site = String::from_utf8(site.body.collect().await.unwrap().to_vec()).unwrap();
+    assert!(site.contains("<h1>hi</h1>") && site.contains("built "), "{site}");
+    let stacks = aws_sdk_cloudformation::Client::new(&stack.sdk());
+    let deployed = stacks.describe_stacks().stack_name("release").send().await.unwrap();
+    assert_eq!(deployed.stacks()[0].outputs()[0].output_value(), Some("vanilla"));
+
+    let actions = client.actions("release", &execution).await;
+    let told: Vec<_> = actions
+        .iter()
+        .map(|it| (it["actionName"].as_str().unwrap().to_owned(), it["status"].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(told.len(), 5, "{told:?}");
+    assert!(told.iter().all(|(_, status)| status == "Succeeded"), "{told:?}");
+    assert_eq!(stack.code_build.builds("penstock-release").len(), 1, "one build");
+    statuses(stack, &delivery.sha).await;
+}
+
+/// Follows the link in a message, as a person does, and approves.
+async fn approve(client: &Client, link: &str) {
+    let path = &link[link.find("/approvals/").unwrap()..];
+    let url = client.stack.url(path);
+    let page = client.http.get(&url).send().await.unwrap();
+    let (status, page) = (page.status(), page.text().await.unwrap());
+    assert_eq!(status, 200, "{url}: {page}");
+    assert!(page.contains("Ship vanilla?") && page.contains("release"), "{page}");
+    let form = [("name", "Jo"), ("pipeline", "release"), ("verdict", "approve"), ("comment", "fine")];
+    let form: Vec<_> = form.map(|(name, value)| format!("{name}={value}")).into();
+    let post = client.http.post(&url).header("content-type", "application/x-www-form-urlencoded");
+    let answer = post.body(form.join("&")).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    let again = client.http.get(&url).send().await.unwrap();
+    assert_eq!(again.status(), 410, "an old link says what became of it");
+    assert!(again.text().await.unwrap().contains("approved by Jo (claimed)"));
+}
+
+/// The commit is pending, then a success, and nothing after that.
+async fn statuses(stack: &Stack, sha: &str) {
+    let of_commit = || stack.git_hub.statuses().into_iter().filter(|it| it.sha == sha).collect::<Vec<_>>();
+    until("the status of the commit", async || {
+        of_commit().iter().any(|it| it.body["state"] == "success").then_some(())
+    })
+    .await;
+    let statuses = of_commit();
+    let states: Vec<_> = statuses.iter().map(|it| it.body["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["pending", "success"], "never backwards");
+    for status in &statuses {
+        assert_eq!(status.authorization.as_deref(), Some(format!("Bearer {TOKEN}").as_str()));
+        assert!(status.body["target_url"].as_str().unwrap().contains("release"), "{:?}", status.body);
+    }
+}
+
+fn s3(stack: &Stack) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&stack.sdk()).force_path_style(true).build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+/// A role as a team makes it for its deployments: it trusts the stack's functions under the external id.
+async fn role(stack: &Stack) -> String {
+    let iam = aws_sdk_iam::Client::new(&stack.sdk());
+    let functions: Vec<_> = stack.output("TrustedRoleArns").split(',').collect();
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": functions}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": stack.output("ExternalId")}},
+    }]});
+    let tag = Tag::builder().key("penstock:assumable").value("true").build().unwrap();
+    let create = iam.create_role().role_name("release").assume_role_policy_document(trust.to_string());
+    let role = create.tags(tag).send().await.unwrap();
+    let artifacts = format!("arn:aws:s3:::{}/*", stack.output("ArtifactBucket"));
+    let rights = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": artifacts},
+        {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::release-site", "arn:aws:s3:::release-site/*"]},
+        {"Effect": "Allow", "Action": ["cloudformation:*", "ssm:*"], "Resource": "*"},
+    ]});
+    let put = iam.put_role_policy().role_name("release").policy_name("deploy");
+    put.policy_document(rights.to_string()).send().await.unwrap();
+    role.role.unwrap().arn
+}
