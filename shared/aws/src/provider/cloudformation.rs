@@ -18,6 +18,7 @@ use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::S3Artifacts;
 
+mod cancel;
 mod change_sets;
 mod job;
 mod next;
@@ -92,12 +93,6 @@ impl Provider for CloudFormation {
                 }
             }
         };
-        cancelled.await.map_or_else(
-            |failure| match failure {
-                Failure::Ends(error) => Err(PortError::permanent(error.message)),
-                Failure::Passing(error) => Err(error),
-            },
-            Ok,
-        )
+        cancelled.await.map_err(Failure::into_port)
     }
 }

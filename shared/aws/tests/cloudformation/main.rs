@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod change_sets;
+mod failures;
 mod repetition;
 mod stacks;
 mod stage;
+mod stops;
 
 use std::sync::Arc;
 
@@ -28,6 +30,20 @@ Resources:
 Outputs:
   Chosen: {Value: !Ref Value}
   Second: {Value: !Ref Other}
+";
+
+/// A template whose second parameter (SSM) has the name `Name`, which may be taken.
+const TAKING: &str = r"
+Parameters:
+  Name: {Type: String, Default: /not/given}
+Resources:
+  First:
+    Type: AWS::SSM::Parameter
+    Properties: {Type: String, Value: ours}
+  Setting:
+    Type: AWS::SSM::Parameter
+    DependsOn: First
+    Properties: {Type: String, Name: !Ref Name, Value: ours}
 ";
 
 fn provider(stage: &Stage) -> CloudFormation {
@@ -56,6 +72,15 @@ fn failed(ending: Ending) -> String {
 
 fn client(stage: &Stage) -> aws_sdk_cloudformation::Client {
     aws_sdk_cloudformation::Client::new(&stage.config)
+}
+
+/// Others' parameter `name`, so that no stack can create one of that name.
+async fn taken(stage: &Stage, name: &str) -> aws_sdk_ssm::Client {
+    let ssm = aws_sdk_ssm::Client::new(&stage.config);
+    let put =
+        ssm.put_parameter().name(name).value("theirs").r#type(aws_sdk_ssm::types::ParameterType::String);
+    put.send().await.unwrap();
+    ssm
 }
 
 /// How often the stack began something: the tokens of those events, the oldest first.

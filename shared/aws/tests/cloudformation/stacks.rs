@@ -1,16 +1,13 @@
 //! Stacks are created, updated, replaced and deleted.
 
-use std::time::{Duration, Instant};
-
 use penstock_app::port::artifacts::Artifacts;
-use penstock_app::port::provider::{Begun, Ending, Observation, Provider};
 use penstock_archive::read_entry;
 use penstock_aws::access::{Access, WithoutRole};
 use penstock_aws::provider::cloudformation::CloudFormation;
 use penstock_aws::sdk::Sdk;
 
 use super::stage::{Stage, perform, work};
-use super::{TEMPLATE, beginnings, client, deploys, failed, provider, succeeded};
+use super::{TEMPLATE, client, deploys, failed, provider, succeeded};
 
 #[tokio::test]
 async fn a_stack_is_created_then_updated_and_hands_on_its_outputs() {
@@ -111,57 +108,4 @@ async fn without_a_role_of_its_own_it_is_refused_where_there_is_a_default_one() 
     let action = deploys("DELETE_ONLY", "refused").build();
     let why = failed(perform(&provider, &work("refused", 1, action, vec![])).await);
     assert!(why.contains("set roleArn"), "{why}");
-}
-
-/// Waits three seconds for a signal that nobody sends, then goes on with `Late`.
-const SLOW: &str = r"
-Parameters:
-  Value: {Type: String, Default: one}
-Resources:
-  Setting:
-    Type: AWS::SSM::Parameter
-    Properties: {Type: String, Value: !Ref Value}
-  Handle: {Type: 'AWS::CloudFormation::WaitConditionHandle'}
-  Wait:
-    Type: AWS::CloudFormation::WaitCondition
-    DependsOn: Setting
-    Properties: {Handle: !Ref Handle, Timeout: '3', Count: 1}
-  Late:
-    Type: AWS::SSM::Parameter
-    DependsOn: Wait
-    Properties: {Type: String, Value: late}
-";
-
-#[tokio::test]
-async fn an_update_is_cancelled_and_a_creation_runs_to_its_end() {
-    let stage = Stage::new().await;
-    let app = stage.artifact("cancel", "App", &[("template.yml", TEMPLATE)]).await;
-    let slow = stage.artifact("slow", "App", &[("template.yml", SLOW)]).await;
-    let provider = provider(&stage);
-    let action = deploys("CREATE_UPDATE", "cancel").build();
-    succeeded(perform(&provider, &work("cancel", 1, action.clone(), vec![app])).await);
-
-    for (number, stack) in [(2, "cancel"), (3, "cancel-creation")] {
-        let action = deploys("CREATE_UPDATE", stack).build();
-        let work = work("cancel", number, action, vec![slow.clone()]);
-        let Begun::Running(external) = provider.start(&work, false).await.unwrap() else {
-            panic!("it does not run");
-        };
-        assert_eq!(provider.cancel(&work, Some(&external)).await.unwrap(), Observation::Running);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let end = loop {
-            let seen = provider.cancel(&work, Some(&external)).await.unwrap();
-            if seen != Observation::Running {
-                break seen;
-            }
-            assert!(Instant::now() < deadline, "{stack} does not end");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        };
-        assert_eq!(end, Observation::Ended(Ending::Cancelled));
-    }
-    let cancelled = beginnings(&stage, "cancel", "UPDATE_ROLLBACK_IN_PROGRESS").await;
-    // The emulator names the update's token here, not the cancellation's.
-    assert_eq!(cancelled.len(), 1, "{cancelled:?}");
-    let never = work("cancel", 4, deploys("CREATE_UPDATE", "never").build(), vec![]);
-    assert_eq!(provider.cancel(&never, None).await.unwrap(), Observation::Gone);
 }

@@ -10,7 +10,7 @@ use super::operation::Operation;
 use super::request::Request;
 use super::settings::{Mode, Settings};
 use super::stacks::{self, Stack};
-use super::status::{DELETE_FAILED, DELETED, UPDATING, is_success, is_under_way};
+use super::status::{DELETE_FAILED, DELETED, is_success, is_under_way};
 use super::success;
 use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
@@ -135,20 +135,28 @@ impl Job<'_> {
     /// The end of our operation, or that it has none yet.
     async fn settle(&self, stack: &Stack, operation: Operation) -> Result<Progress, Failure> {
         let external = self.external(&stack.id);
-        let Some(end) = operation.end.filter(|_| !is_under_way(&stack.status)) else {
+        let Some(end) = operation.end.clone().filter(|_| !is_under_way(&stack.status)) else {
             return Ok(Progress::Running(external));
         };
         if !is_success(&end) {
             let name = &self.settings.stack;
-            let why = match (operation.failed, operation.reason.as_str()) {
-                (Some(failed), _) => failed,
-                (None, "") => "CloudFormation gives no reason".to_owned(),
-                (None, reason) => reason.to_owned(),
-            };
+            let why = self.why(stack, operation).await;
             let failure = Failure::job(format!("the stack `{name}` ended with {end}: {why}"));
             return Ok(Progress::Ended(failure.ending(Some(external))?));
         }
         self.succeeded(Some(stack), &format!("stack {}: {end}", self.settings.stack)).await
+    }
+
+    /// Why an operation ended badly.
+    async fn why(&self, stack: &Stack, operation: Operation) -> String {
+        if let Some(failed) = operation.failed {
+            return failed;
+        }
+        match stacks::refusal(&self.client, &stack.id, &self.token).await {
+            Some(refusal) => refusal,
+            None if operation.reason.is_empty() => "CloudFormation gives no reason".to_owned(),
+            None => operation.reason,
+        }
     }
 
     /// A good end, with what the stack hands on.
@@ -280,29 +288,8 @@ impl Job<'_> {
     }
 
     /// The token of a deletion that comes before a creation.
-    fn deletion(&self) -> String {
+    pub(super) fn deletion(&self) -> String {
         format!("{}-delete", self.token)
-    }
-
-    /// Takes back what can be taken back. An update can; a creation and a deletion run to their end.
-    pub(super) async fn cancel(&self, known: Option<&str>) -> Result<Observation, Failure> {
-        let name = known.unwrap_or(&self.settings.stack);
-        let Some(stack) = stacks::describe(&self.client, name).await? else {
-            return Ok(Observation::Gone);
-        };
-        if known.is_none()
-            && self.operation(&stack, &self.token).await?.is_none()
-            && self.operation(&stack, &self.deletion()).await?.is_none()
-        {
-            return Ok(Observation::Gone);
-        }
-        if !is_under_way(&stack.status) {
-            return Ok(Observation::Ended(Ending::Cancelled));
-        }
-        if stack.status == UPDATING {
-            stacks::cancel_update(&self.client, &stack.id, &format!("{}-cancel", self.token)).await?;
-        }
-        Ok(Observation::Running)
     }
 
     /// The stack's page.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::StackEvent;
+use aws_sdk_cloudformation::types::{EventFilter, OperationEvent, StackEvent};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::operation::{Event, Operation, Reader};
+use crate::error::port_error;
 use crate::provider::failure::Failure;
 
 /// A stack as it is described.
@@ -81,6 +82,27 @@ fn simple(event: &StackEvent, stack_id: &str) -> Event {
         status: text(event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str)),
         reason: text(event.resource_status_reason()),
     }
+}
+
+/// What of the stack was refused before anything of it was deployed: of that the stack's events only say that there is
+/// something (`CloudFormation` API reference, `DescribeEvents`). A role that may not ask for it is told without.
+pub(super) async fn refusal(client: &Client, stack_id: &str, token: &str) -> Option<String> {
+    let failed = EventFilter::builder().failed_events(true).build();
+    let answer = match client.describe_events().stack_name(stack_id).filters(failed).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = port_error(&format!("look at what was refused of `{stack_id}`"), &error);
+            tracing::warn!(%error, "a failure is told without the resource");
+            return None;
+        }
+    };
+    let ours = |event: &&OperationEvent| event.client_request_token().is_none_or(|it| it == token);
+    let mut refused = answer.operation_events().iter().filter(ours);
+    refused.find_map(|event| {
+        let reason = event.validation_status_reason()?;
+        let (id, kind) = (event.logical_resource_id()?, event.resource_type().unwrap_or_default());
+        Some(format!("`{id}` ({kind}): {reason}"))
+    })
 }
 
 /// Begins to delete the stack; one that is gone already is left alone.
