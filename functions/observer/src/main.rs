@@ -1,5 +1,6 @@
 //! The `observer` function: turns providers' events, which are hints, into observations.
 
+mod event;
 mod handler;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 
+use event::ProviderEvent;
 use handler::Handler;
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,7 +24,7 @@ async fn main() -> Result<(), Error> {
         locator: Locator::new(TableStore::new(&sdk, &required("TABLE_NAME")?)),
         queue: Arc::new(SqsQueue::from_environment(&sdk)?),
     });
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::ProviderEvent>| {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<ProviderEvent>| {
         let handler = Arc::clone(&handler);
         async move { handler.observe(&event.payload).await }
     }))

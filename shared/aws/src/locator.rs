@@ -1,5 +1,6 @@
 //! From a provider's id of some work to the attempt that it belongs to, for the observer of events.
 
+use futures_util::future::try_join;
 use penstock_app::port::PortError;
 use penstock_app::port::store::Store;
 use penstock_model::id::{AttemptId, PipelineName};
@@ -31,7 +32,8 @@ impl Locator {
         Self(store)
     }
 
-    /// The attempt that was last started under `id`, exactly as its provider's `External` had it.
+    /// The attempt that was last started under `id`, exactly as its provider's `External` had it; of one at
+    /// `CloudFormation` the attempt's token is an id too.
     ///
     /// # Errors
     /// As the service gives them.
@@ -49,6 +51,15 @@ impl Locator {
 impl TableStore {
     /// Remembers that a provider calls the work on `attempt` `id`.
     pub(crate) async fn remember(&self, attempt: &AttemptId, id: &str) -> Result<(), PortError> {
+        let by_id = self.remember_as(attempt, id);
+        // A stack is of many attempts and an attempt may replace its stack: what tells them apart is the token.
+        if !id.contains(":cloudformation:") {
+            return by_id.await;
+        }
+        try_join(by_id, self.remember_as(attempt, &attempt.token())).await.map(drop)
+    }
+
+    async fn remember_as(&self, attempt: &AttemptId, id: &str) -> Result<(), PortError> {
         let item = Draft::new(Key::external(id))
             .text(ATTEMPT, attempt.to_string())
             .number(EXPIRES_AT, expires_at(now(), KEPT))

@@ -158,7 +158,9 @@ async fn what_is_started_is_found_and_outputs_are_kept_whatever_fails() {
         let number = number.fetch_add(1, Ordering::Relaxed);
         let attempt: AttemptId = name(&format!("{}/Build/Extra/{number}", execution.id));
         let url = number.is_multiple_of(2).then(|| "https://ci.example/1".to_owned());
-        let external = External { id: format!("compile:{number}"), url };
+        // Of these the attempt's token is an id too.
+        let arn = format!("arn:aws:cloudformation:us-east-1:111122223333:stack/web/{number}");
+        let external = External { id: arn, url };
         let variables = BTreeMap::from([("Answer".to_owned(), "42".repeat(200))]);
         faults
             .until_done(async || {
@@ -168,9 +170,20 @@ async fn what_is_started_is_found_and_outputs_are_kept_whatever_fails() {
             .await;
         assert_eq!(store.look(&attempt).await.unwrap(), Standing::Started { external: external.clone() });
         assert_eq!(store.get(&attempt).await.unwrap(), variables, "{case}");
-        let located = locator.find(&external.id).await.unwrap();
-        assert_eq!(located, Some(Located { pipeline: pipeline.clone(), attempt }), "{case}");
+        for id in [external.id, attempt.token()] {
+            let located = locator.find(&id).await.unwrap();
+            let expected = Located { pipeline: pipeline.clone(), attempt: attempt.clone() };
+            assert_eq!(located, Some(expected), "{case}: {id}");
+        }
     })
     .await;
+    let attempt: AttemptId = name(&format!("{}/Build/Plain/1", execution.id));
+    store.started(&attempt, &External { id: "compile:1".to_owned(), url: None }).await.unwrap();
+    assert!(locator.find("compile:1").await.unwrap().is_some());
+    assert_eq!(
+        locator.find(&attempt.token()).await.unwrap(),
+        None,
+        "one item is enough where the id is its own"
+    );
     assert_eq!(locator.find("somebody else's").await.unwrap(), None);
 }
