@@ -101,21 +101,8 @@ impl Ecs {
         Services::of(&self.access.of(work, self.without_role).await?, work)
     }
 
-    fn timed_out(&self, work: &Work, begun: Option<i64>) -> Option<u32> {
-        let minutes = timeout(optional(work, "DeploymentTimeout")).unwrap_or(TIMEOUT);
-        let passed = self.clock.now().0.saturating_sub(begun?);
-        (passed > i64::from(minutes) * 60_000).then_some(minutes)
-    }
-}
-
-#[async_trait]
-impl Provider for Ecs {
-    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Failure::begun)
-    }
-
-    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        let services = self.services(work).await.map_err(Failure::into_port)?;
+    async fn look(&self, work: &Work, external: &External) -> Result<Observation, Failure> {
+        let services = self.services(work).await?;
         let Some(service) = services.find().await? else {
             return Ok(Observation::Gone);
         };
@@ -138,15 +125,15 @@ impl Provider for Ecs {
         Ok(failed(external, format!("{why}{reason}")))
     }
 
-    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
-        let services = self.services(work).await.map_err(Failure::into_port)?;
+    async fn stop(&self, work: &Work, external: Option<&External>) -> Result<Observation, Failure> {
+        let services = self.services(work).await?;
         let Some(service) = services.find().await? else {
             return Ok(Observation::Gone);
         };
         let token = work.attempt.token();
         let id = match external {
             Some(external) => external.id.clone(),
-            None => match services.deployment_of(&service, &token).await.map_err(Failure::into_port)? {
+            None => match services.deployment_of(&service, &token).await? {
                 Some(id) => id,
                 None => return Ok(Observation::Gone),
             },
@@ -163,6 +150,27 @@ impl Provider for Ecs {
                 Observation::Running
             }
         })
+    }
+
+    fn timed_out(&self, work: &Work, begun: Option<i64>) -> Option<u32> {
+        let minutes = timeout(optional(work, "DeploymentTimeout")).unwrap_or(TIMEOUT);
+        let passed = self.clock.now().0.saturating_sub(begun?);
+        (passed > i64::from(minutes) * 60_000).then_some(minutes)
+    }
+}
+
+#[async_trait]
+impl Provider for Ecs {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        self.begin(work, taken_over).await.or_else(Failure::begun)
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        self.look(work, external).await.or_else(|failure| failure.observed(external))
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        self.stop(work, external).await.map_err(Failure::into_port)
     }
 }
 

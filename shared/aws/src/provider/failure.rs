@@ -81,10 +81,13 @@ impl Failure {
         self.ending(Some(external.clone())).map(Observation::Ended)
     }
 
-    /// As an error of a call that has no attempt to end.
+    /// As an error of a call that has no attempt to end; its message completes "failed to ...".
     pub(crate) fn into_port(self) -> PortError {
         match self {
-            Self::Ends(error) => PortError::permanent(error.message),
+            Self::Ends(error) => {
+                let message = error.message.strip_prefix("failed to ").unwrap_or(&error.message);
+                PortError::permanent(message)
+            }
             Self::Passing(error) => error,
         }
     }

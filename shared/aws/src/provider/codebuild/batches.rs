@@ -47,7 +47,7 @@ impl Batches<'_> {
     }
 
     /// The batch of this attempt among those of `project` that were started last.
-    pub(super) async fn find(&self, project: &str, work: &Work) -> Result<Option<External>, PortError> {
+    pub(super) async fn find(&self, project: &str, work: &Work) -> Result<Option<External>, Failure> {
         let (client, attempt) = (&self.0.client, work.attempt.to_string());
         let call = client.list_build_batches_for_project().project_name(project);
         let page = match call.sort_order(SortOrderType::Descending).max_results(100).send().await {
@@ -59,13 +59,14 @@ impl Batches<'_> {
             {
                 return Ok(None);
             }
-            Err(error) => return Err(port_error(&format!("list the batches of `{project}`"), &error)),
+            Err(error) => return Err(Failure::of_call(&format!("list the batches of `{project}`"), &error)),
         };
         if page.ids().is_empty() {
             return Ok(None);
         }
         let got = client.batch_get_build_batches().set_ids(page.ids).send().await;
-        let got = got.map_err(|error| port_error(&format!("read the batches of `{project}`"), &error))?;
+        let got =
+            got.map_err(|error| Failure::of_call(&format!("read the batches of `{project}`"), &error))?;
         let is_ours = |batch: &&BuildBatch| {
             let variables = batch.environment.as_ref().map(ProjectEnvironment::environment_variables);
             names_attempt(variables.unwrap_or_default(), &attempt)
@@ -73,23 +74,23 @@ impl Batches<'_> {
         Ok(got.build_batches().iter().find(is_ours).and_then(external))
     }
 
-    pub(super) async fn observe(&self, work: &Work, known: &External) -> Result<Observation, PortError> {
+    pub(super) async fn observe(&self, work: &Work, known: &External) -> Result<Observation, Failure> {
         let Some(batch) = self.get(&known.id).await? else { return Ok(Observation::Gone) };
         if !has_ended(&batch) {
             return Ok(Observation::Running);
         }
         let external = external(&batch).unwrap_or_else(|| known.clone());
-        self.ending(work, &batch, external).await.map(Observation::Ended)
+        Ok(Observation::Ended(self.ending(work, &batch, external).await?))
     }
 
-    pub(super) async fn stop(&self, work: &Work, id: &str) -> Result<Observation, PortError> {
+    pub(super) async fn stop(&self, work: &Work, id: &str) -> Result<Observation, Failure> {
         let batch = match self.0.client.stop_build_batch().id(id).send().await {
             Ok(answer) => answer.build_batch,
             Err(error) => match error.as_service_error() {
                 Some(StopBuildBatchError::ResourceNotFoundException(_)) => return Ok(Observation::Gone),
                 // One that has ended cannot be stopped.
                 Some(StopBuildBatchError::InvalidInputException(_)) => self.get(id).await?,
-                Some(_) | None => return Err(port_error(&format!("stop batch {id}"), &error)),
+                Some(_) | None => return Err(Failure::of_call(&format!("stop batch {id}"), &error)),
             },
         };
         let Some(batch) = batch else { return Ok(Observation::Gone) };
@@ -103,13 +104,13 @@ impl Batches<'_> {
         Ok(Observation::Ended(if is_cancelled { Ending::Cancelled } else { ending }))
     }
 
-    async fn get(&self, id: &str) -> Result<Option<BuildBatch>, PortError> {
+    async fn get(&self, id: &str) -> Result<Option<BuildBatch>, Failure> {
         let got = self.0.client.batch_get_build_batches().ids(id).send().await;
-        let got = got.map_err(|error| port_error(&format!("read batch {id}"), &error))?;
+        let got = got.map_err(|error| Failure::of_call(&format!("read batch {id}"), &error))?;
         Ok(got.build_batches.and_then(|batches| batches.into_iter().next()))
     }
 
-    async fn ending(&self, work: &Work, batch: &BuildBatch, external: External) -> Result<Ending, PortError> {
+    async fn ending(&self, work: &Work, batch: &BuildBatch, external: External) -> Result<Ending, Failure> {
         if batch.build_batch_status != Some(StatusType::Succeeded) {
             let error = self.error(work, batch).await?;
             return Ok(Ending::Failed { error, external: Some(external) });
@@ -118,7 +119,7 @@ impl Batches<'_> {
         for output in &work.action.output_artifacts {
             match self.artifact(work, batch, &output.name).await {
                 Ok(artifact) => artifacts.push(artifact),
-                Err(failure) => return failure.ending(Some(external)),
+                Err(failure) => return Ok(failure.ending(Some(external))?),
             }
         }
         Ok(Ending::Succeeded(Box::new(Done {
@@ -153,7 +154,7 @@ impl Batches<'_> {
     }
 
     /// Why the batch failed: each build that did, the log's end of the first.
-    async fn error(&self, work: &Work, batch: &BuildBatch) -> Result<AttemptError, PortError> {
+    async fn error(&self, work: &Work, batch: &BuildBatch) -> Result<AttemptError, Failure> {
         let status = batch.build_batch_status.as_ref();
         let mut message = match status.map_or("", StatusType::as_str) {
             "STOPPED" => "the batch was stopped".to_owned(),
@@ -176,7 +177,7 @@ impl Batches<'_> {
         Ok(AttemptError { code: failure::code(status).to_owned(), message })
     }
 
-    async fn why(&self, work: &Work, id: &str) -> Result<String, PortError> {
+    async fn why(&self, work: &Work, id: &str) -> Result<String, Failure> {
         let Some(build) = Builds(self.0).get(id).await? else { return Ok("it is gone".into()) };
         let log = log::end_of(&self.0.sdk, &build).await;
         if let Some(Ok(log)) = &log {

@@ -45,7 +45,7 @@ impl Builds<'_> {
     }
 
     /// The build of this attempt among those of `project`, by its environment variable.
-    pub(super) async fn find(&self, project: &str, work: &Work) -> Result<Option<External>, PortError> {
+    pub(super) async fn find(&self, project: &str, work: &Work) -> Result<Option<External>, Failure> {
         let (client, attempt) = (&self.0.client, work.attempt.to_string());
         let oldest = work.deadline.0 / 1000 - OLDEST;
         let mut token = None;
@@ -62,13 +62,16 @@ impl Builds<'_> {
                 {
                     return Ok(None);
                 }
-                Err(error) => return Err(port_error(&format!("list the builds of `{project}`"), &error)),
+                Err(error) => {
+                    return Err(Failure::of_call(&format!("list the builds of `{project}`"), &error));
+                }
             };
             if page.ids().is_empty() {
                 return Ok(None);
             }
             let got = client.batch_get_builds().set_ids(page.ids.clone()).send().await;
-            let got = got.map_err(|error| port_error(&format!("read the builds of `{project}`"), &error))?;
+            let got =
+                got.map_err(|error| Failure::of_call(&format!("read the builds of `{project}`"), &error))?;
             if let Some(found) = got.builds().iter().find(|build| is_of(build, &attempt)) {
                 return Ok(external(found));
             }
@@ -80,23 +83,23 @@ impl Builds<'_> {
         }
     }
 
-    pub(super) async fn observe(&self, work: &Work, known: &External) -> Result<Observation, PortError> {
+    pub(super) async fn observe(&self, work: &Work, known: &External) -> Result<Observation, Failure> {
         let Some(build) = self.get(&known.id).await? else { return Ok(Observation::Gone) };
         if !has_ended(&build) {
             return Ok(Observation::Running);
         }
         let external = external(&build).unwrap_or_else(|| known.clone());
-        self.ending(work, &build, external).await.map(Observation::Ended)
+        Ok(Observation::Ended(self.ending(work, &build, external).await?))
     }
 
-    pub(super) async fn stop(&self, work: &Work, id: &str) -> Result<Observation, PortError> {
+    pub(super) async fn stop(&self, work: &Work, id: &str) -> Result<Observation, Failure> {
         let build = match self.0.client.stop_build().id(id).send().await {
             Ok(answer) => answer.build_value,
             Err(error) => match error.as_service_error() {
                 Some(StopBuildError::ResourceNotFoundException(_)) => return Ok(Observation::Gone),
                 // One that has ended cannot be stopped.
                 Some(StopBuildError::InvalidInputException(_)) => self.get(id).await?,
-                Some(_) | None => return Err(port_error(&format!("stop build {id}"), &error)),
+                Some(_) | None => return Err(Failure::of_call(&format!("stop build {id}"), &error)),
             },
         };
         let Some(build) = build else { return Ok(Observation::Gone) };
@@ -109,9 +112,9 @@ impl Builds<'_> {
         Ok(Observation::Ended(if is_cancelled { Ending::Cancelled } else { ending }))
     }
 
-    pub(super) async fn get(&self, id: &str) -> Result<Option<Build>, PortError> {
+    pub(super) async fn get(&self, id: &str) -> Result<Option<Build>, Failure> {
         let got = self.0.client.batch_get_builds().ids(id).send().await;
-        let got = got.map_err(|error| port_error(&format!("read build {id}"), &error))?;
+        let got = got.map_err(|error| Failure::of_call(&format!("read build {id}"), &error))?;
         Ok(got.builds.and_then(|builds| builds.into_iter().next()))
     }
 

@@ -49,11 +49,12 @@ impl Runner {
         external: &External,
     ) -> Result<Observation, PortError> {
         let place = self.place(work).await?;
-        if batch {
+        let found = if batch {
             Batches(&place).observe(work, external).await
         } else {
             Builds(&place).observe(work, external).await
-        }
+        };
+        found.or_else(|failure| failure.observed(external))
     }
 
     /// Ends the build. One whose start was never confirmed is looked for in `project`.
@@ -64,6 +65,16 @@ impl Runner {
         batch: bool,
         external: Option<&External>,
     ) -> Result<Observation, PortError> {
+        self.stop(work, project, batch, external).await.map_err(Failure::into_port)
+    }
+
+    async fn stop(
+        &self,
+        work: &Work,
+        project: &str,
+        batch: bool,
+        external: Option<&External>,
+    ) -> Result<Observation, Failure> {
         let place = self.place(work).await?;
         let found = match external {
             Some(external) => Some(external.id.clone()),

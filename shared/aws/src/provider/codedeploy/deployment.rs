@@ -110,6 +110,10 @@ impl Deployments {
     }
 
     pub(super) async fn observe(&self, external: &External) -> Result<Observation, PortError> {
+        self.look(external).await.or_else(|failure| failure.observed(external))
+    }
+
+    async fn look(&self, external: &External) -> Result<Observation, Failure> {
         let Some(info) = self.get(&external.id).await? else {
             return Ok(Observation::Gone);
         };
@@ -130,9 +134,13 @@ impl Deployments {
         work: &Work,
         external: Option<&External>,
     ) -> Result<Observation, PortError> {
+        self.stop(work, external).await.map_err(Failure::into_port)
+    }
+
+    async fn stop(&self, work: &Work, external: Option<&External>) -> Result<Observation, Failure> {
         let external = match external {
             Some(external) => external.clone(),
-            None => match self.find(work).await.map_err(Failure::into_port)? {
+            None => match self.find(work).await? {
                 Some(id) => self.external(&id),
                 None => return Ok(Observation::Gone),
             },
@@ -149,19 +157,21 @@ impl Deployments {
                     refused.is_deployment_already_completed_exception()
                         || refused.is_deployment_does_not_exist_exception()
                 }) => {}
-            Err(error) => return Err(port_error(&format!("stop the deployment {}", external.id), &error)),
+            Err(error) => {
+                return Err(Failure::of_call(&format!("stop the deployment {}", external.id), &error));
+            }
         }
         self.cancelled(&external).await
     }
 
     /// What became of a deployment that is to be stopped: that it was stopped is what was asked for.
-    async fn cancelled(&self, external: &External) -> Result<Observation, PortError> {
+    async fn cancelled(&self, external: &External) -> Result<Observation, Failure> {
         let Some(info) = self.get(&external.id).await? else {
             return Ok(Observation::Gone);
         };
         match info.status {
             Some(DeploymentStatus::Stopped) => Ok(Observation::Ended(Ending::Cancelled)),
-            Some(_) | None => self.observe(external).await,
+            Some(_) | None => self.look(external).await,
         }
     }
 
@@ -178,7 +188,7 @@ impl Deployments {
         Ending::Failed { error, external: Some(external.clone()) }
     }
 
-    async fn get(&self, id: &str) -> Result<Option<DeploymentInfo>, PortError> {
+    async fn get(&self, id: &str) -> Result<Option<DeploymentInfo>, Failure> {
         match self.client.get_deployment().deployment_id(id).send().await {
             Ok(found) => Ok(found.deployment_info),
             Err(error)
@@ -188,7 +198,7 @@ impl Deployments {
             {
                 Ok(None)
             }
-            Err(error) => Err(port_error(&format!("ask for the deployment {id}"), &error)),
+            Err(error) => Err(Failure::of_call(&format!("ask for the deployment {id}"), &error)),
         }
     }
 }

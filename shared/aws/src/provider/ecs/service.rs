@@ -12,7 +12,6 @@ use penstock_app::port::provider::Work;
 
 use super::rollout::{self, Rollout, primary};
 use super::task_definition::{client, is_of};
-use crate::error::port_error;
 use crate::provider::failure::Failure;
 use crate::provider::settings::required;
 use crate::sdk::Sdk;
@@ -50,7 +49,7 @@ impl Services {
     }
 
     /// The service, if there is one that is active.
-    pub(super) async fn find(&self) -> Result<Option<Service>, PortError> {
+    pub(super) async fn find(&self) -> Result<Option<Service>, Failure> {
         let call = self.client.describe_services().cluster(&self.cluster).services(&self.name);
         match call.send().await {
             Ok(found) => {
@@ -64,7 +63,7 @@ impl Services {
             {
                 Ok(None)
             }
-            Err(error) => Err(port_error(&format!("describe the service {}", self.name), &error)),
+            Err(error) => Err(Failure::of_call(&format!("describe the service {}", self.name), &error)),
         }
     }
 
@@ -100,23 +99,18 @@ impl Services {
     }
 
     /// Where the deployment `id` stands.
-    pub(super) async fn rollout(
-        &self,
-        service: &Service,
-        id: &str,
-        token: &str,
-    ) -> Result<Rollout, PortError> {
+    pub(super) async fn rollout(&self, service: &Service, id: &str, token: &str) -> Result<Rollout, Failure> {
         let is_listed = service.deployments().iter().any(|it| it.id() == Some(id));
         let definition = primary(service).and_then(Deployment::task_definition);
         let ours = match definition {
-            Some(arn) if !is_listed => is_of(&self.client, arn, token).await.map_err(Failure::into_port)?,
+            Some(arn) if !is_listed => is_of(&self.client, arn, token).await?,
             Some(_) | None => false,
         };
         Ok(rollout::of(service, id, |_| ours))
     }
 
     /// Has ECS go back to what the service ran before. A service has one deployment under way at most.
-    pub(super) async fn stop(&self) -> Result<(), PortError> {
+    pub(super) async fn stop(&self) -> Result<(), Failure> {
         let under_way = self
             .client
             .list_service_deployments()
@@ -127,7 +121,7 @@ impl Services {
             .send()
             .await
             .map_err(|error| {
-                port_error(&format!("list the deployments of the service {}", self.name), &error)
+                Failure::of_call(&format!("list the deployments of the service {}", self.name), &error)
             })?;
         let newest = under_way
             .service_deployments
@@ -142,7 +136,7 @@ impl Services {
             .stop_service_deployment()
             .service_deployment_arn(&arn)
             .stop_type(StopServiceDeploymentStopType::Rollback);
-        call.send().await.map_err(|error| port_error(&format!("stop the deployment {arn}"), &error))?;
+        call.send().await.map_err(|error| Failure::of_call(&format!("stop the deployment {arn}"), &error))?;
         Ok(())
     }
 

@@ -1,0 +1,14 @@
+//! CodeDeploy and ECS deployments: against stand-ins held to the services' models, where they succeed, fail, are stopped
+//! and lose answers, and against emulators that others wrote.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod code_deploy;
+mod code_deploy_refusals;
+mod ecs;
+mod ecs_refusals;
+mod emulators;
+#[path = "../providers/mod.rs"]
+mod providers;
+mod stage;
+mod to_ecs;
