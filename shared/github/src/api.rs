@@ -180,7 +180,9 @@ impl Api {
 }
 
 fn refusal(status: StatusCode, response: &Response, what: &str, has_token: bool) -> PortError {
-    let limited = response.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0");
+    // The primary limit leaves none, a secondary one says when to come back (GitHub REST API, "Rate limits").
+    let limited = response.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0")
+        || response.headers().contains_key("retry-after");
     match status.as_u16() {
         401 => PortError::permanent(format!(
             "{what}: GitHub does not take the token (401); renew the secret `github-token`"

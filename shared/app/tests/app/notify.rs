@@ -1,12 +1,27 @@
 //! People are told from the records, once for each, whenever they are read.
 
-use penstock_app::port::notifier::{Notice, NoticeKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use penstock_app::approvals::{ApprovalKey, Approvals};
+use penstock_app::base_url::BaseUrl;
+use penstock_app::control::StartRequest;
+use penstock_app::notify::Notify;
+use penstock_app::port::PortError;
+use penstock_app::port::approvers::{Approver, Approvers};
+use penstock_app::port::notifier::{Audience, Notice, NoticeKind, Notifier};
+use penstock_app::port::state_changes::{StateChange, StateChanges};
+use penstock_app::port::statuses::{CommitStatus, StatusState, Statuses};
+use penstock_app::port::told::Told;
 use penstock_engine::command::RetryActions;
+use penstock_engine::state::RevisionOverride;
+use penstock_model::id::ExecutionId;
 use penstock_testkit::build::name;
-use penstock_testkit::fake::{Conduct, FakeProvider};
+use penstock_testkit::fake::{Conduct, FakeProvider, MemoryApprovers};
 use penstock_testkit::installation::Installation;
 
-use super::{attempt, started, web, web_name, with};
+use super::{attempt, stages, started, web, web_name, with};
 
 async fn told(installation: &Installation) -> Vec<Notice> {
     let before = installation.fakes.notifier.told().len();
@@ -55,4 +70,327 @@ async fn a_failure_is_told_as_it_was_whatever_came_after() {
     let again = told(&installation).await;
     assert_eq!(again.first(), Some(failed), "told again with the same content");
     assert_eq!(again.len(), 2, "and the approval that the retry reached");
+}
+
+/// Remembers everything, and refuses whom it is told to refuse.
+#[derive(Default)]
+struct Outside {
+    notices: Mutex<Vec<Notice>>,
+    refused: Mutex<BTreeSet<String>>,
+    told: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    statuses: Mutex<Vec<CommitStatus>>,
+    refusal: Mutex<Option<PortError>>,
+    changes: Mutex<Vec<StateChange>>,
+}
+
+#[async_trait]
+impl Notifier for Outside {
+    async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
+        if self.refused.lock().unwrap().contains(notice.to.key()) {
+            return Err(PortError::transient("publish"));
+        }
+        self.notices.lock().unwrap().push(notice.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Told for Outside {
+    async fn of(&self, record: &str) -> Result<BTreeSet<String>, PortError> {
+        Ok(self.told.lock().unwrap().get(record).cloned().unwrap_or_default())
+    }
+
+    async fn remember(&self, record: &str, audiences: &BTreeSet<String>) -> Result<(), PortError> {
+        self.told.lock().unwrap().entry(record.to_owned()).or_default().extend(audiences.iter().cloned());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Statuses for Outside {
+    async fn set(&self, status: &CommitStatus) -> Result<(), PortError> {
+        self.statuses.lock().unwrap().push(status.clone());
+        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl StateChanges for Outside {
+    async fn send(&self, changes: &[StateChange]) -> Result<(), PortError> {
+        self.changes.lock().unwrap().extend(changes.iter().cloned());
+        Ok(())
+    }
+}
+
+impl Outside {
+    /// The statuses that were set since the last time, in order.
+    fn states(&self) -> Vec<StatusState> {
+        self.statuses.lock().unwrap().drain(..).map(|status| status.state).collect()
+    }
+
+    /// The audiences that were told since the last time, in order.
+    fn audiences(&self) -> Vec<String> {
+        self.notices.lock().unwrap().drain(..).map(|notice| notice.to.key().to_owned()).collect()
+    }
+}
+
+/// What tells over another process's ports.
+async fn notify(installation: &Installation, outside: &Arc<Outside>) -> (Notify, Arc<Approvals>) {
+    let fakes = &installation.fakes;
+    let base_url = BaseUrl::new("http://penstock.example");
+    let approvers = Arc::new(MemoryApprovers::default());
+    for (who, pipelines) in [("Ada", vec![]), ("Jo", vec![web_name()]), ("Shopkeeper", vec![name("shop")])] {
+        let topic_arn = format!("arn:aws:sns:eu-west-1:111122223333:penstock-{who}");
+        let approver = Approver { name: name(who), email: "x@example.com".to_owned(), topic_arn, pipelines };
+        approvers.add(&approver).await.unwrap();
+    }
+    let approvals = Approvals::new(
+        ApprovalKey::new([7; 32]),
+        fakes.store.clone(),
+        fakes.outputs.clone(),
+        installation.transition.clone(),
+        fakes.clock.clone(),
+        base_url.clone(),
+    );
+    let approvals = Arc::new(approvals.with_approvers(approvers));
+    let notify = Notify::new(fakes.store.clone(), approvals.clone(), outside.clone(), base_url)
+        .with_told(outside.clone())
+        .with_logs(fakes.logs.clone())
+        .with_statuses(outside.clone())
+        .with_state_changes(outside.clone());
+    (notify, approvals)
+}
+
+#[tokio::test]
+async fn each_approver_is_asked_with_a_link_of_their_own() {
+    let mut pipeline = web();
+    let action = &mut pipeline.stages[2].actions[0];
+    let topic = "arn:aws:sns:eu-west-1:111122223333:team".to_owned();
+    action.configuration.insert("NotificationArn".to_owned(), topic.clone());
+    let installation = with(Installation::default(), pipeline).await;
+    let id = started(&installation).await;
+    let outside = Arc::new(Outside::default());
+    let (notify, approvals) = notify(&installation, &outside).await;
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    let notices = std::mem::take(&mut *outside.notices.lock().unwrap());
+    let asked = attempt(&id, "Release", "Sign-off", 1);
+    let links: Vec<&str> = notices.iter().map(|notice| notice.link.as_str()).collect();
+    let (shared, ada, jo) = (
+        approvals.link(&asked),
+        approvals.link_of(&asked, &name("Ada")),
+        approvals.link_of(&asked, &name("Jo")),
+    );
+    assert_eq!(links, [&shared, &ada, &jo, &shared], "Shopkeeper is asked about another pipeline only");
+    let api_token = approvals.api_token(&asked);
+    assert_eq!(notices[3].to, Audience::Topic { topic_arn: topic, api_token });
+    let approval = notices[1].approval.as_ref().unwrap();
+    assert_eq!(approval.custom_data.as_deref(), Some("Look at c0ffee00"));
+    assert_eq!(approval.will_do, ["Release / Ship: deploy with CodeDeploy to shop"]);
+    assert_eq!(notices[1].command, "penstock approve web --stage Release --action Sign-off");
+    let token = ada.rsplit('/').next().unwrap();
+    let decided = approvals.decide(token, true, "", "").await.unwrap();
+    assert_eq!(decided.verdict.unwrap().by, "Ada");
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_keeps_nobody_from_it_and_is_told_later_alone() {
+    let installation = with(Installation::default(), web()).await;
+    started(&installation).await;
+    let outside = Arc::new(Outside::default());
+    let (notify, _) = notify(&installation, &outside).await;
+    let ada = "arn:aws:sns:eu-west-1:111122223333:penstock-Ada";
+    let jo = "arn:aws:sns:eu-west-1:111122223333:penstock-Jo";
+    outside.refused.lock().unwrap().insert(ada.to_owned());
+    let mut failed = vec![];
+    for record in installation.fakes.store.all_records() {
+        if notify.tell(&record).await.is_err() {
+            failed.push(record);
+        }
+    }
+    assert_eq!(failed.len(), 1);
+    assert_eq!(outside.audiences(), ["everyone", jo]);
+    notify.tell(&failed[0]).await.unwrap_err();
+    assert_eq!(outside.audiences(), Vec::<String>::new());
+    outside.refused.lock().unwrap().clear();
+    notify.tell(&failed[0]).await.unwrap();
+    assert_eq!(outside.audiences(), [ada]);
+    notify.tell(&failed[0]).await.unwrap();
+    assert_eq!(outside.audiences(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_failure_is_told_with_the_end_of_its_log_and_the_way_on() {
+    let provider = FakeProvider::new(|work| match work.attempt.stage.as_str() {
+        "Build" => Conduct::Ends(FakeProvider::failure("npm test: exit code 1")),
+        _ => Conduct::Succeeds,
+    });
+    let installation = with(Installation::new(provider), web()).await;
+    let id = started(&installation).await;
+    let lines = "one\n\u{1b}[31mtwo\u{1b}[0m\n";
+    installation.fakes.logs.append(&attempt(&id, "Build", "Compile", 1), lines.as_bytes());
+    let outside = Arc::new(Outside::default());
+    let (notify, _) = notify(&installation, &outside).await;
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    let notices = outside.notices.lock().unwrap();
+    let [failed] = &notices[..] else { panic!("one notice, not {notices:?}") };
+    assert_eq!(failed.log, ["one", "two"]);
+    assert_eq!(failed.command, format!("penstock retry web --stage Build --exec {id}"));
+    assert_eq!(failed.commit.as_ref().map(|commit| commit.id.as_str()), Some("c0ffee00"));
+    let changes = outside.changes.lock().unwrap();
+    let told: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            let text =
+                |key: &str| change.detail.get(key).and_then(|it| it.as_str()).unwrap_or("-").to_owned();
+            format!("{:?} {}/{} {}", change.of, text("stage"), text("action"), text("state"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Execution -/- STARTED",
+            "Stage Source/- STARTED",
+            "Action Source/Fetch STARTED",
+            "Action Source/Fetch SUCCEEDED",
+            "Stage Source/- SUCCEEDED",
+            "Stage Build/- STARTED",
+            "Action Build/Compile STARTED",
+            "Action Build/Compile FAILED",
+            "Stage Build/- FAILED",
+            "Execution -/- FAILED",
+        ]
+    );
+    let failure = &changes[7].detail;
+    assert_eq!(failure["execution-result"]["external-execution-summary"], "npm test: exit code 1");
+    assert_eq!(failure["action-execution-id"], attempt(&id, "Build", "Compile", 1).token());
+    assert_eq!(failure["type"]["provider"], "CodeBuild");
+    assert_eq!(changes[6].detail["input-artifacts"][0]["name"], "src");
+}
+
+const SHA: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
+
+/// `web` from GitHub, and what its source pins.
+async fn from_github() -> Installation {
+    let provider = FakeProvider::new(|work| match (work.attempt.stage.as_str(), work.attempt.number) {
+        ("Build", 1) => Conduct::Ends(FakeProvider::failure("npm test: exit code 1")),
+        _ => Conduct::Succeeds,
+    });
+    let mut pipeline = web();
+    let source = &mut pipeline.stages[0].actions[0];
+    source.action_type_id.provider = "GitHub".to_owned();
+    for (key, value) in [("Owner", "acme"), ("Repo", "web"), ("Branch", "main")] {
+        source.configuration.insert(key.to_owned(), value.to_owned());
+    }
+    with(Installation::new(provider), pipeline).await
+}
+
+/// Starts an execution of `commit`.
+async fn started_with(installation: &Installation, commit: &str) -> ExecutionId {
+    let asked =
+        RevisionOverride { action: name("Fetch"), kind: "COMMIT_ID".to_owned(), value: commit.to_owned() };
+    let mut request = StartRequest::by(web_name(), "alice");
+    request.overrides = vec![asked];
+    installation.control.start(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_commits_status_follows_its_execution_and_never_goes_back() {
+    let installation = from_github().await;
+    let id = started_with(&installation, SHA).await;
+    let outside = Arc::new(Outside::default());
+    let (notify, _) = notify(&installation, &outside).await;
+    let early = installation.fakes.store.all_records();
+    for record in &early {
+        notify.tell(record).await.unwrap();
+    }
+    let shown = outside.statuses.lock().unwrap().first().cloned().expect("a status");
+    assert_eq!(
+        (shown.repository.as_str(), shown.commit.as_str(), shown.context.as_str(), shown.state),
+        ("acme/web", SHA, "penstock/web", StatusState::Pending)
+    );
+    assert_eq!(shown.target_url, "http://penstock.example/pipelines/web");
+    assert_eq!(outside.states(), [StatusState::Pending]);
+    installation.settle().await;
+    for record in &early {
+        notify.tell(record).await.unwrap();
+    }
+    let late = outside.states();
+    assert!(!late.contains(&StatusState::Pending), "a late record tells what is so now: {late:?}");
+    assert!(stages(&installation, &id).await.starts_with("Failed"));
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    assert!(outside.states().iter().all(|state| *state == StatusState::Failure));
+}
+
+#[tokio::test]
+async fn a_success_is_shown_and_a_stop_is_no_verdict_on_the_commit() {
+    let installation = from_github().await;
+    let outside = Arc::new(Outside::default());
+    let (notify, approvals) = notify(&installation, &outside).await;
+    let id = started_with(&installation, SHA).await;
+    installation.settle().await;
+    let build = name("Build");
+    let all = RetryActions::AllActions;
+    installation.control.retry(&web_name(), Some(id.clone()), &build, all).await.unwrap();
+    installation.settle().await;
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    assert_eq!(outside.states().last(), Some(&StatusState::Pending), "the retry waits for a verdict");
+    let token = approvals.link_of(&attempt(&id, "Release", "Sign-off", 1), &name("Ada"));
+    approvals.decide(token.rsplit('/').next().unwrap(), true, "", "").await.unwrap();
+    installation.settle().await;
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    let states = outside.states();
+    assert!(!states.is_empty() && states.iter().all(|state| *state == StatusState::Success), "{states:?}");
+
+    let other = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
+    let stopped = started_with(&installation, other).await;
+    installation.control.stop(&web_name(), &stopped, true, "wrong one", "alice").await.unwrap();
+    installation.settle().await;
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    let statuses = outside.statuses.lock().unwrap();
+    let last = statuses.iter().rfind(|status| status.commit == other).unwrap();
+    assert_eq!((last.state, last.description.as_str()), (StatusState::Error, "Stopped by alice wrong one"));
+}
+
+#[tokio::test]
+async fn of_two_executions_of_a_commit_the_newer_one_counts() {
+    let installation = from_github().await;
+    let outside = Arc::new(Outside::default());
+    let (notify, _) = notify(&installation, &outside).await;
+    let older = started_with(&installation, SHA).await;
+    installation.settle().await;
+    let newer = started_with(&installation, SHA).await;
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+        let expected = if record.execution.as_ref() == Some(&newer) { 1 } else { 0 };
+        assert_eq!(outside.states().len(), expected, "{older} has failed, and its records come late");
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_is_refused_is_set_again_only_if_that_can_help() {
+    let installation = from_github().await;
+    let outside = Arc::new(Outside::default());
+    let (notify, _) = notify(&installation, &outside).await;
+    drop(started_with(&installation, SHA).await);
+    let records = installation.fakes.store.all_records();
+    let first = records.iter().find(|record| record.execution.is_some()).unwrap();
+    for (refusal, expected) in
+        [(PortError::transient("set: 502"), true), (PortError::permanent("set: no right to it"), false)]
+    {
+        *outside.refusal.lock().unwrap() = Some(refusal);
+        assert_eq!(notify.tell(first).await.is_err(), expected);
+        assert_eq!(outside.states(), [StatusState::Pending]);
+    }
 }
