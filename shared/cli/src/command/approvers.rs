@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use console::style;
+use penstock_app::port::PortError;
 use penstock_app::port::approvers::{Approver, ApproverName, Approvers as Port};
 use penstock_aws::approvers::ApproverTable;
 use penstock_aws::subscriptions::Subscriptions;
@@ -234,7 +235,16 @@ impl Confirm {
         let confirmation =
             Confirmation::read(&self.link, sdk.config().endpoint_url()).map_err(Failure::misused)?;
         let sdk = sdk.acting_as(None, Some(confirmation.region()));
-        Subscriptions::new(&sdk).confirm(&confirmation.topic, &confirmation.token).await.map_err(failed)?;
+        let confirmed = Subscriptions::new(&sdk).confirm(&confirmation.topic, &confirmation.token).await;
+        confirmed.map_err(|error| {
+            failed(PortError {
+                message: format!(
+                    "{}; a link ends after two days: `penstock approvers add NAME EMAIL --stack STACK` sends another",
+                    error.message
+                ),
+                ..error
+            })
+        })?;
         out::line(format!(
             "Confirmed; only a signed call can end the subscription to {}",
             confirmation.topic

@@ -19,7 +19,7 @@ Examples:
   penstock doctor --stack penstock --action-minutes 180 --format json | jq -r '.findings[].message'
 
 It looks at the stack, open executions, closed transitions, claims, dead letters, commands that were put aside, alarms, the
-webhook's secret and approvers' subscriptions, and changes nothing. Exit code 1 if something needs attention.")]
+webhook's secret and approvers' subscriptions, and changes nothing. Exit code 1 if something needs attention or could not be looked at.")]
 pub(crate) struct Doctor {
     /// The installation's stack
     #[arg(long, env = "PENSTOCK_STACK", value_name = "NAME")]
@@ -50,13 +50,17 @@ impl Doctor {
             for finding in &found {
                 tell(finding)?;
             }
-            if !found.iter().any(|finding| finding.weight == Weight::Attention) {
+            if is_sound(&found) {
                 out::line(format!("{} nothing needs attention", Look::Good.sign(None)))?;
             }
         }
-        let attention = found.iter().any(|finding| finding.weight == Weight::Attention);
-        Ok(if attention { Exit::Failed } else { Exit::Succeeded })
+        Ok(if is_sound(&found) { Exit::Succeeded } else { Exit::Failed })
     }
+}
+
+/// What could not be looked at is no good news.
+fn is_sound(found: &[Finding]) -> bool {
+    found.iter().all(|finding| finding.weight == Weight::Notice)
 }
 
 fn tell(finding: &Finding) -> anyhow::Result<()> {

@@ -11,11 +11,20 @@ const LOCAL: &str = "http://127.0.0.1:7878";
 /// The server that a command speaks to.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
-    /// The server, as `penstock up` prints it [env: `PENSTOCK_ENDPOINT`] [default: <http://127.0.0.1:7878>]
-    #[arg(long, value_name = "URL", conflicts_with = "stack")]
+    /// The server of a command: as people read it in the help, so without the marks of a docstring
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "stack",
+        help = "The server, as `penstock up` prints it [env: PENSTOCK_ENDPOINT] [default: http://127.0.0.1:7878]"
+    )]
     endpoint: Option<String>,
-    /// The installation on AWS that this stack is; requests are signed [env: `PENSTOCK_STACK`]
-    #[arg(long, value_name = "NAME")]
+    /// An installation on AWS
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "The installation on AWS that this stack is; requests are signed [env: PENSTOCK_STACK]"
+    )]
     stack: Option<String>,
     /// Sign requests to the endpoint: it is a domain of your own before the API on AWS
     #[arg(long, conflicts_with = "stack")]

@@ -1,0 +1,132 @@
+//! `penstock check --aws` names what AWS would refuse a pipeline before the pipeline needs it.
+
+use serde_json::{Value as Json, json};
+
+use crate::account::{ACCOUNT, fresh};
+use crate::program::{file, penstock};
+use crate::stack::Stack;
+
+/// A role that trusts whom `trust` says and may do what `allow` says, tagged if it may be assumed.
+fn role(trust: &Json, allow: &[&str], tagged: bool) -> String {
+    let (name, iam) =
+        (fresh("deploy"), |operation: &str, input: Json| ACCOUNT.caller.call("iam", operation, input));
+    let document = |statement: Json| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let made =
+        iam("create_role", json!({"RoleName": name, "AssumeRolePolicyDocument": document(trust.clone())}));
+    if !allow.is_empty() {
+        let policy = document(json!({"Effect": "Allow", "Action": allow, "Resource": "*"}));
+        iam("put_role_policy", json!({"RoleName": name, "PolicyName": "calls", "PolicyDocument": policy}));
+    }
+    if tagged {
+        iam("tag_role", json!({"RoleName": name, "Tags": [{"Key": "penstock:assumable", "Value": "true"}]}));
+    }
+    made["Role"]["Arn"].as_str().unwrap().to_owned()
+}
+
+/// The trust that the stack asks for.
+fn trusted(stack: &Stack) -> Json {
+    let roles: Vec<&str> = stack.outputs["TrustedRoleArns"].split(',').collect();
+    let condition = json!({"StringEquals": {"sts:ExternalId": stack.outputs["ExternalId"]}});
+    json!({"Effect": "Allow", "Principal": {"AWS": roles}, "Action": "sts:AssumeRole", "Condition": condition})
+}
+
+fn definition(role: &str, bucket: &str, function: &str) -> String {
+    format!(
+        r#"pipeline:
+  name: web
+  roleArn: {role}
+  variables: [{{name: F, defaultValue: tell}}]
+  stages:
+    - name: Source
+      actions:
+        - name: Fetch
+          actionType: Source
+          provider: S3
+          configuration: {{S3Bucket: {bucket}, S3ObjectKey: web.zip}}
+          outputArtifacts: [{{name: Code}}]
+    - name: Announce
+      actions:
+        - name: Tell
+          actionType: Invoke
+          provider: Lambda
+          configuration: {{FunctionName: {function}}}
+          inputArtifacts: [{{name: Code}}]
+"#
+    )
+}
+
+/// Line and code of each problem, and everything that was said.
+fn problems(stack: &Stack, definition: &str, code: i32) -> (Vec<(u64, String)>, String) {
+    let (_folder, path) = file("web.yml", definition);
+    let check = ["check", "--aws", "--stack", &stack.name, "--format", "json", path.to_str().unwrap()];
+    let said = penstock(&check).ends_with(code);
+    let found: Json = serde_json::from_str(&said).unwrap();
+    let diagnostics = found["files"][0]["diagnostics"].as_array().unwrap().iter();
+    let of_account = diagnostics.filter(|it| !it["code"].as_str().unwrap().starts_with("default-"));
+    let told = of_account.map(|it| (it["line"].as_u64().unwrap(), it["code"].as_str().unwrap().to_owned()));
+    (told.collect(), said)
+}
+
+#[test]
+fn what_is_right_is_left_alone() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let role = role(&trusted(&stack), &["s3:*", "lambda:InvokeFunction"], true);
+    let bucket = &stack.outputs["ArtifactBucket"];
+    let (found, said) = problems(&stack, &definition(&role, bucket, "'#{variables.F}'"), 0);
+    assert_eq!(found, [], "{said}");
+}
+
+#[test]
+fn missing_trust_tags_rights_and_names_are_told_where_they_stand() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let stranger = json!({"Effect": "Allow", "Principal": {"Service": "codepipeline.amazonaws.com"}, "Action": "sts:AssumeRole"});
+    let role = role(&stranger, &["s3:GetObject"], false);
+    let (found, said) = problems(&stack, &definition(&role, "penstock-nowhere", "nobody"), 2);
+    for (line, code) in [
+        (3, "trust-missing"),
+        (3, "role-not-assumable"),
+        (3, "permission-missing"),
+        (11, "not-there"),
+        (18, "not-there"),
+    ] {
+        assert!(found.contains(&(line, code.to_owned())), "{code} at {line}: {said}");
+    }
+    for way_out in
+        ["sts:ExternalId", "aws iam tag-role", "lacks lambda:InvokeFunction", "lacks s3:GetObjectVersion"]
+    {
+        assert!(said.contains(way_out), "{way_out}: {said}");
+    }
+}
+
+#[test]
+fn another_external_id_and_none_are_told_apart() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let rights = ["s3:*", "lambda:InvokeFunction"];
+    let codes = |trust: &Json, code: i32| {
+        let role = role(trust, &rights, true);
+        let bucket = &stack.outputs["ArtifactBucket"];
+        let (mut found, _) = problems(&stack, &definition(&role, bucket, "'#{variables.F}'"), code);
+        found.dedup();
+        found.into_iter().map(|(_, code)| code).collect::<std::collections::BTreeSet<_>>()
+    };
+    let mut trust = trusted(&stack);
+    trust["Condition"]["StringEquals"]["sts:ExternalId"] = json!("another");
+    assert_eq!(codes(&trust, 2), ["trust-other-external-id".to_owned()].into());
+    trust.as_object_mut().unwrap().remove("Condition");
+    assert_eq!(codes(&trust, 0), ["trust-without-external-id".to_owned()].into());
+}
+
+#[test]
+fn roles_that_are_not_there_and_actions_without_one_are_told() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let bucket = &stack.outputs["ArtifactBucket"];
+    let gone = "arn:aws:iam::000000000000:role/nobody";
+    let (found, said) = problems(&stack, &definition(gone, bucket, "'#{variables.F}'"), 2);
+    assert!(found.iter().all(|(line, code)| (*line, code.as_str()) == (3, "role-missing")), "{said}");
+    let elsewhere = "arn:aws:iam::999999999999:role/x";
+    let (found, said) = problems(&stack, &definition(elsewhere, bucket, "'#{variables.F}'"), 2);
+    assert!(found.contains(&(3, "role-elsewhere".into())) && said.contains("AssumableRoleArns"), "{said}");
+    let without = definition(gone, bucket, "f").replace(&format!("  roleArn: {gone}\n"), "");
+    let (found, said) = problems(&stack, &without, 2);
+    assert!(found.contains(&(7, "no-role".into())), "{said}");
+}

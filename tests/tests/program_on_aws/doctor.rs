@@ -1,0 +1,152 @@
+//! `penstock doctor` says what is stuck, why, and what to do.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use penstock_app::port::claims::Claims;
+use penstock_app::port::store::Store;
+use penstock_aws::sdk::{Sdk, http_client};
+use penstock_aws::store::TableStore;
+use penstock_model::id::{AttemptId, ExecutionId};
+use penstock_model::time::Timestamp;
+use serde_json::{Value as Json, json};
+
+use crate::account::ACCOUNT;
+use crate::program::{file, penstock};
+use crate::redrive::{debt, lie};
+use crate::signed::{Api, DEFINITION};
+use crate::stack::Stack;
+
+/// An installation with one execution that waits for a person.
+struct Installation {
+    _api: Api,
+    stack: Stack,
+    execution: String,
+}
+
+impl Installation {
+    fn waiting() -> Self {
+        let api = Api::start();
+        let stack = Stack::create(&api.url);
+        let mut installation = Self { _api: api, stack, execution: String::new() };
+        let (folder, _) = file("penstock.yml", DEFINITION);
+        let apply = penstock(&["apply", "--stack", &installation.stack.name]).within(folder.path());
+        apply.ends_with(0);
+        installation.run(&["start", "web"]);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        installation.execution = loop {
+            let status = installation.run(&["status", "web", "--format", "json"]);
+            let status: Json = serde_json::from_str(&status).unwrap();
+            let asking = &status["stages"][1]["actions"][0];
+            if asking["status"] == "InProgress" {
+                break status["executionId"].as_str().unwrap().to_owned();
+            }
+            assert!(std::time::Instant::now() < deadline, "{status}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        };
+        installation
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        penstock(&[arguments, &["--stack", &self.stack.name]].concat()).ends_with(0)
+    }
+
+    fn store(&self) -> TableStore {
+        let credentials = Credentials::for_tests();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(ACCOUNT.emulator.url())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client());
+        TableStore::new(&Sdk::from_config(config.build()), &self.stack.outputs["TableName"])
+    }
+
+    /// The findings, as weight and code, and everything that was said.
+    fn findings(&self, options: &[&str], code: i32) -> (Vec<(String, String)>, Json) {
+        let doctor = ["doctor", "--stack", &self.stack.name, "--format", "json"];
+        let said: Json =
+            serde_json::from_str(&penstock(&[&doctor, options].concat()).ends_with(code)).unwrap();
+        let text = |finding: &Json, key: &str| finding[key].as_str().unwrap().to_owned();
+        let found = said["findings"].as_array().unwrap();
+        (found.iter().map(|it| (text(it, "weight"), text(it, "code"))).collect(), said)
+    }
+}
+
+/// Of what was said, the finding called `code`.
+fn of<'a>(said: &'a Json, code: &str) -> &'a Json {
+    let found = said["findings"].as_array().unwrap().iter().find(|it| it["code"] == code);
+    found.unwrap_or_else(|| panic!("no {code} in {said}"))
+}
+
+#[test]
+fn a_sound_installation_needs_no_attention() {
+    let installation = Installation::waiting();
+    let (found, said) = installation.findings(&[], 0);
+    let notices = ["no-approvers", "nobody-told"].map(|code| ("notice".to_owned(), code.to_owned()));
+    assert_eq!(found, notices, "{said}");
+    let text = installation.run(&["doctor"]);
+    assert!(text.contains("CREATE_COMPLETE") && text.contains("nothing needs attention"), "{text}");
+    assert!(text.contains("→ penstock approvers add NAME EMAIL --stack"), "{text}");
+}
+
+#[test]
+fn what_is_stuck_is_told_with_the_command_that_helps() {
+    let installation = Installation::waiting();
+    let stack = &installation.stack;
+    lie(stack, "ActionDeadLetters", &debt());
+    let alarm = json!({"AlarmName": stack.resource("StuckAlarm"), "StateValue": "ALARM", "StateReason": "one is old"});
+    ACCOUNT.caller.call("cloudwatch", "set_alarm_state", alarm);
+    let secret = json!({"SecretId": stack.outputs["WebhookSecretArn"]});
+    ACCOUNT.caller.call("secretsmanager", "delete_secret", secret);
+    installation.run(&["disable", "web", "--stage", "Release", "--reason", "the fair"]);
+
+    let (found, said) = installation.findings(&["--approval-minutes", "0"], 1);
+    for (weight, code) in [
+        ("attention", "dead-letters"),
+        ("attention", "alarm"),
+        ("attention", "webhook-secret"),
+        ("attention", "approval"),
+        ("notice", "transition"),
+    ] {
+        assert!(found.contains(&(weight.into(), code.into())), "{weight} {code}: {said}");
+    }
+    let expected = [
+        ("dead-letters", "dispatch of Build/Compile", "penstock redrive --stack"),
+        ("alarm", "one is old", "aws cloudwatch describe-alarm-history"),
+        ("webhook-secret", "is being deleted", "aws secretsmanager restore-secret"),
+        ("approval", "Release/Ask has waited", "penstock approve web --stage Release --action Ask --stack"),
+        ("transition", "the fair", "penstock enable web --stage Release --stack"),
+    ];
+    for (code, message, command) in expected {
+        let finding = of(&said, code);
+        assert!(finding["message"].as_str().unwrap().contains(message), "{finding}");
+        assert!(finding["command"].as_str().unwrap().starts_with(command), "{finding}");
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_table_knows_is_told() {
+    let installation = tokio::task::spawn_blocking(Installation::waiting).await.unwrap();
+    let store = installation.store();
+    store.quarantine("{\"odd\":true}", "the command is of a newer release").await.unwrap();
+    let attempt = AttemptId {
+        execution: ExecutionId::new(&installation.execution).unwrap(),
+        stage: "Release".parse().unwrap(),
+        action: "Ask".parse().unwrap(),
+        number: 1,
+    };
+    store.claim(&attempt, Timestamp(0), Timestamp(1000)).await.unwrap();
+    let said = tokio::task::spawn_blocking(move || installation.findings(&[], 1).1).await.unwrap();
+    assert!(of(&said, "quarantine")["message"].as_str().unwrap().contains("of a newer release"), "{said}");
+    assert!(of(&said, "claim")["command"].as_str().unwrap().starts_with("penstock redrive"), "{said}");
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_no_good_news() {
+    let installation = Installation::waiting();
+    let doctor = penstock(&["doctor", "--stack", &installation.stack.name]);
+    let blind = doctor.variable("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9").ends_with(1);
+    assert!(blind.contains("dead-letter queues were not looked at"), "{blind}");
+    assert!(!blind.contains("nothing needs attention"), "{blind}");
+}
