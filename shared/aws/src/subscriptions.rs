@@ -8,8 +8,6 @@ use penstock_app::port::PortError;
 use crate::error::port_error;
 use crate::sdk::Sdk;
 
-/// What a subscription that nobody has confirmed is called instead of its ARN (SNS API reference, `Subscription`).
-const PENDING: &str = "PendingConfirmation";
 /// The key under which SNS encrypts the stack's other topics.
 const KEY: &str = "alias/aws/sns";
 
@@ -45,8 +43,12 @@ impl Subscriptions {
         let tag = tag.map_err(|error| PortError::permanent(format!("{what}: {error}")))?;
         let asked = self.0.create_topic().name(name).tags(tag).attributes("KmsMasterKeyId", KEY);
         let made = asked.send().await.map_err(|error| port_error(&what, &error))?;
-        let arn = made.topic_arn().map(str::to_owned);
-        arn.ok_or_else(|| PortError::permanent(format!("{what}: SNS names no ARN")))
+        let arn = made.topic_arn().unwrap_or_default();
+        // An answer that broke off may still be well-formed enough to be read.
+        if !arn.ends_with(&format!(":{name}")) {
+            return Err(PortError::transient(format!("{what}: the answer was not understood")));
+        }
+        Ok(arn.to_owned())
     }
 
     /// Deletes a topic with its subscriptions; one that is not there is as good as deleted.
@@ -112,7 +114,27 @@ fn subscription(found: &aws_sdk_sns::types::Subscription) -> Subscription {
     Subscription {
         protocol: found.protocol().unwrap_or_default().to_owned(),
         endpoint: found.endpoint().unwrap_or_default().to_owned(),
-        // While unconfirmed or already ended it has no ARN.
-        confirmed: arn != PENDING && arn.starts_with("arn:"),
+        // While unconfirmed it has `PendingConfirmation` instead of an ARN, and when ended `Deleted`.
+        confirmed: arn.starts_with("arn:"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_not_confirmed_is_told_from_who_has() {
+        let arn = "arn:aws:sns:eu-west-1:111122223333:penstock-jo:8a21d249";
+        for (said, confirmed) in [
+            (arn, true),
+            ("PendingConfirmation", false),
+            ("pending confirmation", false),
+            ("Deleted", false),
+            ("", false),
+        ] {
+            let found = aws_sdk_sns::types::Subscription::builder().subscription_arn(said).build();
+            assert_eq!(subscription(&found).confirmed, confirmed, "{said}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Queues, artifacts, logs and secrets against the emulator, whole and with every fault at every call.
+//! Queues, artifacts, logs, secrets and messages against the emulator, whole and with every fault at every call.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,10 +8,14 @@ mod connector;
 mod artifacts;
 mod attempt_log;
 mod bucket;
+mod event_bus;
 mod multipart;
 mod partial;
 mod queue;
 mod secrets;
+mod subscriptions;
+mod table;
+mod topics;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
