@@ -7,16 +7,19 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use penstock_app::port::PortError;
 
 /// Codes of refusals that pass by themselves.
-const PASSING: [&str; 14] = [
+const PASSING: [&str; 17] = [
     "InternalFailure",
     "InternalServerError",
     "InternalError",
+    "InternalException",
+    "KMSThrottling",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "ServiceUnavailable",
     "SlowDown",
+    "Throttled",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
