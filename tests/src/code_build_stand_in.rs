@@ -1,6 +1,6 @@
 //! A stand-in for `CodeBuild` whose builds really run, for tests of the deployed stack.
 //!
-//! It serves `StartBuild`, `BatchGetBuilds`, `StopBuild` and `ListBuildsForProject` in AWS JSON 1.1 on loopback. A build gets its
+//! It serves `StartBuild`, `BatchGetBuilds`, `StopBuild` and `ListBuildsForProject`, and the same of batches, in AWS JSON 1.1 on loopback. A build gets its
 //! sources from S3, runs its buildspec in child processes of this machine, and puts its artifacts into S3 and its log
 //! into `CloudWatch` Logs. S3, Logs, Secrets Manager, Parameter Store and Lambda are those of an emulator: `MiniStack`.
 //!
@@ -25,6 +25,7 @@
 //!
 //! Everything ends with the handle: the server, and all processes of builds that still run.
 
+mod batch;
 mod build;
 mod emulator;
 mod operations;
@@ -127,6 +128,7 @@ impl CodeBuildStandIn {
             settings,
             projects: Mutex::default(),
             builds: Mutex::default(),
+            batches: Mutex::default(),
             told: Mutex::default(),
         });
         let operations = operations::BuildOperations(Arc::clone(&state));
@@ -165,6 +167,13 @@ impl CodeBuildStandIn {
         of_project.map(|build| build.record.clone()).collect()
     }
 
+    /// The batches of `project` as `BatchGetBuildBatches` tells of them, oldest first.
+    pub fn batches(&self, project: &str) -> Vec<Json> {
+        let batches = held(&self.state.batches);
+        let of_project = batches.iter().filter(|batch| batch.record["projectName"] == project);
+        of_project.map(|batch| batch.record.clone()).collect()
+    }
+
     /// The requests so far.
     pub fn requests(&self) -> Vec<Recorded> {
         self.service.requests()
@@ -173,8 +182,10 @@ impl CodeBuildStandIn {
 
 impl Drop for CodeBuildStandIn {
     fn drop(&mut self) {
-        for build in held(&self.state.builds).iter() {
-            build.stop.send_replace(true);
+        for builds in [&self.state.builds, &self.state.batches] {
+            for build in held(builds).iter() {
+                build.stop.send_replace(true);
+            }
         }
     }
 }
@@ -185,10 +196,11 @@ struct State {
     emulator: Emulator,
     projects: Mutex<BTreeMap<String, Project>>,
     builds: Mutex<Vec<Build>>,
+    batches: Mutex<Vec<Build>>,
     told: Mutex<Option<String>>,
 }
 
-/// A build.
+/// A build, or a batch of builds.
 struct Build {
     /// What `BatchGetBuilds` tells.
     record: Json,

@@ -2,9 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "code_build/batches.rs"]
+mod batches;
+#[path = "code_build/builds.rs"]
+mod builds;
+#[path = "code_build/commands.rs"]
+mod commands;
 #[path = "code_build/place.rs"]
 mod place;
-#[path = "code_build/provider.rs"]
-mod provider;
+#[path = "providers/mod.rs"]
+mod providers;
+#[path = "code_build/refusals.rs"]
+mod refusals;
+#[path = "code_build/repetition.rs"]
+mod repetition;
+#[path = "code_build/stage.rs"]
+mod stage;
 #[path = "code_build/stand_in.rs"]
 mod stand_in;

@@ -17,9 +17,9 @@ use crate::json_service::held;
 const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 
 /// How a build ended.
-struct End {
-    status: BuildStatus,
-    phases: Vec<Json>,
+pub(super) struct End {
+    pub(super) status: BuildStatus,
+    pub(super) phases: Vec<Json>,
 }
 
 impl End {
@@ -53,7 +53,7 @@ pub(super) async fn run(
     change(&state, &id, |record| record::ended(record, &end.status.to_string(), end.phases)).await;
 }
 
-async fn prepare(
+pub(super) async fn prepare(
     state: &State,
     project: &Project,
     id: &str,
@@ -115,7 +115,7 @@ fn outputs(request: &Json, folder: &Path) -> Outputs {
 }
 
 /// Puts the artifacts into S3 and records what the build made.
-async fn upload(state: &State, id: &str, request: &Json, outcome: &Outcome) -> End {
+pub(super) async fn upload(state: &State, id: &str, request: &Json, outcome: &Outcome) -> End {
     let mut phases = record::phases(outcome);
     let mut secondary = vec![];
     for artifact in &outcome.artifacts {
@@ -123,6 +123,9 @@ async fn upload(state: &State, id: &str, request: &Json, outcome: &Outcome) -> E
             None => &request["artifactsOverride"],
             Some(identifier) => of_identifier(&request["secondaryArtifactsOverride"], identifier),
         };
+        if destination["type"] != "S3" {
+            continue;
+        }
         let put = put(state, id, destination, &artifact.path).await;
         let mut told = match put {
             Ok(told) => told,
@@ -153,7 +156,7 @@ fn of_identifier<'a>(list: &'a Json, identifier: &str) -> &'a Json {
 }
 
 /// Puts a zip where `destination`, a `ProjectArtifacts`, says: `path/[build id/]name` in the bucket.
-async fn put(state: &State, id: &str, destination: &Json, zip: &Path) -> Result<Json, String> {
+pub(super) async fn put(state: &State, id: &str, destination: &Json, zip: &Path) -> Result<Json, String> {
     let text = |name: &str| destination[name].as_str().filter(|text| !text.is_empty());
     let bucket = text("location").ok_or("the artifacts have no location")?;
     let name = text("name").ok_or("the artifacts have no name")?;
@@ -166,7 +169,7 @@ async fn put(state: &State, id: &str, destination: &Json, zip: &Path) -> Result<
     Ok(json!({"location": format!("arn:aws:s3:::{bucket}/{key}"), "sha256sum": sha256sum}))
 }
 
-fn uuid_of(id: &str) -> &str {
+pub(super) fn uuid_of(id: &str) -> &str {
     id.split_once(':').map_or(id, |(_, uuid)| uuid)
 }
 
@@ -189,7 +192,7 @@ fn change_quietly(state: &State, id: &str, change: impl FnOnce(&mut Json)) -> Op
 
 /// The log of a build.
 #[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
+pub(super) struct Lines(pub(super) Mutex<Vec<String>>);
 
 impl LogSink for Lines {
     fn write_line(&self, line: &str) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-use super::{Build, Project, State, build, record};
+use super::{Build, Project, State, batch, build, record};
 use crate::json_service::{Operations, Refusal, held};
 
 /// The operations on the builds of a stand-in.
@@ -20,9 +20,15 @@ impl Operations for BuildOperations {
 fn carry_out(state: &Arc<State>, operation: &str, body: &Json) -> Result<Json, Refusal> {
     match operation {
         "StartBuild" => start_build(state, body),
-        "BatchGetBuilds" => Ok(batch_get_builds(state, body)),
-        "StopBuild" => stop_build(state, body),
-        "ListBuildsForProject" => list_builds(state, body),
+        "BatchGetBuilds" => Ok(batch_get(&held(&state.builds), body, "builds", "buildsNotFound")),
+        "StopBuild" => stop(&held(&state.builds), body, "build"),
+        "ListBuildsForProject" => list(state, body, &held(&state.builds)),
+        "StartBuildBatch" => start_batch(state, body),
+        "BatchGetBuildBatches" => {
+            Ok(batch_get(&held(&state.batches), body, "buildBatches", "buildBatchesNotFound"))
+        }
+        "StopBuildBatch" => stop(&held(&state.batches), body, "buildBatch"),
+        "ListBuildBatchesForProject" => list(state, body, &held(&state.batches)),
         other => Err(Refusal::new(
             "UnknownOperationException",
             format!("this stand-in serves no operation `{other}`"),
@@ -32,13 +38,7 @@ fn carry_out(state: &Arc<State>, operation: &str, body: &Json) -> Result<Json, R
 
 fn start_build(state: &Arc<State>, request: &Json) -> Result<Json, Refusal> {
     let project = project(state, request, "Project cannot be found")?;
-    if project.for_code_pipeline {
-        let overridden = |name: &str| request.get(name).is_some_and(|value| !value.is_null());
-        if !overridden("artifactsOverride") || !overridden("sourceTypeOverride") {
-            let message = "ArtifactsOverride must be set when using artifacts type CodePipelines";
-            return Err(Refusal::new("InvalidInputException", message));
-        }
-    }
+    check_overrides(&project, request)?;
     let mut builds = held(&state.builds);
     if let Some(known) = with_token(&builds, request)? {
         return Ok(json!({"build": known}));
@@ -54,6 +54,15 @@ fn start_build(state: &Arc<State>, request: &Json) -> Result<Json, Refusal> {
     Ok(json!({"build": record}))
 }
 
+fn check_overrides(project: &Project, request: &Json) -> Result<(), Refusal> {
+    let overridden = |name: &str| request.get(name).is_some_and(|value| !value.is_null());
+    if !project.for_code_pipeline || overridden("artifactsOverride") && overridden("sourceTypeOverride") {
+        return Ok(());
+    }
+    let message = "ArtifactsOverride must be set when using artifacts type CodePipelines";
+    Err(Refusal::new("InvalidInputException", message))
+}
+
 /// The build that this idempotency token has started already.
 fn with_token(builds: &[Build], request: &Json) -> Result<Option<Json>, Refusal> {
     let Some(token) = request["idempotencyToken"].as_str() else { return Ok(None) };
@@ -67,29 +76,42 @@ fn with_token(builds: &[Build], request: &Json) -> Result<Option<Json>, Refusal>
     }
 }
 
-fn batch_get_builds(state: &State, request: &Json) -> Json {
-    let builds = held(&state.builds);
+fn start_batch(state: &Arc<State>, request: &Json) -> Result<Json, Refusal> {
+    let project = project(state, request, "Project cannot be found")?;
+    check_overrides(&project, request)?;
+    let mut batches = held(&state.batches);
+    if let Some(known) = with_token(&batches, request)? {
+        return Ok(json!({"buildBatch": known}));
+    }
+    let record = record::batch_submitted(&state.settings, &project, request, batches.len() + 1);
+    let (stop, stopped) = watch::channel(false);
+    batches.push(Build { record: record.clone(), request: request.clone(), stop });
+    drop(batches);
+    let id = record["id"].as_str().unwrap_or_default().to_owned();
+    tokio::spawn(batch::run(Arc::clone(state), project, id, request.clone(), stopped));
+    Ok(json!({"buildBatch": record}))
+}
+
+fn batch_get(builds: &[Build], request: &Json, found_as: &str, missing_as: &str) -> Json {
     let asked = request["ids"].as_array().cloned().unwrap_or_default();
     let find =
         |id: &Json| builds.iter().find(|build| build.record["id"] == *id || build.record["arn"] == *id);
     let found: Vec<&Json> = asked.iter().filter_map(&find).map(|build| &build.record).collect();
     let missing: Vec<&Json> = asked.iter().filter(|id| find(id).is_none()).collect();
-    json!({"builds": found, "buildsNotFound": missing})
+    json!({found_as: found, missing_as: missing})
 }
 
-fn stop_build(state: &State, request: &Json) -> Result<Json, Refusal> {
+fn stop(builds: &[Build], request: &Json, told_as: &str) -> Result<Json, Refusal> {
     let id = &request["id"];
-    let builds = held(&state.builds);
     let found = builds.iter().find(|build| build.record["id"] == *id || build.record["arn"] == *id);
     let build = found
         .ok_or_else(|| Refusal::new("ResourceNotFoundException", format!("Build {id} does not exist")))?;
     build.stop.send_replace(true);
-    Ok(json!({"build": build.record}))
+    Ok(json!({told_as: build.record}))
 }
 
-fn list_builds(state: &State, request: &Json) -> Result<Json, Refusal> {
+fn list(state: &State, request: &Json, builds: &[Build]) -> Result<Json, Refusal> {
     let project = project(state, request, "The provided project does not exist")?;
-    let builds = held(&state.builds);
     let of_project = builds.iter().filter(|build| build.record["projectName"] == project.name.as_str());
     let mut ids: Vec<&Json> = of_project.map(|build| &build.record["id"]).collect();
     if request["sortOrder"] != "ASCENDING" {

@@ -65,6 +65,70 @@ pub(super) fn ended(record: &mut Json, status: &str, phases: Vec<Json>) {
     record["endTime"] = json!(seconds(SystemTime::now()));
 }
 
+/// A batch that was just submitted.
+pub(super) fn batch_submitted(settings: &Settings, project: &Project, request: &Json, number: usize) -> Json {
+    let (region, account, name) = (&settings.region, &settings.account, &project.name);
+    let build = submitted(settings, project, request, number);
+    let id = &build["id"].as_str().unwrap_or_default();
+    json!({
+        "id": id,
+        "arn": format!("arn:aws:codebuild:{region}:{account}:build-batch/{id}"),
+        "buildBatchNumber": number,
+        "startTime": build["startTime"],
+        "currentPhase": "IN_PROGRESS",
+        "buildBatchStatus": "IN_PROGRESS",
+        "complete": false,
+        "projectName": name,
+        "initiator": "penstock",
+        "source": build["source"],
+        "environment": build["environment"],
+        "buildBatchConfig": request.get("buildBatchConfigOverride").cloned().unwrap_or_else(|| json!({})),
+        "buildGroups": [],
+        "phases": [],
+    })
+}
+
+/// The record at the batch's end.
+pub(super) fn batch_ended(record: &mut Json, status: &str, groups: Vec<Json>, context: Option<String>) {
+    let contexts = context.map(|message| json!([{"statusCode": "CLIENT_ERROR", "message": message}]));
+    let kind = if is_phase(status) { status } else { "FAILED" };
+    let mut last = json!({"phaseType": kind, "phaseStatus": status, "startTime": seconds(SystemTime::now())});
+    last["contexts"] = contexts.unwrap_or_else(|| json!([]));
+    record["phases"] = json!([last]);
+    record["buildGroups"] = groups.into();
+    record["buildBatchStatus"] = json!(status);
+    record["currentPhase"] = json!(kind);
+    record["complete"] = json!(true);
+    record["endTime"] = json!(seconds(SystemTime::now()));
+}
+
+/// Whether a batch's status names a phase too.
+fn is_phase(status: &str) -> bool {
+    matches!(status, "SUCCEEDED" | "FAILED" | "STOPPED")
+}
+
+/// A build as its batch tells of it.
+pub(super) fn build_summary(build: &Json) -> Json {
+    let artifact = |artifact: &Json| {
+        let mut told = json!({"type": "S3", "location": artifact["location"]});
+        if let Some(identifier) = artifact["artifactIdentifier"].as_str() {
+            told["identifier"] = json!(identifier);
+        }
+        told
+    };
+    let secondary = build["secondaryArtifacts"].as_array().into_iter().flatten();
+    let mut summary = json!({
+        "arn": build["arn"],
+        "requestedOn": build["startTime"],
+        "buildStatus": build["buildStatus"],
+        "secondaryArtifacts": secondary.map(artifact).collect::<Vec<_>>(),
+    });
+    if build["artifacts"].is_object() {
+        summary["primaryArtifact"] = artifact(&build["artifacts"]);
+    }
+    summary
+}
+
 /// A build's phases as its runner tells of them.
 pub(super) fn phases(outcome: &Outcome) -> Vec<Json> {
     outcome.phases.iter().map(told).collect()
