@@ -15,6 +15,7 @@ mod document;
 mod gate;
 mod program;
 mod proxy;
+mod readme;
 mod redrive;
 mod relay;
 mod server;
