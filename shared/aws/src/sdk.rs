@@ -85,12 +85,12 @@ impl Sdk {
         let Some(provider) = self.config.credentials_provider() else {
             return Err(PortError::permanent("no source of credentials is configured"));
         };
-        provider.provide_credentials().await.map_err(|error| match error {
+        provider.provide_credentials().await.map_err(|error| {
             // What was tried is a list of everything that nobody has set up.
-            CredentialsError::CredentialsNotLoaded(_) => PortError::permanent(
-                "none in the environment, in the profile, or from the machine that this runs on",
-            ),
-            error => PortError::permanent(causes(&error)),
+            let nobody = matches!(error, CredentialsError::CredentialsNotLoaded(_));
+            let none =
+                "none in the environment, in the profile, or from the machine that this runs on".to_owned();
+            PortError::permanent(if nobody { none } else { causes(&error) })
         })
     }
 
