@@ -19,7 +19,9 @@
 //! | `PIPELINES` | `name` | that there is or was a pipeline of this name | once |
 //! | `ATTEMPT#attempt` | `CLAIM` | who works on an attempt; kept 90 days | by its worker |
 //! | `ATTEMPT#attempt` | `OUTPUTS` | its output variables | once |
-//! | `EXTERNAL#digest` | `ATTEMPT` | which attempt a provider's id belongs to; kept 90 days | when it is started |
+//! | `EXTERNAL#digest` | `ATTEMPT` | which attempt a provider's id belongs to (at `CloudFormation` its token is one more); kept 90 days | when it is started |
+//! | `TOLD#execution#version` | `TOLD` | who was told of a record; kept 15 days | when somebody was told |
+//! | `APPROVERS` | `name` | an approver, their topic and pipelines | by `penstock approvers` |
 //! | `QUARANTINE` | digest | a command that could not be decided; kept 90 days | once |
 //!
 //! Every item has `schema` (N): the number of the release's schema; a newer one than known is refused. Large content is

@@ -76,31 +76,34 @@ pub(crate) async fn put(table: &str, item: &Value) {
 }
 
 fn to_json(item: &HashMap<String, AttributeValue>) -> Value {
-    let value = |value: &AttributeValue| {
-        value.as_s().map_or_else(
-            |_| {
-                value.as_n().map_or_else(
-                    |_| json!({ "B": STANDARD.encode(value.as_b().unwrap().as_ref()) }),
-                    |number| json!({ "N": number }),
-                )
-            },
-            |text| json!({ "S": text }),
-        )
-    };
-    Value::Object(item.iter().map(|(name, it)| (name.clone(), value(it))).collect())
+    Value::Object(item.iter().map(|(name, it)| (name.clone(), value_to_json(it))).collect())
+}
+
+fn value_to_json(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::Ss(texts) => json!({ "SS": texts }),
+        AttributeValue::L(values) => json!({ "L": values.iter().map(value_to_json).collect::<Value>() }),
+        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes.as_ref()) }),
+        other => panic!("no attribute is like {other:?}"),
+    }
 }
 
 fn from_json(item: &Value) -> HashMap<String, AttributeValue> {
-    let value = |value: &Value| {
-        let (kind, text) = value.as_object().unwrap().iter().next().unwrap();
-        let text = text.as_str().unwrap().to_owned();
-        match kind.as_str() {
-            "S" => AttributeValue::S(text),
-            "N" => AttributeValue::N(text),
-            _ => AttributeValue::B(Blob::new(STANDARD.decode(text).unwrap())),
-        }
-    };
-    item.as_object().unwrap().iter().map(|(name, it)| (name.clone(), value(it))).collect()
+    item.as_object().unwrap().iter().map(|(name, it)| (name.clone(), value_from_json(it))).collect()
+}
+
+fn value_from_json(value: &Value) -> AttributeValue {
+    let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    match kind.as_str() {
+        "S" => AttributeValue::S(text(value)),
+        "N" => AttributeValue::N(text(value)),
+        "SS" => AttributeValue::Ss(value.as_array().unwrap().iter().map(text).collect()),
+        "L" => AttributeValue::L(value.as_array().unwrap().iter().map(value_from_json).collect()),
+        _ => AttributeValue::B(Blob::new(STANDARD.decode(text(value)).unwrap())),
+    }
 }
 
 /// The only writer and a worker over one store, with a queue, a clock and a provider of their own.
@@ -172,7 +175,8 @@ impl Plant {
         panic!("{execution} does not end");
     }
 
-    async fn drain(&self) -> Result<(), PortError> {
+    /// Handles all messages.
+    pub(crate) async fn drain(&self) -> Result<(), PortError> {
         while let Some(message) = self.queue.take() {
             if let Err(error) = self.worker.handle(message.clone()).await {
                 self.queue.put(message);

@@ -65,7 +65,8 @@ async fn check(store: &TableStore, pipeline: &PipelineName, id: &ExecutionId, ca
     assert_eq!(variables["Attempt"], built.to_string(), "{case}");
 }
 
-fn replayed(records: &[Record]) -> State {
+/// The state that the records lead to.
+pub(crate) fn replayed(records: &[Record]) -> State {
     let mut state = State::default();
     records.iter().flat_map(|record| &record.events).for_each(|event| apply(&mut state, event));
     state

@@ -8,6 +8,7 @@ mod contracts;
 mod cost;
 mod faults;
 mod formats;
+mod golden;
 mod limits;
 mod meter;
 mod snapshots;
