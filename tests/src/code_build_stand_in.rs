@@ -32,7 +32,7 @@ mod operations;
 mod record;
 mod sources;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -130,6 +130,7 @@ impl CodeBuildStandIn {
             builds: Mutex::default(),
             batches: Mutex::default(),
             told: Mutex::default(),
+            untold: Mutex::default(),
         });
         let operations = operations::BuildOperations(Arc::clone(&state));
         Self { service: JsonService::start(Arc::new(operations), model), state }
@@ -148,6 +149,11 @@ impl CodeBuildStandIn {
     /// From now on, the function of this name is invoked with an event for each change of a build's state.
     pub fn send_events_to(&self, function: Option<&str>) {
         *held(&self.state.told) = function.map(str::to_owned);
+    }
+
+    /// From now on, nobody is told of the builds of `project`.
+    pub fn lose_events_of(&self, project: &str) {
+        held(&self.state.untold).insert(project.to_owned());
     }
 
     /// The next request of `operation`, such as `StartBuild`, is carried out and its answer lost.
@@ -198,6 +204,8 @@ struct State {
     builds: Mutex<Vec<Build>>,
     batches: Mutex<Vec<Build>>,
     told: Mutex<Option<String>>,
+    /// Projects of whose builds nobody is told.
+    untold: Mutex<BTreeSet<String>>,
 }
 
 /// A build, or a batch of builds.

@@ -176,8 +176,9 @@ pub(super) fn uuid_of(id: &str) -> &str {
 /// Changes the record and tells of it.
 async fn change(state: &State, id: &str, change: impl FnOnce(&mut Json)) {
     let Some(record) = change_quietly(state, id, change) else { return };
+    let is_untold = held(&state.untold).contains(record["projectName"].as_str().unwrap_or_default());
     let told = held(&state.told).clone();
-    if let Some(function) = told {
+    if let Some(function) = told.filter(|_| !is_untold) {
         // Events are best effort.
         let _ = state.emulator.invoke(&function, &record::event(&state.settings, &record)).await;
     }

@@ -3,6 +3,8 @@
 //! - It takes plain HTTP for what the bucket's policy denies; the template's tests look at the policy.
 //! - It asks for `sqs:SendMessageBatch`, which on AWS `sqs:SendMessage` grants (Amazon SQS developer guide, "Actions,
 //!   resources, and condition keys"), and asks for a move task's rights on all resources.
+//! - It asks for `logs:GetLogEvents` on the log group, AWS on its streams (CloudWatch Logs, "Actions, resources, and condition
+//!   keys").
 //! - It serves no `CodeBuild`: the function that calls it is pointed at the stand-in.
 
 use aws_sdk_lambda::types::Environment;
@@ -33,6 +35,7 @@ async fn widen(stack: &Stack, name: &str, role: &str) {
         let mut document: Json = serde_json::from_str(&text).unwrap();
         let statements = document["Statement"].as_array_mut().unwrap();
         for statement in statements.iter_mut() {
+            with_log_groups(&mut statement["Resource"]);
             let action = &mut statement["Action"];
             if let Json::String(one) = action {
                 *action = json!([one]);
@@ -49,6 +52,14 @@ async fn widen(stack: &Stack, name: &str, role: &str) {
         let put = iam.put_role_policy().role_name(role).policy_name(policy);
         put.policy_document(document.to_string()).send().await.unwrap();
     }
+}
+
+/// Adds to the streams of log groups the groups themselves.
+fn with_log_groups(resource: &mut Json) {
+    let Json::Array(resources) = resource else { return };
+    let groups = resources.iter().filter_map(|it| it.as_str()?.strip_suffix(":*"));
+    let groups: Vec<_> = groups.filter(|it| it.contains(":log-group:")).map(Json::from).collect();
+    resources.extend(groups);
 }
 
 async fn point_at_code_build(stack: &Stack, function: &str) {

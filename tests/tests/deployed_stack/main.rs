@@ -8,8 +8,14 @@
 mod amendments;
 mod build;
 mod client;
+mod failure;
+mod kills;
 mod mail;
 mod pipelines;
+mod poison;
 mod push;
 mod release;
 mod stack;
+mod stop;
+mod sweep;
+mod update;

@@ -45,6 +45,15 @@ impl Pipeline {
         self.stage("Build", vec![compile])
     }
 
+    /// With a stage `Approve`, whose action `Ask` waits for a person.
+    pub(crate) fn approval(self) -> Self {
+        let ask = json!({
+            "name": "Ask", "actionTypeId": kind("Approval", "AWS", "Manual"),
+            "configuration": {"CustomData": "Ship it?"},
+        });
+        self.stage("Approve", vec![ask])
+    }
+
     /// Creates it.
     pub(crate) async fn create(self, client: &Client) {
         client.operate("CreatePipeline", &json!({"pipeline": self.0})).await;

@@ -1,13 +1,13 @@
 //! The main job: a push becomes a deployment.
 
 use aws_sdk_iam::types::Tag;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::client::Client;
 use crate::mail::Mail;
 use crate::pipelines::{Pipeline, kind};
 use crate::push::Delivery;
-use crate::stack::{Stack, TOKEN, until};
+use crate::stack::{Stack, TOKEN, beside_others, until};
 
 const BUILDSPEC: &str = "\
 version: 0.2
@@ -35,6 +35,7 @@ Outputs:
 
 #[tokio::test]
 async fn a_push_becomes_a_deployment() {
+    let _turn = beside_others().await;
     let client = Client::new();
     let stack = client.stack;
     let mail = Mail::about(stack, "release").await;

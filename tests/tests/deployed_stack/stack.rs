@@ -13,6 +13,7 @@ use penstock_testkit::emulator::{Emulator, MiniStack};
 use penstock_testkit::python::{Environment, Requirements};
 use penstock_tests::code_build_stand_in::{CodeBuildStandIn, Settings};
 use penstock_tests::git_hub_stand_in::GitHubStandIn;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::amendments;
 use crate::build::{architecture, build, sam, succeed};
@@ -22,13 +23,26 @@ pub(crate) const NAME: &str = "penstock-test";
 /// The token with which statuses are set.
 pub(crate) const TOKEN: &str = "github-t0ken";
 /// How long anything here may take.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_secs(300);
 
 static STACK: LazyLock<Stack> = LazyLock::new(|| {
     let deploying = || tokio::runtime::Runtime::new().unwrap().block_on(Stack::deploy());
     // A runtime may not be waited for within another, such as a test's.
     std::thread::scope(|scope| scope.spawn(deploying).join().unwrap())
 });
+
+/// Held by tests that share the stack with others, and alone by those that disturb it.
+static TURNS: RwLock<()> = RwLock::const_new(());
+
+/// For a test that others may run beside.
+pub(crate) async fn beside_others() -> RwLockReadGuard<'static, ()> {
+    TURNS.read().await
+}
+
+/// For a test that breaks the stack or changes it.
+pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
+    TURNS.write().await
+}
 
 /// Everything that runs.
 pub(crate) struct Stack {
