@@ -104,10 +104,9 @@ impl Stage {
 
     /// Observes the work, which has ended.
     pub(crate) async fn ending(&self, work: &Work, external: &External) -> Ending {
-        match self.provider.observe(work, external).await.unwrap() {
-            Observation::Ended(ending) => ending,
-            other => panic!("it has not ended: {other:?}"),
-        }
+        let seen = self.provider.observe(work, external).await.unwrap();
+        let Observation::Ended(ending) = seen else { panic!("it has not ended: {seen:?}") };
+        ending
     }
 }
 

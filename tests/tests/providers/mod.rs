@@ -99,25 +99,22 @@ pub(crate) async fn perform(provider: &dyn Provider, work: &Work) -> Ending {
 pub(crate) async fn end(look: impl AsyncFn() -> Observation) -> Ending {
     let deadline = Instant::now() + LONG;
     loop {
-        match look().await {
-            Observation::Ended(ending) => return ending,
-            other => assert!(Instant::now() < deadline, "it does not end: {other:?}"),
+        let seen = look().await;
+        if let Observation::Ended(ending) = seen {
+            return ending;
         }
+        assert!(Instant::now() < deadline, "it does not end: {seen:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 pub(crate) fn succeeded(ending: Ending) -> Done {
-    match ending {
-        Ending::Succeeded(done) => *done,
-        other => panic!("it did not succeed: {other:?}"),
-    }
+    let Ending::Succeeded(done) = ending else { panic!("it did not succeed: {ending:?}") };
+    *done
 }
 
 /// Why it failed.
 pub(crate) fn failed(ending: Ending) -> AttemptError {
-    match ending {
-        Ending::Failed { error, .. } => error,
-        other => panic!("it did not fail: {other:?}"),
-    }
+    let Ending::Failed { error, .. } = ending else { panic!("it did not fail: {ending:?}") };
+    error
 }
