@@ -3,7 +3,7 @@
 //! - It takes plain HTTP for what the bucket's policy denies; the template's tests look at the policy.
 //! - It asks for `sqs:SendMessageBatch`, which on AWS `sqs:SendMessage` grants (Amazon SQS developer guide, "Actions,
 //!   resources, and condition keys"), and asks for a move task's rights on all resources.
-//! - It asks for `logs:GetLogEvents` on the log group, AWS on its streams (CloudWatch Logs, "Actions, resources, and condition
+//! - It asks for `logs:GetLogEvents` on the log group, AWS on its streams (`CloudWatch` Logs, "Actions, resources, and condition
 //!   keys").
 //! - It serves no `CodeBuild`: the function that calls it is pointed at the stand-in.
 

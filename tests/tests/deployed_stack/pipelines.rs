@@ -26,7 +26,7 @@ impl Pipeline {
     }
 
     /// With a stage of these actions.
-    pub(crate) fn stage(mut self, name: &str, actions: Vec<Json>) -> Self {
+    pub(crate) fn stage(mut self, name: &str, actions: &[Json]) -> Self {
         self.0["stages"].as_array_mut().unwrap().push(json!({"name": name, "actions": actions}));
         self
     }
@@ -42,7 +42,7 @@ impl Pipeline {
             "inputArtifacts": [{"name": "App"}], "outputArtifacts": [{"name": "Site"}],
             "namespace": "Compiled",
         });
-        self.stage("Build", vec![compile])
+        self.stage("Build", &[compile])
     }
 
     /// With a stage `Approve`, whose action `Ask` waits for a person.
@@ -51,7 +51,7 @@ impl Pipeline {
             "name": "Ask", "actionTypeId": kind("Approval", "AWS", "Manual"),
             "configuration": {"CustomData": "Ship it?"},
         });
-        self.stage("Approve", vec![ask])
+        self.stage("Approve", &[ask])
     }
 
     /// Creates it.

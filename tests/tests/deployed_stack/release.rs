@@ -44,11 +44,11 @@ async fn a_push_becomes_a_deployment() {
     let role = role(stack).await;
     Pipeline::new(stack, "release")
         .build(stack)
-        .stage("Approve", vec![json!({
+        .stage("Approve", &[json!({
             "name": "Ask", "actionTypeId": kind("Approval", "AWS", "Manual"),
             "configuration": {"CustomData": "Ship #{Compiled.FLAVOUR}?"},
         })])
-        .stage("Deploy", vec![
+        .stage("Deploy", &[
             json!({
                 "name": "Site", "actionTypeId": kind("Deploy", "AWS", "S3"), "roleArn": role,
                 "configuration": {"BucketName": "release-site", "Extract": "true"},
