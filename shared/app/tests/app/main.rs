@@ -1,4 +1,5 @@
 //! The use cases over fakes.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod approvals;
 mod control;

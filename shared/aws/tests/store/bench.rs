@@ -80,13 +80,16 @@ fn to_json(item: &HashMap<String, AttributeValue>) -> Value {
 }
 
 fn value_to_json(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::Ss(texts) => json!({ "SS": texts }),
-        AttributeValue::L(values) => json!({ "L": values.iter().map(value_to_json).collect::<Value>() }),
-        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes.as_ref()) }),
-        other => panic!("no attribute is like {other:?}"),
+    if let AttributeValue::S(text) = value {
+        json!({ "S": text })
+    } else if let AttributeValue::N(number) = value {
+        json!({ "N": number })
+    } else if let AttributeValue::Ss(texts) = value {
+        json!({ "SS": texts })
+    } else if let AttributeValue::L(values) = value {
+        json!({ "L": values.iter().map(value_to_json).collect::<Value>() })
+    } else {
+        json!({ "B": STANDARD.encode(value.as_b().unwrap().as_ref()) })
     }
 }
 

@@ -178,7 +178,7 @@ async fn golden_executions_in_flight_are_finished() {
         let snapshot = read(plant.store.load(&web, &[]).await);
         let open: Vec<_> = snapshot.state.executions.keys().collect();
         assert!(open.contains(&&running) && open.contains(&&waiting), "schema {schema}: {open:?}");
-        assert_eq!(read(plant.store.due(at(0), true).await), [web.clone()], "schema {schema}");
+        assert_eq!(read(plant.store.due(at(0), true).await), std::slice::from_ref(&web), "schema {schema}");
 
         let built = attempt(&running, "Compile");
         let variables = BTreeMap::from([("CommitId".to_owned(), "c0ffee00".to_owned())]);
@@ -225,7 +225,7 @@ async fn golden_items_of_every_kind_are_read() {
         let (store, web) = (TableStore::new(&sdk(), &table), name::<PipelineName>("web"));
         let [ended, running, waiting] = executions(&web);
         let names: Vec<_> = read(store.pipelines().await).iter().map(|it| it.name.clone()).collect();
-        assert_eq!(names, [web.clone()]);
+        assert_eq!(names, std::slice::from_ref(&web));
         let page = read(store.executions(&web, None, 10).await);
         let page: Vec<_> = page.iter().map(|execution| &execution.id).collect();
         assert_eq!(page, [&waiting, &running, &ended]);
