@@ -42,7 +42,8 @@ pub(crate) async fn sdk() -> anyhow::Result<Sdk> {
 /// A failure of AWS as this program tells it.
 pub(crate) fn failed(error: PortError) -> anyhow::Error {
     let exit = if error.retryable { Exit::Unreachable } else { Exit::Failed };
-    Failure::new(exit, format!("failed to {}", error.message)).into()
+    let message = error.message;
+    Failure::new(exit, format!("failed to {message}")).into()
 }
 
 /// A client for the internet: a proxy of the environment counts, redirections are for whoever asked.

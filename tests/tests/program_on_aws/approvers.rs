@@ -76,7 +76,7 @@ fn an_approver_is_added_confirmed_and_removed() {
     let added = approvers.run(&["add", "Jo Doe", "jo@example.com", "--pipeline", "web"]).ends_with(0);
     assert!(added.contains("Added Jo Doe, who is asked about web"), "{added}");
     let topic = approvers.topic();
-    let sns = |operation: &str| ACCOUNT.caller.call("sns", operation, json!({"TopicArn": topic}));
+    let sns = |operation: &str| ACCOUNT.caller.call("sns", operation, &json!({"TopicArn": topic}));
     let attributes = sns("get_topic_attributes")["Attributes"].clone();
     assert_eq!(attributes["KmsMasterKeyId"], "alias/aws/sns");
     assert_eq!(sns("list_subscriptions_by_topic")["Subscriptions"][0]["Endpoint"], "jo@example.com");
@@ -97,7 +97,7 @@ fn an_approver_is_added_confirmed_and_removed() {
 
     assert!(approvers.run(&["remove", "Jo Doe"]).ends_with(0).contains("Removed Jo Doe"));
     assert!(approvers.run(&["list"]).ends_with(0).contains("No approvers yet"));
-    let topics = ACCOUNT.caller.call("sns", "list_topics", json!({})).to_string();
+    let topics = ACCOUNT.caller.call("sns", "list_topics", &json!({})).to_string();
     assert!(!topics.contains(&topic), "{topics}");
 }
 

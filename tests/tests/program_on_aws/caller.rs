@@ -35,7 +35,7 @@ impl Caller {
     }
 
     /// Such as `call("sqs", "send_message", json!({...}))`; fails the test if the service refuses.
-    pub(crate) fn call(&self, service: &str, operation: &str, input: Json) -> Json {
+    pub(crate) fn call(&self, service: &str, operation: &str, input: &Json) -> Json {
         let mut pipes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(pipes.requests, "{}", json!([service, operation, input])).unwrap();
         let mut line = String::new();

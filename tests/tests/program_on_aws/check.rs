@@ -9,7 +9,7 @@ use crate::stack::Stack;
 /// A role that trusts whom `trust` says and may do what `allow` says, tagged if it may be assumed.
 pub(crate) fn role(trust: &Json, allow: &[&str], tagged: bool) -> String {
     let (name, iam) =
-        (fresh("deploy"), |operation: &str, input: Json| ACCOUNT.caller.call("iam", operation, input));
+        (fresh("deploy"), |operation: &str, input: Json| ACCOUNT.caller.call("iam", operation, &input));
     let document = |statement: Json| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
     let made =
         iam("create_role", json!({"RoleName": name, "AssumeRolePolicyDocument": document(trust.clone())}));

@@ -96,9 +96,9 @@ fn what_is_stuck_is_told_with_the_command_that_helps() {
     let stack = &installation.stack;
     lie(stack, "ActionDeadLetters", &debt());
     let alarm = json!({"AlarmName": stack.resource("StuckAlarm"), "StateValue": "ALARM", "StateReason": "one is old"});
-    ACCOUNT.caller.call("cloudwatch", "set_alarm_state", alarm);
+    ACCOUNT.caller.call("cloudwatch", "set_alarm_state", &alarm);
     let secret = json!({"SecretId": stack.outputs["WebhookSecretArn"]});
-    ACCOUNT.caller.call("secretsmanager", "delete_secret", secret);
+    ACCOUNT.caller.call("secretsmanager", "delete_secret", &secret);
     installation.run(&["disable", "web", "--stage", "Release", "--reason", "the fair"]);
 
     let (found, said) = installation.findings(&["--approval-minutes", "0"], 1);

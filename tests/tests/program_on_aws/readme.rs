@@ -51,7 +51,7 @@ fn the_first_pipeline_is_what_an_account_takes() {
     let readme = readme();
     let text = between(between(&readme, "`web.yml`", "penstock check --aws"), "```yaml\n", "```");
     let role = role(&trusted(&stack), &["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], true);
-    ACCOUNT.caller.call("s3", "create_bucket", json!({"Bucket": "my-site"}));
+    ACCOUNT.caller.call("s3", "create_bucket", &json!({"Bucket": "my-site"}));
     let text = text.replace("arn:aws:iam::111122223333:role/web-deploy", &role);
     assert!(text.contains(&role));
     let (_folder, path) = file("web.yml", &text);

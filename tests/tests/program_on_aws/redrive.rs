@@ -94,18 +94,18 @@ impl Way for Moves {
     }
 }
 
-fn sqs(operation: &str, input: Json) -> Json {
+fn sqs(operation: &str, input: &Json) -> Json {
     ACCOUNT.caller.call("sqs", operation, input)
 }
 
 fn arn(url: &str) -> String {
     let asked = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
-    sqs("get_queue_attributes", asked)["Attributes"]["QueueArn"].as_str().unwrap().to_owned()
+    sqs("get_queue_attributes", &asked)["Attributes"]["QueueArn"].as_str().unwrap().to_owned()
 }
 
 fn move_one(from: &str, to: &str) -> bool {
     let asked = json!({"QueueUrl": from, "MaxNumberOfMessages": 1, "AttributeNames": ["All"]});
-    let Some(message) = sqs("receive_message", asked)["Messages"].get(0).cloned() else {
+    let Some(message) = sqs("receive_message", &asked)["Messages"].get(0).cloned() else {
         return false;
     };
     let mut send = json!({"QueueUrl": to, "MessageBody": message["Body"]});
@@ -113,8 +113,8 @@ fn move_one(from: &str, to: &str) -> bool {
         send["MessageGroupId"] = message["Attributes"]["MessageGroupId"].clone();
         send["MessageDeduplicationId"] = message["MessageId"].clone();
     }
-    sqs("send_message", send);
-    sqs("delete_message", json!({"QueueUrl": from, "ReceiptHandle": message["ReceiptHandle"]}));
+    sqs("send_message", &send);
+    sqs("delete_message", &json!({"QueueUrl": from, "ReceiptHandle": message["ReceiptHandle"]}));
     true
 }
 
@@ -126,12 +126,12 @@ pub(crate) fn lie(stack: &Stack, queue: &str, body: &Json) {
         send["MessageGroupId"] = json!("web");
         send["MessageDeduplicationId"] = json!(crate::account::fresh("letter"));
     }
-    sqs("send_message", send);
+    sqs("send_message", &send);
 }
 
 fn bodies(url: &str) -> Vec<Json> {
     let asked = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
-    let found = sqs("receive_message", asked)["Messages"].clone();
+    let found = sqs("receive_message", &asked)["Messages"].clone();
     let body = |message: &Json| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
     found.as_array().into_iter().flatten().map(body).collect()
 }

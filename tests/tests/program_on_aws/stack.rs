@@ -34,7 +34,7 @@ impl Stack {
     /// Creates one whose API is at `api`.
     pub(crate) fn create(api: &str) -> Self {
         let (name, cloudformation) = (fresh("penstock"), |operation: &str, input: Json| {
-            ACCOUNT.caller.call("cloudformation", operation, input)
+            ACCOUNT.caller.call("cloudformation", operation, &input)
         });
         let body = template(api).to_string();
         let input = json!({"StackName": name, "TemplateBody": body, "Capabilities": ["CAPABILITY_IAM"]});

@@ -41,21 +41,21 @@ pub(crate) enum Weight {
 }
 
 impl Finding {
-    fn new(code: &'static str, weight: Weight, message: String, command: Option<String>) -> Self {
-        Self { code, weight, message: clean(&message), command }
+    fn new(code: &'static str, weight: Weight, message: &str, command: Option<String>) -> Self {
+        Self { code, weight, message: clean(message), command }
     }
 
-    fn attention(code: &'static str, message: String, command: impl Into<String>) -> Self {
+    fn attention(code: &'static str, message: &str, command: impl Into<String>) -> Self {
         Self::new(code, Weight::Attention, message, Some(command.into()))
     }
 
-    fn notice(code: &'static str, message: String, command: impl Into<String>) -> Self {
+    fn notice(code: &'static str, message: &str, command: impl Into<String>) -> Self {
         Self::new(code, Weight::Notice, message, Some(command.into()))
     }
 
     /// Something could not be looked at.
     fn unseen(code: &'static str, what: &str, error: &anyhow::Error) -> Self {
-        Self::new(code, Weight::Unseen, format!("{what} not looked at: {error:#}"), None)
+        Self::new(code, Weight::Unseen, &format!("{what} not looked at: {error:#}"), None)
     }
 }
 

@@ -23,6 +23,12 @@ pub(crate) fn hint(wrong: &str, known: &[String]) -> String {
     }
 }
 
+/// `text` as one word of a shell.
+#[cfg(feature = "aws")]
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// How many characters must be inserted, removed or replaced (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
@@ -40,6 +46,12 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "aws")]
+    #[test]
+    fn a_word_stays_one_word() {
+        assert_eq!(quoted("Jo O'Neil; rm"), r"'Jo O'\''Neil; rm'");
+    }
 
     #[test]
     fn near_names_are_found_and_far_ones_are_not() {

@@ -167,8 +167,10 @@ impl Known {
         match subscribed.iter().find(|it| !it.endpoint.eq_ignore_ascii_case(email)) {
             None => Ok(()),
             Some(other) => Err(Failure::misused(format!(
-                "{} gets the link of `{name}` already; first: penstock approvers remove '{name}' --stack {}",
-                other.endpoint, self.stack
+                "{} gets the link of `{name}` already; first: penstock approvers remove {} --stack {}",
+                other.endpoint,
+                suggest::quoted(name.as_str()),
+                self.stack
             ))
             .into()),
         }

@@ -42,7 +42,7 @@ pub(super) async fn problem(
 
 type Found = anyhow::Result<Option<(&'static str, Problem)>>;
 
-fn missing(key: &'static str, what: String) -> Option<(&'static str, Problem)> {
+fn missing(key: &'static str, what: &str) -> Option<(&'static str, Problem)> {
     Some((key, Problem::Missing(format!("there is no {what}; create it, or correct the name"))))
 }
 
@@ -64,7 +64,7 @@ async fn project(sdk: &Sdk, action: &Action, place: &Where) -> Found {
     let answer = ask::json(sdk, CODEBUILD, &place.region, target, &input).await?;
     let absent = answer.body["projectsNotFound"].as_array().is_some_and(|names| !names.is_empty());
     Ok(match answer.is_good() {
-        true if absent => missing("ProjectName", what),
+        true if absent => missing("ProjectName", &what),
         true => None,
         false => unseen("ProjectName", &what, &answer),
     })
@@ -83,9 +83,9 @@ async fn deployment_group(sdk: &Sdk, action: &Action, place: &Where) -> Found {
     Ok(match answer.code() {
         _ if answer.is_good() => None,
         "ApplicationDoesNotExistException" => {
-            missing("ApplicationName", format!("CodeDeploy application `{application}` in {}", place.region))
+            missing("ApplicationName", &format!("CodeDeploy application `{application}` in {}", place.region))
         }
-        "DeploymentGroupDoesNotExistException" => missing("DeploymentGroupName", of_group),
+        "DeploymentGroupDoesNotExistException" => missing("DeploymentGroupName", &of_group),
         _ => unseen("DeploymentGroupName", &of_group, &answer),
     })
 }
@@ -103,9 +103,9 @@ async fn service(sdk: &Sdk, action: &Action, place: &Where) -> Found {
     let there = answer.body["services"].as_array().is_some_and(|services| services.iter().any(active));
     Ok(match answer.code() {
         _ if answer.is_good() && there => None,
-        _ if answer.is_good() => missing("ServiceName", what),
+        _ if answer.is_good() => missing("ServiceName", &what),
         "ClusterNotFoundException" => {
-            missing("ClusterName", format!("ECS cluster `{cluster}` in {}", place.region))
+            missing("ClusterName", &format!("ECS cluster `{cluster}` in {}", place.region))
         }
         _ => unseen("ServiceName", &what, &answer),
     })
@@ -122,7 +122,7 @@ async fn bucket(sdk: &Sdk, action: &Action, place: &Where, key: &'static str) ->
     Ok(match answer.status {
         // 301: it is in another region.
         200..400 => None,
-        404 => missing(key, format!("bucket `{name}`")),
+        404 => missing(key, &format!("bucket `{name}`")),
         _ => unseen(key, &format!("bucket `{name}`"), &answer),
     })
 }
@@ -138,7 +138,7 @@ async fn function(sdk: &Sdk, action: &Action, place: &Where) -> Found {
     let answer = ask::rest(sdk, LAMBDA, &place.region, Method::GET, &path).await?;
     Ok(match answer.status {
         _ if answer.is_good() => None,
-        404 => missing("FunctionName", what),
+        404 => missing("FunctionName", &what),
         _ => unseen("FunctionName", &what, &answer),
     })
 }

@@ -94,13 +94,13 @@ impl Visit<'_> {
                 stage.name, action.name, self.stack
             );
             return (minutes >= i64::from(self.expected.approval_minutes))
-                .then(|| Finding::attention("approval", message, command));
+                .then(|| Finding::attention("approval", &message, command));
         }
         let link = action.link.as_deref().map(|link| format!("; {link}")).unwrap_or_default();
         let message = format!("{place} has run at {} for {}{link}", action.provider, elapsed(begun, None));
         let command = format!("penstock stop {pipeline} {execution} --abandon --stack {}", self.stack);
         (minutes >= i64::from(self.expected.action_minutes))
-            .then(|| Finding::attention("action", message, command))
+            .then(|| Finding::attention("action", &message, command))
     }
 
     /// What waits before a stage, unless a closed transition holds it back, which is told by itself.
@@ -111,7 +111,7 @@ impl Visit<'_> {
             format!("{} {} waits before {}: {note}", view.pipeline, brief(&view.execution_id), stage.name);
         let command = format!("penstock status {} --stack {}", view.pipeline, self.stack);
         (minutes >= i64::from(self.expected.action_minutes))
-            .then(|| Finding::notice("waiting", message, command))
+            .then(|| Finding::notice("waiting", &message, command))
     }
 
     /// An open execution in which nothing is under way and nothing waits should have gone on.
@@ -130,7 +130,8 @@ impl Visit<'_> {
             view.pipeline,
             brief(&view.execution_id)
         );
-        stuck.then(|| Finding::attention("idle", message, format!("penstock redrive --stack {}", self.stack)))
+        stuck
+            .then(|| Finding::attention("idle", &message, format!("penstock redrive --stack {}", self.stack)))
     }
 }
 
@@ -155,7 +156,7 @@ fn closed(stack: &str, pipeline: &PipelineName, stage: &Json) -> Option<Finding>
         text("disabledReason")
     );
     let command = format!("penstock enable {pipeline} --stage {name} --stack {stack}");
-    Some(Finding::notice("transition", message, command))
+    Some(Finding::notice("transition", &message, command))
 }
 
 #[cfg(test)]
@@ -164,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    fn view(stages: Json, started: i64) -> ExecutionView {
+    fn view(stages: &Json, started: i64) -> ExecutionView {
         serde_json::from_value(json!({
             "pipeline": "web", "executionId": "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607", "status": "InProgress", "commit": null,
             "commitSummary": null, "trigger": "t", "startedAt": Timestamp(started), "endedAt": null, "statusSummary": null,
@@ -189,11 +190,11 @@ mod tests {
     async fn what_takes_too_long_is_told_with_the_command_that_helps() {
         let (ago, just) = (now().0 - 2 * 3_600_000, now().0 - 1000);
         let mut visit = visit();
-        visit.execution(&view(stage("Build", "InProgress", Some(just)), just)).await;
+        visit.execution(&view(&stage("Build", "InProgress", Some(just)), just)).await;
         assert_eq!(visit.found, []);
-        visit.execution(&view(stage("Build", "InProgress", Some(ago)), ago)).await;
-        visit.execution(&view(stage("Approval", "InProgress", Some(ago)), ago)).await;
-        visit.execution(&view(stage("Build", "NotStarted", None), ago)).await;
+        visit.execution(&view(&stage("Build", "InProgress", Some(ago)), ago)).await;
+        visit.execution(&view(&stage("Approval", "InProgress", Some(ago)), ago)).await;
+        visit.execution(&view(&stage("Build", "NotStarted", None), ago)).await;
         let codes: Vec<_> = visit.found.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, ["action", "approval", "idle"]);
         assert!(visit.found[1].command.as_deref().unwrap().starts_with("penstock approve web --stage Build"));

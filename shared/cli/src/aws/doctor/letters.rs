@@ -22,9 +22,9 @@ pub(super) async fn findings(installation: &Installation) -> anyhow::Result<Vec<
         found.push(match queue.sources.is_empty() {
             true => {
                 let message = format!("{message}; {}", letter::unmovable(&queue, &peeked));
-                Finding::notice("dead-letters", message, format!("{command} --dry-run"))
+                Finding::notice("dead-letters", &message, format!("{command} --dry-run"))
             }
-            false => Finding::attention("dead-letters", message, command),
+            false => Finding::attention("dead-letters", &message, command),
         });
     }
     Ok(found)

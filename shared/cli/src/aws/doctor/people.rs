@@ -6,6 +6,7 @@ use penstock_aws::subscriptions::Subscriptions;
 
 use super::{Finding, port};
 use crate::aws::installation::Installation;
+use crate::client::suggest::quoted;
 
 /// What is found at the topics of approvers and of the stack.
 pub(super) async fn findings(installation: &Installation) -> anyhow::Result<Vec<Finding>> {
@@ -17,7 +18,7 @@ pub(super) async fn findings(installation: &Installation) -> anyhow::Result<Vec<
         let message = format!("nobody is told of failures: the topic {topic} has no confirmed subscription");
         let command =
             format!("aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint EMAIL");
-        found.push(Finding::notice("nobody-told", message, command));
+        found.push(Finding::notice("nobody-told", &message, command));
     }
     if let Ok(topic) = installation.output("ApprovalTopicArn")
         && found.iter().any(|finding| finding.code == "no-approvers")
@@ -39,28 +40,28 @@ async fn approvers(
     if approvers.is_empty() {
         let message = "there are no approvers, so nobody is asked for verdicts by e-mail".to_owned();
         let command = format!("penstock approvers add NAME EMAIL --stack {stack}");
-        return Ok(vec![Finding::notice("no-approvers", message, command)]);
+        return Ok(vec![Finding::notice("no-approvers", &message, command)]);
     }
     let mut found = vec![];
     for approver in approvers {
         let (name, email) = (&approver.name, &approver.email);
+        let add =
+            format!("penstock approvers add {} {} --stack {stack}", quoted(name.as_str()), quoted(email));
         match subscriptions.of(&approver.topic_arn).await.map_err(port)? {
             Some(all) if all.iter().any(|it| it.confirmed) => {}
             Some(_) => {
                 let message = format!(
                     "{name} is not asked: {email} has not confirmed yet, or the link has ended after two days"
                 );
-                let command = format!("penstock approvers add '{name}' {email} --stack {stack}");
                 found.push(Finding::attention(
                     "unconfirmed",
-                    message,
-                    format!("{command} (sends another link)"),
+                    &message,
+                    format!("{add} (sends another link)"),
                 ));
             }
             None => {
                 let message = format!("{name} is not asked: their topic {} is gone", approver.topic_arn);
-                let command = format!("penstock approvers add '{name}' {email} --stack {stack}");
-                found.push(Finding::attention("unconfirmed", message, command));
+                found.push(Finding::attention("unconfirmed", &message, add));
             }
         }
     }

@@ -22,10 +22,10 @@ pub(super) fn status(installation: &Installation) -> Vec<Finding> {
     let events = format!("aws cloudformation describe-stack-events --stack-name {name} --max-items 20");
     let why = stack.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     if status.ends_with("_IN_PROGRESS") {
-        found.push(Finding::notice("stack", format!("the stack is changing: {status}{why}"), events));
+        found.push(Finding::notice("stack", &format!("the stack is changing: {status}{why}"), events));
     } else if status.contains("ROLLBACK") || status.contains("FAILED") {
         let message = format!("the last change of the stack did not go through: {status}{why}");
-        found.push(Finding::attention("stack", message, events));
+        found.push(Finding::attention("stack", &message, events));
     }
     let missing: Vec<&str> = OUTPUTS.into_iter().filter(|key| !stack.outputs.contains_key(*key)).collect();
     if !missing.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn status(installation: &Installation) -> Vec<Finding> {
             "the stack has no output {}; it is no Penstock, or of another release",
             missing.join(", ")
         );
-        found.push(Finding::attention("outputs", message, "sam deploy"));
+        found.push(Finding::attention("outputs", &message, "sam deploy"));
     }
     found
 }
@@ -68,7 +68,7 @@ fn alarm(alarm: &Json) -> Finding {
     );
     let command =
         format!("aws cloudwatch describe-alarm-history --alarm-name {} --max-items 5", text("AlarmName"));
-    Finding::attention("alarm", message, command)
+    Finding::attention("alarm", &message, command)
 }
 
 /// Whether the webhook's secret is there.
@@ -83,14 +83,14 @@ pub(super) async fn webhook_secret(installation: &Installation) -> anyhow::Resul
     if gone {
         let message = format!("the webhook's secret {arn} is not there, so every delivery is refused");
         let command = "give the stack another with the parameter WebhookSecretArn, or deploy it anew";
-        return Ok(vec![Finding::attention("webhook-secret", message, command)]);
+        return Ok(vec![Finding::attention("webhook-secret", &message, command)]);
     }
     let answer = refuse(answer)?;
     Ok(match answer["DeletedDate"].is_null() {
         true => vec![],
         false => vec![Finding::attention(
             "webhook-secret",
-            "the webhook's secret is being deleted, so every delivery will be refused".into(),
+            "the webhook's secret is being deleted, so every delivery will be refused",
             format!("aws secretsmanager restore-secret --secret-id {arn}"),
         )],
     })

@@ -28,7 +28,7 @@ pub(super) async fn quarantined(installation: &Installation) -> anyhow::Result<V
         let message = format!("put aside at {}: {what}: {}", moment(it.at), it.reason);
         Finding::attention(
             "quarantine",
-            message,
+            &message,
             "ask for the same again by hand (penstock start, retry); report the reason as an error of Penstock",
         )
     });
@@ -50,5 +50,5 @@ pub(super) async fn claim(
         "{attempt}: its worker's claim ended {} ago and nobody took the work over; a message was lost or lies dead",
         elapsed(until, None)
     );
-    Ok(Some(Finding::attention("claim", message, format!("penstock redrive --stack {stack}"))))
+    Ok(Some(Finding::attention("claim", &message, format!("penstock redrive --stack {stack}"))))
 }
