@@ -1,4 +1,4 @@
-//! People and programs are told over SNS: e-mail is text, queues, functions and web endpoints get JSON.
+//! People and programs are told over SNS: e-mail is text, a text message the subject, everything else gets JSON.
 //!
 //! On the stack's topics and on approvers' own the JSON is the notice itself with its `status`; on the topic that an
 //! approval action names (`NotificationArn`) it is `CodePipeline`'s (user guide, "JSON data format for manual approval
@@ -14,9 +14,6 @@ use serde_json::{Value, json};
 
 use crate::error::port_error;
 use crate::sdk::Sdk;
-
-/// The protocols whose subscribers are programs.
-const PROGRAMS: [&str; 4] = ["sqs", "lambda", "http", "https"];
 
 /// Tells people over SNS.
 #[derive(Debug, Clone)]
@@ -61,19 +58,11 @@ impl Topics {
         }
     }
 
-    /// What each protocol's subscribers get (SNS API reference, Publish, `MessageStructure`).
-    fn message(&self, notice: &Notice, text: &str) -> Result<Value, PortError> {
+    /// What each protocol's subscribers get (SNS API reference, Publish, `MessageStructure`). Programs share the
+    /// default: the message with all its forms may have 256 KB.
+    fn message(&self, notice: &Notice, told: &Message) -> Result<Value, PortError> {
         let for_programs = self.for_programs(notice)?.to_string();
-        let default = match &notice.to {
-            Audience::Everyone | Audience::Approver { .. } => text,
-            // Whoever is subscribed there expects CodePipeline.
-            Audience::Topic { .. } => &for_programs,
-        };
-        let mut message = json!({"default": default, "email": text});
-        for protocol in PROGRAMS {
-            message[protocol] = json!(for_programs);
-        }
-        Ok(message)
+        Ok(json!({"default": for_programs, "email": told.body, "sms": told.subject}))
     }
 }
 
@@ -87,14 +76,14 @@ impl Notifier for Topics {
                 topic.escape_debug()
             ))
         })?;
-        let Message { subject, body } = Message::of(notice);
+        let told = Message::of(notice);
         let mut publish = self
             .client_for(region)
             .publish()
             .topic_arn(topic)
-            .subject(subject)
             .message_structure("json")
-            .message(self.message(notice, &body)?.to_string());
+            .message(self.message(notice, &told)?.to_string())
+            .subject(told.subject);
         for (name, value) in attributes(notice) {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             let value = value.map_err(|error| PortError::permanent(format!("make a message: {error}")))?;
@@ -161,7 +150,9 @@ fn as_codepipeline(notice: &Notice, token: &str, region: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::region_of;
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+    use super::*;
 
     #[test]
     fn a_topic_says_its_region() {
@@ -169,6 +160,29 @@ mod tests {
         assert_eq!(region_of("arn:aws-cn:sns:cn-north-1:111122223333:jo"), Some("cn-north-1"));
         for other in ["", "jo", "arn:aws:sqs:eu-west-1:111122223333:jo", "arn:aws:sns:eu-west-1:1:jo:sub"] {
             assert_eq!(region_of(other), None, "{other}");
+        }
+    }
+
+    /// As large as `app` makes one: twenty lines of four hundred characters each, for the reason and for the log.
+    fn largest(line: &str) -> Notice {
+        let json = json!({
+            "type": "execution-failed", "pipeline": "p".repeat(100), "stage": "s".repeat(100),
+            "action": "a".repeat(100), "executionId": "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607",
+            "summary": vec![line; 20].join("\n"), "link": "https://penstock.example/".repeat(20),
+            "time": "2023-11-14T22:13:20.000Z", "trigger": line, "log": vec![line; 20], "command": line,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn the_largest_notice_is_one_that_sns_takes() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12());
+        let sdk = Sdk::from_config(config.region(Region::from_static("eu-west-1")).build());
+        let topics = Topics::new(&sdk, "arn:aws:sns:eu-west-1:1:a", "arn:aws:sns:eu-west-1:1:f");
+        for character in ["\u{1f4a7}", "\"", "\\"] {
+            let notice = largest(&character.repeat(400));
+            let message = topics.message(&notice, &Message::of(&notice)).unwrap().to_string();
+            assert!(message.len() < 256 * 1024, "{} bytes of {character}", message.len());
         }
     }
 }

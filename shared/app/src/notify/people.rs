@@ -18,7 +18,7 @@ use crate::view::{first_revision, trigger_in_words};
 
 /// How many lines of a failing action's log are told.
 const LOG_LINES: usize = 20;
-/// How many lines of an error or of a definition's text are told.
+/// How many lines of an error or of a definition's text, and how many of its steps, are told.
 const TEXT_LINES: usize = 20;
 
 /// Whether people may have to be told of this; the definition decides.
@@ -123,7 +123,7 @@ impl Notify {
             approval: Some(NoticedApproval {
                 custom_data: view.custom_data.as_deref().map(text),
                 external_entity_link: view.external_link.as_deref().map(|link| line(link, 1000)),
-                will_do: view.will_do.clone(),
+                will_do: first(&view.will_do),
                 expires: view.expires_at.to_string(),
             }),
             ..blank(event, id, story)
@@ -222,7 +222,27 @@ fn commit(story: &Story, author: Option<String>) -> Option<NoticedCommit> {
     })
 }
 
+/// What follows an approval, as far as it is told.
+fn first(steps: &[String]) -> Vec<String> {
+    let left = steps.len().saturating_sub(TEXT_LINES);
+    let more = (left > 0).then(|| format!("and {left} more"));
+    steps.iter().take(TEXT_LINES).map(|step| line(step, 500)).chain(more).collect()
+}
+
 /// A text of several lines.
 fn text(text: &str) -> String {
     lines(text, TEXT_LINES).join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first;
+
+    #[test]
+    fn of_many_steps_the_first_are_told_and_how_many_more() {
+        let steps: Vec<String> = (1..=23).map(|number| format!("step {number}")).collect();
+        let told = first(&steps);
+        assert_eq!((told.len(), told[20].as_str()), (21, "and 3 more"));
+        assert_eq!(first(&steps[..20]), steps[..20]);
+    }
 }
