@@ -10,5 +10,6 @@ mod ecs_refusals;
 mod emulators;
 #[path = "../providers/mod.rs"]
 mod providers;
+mod roles;
 mod stage;
 mod to_ecs;

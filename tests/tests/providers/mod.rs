@@ -9,6 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::SystemTimeSource;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use penstock_app::engine::state::{AttemptError, External, TriggerCause};
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -44,6 +45,7 @@ pub(crate) fn sdk(url: &str, endpoints: &[(&str, String)]) -> Sdk {
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
+        .time_source(SystemTimeSource::new())
         .http_client(http_client())
         .build();
     Sdk::from_config(config)

@@ -6,7 +6,7 @@ use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Ending, Observation};
 
-use crate::error::port_error;
+use crate::error::{port_error, refused_role};
 
 /// What keeps an action from going on.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,9 @@ impl Failure {
             return Self::Passing(failed);
         }
         let message = format!("failed to {}", failed.message);
+        if refused_role(error).is_some() {
+            return Self::ends("PermissionError", message);
+        }
         if is_denied(error) {
             return Self::ends("PermissionError", format!("{message}; grant it to the action's role"));
         }
