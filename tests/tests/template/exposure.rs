@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::document::{Template, list};
 
 #[test]
-fn only_webhooks_approvals_and_their_style_sheet_are_public() {
+fn only_webhooks_and_approvals_are_public() {
     let template = Template::load();
     let mut public = vec![];
     for route in template.of_type("AWS::ApiGatewayV2::Route") {
@@ -18,13 +18,7 @@ fn only_webhooks_approvals_and_their_style_sheet_are_public() {
         public.push(key);
     }
     public.sort_unstable();
-    let expected = [
-        "GET /approvals/{proxy+}",
-        "GET /assets/{proxy+}",
-        "POST /approvals/{proxy+}",
-        "POST /webhooks/github",
-    ];
-    assert_eq!(public, expected);
+    assert_eq!(public, ["GET /approvals/{proxy+}", "POST /approvals/{proxy+}", "POST /webhooks/github"]);
     assert!(template.of_type("AWS::Lambda::Url").is_empty());
     assert!(template.functions().values().all(|function| function.property("FunctionUrlConfig").is_null()));
 }
