@@ -1,6 +1,6 @@
 //! What people and tools are shown of an execution: one shape for the command line, the page and `--format json`.
 
-use penstock_engine::state::{Execution, TriggerCause};
+use penstock_engine::state::{Execution, POLLED, TriggerCause};
 use penstock_model::artifact::Revision;
 use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::{Category, Pipeline};
@@ -82,6 +82,7 @@ pub fn trigger_in_words(trigger: &TriggerCause) -> String {
     match trigger.kind.as_str() {
         "StartPipelineExecution" => format!("started by {}", trigger.detail),
         "Webhook" => format!("webhook: {}", trigger.detail),
+        POLLED => format!("reconciliation: {}", trigger.detail),
         "ManualRollback" => format!("rolled back by {}", trigger.detail),
         kind => format!("{kind}: {}", trigger.detail),
     }

@@ -3,6 +3,7 @@
 mod admit;
 mod define;
 mod delete;
+mod release;
 mod report;
 mod retry;
 mod rollback;
@@ -43,6 +44,9 @@ pub(crate) fn accept(draft: &mut Draft<'_>, command: &Command) -> Result<(), Rej
         }
         Request::Disable { stage, reason, by } => transition::disable(draft, name, stage, reason, by),
         Request::Enable { stage } => transition::enable(draft, name, stage),
+        Request::Release { below, keep, planned_at } => {
+            release::release(draft, name, *below, keep, *planned_at)
+        }
         Request::WakeUp => Ok(()),
     }
 }

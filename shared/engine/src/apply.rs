@@ -21,6 +21,7 @@ pub fn apply(state: &mut State, event: &Event) {
         Fact::Deleted => pipeline::deleted(state, at),
         Fact::TransitionDisabled { stage, disabled } => pipeline::transition(state, stage, Some(disabled)),
         Fact::TransitionEnabled { stage } => pipeline::transition(state, stage, None),
+        Fact::ArtifactsReleased { released } => pipeline::released(state, released),
         Fact::ExecutionAdmitted { execution } => execution::admitted(state, execution),
         Fact::StopRequested { execution, stop } => execution::stopping(state, execution, stop),
         Fact::StageAwaited { execution, stage } => execution::waiting(state, execution, stage, at),

@@ -108,6 +108,15 @@ pub enum Request {
         /// The stage.
         stage: StageName,
     },
+    /// Let the artifacts of old executions be removed; whoever needs them later is refused.
+    Release {
+        /// Of the executions with a smaller admission number ...
+        below: u64,
+        /// ... except these, with their admission numbers. What is open or a stage's last success is kept anyway.
+        keep: BTreeMap<ExecutionId, u64>,
+        /// When this was found out; too long ago, nothing happens.
+        planned_at: Timestamp,
+    },
     /// Time has passed: carry out what has become due.
     WakeUp,
 }
@@ -186,6 +195,7 @@ impl Request {
             | Self::Delete
             | Self::Disable { .. }
             | Self::Enable { .. }
+            | Self::Release { .. }
             | Self::WakeUp => vec![],
             Self::Start { execution, .. } | Self::Retry { execution, .. } | Self::Stop { execution, .. } => {
                 vec![execution]

@@ -57,6 +57,7 @@ fn is_report(request: &Request) -> bool {
         | Request::Stop { .. }
         | Request::Disable { .. }
         | Request::Enable { .. }
+        | Request::Release { .. }
         | Request::WakeUp => false,
     }
 }

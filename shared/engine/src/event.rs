@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{RetryActions, Success};
 use crate::state::{
-    AttemptError, Cancellation, Disabled, Execution, ExecutionStatus, External, StageStatus, Stop, Verdict,
+    AttemptError, Cancellation, Disabled, Execution, ExecutionStatus, External, Released, StageStatus, Stop,
+    Verdict,
 };
 
 /// A fact with its moment.
@@ -45,6 +46,11 @@ pub enum Fact {
     TransitionEnabled {
         /// The stage.
         stage: StageName,
+    },
+    /// The artifacts of executions may be removed from now on.
+    ArtifactsReleased {
+        /// All of which that is so, those from before included.
+        released: Released,
     },
     /// An execution was admitted.
     ExecutionAdmitted {
@@ -193,7 +199,8 @@ impl Fact {
             Self::Defined { .. }
             | Self::Deleted
             | Self::TransitionDisabled { .. }
-            | Self::TransitionEnabled { .. } => None,
+            | Self::TransitionEnabled { .. }
+            | Self::ArtifactsReleased { .. } => None,
             Self::ExecutionAdmitted { execution } => Some(&execution.id),
             Self::StopRequested { execution, .. }
             | Self::StageAwaited { execution, .. }
@@ -221,6 +228,7 @@ impl Fact {
             | Self::Deleted
             | Self::TransitionDisabled { .. }
             | Self::TransitionEnabled { .. }
+            | Self::ArtifactsReleased { .. }
             | Self::ExecutionAdmitted { .. }
             | Self::StopRequested { .. }
             | Self::StageAwaited { .. }
@@ -257,6 +265,7 @@ impl Fact {
             | Self::Deleted
             | Self::TransitionDisabled { .. }
             | Self::TransitionEnabled { .. }
+            | Self::ArtifactsReleased { .. }
             | Self::ExecutionAdmitted { .. }
             | Self::StageEntered { .. } => true,
             Self::StageEnded { status, .. } => *status == StageStatus::Succeeded,

@@ -1,6 +1,6 @@
 //! What is stored of a pipeline and its executions: small, serialisable, replayable from events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use penstock_model::artifact::{Artifact, Revision};
@@ -49,6 +49,35 @@ pub struct PipelineState {
     /// What is known of each stage that was ever defined, by name.
     #[serde(default)]
     pub stages: BTreeMap<StageName, StageState>,
+    /// Whose artifacts may be removed.
+    #[serde(default, skip_serializing_if = "Released::is_nothing")]
+    pub released: Released,
+    /// The source revisions of the execution that was admitted last with any, if polling found them: the webhook that
+    /// comes late for them starts nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub polled: Vec<RevisionOverride>,
+}
+
+/// The executions whose artifacts may be removed: those admitted before one, except some. None is ever taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Released {
+    /// The admission number of the first execution that is not among them.
+    pub below: u64,
+    /// Executions before it whose artifacts are still needed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<ExecutionId>,
+}
+
+impl Released {
+    /// Whether the artifacts of the execution `id` with this admission number may be removed.
+    pub fn contains(&self, id: &ExecutionId, sequence: u64) -> bool {
+        sequence < self.below && !self.kept.contains(id)
+    }
+
+    /// Whether all artifacts are kept.
+    pub fn is_nothing(&self) -> bool {
+        self.below == 0
+    }
 }
 
 /// What the pipeline's item knows of a stage.
@@ -156,6 +185,11 @@ pub struct TriggerCause {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryId>,
 }
+
+/// The kind of a start by a code host's delivery.
+pub const WEBHOOK: &str = "Webhook";
+/// The kind of a start by asking the code host, for a commit of which no delivery came.
+pub const POLLED: &str = "PollForSourceChanges";
 
 /// A source revision that a start asked for (`CodePipeline` API, `SourceRevisionOverride`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -123,6 +123,7 @@ fn a_late_duplicate_changes_nothing(walk: &Walk, command: &Command, decision: &D
         | Request::Stop { .. }
         | Request::Disable { .. }
         | Request::Enable { .. }
+        | Request::Release { .. }
         | Request::WakeUp => {}
     }
 }

@@ -114,6 +114,7 @@ fn settled(record: &Record) -> impl Iterator<Item = &AttemptId> {
         | Fact::Deleted
         | Fact::TransitionDisabled { .. }
         | Fact::TransitionEnabled { .. }
+        | Fact::ArtifactsReleased { .. }
         | Fact::ExecutionAdmitted { .. }
         | Fact::StopRequested { .. }
         | Fact::StageAwaited { .. }

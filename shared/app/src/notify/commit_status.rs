@@ -30,6 +30,7 @@ pub(super) fn may_change(fact: &Fact) -> bool {
         | Fact::Deleted
         | Fact::TransitionDisabled { .. }
         | Fact::TransitionEnabled { .. }
+        | Fact::ArtifactsReleased { .. }
         | Fact::StopRequested { .. }
         | Fact::StageAwaited { .. }
         | Fact::StageEntered { .. }

@@ -46,6 +46,7 @@ pub(super) fn is_one(fact: &Fact) -> bool {
         | Fact::Deleted
         | Fact::TransitionDisabled { .. }
         | Fact::TransitionEnabled { .. }
+        | Fact::ArtifactsReleased { .. }
         | Fact::StageAwaited { .. }
         | Fact::AttemptStarted { .. }
         | Fact::AttemptResent { .. }
@@ -105,6 +106,7 @@ impl Teller<'_> {
             | Fact::Deleted
             | Fact::TransitionDisabled { .. }
             | Fact::TransitionEnabled { .. }
+            | Fact::ArtifactsReleased { .. }
             | Fact::StageAwaited { .. }
             | Fact::AttemptStarted { .. }
             | Fact::AttemptResent { .. }

@@ -81,6 +81,7 @@ fn shares_stages(fact: &Fact, state: &State) -> bool {
         | Fact::Deleted
         | Fact::TransitionDisabled { .. }
         | Fact::TransitionEnabled { .. }
+        | Fact::ArtifactsReleased { .. }
         | Fact::ExecutionAdmitted { .. }
         | Fact::StageAwaited { .. }
         | Fact::StageRetried { .. } => true,

@@ -19,11 +19,16 @@ pub(super) fn retry(
     stage: &StageName,
     actions: RetryActions,
 ) -> Result<(), Rejection> {
-    existing(draft, name)?;
+    let pipeline = existing(draft, name)?;
     let execution = execution(draft, id)?;
     let run = execution.stage(stage).ok_or_else(|| never_entered(draft, execution, stage))?;
     let refused = |reason: String| Rejection::NotRetryable { stage: stage.clone(), reason };
     check_ended(execution, run).map_err(refused)?;
+    if pipeline.released.contains(id, execution.sequence) {
+        return Err(refused(format!(
+            "the artifacts of execution {id} have been cleaned up; start its commit anew"
+        )));
+    }
     if execution.mode != ExecutionMode::Parallel {
         check_latest(draft, execution, stage)?;
     }

@@ -34,6 +34,12 @@ pub(super) fn rollback(
     let target = execution(draft, rollback.target)?;
     let refused = |reason: String| Rejection::NotRollbackable { stage: rollback.stage.clone(), reason };
     let inherited = inherited(target, rollback.stage).map_err(refused)?;
+    if pipeline.released.contains(&target.id, target.sequence) {
+        return Err(refused(format!(
+            "the artifacts of execution {} have been cleaned up; name a later one, or start its commit anew",
+            target.id
+        )));
+    }
     if mode(draft, pipeline) != ExecutionMode::Parallel
         && let Some(other) = occupant(&draft.state, rollback.stage)
         && other.position != Position::Ended

@@ -9,7 +9,7 @@ use super::admit::{admit, waiting};
 use super::existing;
 use crate::draft::Draft;
 use crate::rejection::Rejection;
-use crate::state::{RevisionOverride, TriggerCause};
+use crate::state::{POLLED, PipelineState, RevisionOverride, TriggerCause, WEBHOOK};
 
 /// The longest value of a pipeline-level variable, in characters (`CodePipeline` API, `PipelineVariable`).
 const MAX_VALUE: usize = 1000;
@@ -33,6 +33,7 @@ pub(super) fn start(draft: &mut Draft<'_>, name: &PipelineName, start: &Start<'_
     let first = definition.stages.first().ok_or_else(missing)?;
     let variables = variables(definition, start.variables)?;
     check_overrides(definition, start.overrides)?;
+    check_news(draft, pipeline, start)?;
     let mut execution = waiting(draft, pipeline, start.id, pipeline.definition, &first.name, start.trigger);
     execution.variables = variables;
     execution.overrides = start.overrides.to_vec();
@@ -71,4 +72,26 @@ fn check_overrides(definition: &Pipeline, overrides: &[RevisionOverride]) -> Res
         Some(wrong) => Err(Rejection::NoSourceAction { action: wrong.action.clone() }),
         None => Ok(()),
     }
+}
+
+/// Polling finds commits whose webhook is lost, or late: of the two, whoever comes second starts nothing. Two webhooks
+/// of one commit are two pushes.
+fn check_news(draft: &Draft<'_>, pipeline: &PipelineState, start: &Start<'_>) -> Result<(), Rejection> {
+    let kind = start.trigger.kind.as_str();
+    let is_polled = !start.overrides.is_empty() && pipeline.polled == start.overrides;
+    let carries = |kinds: &[&str]| {
+        let mut executions = draft.state.executions.values();
+        executions.any(|it| kinds.contains(&it.trigger.kind.as_str()) && it.overrides == start.overrides)
+    };
+    let is_known = match kind {
+        WEBHOOK => is_polled,
+        POLLED => is_polled || carries(&[WEBHOOK, POLLED]),
+        _ => false,
+    };
+    if is_known {
+        let problem =
+            "an execution of this commit was started before: reconciliation and the webhook both found it";
+        return Err(Rejection::Invalid { problem: problem.into() });
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use penstock_model::id::{DefinitionVersion, PipelineName, StageName};
 use penstock_model::time::Timestamp;
 
 use super::pipeline_mut;
-use crate::state::{Disabled, PipelineState, SCHEMA, State};
+use crate::state::{Disabled, PipelineState, Released, SCHEMA, State};
 
 pub(super) fn defined(
     state: &mut State,
@@ -38,6 +38,8 @@ fn undefined(name: &PipelineName, at: Timestamp) -> PipelineState {
         updated_at: at,
         next_sequence: 1,
         stages: [].into(),
+        released: Released::default(),
+        polled: vec![],
     }
 }
 
@@ -49,6 +51,7 @@ pub(super) fn deleted(state: &mut State, at: Timestamp) {
     pipeline.deleted = true;
     pipeline.updated_at = at;
     pipeline.stages.clear();
+    pipeline.polled.clear();
 }
 
 pub(super) fn transition(state: &mut State, stage: &StageName, disabled: Option<&Disabled>) {
@@ -56,4 +59,10 @@ pub(super) fn transition(state: &mut State, stage: &StageName, disabled: Option<
         return;
     };
     pipeline.stages.entry(stage.clone()).or_default().disabled = disabled.cloned();
+}
+
+pub(super) fn released(state: &mut State, released: &Released) {
+    if let Some(pipeline) = pipeline_mut(state) {
+        pipeline.released = released.clone();
+    }
 }

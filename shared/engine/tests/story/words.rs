@@ -17,6 +17,7 @@ pub(crate) fn event(event: &Event, now: Timestamp) -> String {
         Fact::Deleted => "deleted".into(),
         Fact::TransitionDisabled { stage, disabled } => format!("{stage} closed: {}", disabled.reason),
         Fact::TransitionEnabled { stage } => format!("{stage} opened"),
+        Fact::ArtifactsReleased { released } => format!("artifacts before {} released", released.below),
         Fact::ExecutionAdmitted { execution } => admitted(execution),
         Fact::StopRequested { execution, stop } => {
             let how = if stop.abandon { "abandoning" } else { "waiting" };
