@@ -40,7 +40,35 @@ pub(crate) fn host(url: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
+
+    /// What the router is told of who asks, where API Gateway says `authorizer` and the request `penstock-user: jo`.
+    async fn named(authorizer: &str) -> Vec<String> {
+        let event = format!(
+            r#"{{"version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "",
+                "headers": {{"host": "penstock.example", "Penstock-User": "jo"}}, "isBase64Encoded": false,
+                "requestContext": {{"accountId": "1", "apiId": "a", "stage": "$default", "requestId": "r",
+                    "routeKey": "$default", "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1773342238000,
+                    "authorizer": {authorizer},
+                    "http": {{"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "a"}}}}}}"#
+        );
+        let request = lambda_http::request::from_str(&event).unwrap();
+        assert_eq!(request.headers()[CALLER], "jo");
+        let request = name_the_caller(request.map(|_| Body::empty())).await;
+        let names = request.headers().get_all(CALLER).iter();
+        names.map(|name| name.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn the_caller_is_whom_api_gateway_names_and_never_whom_the_request_does() {
+        let user = r#"{"iam": {"userArn": "arn:aws:iam::111122223333:user/ada"}}"#;
+        assert_eq!(named(user).await, ["user/ada"]);
+        let role = r#"{"iam": {"userArn": "arn:aws:sts::111122223333:assumed-role/Release/ada"}}"#;
+        assert_eq!(named(role).await, ["assumed-role/Release/ada"]);
+        assert_eq!(named("{}").await, Vec::<String>::new(), "nobody rather than whom the request names");
+    }
 
     #[test]
     fn the_host_of_a_url_has_no_port() {

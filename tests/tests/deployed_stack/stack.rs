@@ -84,6 +84,7 @@ impl Stack {
         stack.parameters = vec![
             architecture(),
             "KeepData=Delete".to_owned(),
+            "ProjectPattern=penstock-*".to_owned(),
             "LogFilter=info,penstock::calls=debug".to_owned(),
             format!("GitHubApiUrl={}", stack.git_hub.url()),
             format!("GitHubTokenArn={}", secret.arn().unwrap()),

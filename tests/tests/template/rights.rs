@@ -129,7 +129,7 @@ fn actions(statement: &Value) -> Vec<String> {
 }
 
 fn has_wildcard(resource: &Value) -> bool {
-    strings(resource).iter().any(|text| text.contains('*') || text.contains("${ProjectPattern}"))
+    strings(resource).iter().any(|text| text.contains('*') || *text == "ProjectPattern")
 }
 
 /// What Lambda does in the function's name: logs, event sources, destinations of what failed.

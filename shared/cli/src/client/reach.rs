@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 
 use super::Client;
-use crate::reach::{ApprovalPlace, LogPart, Reach, me};
+use crate::reach::{ApprovalPlace, LogPart, Reach};
 
 #[async_trait]
 impl Reach for Client {
@@ -38,7 +38,7 @@ impl Reach for Client {
     async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
         let ApprovalPlace { pipeline, stage, action } = place;
         let path = format!("/penstock/v1/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict");
-        let body = json!({ "approved": approved, "comment": comment, "by": me() });
+        let body = json!({ "approved": approved, "comment": comment });
         self.send(self.request(Method::POST, &path).json(&body)).await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Verdicts, retries and rollbacks by people who are on the machine itself.
+//! Verdicts, retries and rollbacks by whoever may call the API: their name is the caller's, never the body's.
 
 use std::sync::Arc;
 
@@ -20,7 +20,6 @@ struct Verdict {
     approved: bool,
     #[serde(default)]
     comment: String,
-    by: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -28,7 +27,7 @@ pub(super) struct Taken {
     at: Timestamp,
 }
 
-/// Who reaches this server is on its machine or behind its network's gate, and needs no token.
+/// Whoever may call the API may decide, and needs no token: they are on the server's machine, or signed the request.
 pub(super) async fn verdict(
     State(web): State<Arc<Web>>,
     Path((pipeline, stage, action)): Path<(String, String, String)>,
@@ -38,9 +37,8 @@ pub(super) async fn verdict(
     let (pipeline, stage): (PipelineName, StageName) = (pipeline.parse()?, stage.parse()?);
     let action: ActionName = action.parse()?;
     let verdict: Verdict = super::request(body).await?;
-    let by = verdict.by.as_deref().unwrap_or(by(&headers));
-    let at =
-        web.control.verdict(&pipeline, &stage, &action, None, verdict.approved, by, &verdict.comment).await?;
+    let (by, Verdict { approved, comment }) = (by(&headers), verdict);
+    let at = web.control.verdict(&pipeline, &stage, &action, None, approved, by, &comment).await?;
     Ok(Json(Taken { at }))
 }
 

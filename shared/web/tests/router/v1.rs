@@ -1,7 +1,7 @@
 //! Penstock's own endpoints.
 
 use axum::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::Server;
 
@@ -94,7 +94,7 @@ async fn a_log_is_followed_to_its_end() {
 async fn people_on_the_machine_decide_retry_and_roll_back() {
     let server = Server::with_pipeline().await;
     let ask = "/penstock/v1/pipelines/canal/stages/Release/actions/Ask/verdict";
-    let verdict = json!({"approved": true, "comment": "fine", "by": "Ada"}).to_string();
+    let verdict = json!({"approved": true, "comment": "fine"}).to_string();
     assert_eq!(
         server.post(ask, &[], verdict.clone()).await.status,
         StatusCode::CONFLICT,
@@ -119,6 +119,27 @@ async fn people_on_the_machine_decide_retry_and_roll_back() {
         (answer.status, &answer.json()["code"]),
         (StatusCode::CONFLICT, &json!("StageNotRetryableException"))
     );
+}
+
+#[tokio::test]
+async fn a_verdict_has_the_callers_name_and_none_that_its_body_gives() {
+    let server = Server::with_pipeline().await;
+    server.start("good").await;
+    let ask = "/penstock/v1/pipelines/canal/stages/Release/actions/Ask/verdict";
+    let forged = json!({"approved": true, "by": "Jo"}).to_string();
+    let answer = server.post(ask, &[("penstock-user", "Ada")], forged).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+    let answer = server.post(ask, &[("penstock-user", "Ada")], json!({"approved": true}).to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let state = server.operate("GetPipelineState", &json!({"name": "canal"})).await;
+    assert_eq!(last_updated_by(&state), ["Ada"]);
+}
+
+/// Who is named by what the state says of actions.
+fn last_updated_by(state: &Value) -> Vec<&str> {
+    let stages = state["stageStates"].as_array().unwrap().iter();
+    let actions = stages.flat_map(|stage| stage["actionStates"].as_array().unwrap());
+    actions.filter_map(|action| action["latestExecution"]["lastUpdatedBy"].as_str()).collect()
 }
 
 #[tokio::test]
