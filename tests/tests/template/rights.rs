@@ -176,7 +176,8 @@ fn needed(call: &str) -> &'static [&'static str] {
             &["s3:PutObject"]
         }
         "S3:AbortMultipartUpload" => &["s3:AbortMultipartUpload"],
-        "Secrets Manager:GetSecretValue" => &["secretsmanager:GetSecretValue"],
+        // The latter where a key of the user's own encrypts the secret.
+        "Secrets Manager:GetSecretValue" => &["kms:Decrypt", "secretsmanager:GetSecretValue"],
         "SNS:Publish" => &["sns:Publish"],
         "SQS:GetQueueAttributes" => &["sqs:GetQueueAttributes"],
         "SQS:ListMessageMoveTasks" => &["sqs:ListMessageMoveTasks"],
