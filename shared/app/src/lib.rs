@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod approvals;
 pub mod base_url;
+pub mod clean_up;
 pub mod control;
 pub mod delivery;
 pub mod dispatch;
@@ -12,6 +13,7 @@ mod nonce;
 pub mod notify;
 pub mod port;
 pub mod query;
+pub mod reconcile;
 pub mod reports;
 pub mod sweep;
 pub mod transition;

@@ -2,7 +2,9 @@
 
 pub mod approvers;
 pub mod artifacts;
+pub mod branches;
 pub mod claims;
+pub mod clean_up;
 pub mod clock;
 pub mod commands;
 pub mod logs;

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod approvals;
+mod clean_up;
 mod control;
 mod delivery;
 mod dispatch;
 mod notify;
 mod query;
+mod reconcile;
 mod transition;
 
 use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName, StageName};

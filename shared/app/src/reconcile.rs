@@ -1,0 +1,195 @@
+//! Finds pushes whose webhook was lost: compares branch heads at the code host with what was admitted.
+//!
+//! A commit that nothing carried yet, and that comes after what was admitted last, starts the pipeline as its webhook
+//! would have. A webhook that comes late for it starts nothing more, and the other way round: the engine knows both.
+
+mod admitted;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use penstock_engine::command::{Command, Request};
+use penstock_engine::state::{POLLED, PipelineState, RevisionOverride, TriggerCause};
+use penstock_model::id::{ExecutionId, PipelineName};
+use penstock_model::pipeline::Pipeline;
+use penstock_model::time::Timestamp;
+use penstock_model::trigger::{Decision, GitEvent, GitSource, Push, Reference, Start, decide, git_sources};
+
+use crate::error::AppError;
+use crate::nonce::command_from;
+use crate::port::PortError;
+use crate::port::branches::{Branches, Comparison, Head, Relation};
+use crate::port::queue::{Message, Queue};
+use crate::port::store::Store;
+use admitted::Admitted;
+
+/// The providers whose sources are branches at GitHub.
+const PROVIDERS: [&str; 2] = ["GitHub", "CodeStarSourceConnection"];
+
+/// Compares branch heads with what was admitted.
+pub struct Reconciliation {
+    store: Arc<dyn Store>,
+    branches: Arc<dyn Branches>,
+    queue: Arc<dyn Queue>,
+}
+
+/// What a reconciliation found.
+#[derive(Debug, Default)]
+pub struct Reconciled {
+    /// The pipelines that are to start, with the commit.
+    pub started: Vec<(PipelineName, String)>,
+    /// Those that could not be compared, with the reason; the next reconciliation tries them again.
+    pub failed: Vec<(PipelineName, AppError)>,
+}
+
+/// What was learnt from the code host, so that pipelines of one repository ask once.
+type Heads = BTreeMap<(String, String), Result<Head, PortError>>;
+
+impl Reconciliation {
+    /// Comparing the branches that the pipelines in `store` follow; what is to start is sent to `queue`.
+    pub fn new(store: Arc<dyn Store>, branches: Arc<dyn Branches>, queue: Arc<dyn Queue>) -> Self {
+        Self { store, branches, queue }
+    }
+
+    /// Compares all pipelines. One that fails does not keep the others.
+    ///
+    /// # Errors
+    /// [`AppError::Port`] if the pipelines could not be listed.
+    pub async fn run(&self) -> Result<Reconciled, AppError> {
+        let (mut found, mut heads) = (Reconciled::default(), Heads::new());
+        for state in self.store.pipelines().await? {
+            match self.pipeline(&state, &mut heads).await {
+                Ok(commits) => {
+                    found.started.extend(commits.into_iter().map(|commit| (state.name.clone(), commit)));
+                }
+                Err(error) => found.failed.push((state.name.clone(), error)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The commits that start `state`'s pipeline.
+    async fn pipeline(&self, state: &PipelineState, heads: &mut Heads) -> Result<Vec<String>, AppError> {
+        let mut commits = vec![];
+        let Some(definition) = self.store.definition(&state.name, state.definition).await? else {
+            return Ok(commits);
+        };
+        for Followed { source, repository, branch } in followed(&definition) {
+            let head = self.head(&repository, &branch, heads).await?;
+            let Some(paths) = self.news(state, &source, &repository, &head).await? else {
+                continue;
+            };
+            let event = push(&repository, &branch, &head.commit, paths);
+            if let Decision::Starts(start) = decide(&definition, &event)
+                && !commits.contains(&start.commit)
+            {
+                commits.push(start.commit.clone());
+                self.queue.send(vec![message(&state.name, start)?]).await?;
+            }
+        }
+        Ok(commits)
+    }
+
+    async fn head(&self, repository: &str, branch: &str, heads: &mut Heads) -> Result<Head, PortError> {
+        let place = (repository.to_owned(), branch.to_owned());
+        if let Some(known) = heads.get(&place) {
+            return known.clone();
+        }
+        let head = self.branches.head(repository, branch).await;
+        heads.insert(place, head.clone());
+        head
+    }
+
+    /// The files that `head` changes, as far as they are known, if nothing carried it and it is not older than what
+    /// was carried last.
+    async fn news(
+        &self,
+        state: &PipelineState,
+        source: &GitSource,
+        repository: &str,
+        head: &Head,
+    ) -> Result<Option<Option<Vec<String>>>, AppError> {
+        match Admitted::find(self.store.as_ref(), state, source, &head.commit).await? {
+            Admitted::Commit => Ok(None),
+            // What it will carry is not known yet; the next reconciliation knows.
+            Admitted::Undecided => Ok(None),
+            Admitted::Nothing { since } => Ok(is_later(head, since).then_some(None)),
+            Admitted::Before(base) => {
+                let Comparison { relation, changed_paths } =
+                    self.branches.compare(repository, &base, &head.commit).await?;
+                Ok(match relation {
+                    Relation::After => Some(changed_paths),
+                    Relation::Apart => Some(None),
+                    Relation::NotAfter => None,
+                })
+            }
+        }
+    }
+}
+
+/// A source whose branch starts its pipeline.
+struct Followed {
+    source: GitSource,
+    repository: String,
+    branch: String,
+}
+
+/// The sources of which a push to their own branch starts `pipeline`. Which other branches a trigger's patterns mean,
+/// only the webhook says.
+fn followed(pipeline: &Pipeline) -> Vec<Followed> {
+    let actions = || pipeline.stages.iter().flat_map(|stage| &stage.actions);
+    let is_hosted = |source: &GitSource| {
+        let mut own = actions().filter(|action| action.name == source.action);
+        own.any(|action| PROVIDERS.contains(&action.action_type_id.provider.as_str()))
+    };
+    let sources = git_sources(pipeline).into_iter().filter(is_hosted);
+    let places = sources.filter_map(|source| {
+        let (repository, branch) = (source.repository.clone()?, source.branch.clone()?);
+        Some(Followed { source, repository, branch })
+    });
+    places.filter(|it| starts(pipeline, it)).collect()
+}
+
+fn starts(pipeline: &Pipeline, followed: &Followed) -> bool {
+    match decide(pipeline, &push(&followed.repository, &followed.branch, "", None)) {
+        Decision::Starts(start) => start.sources.contains(&followed.source.action),
+        Decision::NeedsRepository(_) | Decision::Ignored { .. } => false,
+    }
+}
+
+fn push(repository: &str, branch: &str, commit: &str, changed_paths: Option<Vec<String>>) -> GitEvent {
+    GitEvent::Push(Push {
+        repository: repository.to_owned(),
+        reference: Reference::Branch(branch.to_owned()),
+        commit: commit.to_owned(),
+        message: None,
+        author: None,
+        changed_paths,
+        deleted: false,
+    })
+}
+
+/// The start of `pipeline` with the commit: its id follows from both.
+fn message(pipeline: &PipelineName, start: Start) -> Result<Message, PortError> {
+    let id = command_from("start", &format!("polled {}", start.commit))?;
+    let pin = |action| RevisionOverride { action, kind: "COMMIT_ID".to_owned(), value: start.commit.clone() };
+    let request = Request::Start {
+        execution: ExecutionId::derive(pipeline, &id),
+        trigger: TriggerCause {
+            kind: POLLED.to_owned(),
+            detail: format!("{}, found without a webhook", start.cause),
+            delivery: None,
+        },
+        variables: BTreeMap::new(),
+        overrides: start.sources.into_iter().map(pin).collect(),
+    };
+    Ok(Message::Command { command: Command { id, pipeline: pipeline.clone(), request } })
+}
+
+/// Whether the commit was made after `since`; both are told in UTC, to the second.
+fn is_later(head: &Head, since: Timestamp) -> bool {
+    const SECONDS: usize = "2000-01-01T00:00:00".len();
+    let since = since.to_string();
+    let committed_at = head.committed_at.as_deref().filter(|moment| moment.ends_with('Z'));
+    committed_at.is_some_and(|moment| moment.get(..SECONDS) > since.get(..SECONDS))
+}

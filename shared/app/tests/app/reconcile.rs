@@ -1,0 +1,208 @@
+//! Reconciliation: pushes whose webhook was lost, and only those.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use penstock_app::port::PortError;
+use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
+use penstock_app::port::queue::Message;
+use penstock_app::port::store::Store;
+use penstock_app::reconcile::Reconciliation;
+use penstock_model::id::DeliveryId;
+use penstock_model::pipeline::Pipeline;
+use penstock_model::trigger::{GitEvent, Push, Reference};
+use penstock_testkit::build::{build, name, pipeline, source};
+use penstock_testkit::installation::Installation;
+
+use super::{web_name, with};
+
+/// Before and after the clock of the fakes, 2023-11-14T22:13:20Z.
+const EARLIER: &str = "2023-11-14T22:00:00Z";
+const LATER: &str = "2023-11-14T22:30:00Z";
+
+/// A code host whose branches hold commits by number: a later one has a larger number.
+#[derive(Default)]
+struct Host {
+    heads: Mutex<BTreeMap<String, (String, &'static str)>>,
+    paths: Mutex<Option<Vec<String>>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Host {
+    fn push(&self, branch: &str, commit: &str, at: &'static str) {
+        self.heads.lock().unwrap().insert(format!("acme/web {branch}"), (commit.to_owned(), at));
+    }
+}
+
+#[async_trait]
+impl Branches for Host {
+    async fn head(&self, repository: &str, branch: &str) -> Result<Head, PortError> {
+        let place = format!("{repository} {branch}");
+        self.asked.lock().unwrap().push(place.clone());
+        let head = self.heads.lock().unwrap().get(&place).cloned();
+        let (commit, at) = head.ok_or_else(|| PortError::permanent(format!("no {place}")))?;
+        Ok(Head { commit, committed_at: Some(at.to_owned()) })
+    }
+
+    async fn compare(&self, _: &str, base: &str, head: &str) -> Result<Comparison, PortError> {
+        let relation = match base.len().cmp(&head.len()).then(base.cmp(head)) {
+            _ if head.starts_with('x') => Relation::Apart,
+            std::cmp::Ordering::Less => Relation::After,
+            std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => Relation::NotAfter,
+        };
+        Ok(Comparison { relation, changed_paths: self.paths.lock().unwrap().clone() })
+    }
+}
+
+fn web(branch: &str) -> Pipeline {
+    let fetch = source("Fetch", "src").set("Owner", "acme").set("Repo", "web").set("Branch", branch);
+    pipeline("web").stage("Source", [fetch]).stage("Build", [build("Compile").consumes("src")]).build()
+}
+
+fn push_to(branch: &str, commit: &str) -> GitEvent {
+    GitEvent::Push(Push {
+        repository: "acme/web".to_owned(),
+        reference: Reference::Branch(branch.to_owned()),
+        commit: commit.to_owned(),
+        message: None,
+        author: None,
+        changed_paths: None,
+        deleted: false,
+    })
+}
+
+struct World {
+    installation: Installation,
+    host: Arc<Host>,
+    reconciliation: Reconciliation,
+}
+
+impl World {
+    async fn new(definition: Pipeline) -> Self {
+        let installation = with(Installation::default(), definition).await;
+        let (host, fakes) = (Arc::new(Host::default()), &installation.fakes);
+        let reconciliation = Reconciliation::new(fakes.store.clone(), host.clone(), fakes.queue.clone());
+        Self { installation, host, reconciliation }
+    }
+
+    /// Whether a webhook started the pipeline.
+    async fn webhook(&self, delivery: &str, commit: &str) -> bool {
+        let delivery: DeliveryId = name(delivery);
+        let event = push_to("main", commit);
+        let answers = self.installation.deliveries.deliver(&delivery, &event).await.unwrap();
+        self.installation.settle().await;
+        answers[0].started
+    }
+
+    /// The commits that reconciliation finds, once it is carried out.
+    async fn reconcile(&self) -> Vec<String> {
+        let found = self.reconciliation.run().await.unwrap();
+        assert!(found.failed.is_empty(), "{:?}", found.failed);
+        self.installation.settle().await;
+        found.started.into_iter().map(|(_, commit)| commit).collect()
+    }
+
+    /// The commits of all executions, oldest first.
+    async fn carried(&self) -> Vec<String> {
+        let mut executions =
+            self.installation.fakes.store.executions(&web_name(), None, usize::MAX).await.unwrap();
+        executions.reverse();
+        executions.iter().map(|it| it.revisions.values().next().unwrap().id.clone()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_lost_push_is_found_once() {
+    let world = World::new(web("main")).await;
+    assert!(world.webhook("d-1", "1").await);
+    world.host.push("main", "1", EARLIER);
+    assert!(world.reconcile().await.is_empty(), "the webhook came");
+    world.host.push("main", "2", EARLIER);
+    assert_eq!(world.reconcile().await, ["2"]);
+    assert!(world.reconcile().await.is_empty());
+    assert_eq!(world.carried().await, ["1", "2"]);
+    let view = world.installation.query.execution(&web_name(), None).await.unwrap();
+    assert_eq!(view.trigger, "reconciliation: push to branch `main` of `acme/web`, found without a webhook");
+    assert!(!world.webhook("d-2", "2").await, "its webhook comes late");
+    assert!(world.webhook("d-3", "3").await);
+    assert!(world.webhook("d-4", "2").await, "it was pushed once more");
+    assert_eq!(world.carried().await, ["1", "2", "3", "2"]);
+}
+
+#[tokio::test]
+async fn whichever_of_both_comes_second_starts_nothing() {
+    let world = World::new(web("main")).await;
+    world.webhook("d-1", "1").await;
+    world.host.push("main", "2", EARLIER);
+    // The webhook is carried out between the comparison and the start.
+    assert_eq!(world.reconciliation.run().await.unwrap().started.len(), 1);
+    let polled = world.installation.fakes.queue.take().unwrap();
+    assert!(matches!(polled, Message::Command { .. }));
+    assert!(world.webhook("d-2", "2").await);
+    world.installation.fakes.queue.put(polled.clone());
+    world.installation.settle().await;
+    assert_eq!(world.carried().await, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn what_is_older_or_of_before_the_pipeline_starts_nothing() {
+    let world = World::new(web("main")).await;
+    world.host.push("main", "5", EARLIER);
+    assert!(world.reconcile().await.is_empty(), "the pipeline is younger");
+    world.host.push("main", "6", LATER);
+    assert_eq!(world.reconcile().await, ["6"], "its first push");
+    world.host.push("main", "4", LATER);
+    assert!(world.reconcile().await.is_empty(), "the branch was set back");
+    world.host.push("main", "x", LATER);
+    assert_eq!(world.reconcile().await, ["x"], "the branch was written anew");
+    world.installation.control.update(web("next"), "alice").await.unwrap();
+    world.host.push("next", "7", EARLIER);
+    assert!(world.reconcile().await.is_empty(), "to follow another branch starts nothing");
+    world.host.push("next", "8", LATER);
+    assert_eq!(world.reconcile().await, ["8"]);
+}
+
+#[tokio::test]
+async fn only_followed_branches_are_asked_for_and_one_failure_holds_up_no_other() {
+    let mut silent = web("main");
+    silent.name = name("silent");
+    silent.stages[0].actions[0].configuration.insert("DetectChanges".to_owned(), "false".to_owned());
+    let world = World::new(silent).await;
+    let mut gone = web("gone");
+    gone.name = name("gone");
+    let plain = pipeline("plain")
+        .stage("Source", [source("Fetch", "src")])
+        .stage("Build", [build("Compile").consumes("src")])
+        .build();
+    for definition in [gone, plain, web("main")] {
+        world.installation.control.create(definition, "alice").await.unwrap();
+    }
+    world.host.push("main", "1", LATER);
+    let found = world.reconciliation.run().await.unwrap();
+    assert_eq!(found.started, [(web_name(), "1".to_owned())]);
+    let [(failed, error)] = &found.failed[..] else { panic!("{:?}", found.failed) };
+    assert_eq!((failed.as_str(), error.to_string().as_str()), ("gone", "no acme/web gone"));
+    assert_eq!(*world.host.asked.lock().unwrap(), ["acme/web gone", "acme/web main"]);
+}
+
+#[tokio::test]
+async fn filters_on_paths_hold_over_all_that_was_missed() {
+    let mut definition = web("main");
+    let trigger = serde_json::json!({
+        "providerType": "CodeStarSourceConnection",
+        "gitConfiguration": {
+            "sourceActionName": "Fetch",
+            "push": [{"branches": {"includes": ["main"]}, "filePaths": {"includes": ["src/**"]}}],
+        },
+    });
+    definition.triggers = vec![serde_json::from_value(trigger).unwrap()];
+    let world = World::new(definition).await;
+    world.webhook("d-1", "1").await;
+    world.host.push("main", "2", LATER);
+    *world.host.paths.lock().unwrap() = Some(vec!["README.md".to_owned()]);
+    assert!(world.reconcile().await.is_empty(), "its webhook started nothing either");
+    world.host.push("main", "3", LATER);
+    *world.host.paths.lock().unwrap() = Some(vec!["README.md".to_owned(), "src/main.rs".to_owned()]);
+    assert_eq!(world.reconcile().await, ["3"]);
+}
