@@ -104,6 +104,27 @@ async fn an_answer_that_is_lost_creates_no_second_deployment() {
 }
 
 #[tokio::test]
+async fn an_appspec_for_functions_is_all_of_the_revision() {
+    let stage = Stage::new();
+    let appspec = "version: 0.0\nResources:\n  - check:\n      Type: AWS::Lambda::Function\n      Properties:\n        Name: check\n        Alias: live\n        CurrentVersion: \"1\"\n        TargetVersion: \"2\"\n";
+    let to_function = to_servers().set("DeploymentGroupName", "function").build();
+    let work = stage.work(to_function, &[("appspec.yml", appspec)]).await;
+    let external = running(&stage.code_deploy(), &work, false).await;
+    let [created] = stage.code_deploy.deployments().try_into().unwrap();
+    assert_eq!(created["revision"]["appSpecContent"]["content"], appspec);
+    let target = json!({
+        "deploymentTargetType": "LambdaTarget",
+        "lambdaTarget": {"targetId": "check:live", "status": "Failed", "lifecycleEvents": [
+            {"lifecycleEventName": "BeforeAllowTraffic", "status": "Failed", "endTime": 1},
+        ]},
+    });
+    stage.code_deploy.fail(&external.id, "a hook failed", &[target]);
+    let seen = stage.code_deploy().observe(&work, &external).await.unwrap();
+    let Observation::Ended(ending) = seen else { panic!("{seen:?}") };
+    assert!(failed(ending).message.ends_with("\nBeforeAllowTraffic on check:live"));
+}
+
+#[tokio::test]
 async fn a_claim_taken_over_before_anything_was_created_creates_it() {
     let stage = Stage::new();
     let work = stage.work(to_servers().build(), APP).await;

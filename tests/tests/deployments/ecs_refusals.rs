@@ -47,6 +47,17 @@ async fn a_right_that_goes_missing_ends_the_attempt() {
 }
 
 #[tokio::test]
+async fn a_fault_of_the_service_passes() {
+    let stage = Stage::new();
+    let work = stage.work(to_service().build(), APP).await;
+    (0..3).for_each(|_| {
+        stage.ecs.service.refuse_next("UpdateService", Refusal::new("ServerException", "try later"));
+    });
+    let error = stage.ecs().start(&work, false).await.unwrap_err();
+    assert!(error.retryable, "{error:?}");
+}
+
+#[tokio::test]
 async fn a_right_that_is_missing_is_named() {
     let stage = Stage::new();
     for operation in ["DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService"]

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_codedeploy::types::{BundleType, RevisionLocation, RevisionLocationType, S3Location};
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
@@ -59,15 +58,7 @@ impl CodeDeploy {
             return Ok(Begun::Running(deployments.external(&found)));
         }
         let input = only_input(work)?;
-        appspec::check(&self.artifacts.acting_as(&sdk), input).await?;
-        let location = S3Location::builder()
-            .bucket(&input.bucket)
-            .key(&input.key)
-            .set_version(input.version_id.clone())
-            .bundle_type(BundleType::Zip)
-            .build();
-        let revision =
-            RevisionLocation::builder().revision_type(RevisionLocationType::S3).s3_location(location).build();
+        let revision = appspec::revision(&self.artifacts.acting_as(&sdk), input).await?;
         deployments.create(work, revision).await.map(Begun::Running)
     }
 

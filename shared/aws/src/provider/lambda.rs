@@ -165,7 +165,7 @@ impl LambdaInvoke {
     async fn external(&self, work: &Work, id: &JobId) -> Result<External, Failure> {
         let sdk = self.access.of(work, self.without_role).await?;
         let (region, function) = (sdk.region(), required(work, "FunctionName")?);
-        let name = function.rsplit(':').next().unwrap_or(function);
+        let name = name_of(function);
         let url =
             format!("https://{region}.console.aws.amazon.com/lambda/home?region={region}#/functions/{name}");
         Ok(External { id: id.to_string(), url: Some(url) })
@@ -213,6 +213,12 @@ impl Provider for LambdaInvoke {
     }
 }
 
+/// The name in `NAME`, `NAME:ALIAS` or an ARN with or without a qualifier.
+fn name_of(function: &str) -> &str {
+    let from_name = function.split_once("function:").map_or(function, |(_, rest)| rest);
+    from_name.split(':').next().unwrap_or(function)
+}
+
 fn succeeded(
     external: &External,
     variables: std::collections::BTreeMap<String, String>,
@@ -229,4 +235,17 @@ fn succeeded(
 fn failed(external: &External, code: &str, message: String) -> Observation {
     let error = AttemptError { code: code.to_owned(), message };
     Observation::Ended(Ending::Failed { error, external: Some(external.clone()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn a_function_has_a_name_however_it_is_referred_to() {
+        let arn = "arn:aws:lambda:eu-west-1:111122223333:function:check";
+        for reference in ["check", "check:live", arn, &format!("{arn}:live"), "111122223333:function:check"] {
+            assert_eq!(name_of(reference), "check", "{reference}");
+        }
+    }
 }

@@ -10,6 +10,8 @@ use crate::sdk::Sdk;
 const MAX_BYTES: usize = 64 << 10;
 /// As many of its last events are read.
 const EVENTS: i32 = 2000;
+/// As many pages are read: those at the end may be empty.
+const PAGES: usize = 3;
 /// As many last lines go into an error.
 const LINES: usize = 12;
 /// The longest line of an error in characters.
@@ -23,10 +25,19 @@ pub(super) async fn end_of(sdk: &Sdk, build: &Build) -> Option<Result<String, St
     let config = aws_sdk_cloudwatchlogs::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
     let client = Client::from_conf(config.build());
     let call = client.get_log_events().log_group_name(group).log_stream_name(stream);
-    Some(match call.limit(EVENTS).start_from_head(false).send().await {
-        Ok(answer) => Ok(text(answer.events().iter().filter_map(|event| event.message()))),
-        Err(error) => Err(port_error("read the build's log", &error).message),
-    })
+    let call = call.limit(EVENTS).start_from_head(false);
+    let mut token = None;
+    for _ in 0..PAGES {
+        let answer = match call.clone().set_next_token(token).send().await {
+            Ok(answer) => answer,
+            Err(error) => return Some(Err(port_error("read the build's log", &error).message)),
+        };
+        if !answer.events().is_empty() {
+            return Some(Ok(text(answer.events().iter().filter_map(|event| event.message()))));
+        }
+        token = answer.next_backward_token;
+    }
+    Some(Ok(String::new()))
 }
 
 /// The messages as lines without control characters, the last [`MAX_BYTES`].

@@ -1,8 +1,14 @@
-//! The appspec of a revision, checked before the deployment: an instance would report the same minutes later.
+//! The appspec of a revision, checked before the deployment: an instance would report the same minutes later. One for
+//! functions or services is all of the revision, as `CodeDeploy` takes no zip for them.
 
+use aws_sdk_codedeploy::types::{
+    AppSpecContent, BundleType, RevisionLocation, RevisionLocationType, S3Location,
+};
 use penstock_app::port::artifacts::Artifacts;
+use penstock_appspec::appspec::AppSpec;
 use penstock_model::artifact::Artifact;
 use penstock_model::diagnostic::{Diagnostic, Severity};
+use sha2::{Digest, Sha256};
 
 use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
@@ -14,10 +20,13 @@ const NAMES: [&str; 2] = ["appspec.yml", "appspec.yaml"];
 /// The largest appspec that is parsed.
 const MAX_APPSPEC: u64 = penstock_model::document::MAX_BYTES as u64;
 
-/// Checks the revision's appspec.
-pub(super) async fn check(artifacts: &dyn Artifacts, revision: &Artifact) -> Result<(), Failure> {
+/// Checks the appspec of the artifact `revision`, and says what `CodeDeploy` is given: the artifact, or the appspec.
+pub(super) async fn revision(
+    artifacts: &dyn Artifacts,
+    revision: &Artifact,
+) -> Result<RevisionLocation, Failure> {
     if revision.size > MAX_FETCHED {
-        return Ok(());
+        return Ok(in_s3(revision));
     }
     let zip = InputZip::fetch(artifacts, revision).await?;
     let Some(name) = find(&zip.names().await?) else {
@@ -28,11 +37,33 @@ pub(super) async fn check(artifacts: &dyn Artifacts, revision: &Artifact) -> Res
     };
     let source = zip.required_text(&name, MAX_APPSPEC).await?;
     let parsed = penstock_appspec::parse(&source);
-    if parsed.appspec.is_some() {
-        return Ok(());
+    match parsed.appspec {
+        Some(AppSpec::Server(_)) => return Ok(in_s3(revision)),
+        Some(AppSpec::Lambda(_) | AppSpec::Ecs(_)) => return Ok(content(source)),
+        None => {}
     }
     let errors: Vec<String> = parsed.diagnostics.iter().filter(is_error).map(ToString::to_string).collect();
     Err(Failure::configuration(format!("{name} has errors: {}", errors.join("; "))))
+}
+
+/// The artifact as it lies in its bucket.
+fn in_s3(revision: &Artifact) -> RevisionLocation {
+    let location = S3Location::builder()
+        .bucket(&revision.bucket)
+        .key(&revision.key)
+        .set_version(revision.version_id.clone())
+        .bundle_type(BundleType::Zip)
+        .build();
+    RevisionLocation::builder().revision_type(RevisionLocationType::S3).s3_location(location).build()
+}
+
+/// An appspec that is all of a revision.
+pub(super) fn content(appspec: String) -> RevisionLocation {
+    let sha256 = hex::encode(Sha256::digest(&appspec));
+    RevisionLocation::builder()
+        .revision_type(RevisionLocationType::AppSpecContent)
+        .app_spec_content(AppSpecContent::builder().content(appspec).sha256(sha256).build())
+        .build()
 }
 
 fn is_error(diagnostic: &&Diagnostic) -> bool {

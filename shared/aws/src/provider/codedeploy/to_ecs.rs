@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_codedeploy::types::{AppSpecContent, RevisionLocation, RevisionLocationType};
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use penstock_appspec::appspec::AppSpec;
 use penstock_model::pipeline::Action;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::deployment::Deployments;
 use crate::access::{Access, WithoutRole};
@@ -90,12 +88,7 @@ impl CodeDeployToEcs {
         let ecs = client(&sdk);
         let token = work.attempt.token();
         let arn = task_definition::register_json(&ecs, definition, &token, taken_over).await?;
-        let content = appspec(&template, &arn)?;
-        let sha256 = hex::encode(Sha256::digest(&content));
-        let revision = RevisionLocation::builder()
-            .revision_type(RevisionLocationType::AppSpecContent)
-            .app_spec_content(AppSpecContent::builder().content(content).sha256(sha256).build())
-            .build();
+        let revision = super::appspec::content(appspec(&template, &arn)?);
         deployments.create(work, revision).await.map(Begun::Running)
     }
 
