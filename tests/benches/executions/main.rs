@@ -1,7 +1,8 @@
 //! What an execution costs: a five-stage pipeline runs on the deployed stack, and every call of its functions is counted.
 //!
 //! `cargo bench --profile dev -p penstock-tests --bench executions`: the emulator's speed is not AWS's, so nothing here is a
-//! time; what is counted is the same whatever the functions are optimised for.
+//! time; what is counted is the same whatever the functions are optimised for. `PENSTOCK_BUILD` names a folder that
+//! `sam build` has filled; without it, the functions are built as for the tests.
 //!
 //! AWS calls are counted at the SDK's connector: each is a line in its function's log. Reads and writes of `DynamoDB` pass a
 //! meter between function and emulator, which works their units out from the items' bytes. Then 10,000 executions of
@@ -11,7 +12,6 @@
 
 #[path = "../../tests/deployed_stack/amendments.rs"]
 mod amendments;
-#[path = "../../tests/deployed_stack/build.rs"]
 mod build;
 #[path = "../../tests/deployed_stack/client.rs"]
 #[expect(dead_code, reason = "the tests ask for more")]
@@ -63,10 +63,10 @@ async fn measure() {
     let mut release = Release::prepare(&client).await;
     release.run().await;
     let young = count(&meter, &logs, &mut release).await;
+    println!("# With a short history\n\n{young}");
     history::put(client.stack, run::PIPELINE, HISTORY).await;
     logs.settled().await;
     let old = count(&meter, &logs, &mut release).await;
-    println!("\n# With a short history\n\n{young}");
     println!("# With {HISTORY} executions of history\n\n{old}");
     let (before, after) = (Cost::of(&young).total(), Cost::of(&old).total());
     println!("With history it costs {:+.1} %.", (after / before - 1.0) * 100.0);
