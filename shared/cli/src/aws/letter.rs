@@ -85,10 +85,18 @@ fn of_others(json: &Json) -> Option<String> {
     if let (Some(source), Some(kind)) = (json["source"].as_str(), json["detail-type"].as_str()) {
         return Some(format!("event {kind} of {source}"));
     }
+    if let (Some(item), true) = (json["pk"]["S"].as_str(), is_record(json)) {
+        return Some(format!("a record of {item} that not everybody was told of"));
+    }
     let batch = json["DDBStreamBatchInfo"].as_object()?;
     let records = batch.get("batchSize").and_then(Json::as_u64).unwrap_or(1);
     let condition = json["requestContext"]["condition"].as_str().unwrap_or("not taken");
     Some(format!("{records} records of the table's stream that nobody was told of ({condition})"))
+}
+
+/// Whether this is an item of the table that says what happened: such go through a queue until everybody is told.
+fn is_record(item: &Json) -> bool {
+    item["sk"]["S"].as_str().is_some_and(|key| key.starts_with("RECORD#"))
 }
 
 fn unknown(body: &str) -> String {
@@ -127,6 +135,8 @@ mod tests {
             body: r#"{"requestContext":{"condition":"RetryAttemptsExhausted"},"DDBStreamBatchInfo":{"batchSize":1}}"#.into(),
         };
         assert!(line(&record).contains("1 records of the table's stream"), "{}", line(&record));
+        let untold = r#"{"pk":{"S":"PIPELINE#web"},"sk":{"S":"RECORD#0001"}}"#;
+        assert_eq!(about(untold), "a record of PIPELINE#web that not everybody was told of");
         assert!(unmovable(&queue, &[record]).contains("not told"));
         assert!(unmovable(&queue, &[]).ends_with("aws sqs purge-queue --queue-url https://q"));
         let letter = Letter { id: "1".into(), sent_at: Some(1_700_000_000_123), body: "\u{1b}[2Jx".into() };

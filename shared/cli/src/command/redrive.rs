@@ -20,6 +20,9 @@ use crate::show::out;
 /// Between two looks at a move.
 const TICK: Duration = Duration::from_secs(1);
 
+/// SQS's word for a message that was sent to the dead-letter queue itself (SQS API reference, `ListMessageMoveTasks`).
+const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
+
 /// Show what could not be delivered, and move it back to where it came from
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -186,9 +189,20 @@ async fn move_back(letters: &DeadLetters, queue: &DeadLetterQueue) -> anyhow::Re
             Some(latest) if latest.status == "COMPLETED" => return Ok(latest.moved),
             Some(latest) if latest.is_over() => {
                 let why = latest.failure.unwrap_or_else(|| latest.status.to_lowercase());
-                anyhow::bail!("moved {} and stopped: {why}; run it again", latest.moved);
+                anyhow::bail!("moved {} and stopped: {why}; {}", latest.moved, after(&why, queue));
             }
             Some(_) | None => tokio::time::sleep(TICK).await,
         }
     }
+}
+
+/// What to do after a move that SQS gave up for this reason.
+fn after(why: &str, queue: &DeadLetterQueue) -> String {
+    if why != NO_SOURCE {
+        return "run it again".to_owned();
+    }
+    format!(
+        "a message there came from no queue, such as a batch of the table's stream: --dry-run shows it; once you know what it is about, clear the queue: aws sqs purge-queue --queue-url {}",
+        queue.url
+    )
 }
