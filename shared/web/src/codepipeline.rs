@@ -116,8 +116,9 @@ async fn carry_out(
     operation::carry_out(call, name).await
 }
 
-/// Who asks, as far as an installation on one machine can know: the name that the command line sends along, else
-/// the access key of the request's signature, which nobody checked.
+/// Who asks: on AWS the caller whom API Gateway checked, whatever name the request gave (the `api` function puts it into
+/// the header); elsewhere the name that the command line sends along, else the access key of the request's signature,
+/// which nobody checked.
 fn by(headers: &HeaderMap) -> String {
     let key = || {
         let (_, credential) = text(headers, "authorization")?.split_once("Credential=")?;

@@ -12,8 +12,7 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
-    /// Reads `link`, which must be one of SNS's, or of the emulator at `endpoint`: the token is given to nobody else,
-    /// but a link made by somebody else would subscribe to a topic of theirs.
+    /// Reads `link`, which must be one of SNS's, or of the emulator at `endpoint`.
     ///
     /// # Errors
     /// What is wrong with it, in words.
