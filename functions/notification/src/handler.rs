@@ -1,22 +1,29 @@
-//! From a batch of the table's stream to what is told of each record, and back to what is delivered again.
+//! From records, of the table's stream or of the queue of untold ones, to what is told, and back to what is delivered again.
+//!
+//! A record of the stream that cannot be told goes into the queue: it holds up none behind it, and is tried again.
 
+use async_trait::async_trait;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
 use penstock_app::port::store::Record;
 use penstock_aws::store::record_from_image;
+use penstock_aws::untold::Untold;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A batch of the stream (Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB").
+/// A batch of the stream or of the queue (Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB" and "… with
+/// Amazon SQS").
 #[derive(Debug, Deserialize)]
 pub(crate) struct Batch {
     #[serde(rename = "Records")]
-    records: Vec<StreamRecord>,
+    records: Vec<Entry>,
 }
 
 #[derive(Debug, Deserialize)]
-struct StreamRecord {
-    dynamodb: Change,
+#[serde(untagged, rename_all_fields = "camelCase")]
+enum Entry {
+    Streamed { dynamodb: Change },
+    Queued { message_id: String, body: String },
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,22 +48,65 @@ struct Failure {
     item_identifier: String,
 }
 
+/// Where records wait that cannot be told now.
+#[async_trait]
+pub(crate) trait Waiting: Send + Sync {
+    /// Keeps `image`, JSON.
+    async fn put(&self, image: &str) -> Result<(), PortError>;
+}
+
+#[async_trait]
+impl Waiting for Untold {
+    async fn put(&self, image: &str) -> Result<(), PortError> {
+        Untold::put(self, image).await
+    }
+}
+
 /// Tells what records say.
 pub(crate) struct Handler {
     pub(crate) notify: Notify,
+    pub(crate) untold: Box<dyn Waiting>,
 }
 
 impl Handler {
-    /// Every record is told, whatever becomes of those before it. The stream then delivers again what lies behind the
-    /// first failure; who was told by then is not told again.
+    /// Every record is told, whatever becomes of those before it; who was told is not told again.
     pub(crate) async fn handle(&self, batch: Batch) -> Answer {
         let mut batch_item_failures = vec![];
-        for StreamRecord { dynamodb: Change { sequence_number, new_image } } in batch.records {
-            if !self.take(new_image.as_ref()).await {
-                batch_item_failures.push(Failure { item_identifier: sequence_number });
+        for entry in batch.records {
+            let (item_identifier, is_done) = match entry {
+                Entry::Streamed { dynamodb: Change { sequence_number, new_image } } => {
+                    let is_done = self.take(new_image.as_ref()).await || self.put_aside(new_image).await;
+                    (sequence_number, is_done)
+                }
+                Entry::Queued { message_id, body } => (message_id, self.take_queued(&body).await),
+            };
+            if !is_done {
+                batch_item_failures.push(Failure { item_identifier });
             }
         }
         Answer { batch_item_failures }
+    }
+
+    async fn take_queued(&self, body: &str) -> bool {
+        match serde_json::from_str(body) {
+            Ok(image) => self.take(Some(&image)).await,
+            Err(error) => {
+                tracing::error!(%error, "a queued record is no JSON");
+                false
+            }
+        }
+    }
+
+    /// Whether the image waits in the queue now.
+    async fn put_aside(&self, image: Option<Value>) -> bool {
+        let Some(image) = image else { return true };
+        match self.untold.put(&image.to_string()).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "a record was not put aside; the stream delivers it again");
+                false
+            }
+        }
     }
 
     /// Whether the image is done with.
@@ -83,5 +133,73 @@ impl Handler {
         }
         tracing::error!(pipeline = %record.pipeline, execution, version = record.version, %error, retryable = error.is_retryable(), "not everybody was told");
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use penstock_testkit::fake::FakeProvider;
+    use penstock_testkit::installation::Installation;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Keeps what is put aside, or nothing.
+    #[derive(Default)]
+    struct Aside {
+        kept: std::sync::Arc<Mutex<Vec<String>>>,
+        fails: bool,
+    }
+
+    #[async_trait]
+    impl Waiting for Aside {
+        async fn put(&self, image: &str) -> Result<(), PortError> {
+            if self.fails {
+                return Err(PortError::transient("no"));
+            }
+            self.kept.lock().expect("what is kept").push(image.to_owned());
+            Ok(())
+        }
+    }
+
+    fn handler(aside: Aside) -> Handler {
+        Handler { notify: Installation::new(FakeProvider::default()).notify, untold: Box::new(aside) }
+    }
+
+    fn streamed(number: &str, image: &Value) -> Value {
+        json!({"eventID": "1", "dynamodb": {"SequenceNumber": number, "NewImage": image}})
+    }
+
+    fn batch(records: &[Value]) -> Batch {
+        serde_json::from_value(json!({ "Records": records })).expect("a batch")
+    }
+
+    fn failed(answer: &Answer) -> Vec<&str> {
+        answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_told_holds_up_nothing() {
+        let unreadable = json!({"pk": {"S": "EXECUTION#x"}, "sk": {"S": "RECORD#1"}, "schema": {"N": "99"}});
+        let other = json!({"pk": {"S": "PIPELINE#x"}, "sk": {"S": "PIPELINE"}});
+        let aside = Aside::default();
+        let kept = aside.kept.clone();
+        let records = [streamed("1", &unreadable), streamed("2", &other)];
+        let answer = handler(aside).handle(batch(&records)).await;
+        assert!(failed(&answer).is_empty(), "{answer:?}");
+        assert_eq!(*kept.lock().expect("what is kept"), [unreadable.to_string()]);
+        let answer = handler(Aside { fails: true, ..Aside::default() }).handle(batch(&records)).await;
+        assert_eq!(failed(&answer), ["1"], "the stream delivers it again");
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_tried_again() {
+        let unreadable = json!({"pk": {"S": "EXECUTION#x"}, "sk": {"S": "RECORD#1"}, "schema": {"N": "99"}});
+        let queued = |id: &str, body: &str| json!({"messageId": id, "body": body, "eventSource": "aws:sqs"});
+        let records = [queued("a", &unreadable.to_string()), queued("b", "{"), queued("c", "{}")];
+        let answer = handler(Aside::default()).handle(batch(&records)).await;
+        assert_eq!(failed(&answer), ["a", "b"], "what is no record is done with");
     }
 }

@@ -25,6 +25,7 @@ use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 use penstock_aws::told::ToldTable;
 use penstock_aws::topics::Topics;
+use penstock_aws::untold::Untold;
 use penstock_github::api::DEFAULT_BASE_URL;
 use penstock_github::status::GitHubStatuses;
 use penstock_model::id::{CommandId, DefinitionVersion};
@@ -35,7 +36,9 @@ use handler::{Batch, Handler};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let handler = Arc::new(Handler { notify: notify(&Sdk::load().await).await? });
+    let sdk = Sdk::load().await;
+    let untold = Box::new(Untold::new(&sdk, required("NOTIFICATION_QUEUE_URL")?));
+    let handler = Arc::new(Handler { notify: notify(&sdk).await?, untold });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Batch>| {
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Error>(handler.handle(event.payload).await) }
@@ -46,7 +49,7 @@ async fn main() -> Result<(), Error> {
 async fn notify(sdk: &Sdk) -> Result<Notify, PortError> {
     let table = required("TABLE_NAME")?;
     let failures = required("FAILURE_TOPIC_ARN")?;
-    let account = account_of(&failures)?.to_owned();
+    let account = required("ACCOUNT_ID")?;
     let secrets = Arc::new(AwsSecrets::new(sdk));
     let store = Arc::new(TableStore::new(sdk, &table));
     let base_url = BaseUrl::new(&required("BASE_URL")?);
@@ -66,15 +69,6 @@ async fn notify(sdk: &Sdk) -> Result<Notify, PortError> {
         notify = notify.with_state_changes(Arc::new(EventBus::new(sdk, bus, account)));
     }
     Ok(notify)
-}
-
-/// The account of the topic, which is ours: `arn:partition:sns:region:account:name`.
-fn account_of(topic: &str) -> Result<&str, PortError> {
-    topic.split(':').nth(4).filter(|account| !account.is_empty()).ok_or_else(|| {
-        PortError::permanent(format!(
-            "read the environment: FAILURE_TOPIC_ARN `{topic}` is no ARN of a topic"
-        ))
-    })
 }
 
 /// Telling people commands nothing.

@@ -1,6 +1,7 @@
 //! From a request of GitHub to a queued delivery, and the answer that says what became of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Error, Request, Response};
@@ -13,8 +14,13 @@ use penstock_github::webhook::GitHubWebhook;
 use penstock_model::id::DeliveryId;
 use serde::{Deserialize, Serialize};
 
+/// How long an answer may take, whatever happens behind.
+const AT_MOST: Duration = Duration::from_millis(900);
 /// The most that reaches a function (Lambda quotas: 6 MB for a synchronous invocation).
 const MAX_BODY: usize = 6 << 20;
+
+/// Where the secrets are that deliveries are checked with.
+const SECRETS: &str = "the configured one is `current` in the secret of the stack's output WebhookSecretArn";
 
 /// Takes deliveries.
 pub(crate) struct Handler {
@@ -46,7 +52,9 @@ impl Handler {
     /// Queues what may start something. Anything but success is shown by GitHub among the failed deliveries, which
     /// can be delivered again.
     pub(crate) async fn answer(&self, request: &Request) -> Result<Response<Body>, Error> {
-        let (status, delivery, queued, reason) = match self.take(request).await {
+        let taken = tokio::time::timeout(AT_MOST, self.take(request)).await;
+        let taken = taken.unwrap_or_else(|_| Err(failed(&PortError::transient("queue it: no answer came in time"))));
+        let (status, delivery, queued, reason) = match taken {
             Ok((delivery, None)) => (StatusCode::ACCEPTED, Some(delivery), true, None),
             Ok((delivery, Some(reason))) => (StatusCode::OK, Some(delivery), false, Some(reason)),
             Err((status, reason)) => (status, None, false, Some(reason)),
@@ -119,7 +127,12 @@ fn refused(refusal: &WebhookRefusal) -> (StatusCode, String) {
         WebhookRefusal::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         WebhookRefusal::Malformed(_) => StatusCode::BAD_REQUEST,
     };
-    (status, refusal.to_string())
+    match refusal {
+        WebhookRefusal::Unsigned(message) => (status, format!("{message} ({SECRETS})")),
+        WebhookRefusal::TooLarge | WebhookRefusal::MediaType(_) | WebhookRefusal::Malformed(_) => {
+            (status, refusal.to_string())
+        }
+    }
 }
 
 /// Strangers are not told what fails inside; the log is.
@@ -200,8 +213,9 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_signed_is_refused() {
         let (handler, queue) = handler();
-        let (status, _) = answered(&handler, &request("push", "stranger", &push())).await;
+        let (status, body) = answered(&handler, &request("push", "stranger", &push())).await;
         assert_eq!(status, 401);
+        assert!(body.contains("WebhookSecretArn") && !body.contains("PENSTOCK_"), "{body}");
         assert!(queue.take().is_none());
     }
 }

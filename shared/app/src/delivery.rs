@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_engine::event::Fact;
-use penstock_engine::state::{RevisionOverride, TriggerCause};
+use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause};
 use penstock_model::id::{CommandId, DeliveryId, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::trigger::{Decision, GitEvent, Start, decide};
@@ -71,16 +71,29 @@ impl Deliveries {
     pub async fn deliver(&self, delivery: &DeliveryId, event: &GitEvent) -> Result<Vec<Answer>, AppError> {
         let (mut answers, mut failure) = (vec![], None);
         for pipeline in self.store.pipelines().await? {
-            let Some(definition) = self.store.definition(&pipeline.name, pipeline.definition).await? else {
-                continue;
-            };
-            match self.answer(delivery, &definition, event).await {
-                Ok(answer) => answers.push(answer),
-                // One that fails does not keep the others from starting.
-                Err(error) => failure = failure.or(Some(error)),
+            match self.one(delivery, &pipeline, event).await {
+                Ok(answer) => answers.extend(answer),
+                // One that fails does not keep the others from starting, and one that fails for good does not keep
+                // those that may start later from being tried again.
+                Err(error) if failure.as_ref().is_none_or(|known: &AppError| !known.is_retryable()) => {
+                    failure = Some(error);
+                }
+                Err(error) => tracing::warn!(pipeline = %pipeline.name, %error, "a delivery failed here too"),
             }
         }
         failure.map_or(Ok(answers), Err)
+    }
+
+    async fn one(
+        &self,
+        delivery: &DeliveryId,
+        pipeline: &PipelineState,
+        event: &GitEvent,
+    ) -> Result<Option<Answer>, AppError> {
+        match self.store.definition(&pipeline.name, pipeline.definition).await? {
+            Some(definition) => self.answer(delivery, &definition, event).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn answer(

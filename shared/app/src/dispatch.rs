@@ -163,15 +163,19 @@ impl Dispatch {
         }
     }
 
-    /// Renews a claim again and again; ends only when it is held by another, who takes the work over.
+    /// Renews a claim again and again; ends only when it is, or may be, held by another, who takes the work over.
     async fn keep(&self, attempt: &AttemptId, mut held: Timestamp) -> PortError {
         loop {
             tokio::time::sleep(RENEWAL).await;
             let until = self.clock.now().plus(CLAIM);
-            match self.claims.renew(attempt, held, until).await {
+            let renewed = tokio::time::timeout(RENEWAL, self.claims.renew(attempt, held, until)).await;
+            match renewed.unwrap_or_else(|_| Err(PortError::transient("renew the claim: no answer came"))) {
                 Ok(true) => held = until,
                 Ok(false) => {
                     return PortError::transient("begin the work: it took too long and was taken over");
+                }
+                Err(error) if self.clock.now().plus(RENEWAL) >= held => {
+                    return PortError::transient(format!("begin the work: its claim expires; {error}"));
                 }
                 Err(error) => tracing::warn!(%attempt, %error, "a claim was not renewed; trying again"),
             }

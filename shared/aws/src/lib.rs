@@ -4,6 +4,7 @@ pub mod calls;
 pub mod environment;
 mod error;
 pub mod sdk;
+pub mod session;
 
 #[cfg(feature = "dynamodb")]
 pub mod approvers;
@@ -17,7 +18,11 @@ pub mod outputs;
 pub mod store;
 #[cfg(feature = "dynamodb")]
 pub mod told;
+#[cfg(feature = "dynamodb")]
+mod walks;
 
+#[cfg(feature = "sqs")]
+pub mod debts;
 #[cfg(feature = "sqs")]
 pub mod queue;
 
@@ -27,6 +32,8 @@ pub mod artifacts;
 pub mod attempt_log;
 #[cfg(feature = "s3")]
 mod bucket;
+#[cfg(feature = "s3")]
+pub mod clean_up;
 
 #[cfg(feature = "secrets")]
 pub mod approval_key;
@@ -62,6 +69,8 @@ pub mod provider;
 
 #[cfg(feature = "sqs")]
 pub mod dead_letters;
+#[cfg(feature = "sqs")]
+pub mod untold;
 #[cfg(feature = "signing")]
 pub mod signing;
 #[cfg(feature = "cloudformation")]

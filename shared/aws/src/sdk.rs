@@ -19,6 +19,9 @@ use crate::error::causes;
 /// How long a connection may take to open.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long an answer may take to begin.
+const READ: Duration = Duration::from_secs(60);
+
 /// What every client is made of. Cheap to clone.
 ///
 /// A client is made as `aws_sdk_x::Client::from_conf(aws_sdk_x::config::Builder::from(sdk.config())
@@ -38,7 +41,7 @@ impl Sdk {
     pub async fn load_with(http_client: SharedHttpClient) -> Self {
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http_client)
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build())
             .load()
             .await;
         Self { config }

@@ -78,12 +78,12 @@ pub(crate) struct Stored<'a>(&'a Attributes);
 
 impl<'a> Stored<'a> {
     /// # Errors
-    /// Permanent, if a newer release wrote the item.
+    /// Transient, if a newer release wrote the item: while an update of the stack is under way, others may be newer.
     pub(crate) fn new(attributes: &'a Attributes) -> Result<Self, PortError> {
         let stored = Self(attributes);
         let schema: u32 = stored.number(NUMBER_OF_SCHEMA)?;
         if schema > SCHEMA {
-            return Err(PortError::permanent(format!(
+            return Err(PortError::transient(format!(
                 "read the item {}: a newer release wrote it (schema {schema}, this release reads up to {SCHEMA}); update all functions to one release",
                 stored.place()
             )));

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use penstock_app::port::PortError;
@@ -14,6 +15,9 @@ use super::schema::{DUE_AT, DUE_INDEX, DUE_SHARD, PK, SK};
 use crate::error::port_error;
 use crate::sdk::Sdk;
 
+/// How long one attempt at a call may take before it is made again; a healthy one takes milliseconds.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
 /// How many items one `BatchGetItem` may ask for.
 const BATCH: usize = 100;
 /// How often the rest of a batch is asked for when the service leaves some of it.
@@ -21,8 +25,9 @@ const REPETITIONS: u32 = 8;
 
 /// A client whose calls are recorded.
 pub(super) fn client(sdk: &Sdk) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
     let config = aws_sdk_dynamodb::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
-    Client::from_conf(config.build())
+    Client::from_conf(config.timeout_config(timeouts).build())
 }
 
 /// The table and the way to it.
