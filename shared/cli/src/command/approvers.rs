@@ -226,7 +226,7 @@ impl Remove {
         // In this order: who is not known any more is not asked, whatever becomes of the topic.
         known.store.remove(&self.name).await.map_err(failed)?;
         known.subscriptions.delete(&approver.topic_arn).await.map_err(failed)?;
-        out::line(format!("Removed {}; links they were sent decide until their approvals end.", self.name))?;
+        out::line(format!("Removed {}; links they were sent decide no more.", self.name))?;
         Ok(Exit::Succeeded)
     }
 }
@@ -266,7 +266,7 @@ fn about(approver: &Approver) -> String {
     if names.is_empty() { "all pipelines".into() } else { names.join(", ") }
 }
 
-/// `STACK-approver-SLUG`: the stack's function may publish to topics whose names begin with the stack's.
+/// `STACK-approver-SLUG`: the stack's function may publish to topics whose names begin so.
 fn topic_name(stack: &str, name: &ApproverName) -> anyhow::Result<String> {
     let slug = slug(name.as_str());
     let topic = format!("{stack}-approver-{slug}");
