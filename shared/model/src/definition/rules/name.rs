@@ -58,12 +58,15 @@ fn variable_name(name: &Text, findings: &mut Findings) {
 }
 
 pub(super) fn check_region(region: &Text, findings: &mut Findings) {
-    if region.known && !(4..=30).contains(&region.text.chars().count()) {
-        findings.error(
-            region.place,
-            "region",
-            format!("{} is no region; write one such as eu-west-1", quoted(&region.text)),
+    // It becomes part of the names of hosts, to which signed requests are sent.
+    let valid = (4..=30).contains(&region.text.len())
+        && region.text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if region.known && !valid {
+        let message = format!(
+            "{} is no region: 4 to 30 of the characters a-z 0-9 -, such as eu-west-1",
+            quoted(&region.text)
         );
+        findings.error(region.place, "region", message);
     }
 }
 

@@ -56,6 +56,8 @@ fn names() {
         ("role/pipeline", "user/pipeline", &["error role-arn"]),
         ("123456789012:role/deploy", "12:role/deploy", &["error role-arn"]),
         ("region: eu-west-1", "region: eu", &["error region"]),
+        ("region: eu-west-1", "region: EU-WEST-1", &["error region"]),
+        ("region: eu-west-1", "region: evil.example/x", &["error region"]),
     ]);
     let long = format!("name: {}\n", "a".repeat(101));
     check(&[("name: web\n", &long, &["error pipeline-name"])]);
