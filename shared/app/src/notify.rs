@@ -4,6 +4,7 @@
 //! Telling is at least once: who was told of a record is remembered where [`Notify::with_told`] says, so that telling
 //! again those who were not told yet, tells the others again only if the process ended in between.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use penstock_engine::state::Execution;
@@ -28,6 +29,9 @@ mod plain;
 mod state_change;
 
 pub use message::Message;
+
+/// The event bus among those who were told; no audience is called so.
+const BUS: &str = "bus";
 
 /// Tells people and other systems what the records say.
 pub struct Notify {
@@ -119,10 +123,26 @@ impl Notify {
             failures.extend(self.set_statuses(statuses.as_ref(), record, &story).await.err());
         }
         if let Some(changes) = changes {
-            let sent = changes.send(&state_change::changes(record, &story.execution, &story.pipeline)).await;
-            failures.extend(sent.err().map(AppError::Port));
+            failures.extend(self.send_changes(changes.as_ref(), record, &story).await.err());
         }
         all_of(failures.into_iter().map(into_port_error))
+    }
+
+    /// Rules of the bus would act again on changes that are sent again because somebody else could not be told.
+    async fn send_changes(
+        &self,
+        bus: &dyn StateChanges,
+        record: &Record,
+        story: &Story,
+    ) -> Result<(), AppError> {
+        let changes = state_change::changes(record, &story.execution, &story.pipeline);
+        let id = people::told_id(record, story);
+        if changes.is_empty() || self.told_of(&id).await.contains(BUS) {
+            return Ok(());
+        }
+        bus.send(&changes).await?;
+        self.remember(&id, &BTreeSet::from([BUS.to_owned()])).await;
+        Ok(())
     }
 
     async fn read(&self, record: &Record) -> Result<Option<Story>, AppError> {

@@ -36,7 +36,7 @@ impl Notify {
         if notices.is_empty() {
             return Ok(());
         }
-        let id = format!("{}#{}", story.execution.id, record.version);
+        let id = told_id(record, story);
         let before = self.told_of(&id).await;
         let (mut told, mut failures) = (BTreeSet::new(), vec![]);
         for notice in notices {
@@ -54,7 +54,7 @@ impl Notify {
     }
 
     /// Not knowing who was told, it is better to tell twice than never.
-    async fn told_of(&self, record: &str) -> BTreeSet<String> {
+    pub(super) async fn told_of(&self, record: &str) -> BTreeSet<String> {
         let Some(memory) = &self.told else {
             return BTreeSet::new();
         };
@@ -65,7 +65,7 @@ impl Notify {
     }
 
     /// Those who were told were told: a failure here is no reason to tell them again.
-    async fn remember(&self, record: &str, told: &BTreeSet<String>) {
+    pub(super) async fn remember(&self, record: &str, told: &BTreeSet<String>) {
         let Some(memory) = self.told.as_ref().filter(|_| !told.is_empty()) else {
             return;
         };
@@ -188,6 +188,11 @@ impl Notify {
         });
         end.iter().map(|line| log_line(line)).collect()
     }
+}
+
+/// Under which it is remembered who was told of `record`.
+pub(super) fn told_id(record: &Record, story: &Story) -> String {
+    format!("{}#{}", story.execution.id, record.version)
 }
 
 /// A notice of which only the place is known.

@@ -221,6 +221,30 @@ async fn who_cannot_be_told_keeps_nobody_from_it_and_is_told_later_alone() {
 }
 
 #[tokio::test]
+async fn the_bus_is_told_once_though_somebody_else_has_to_be_told_again() {
+    let provider = FakeProvider::new(|work| match work.attempt.stage.as_str() {
+        "Build" => Conduct::Ends(FakeProvider::failure("npm test: exit code 1")),
+        _ => Conduct::Succeeds,
+    });
+    let installation = with(Installation::new(provider), web()).await;
+    started(&installation).await;
+    let outside = Arc::new(Outside::default());
+    let (notify, _) = notify(&installation, &outside).await;
+    outside.refused.lock().unwrap().insert("everyone".to_owned());
+    let mut failed = vec![];
+    for record in installation.fakes.store.all_records() {
+        if notify.tell(&record).await.is_err() {
+            failed.push(record);
+        }
+    }
+    assert_eq!(failed.len(), 1, "the record of the failure");
+    let sent = outside.changes.lock().unwrap().clone();
+    assert_eq!(sent.last().unwrap().detail["state"], "FAILED");
+    notify.tell(&failed[0]).await.unwrap_err();
+    assert_eq!(outside.changes.lock().unwrap().len(), sent.len());
+}
+
+#[tokio::test]
 async fn a_failure_is_told_with_the_end_of_its_log_and_the_way_on() {
     let provider = FakeProvider::new(|work| match work.attempt.stage.as_str() {
         "Build" => Conduct::Ends(FakeProvider::failure("npm test: exit code 1")),
