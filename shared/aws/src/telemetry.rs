@@ -23,7 +23,9 @@ const NAMESPACE: &str = "Penstock";
 pub fn log() {
     let filter = std::env::var(FILTER).ok().and_then(|text| Targets::from_str(&text).ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_ansi(false);
+    // The invocation is the only span; the list of spans would repeat it in every line, and logs are paid for by size.
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_ansi(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
 }
 
