@@ -1,7 +1,8 @@
 //! Under which role and in which region an action calls AWS.
 //!
 //! The functions themselves may only assume roles: an action runs under its own role, else its pipeline's, else the
-//! installation's default one, which trusts us with an external id.
+//! installation's default one, which trusts us with an external id. The session's name carries the pipeline, so that a
+//! role can trust certain pipelines only (`sts:RoleSessionName`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,8 +11,10 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::Work;
+use penstock_model::id::PipelineName;
 
 use crate::sdk::Sdk;
+use crate::session::session_name;
 
 /// Gives each action the clients' configuration that it runs with.
 #[derive(Debug, Clone)]
@@ -23,7 +26,14 @@ struct Inner {
     default_role: Option<String>,
     external_id: Option<String>,
     /// Assumed roles are kept: their credentials are renewed by themselves.
-    assumed: Mutex<BTreeMap<String, SharedCredentialsProvider>>,
+    assumed: Mutex<BTreeMap<Assumed, SharedCredentialsProvider>>,
+}
+
+/// A role in the name of a pipeline. No pipeline gets what was assumed for another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Assumed {
+    role: String,
+    session: String,
 }
 
 /// What an action may do without a role of its own.
@@ -59,7 +69,7 @@ impl Access {
                 )));
             }
         };
-        Ok(inner.sdk.acting_as(Some(self.assume(role).await), region))
+        Ok(inner.sdk.acting_as(Some(self.assume(role, &work.pipeline).await), region))
     }
 
     /// The installation's own region, where its bucket is.
@@ -67,19 +77,20 @@ impl Access {
         self.0.sdk.region()
     }
 
-    async fn assume(&self, role: &str) -> SharedCredentialsProvider {
+    async fn assume(&self, role: &str, pipeline: &PipelineName) -> SharedCredentialsProvider {
         let inner = &self.0;
-        let known = inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).get(role).cloned();
+        let key = Assumed { role: role.to_owned(), session: session_name(pipeline) };
+        let known = inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(known) = known {
             return known;
         }
-        let mut builder =
-            AssumeRoleProvider::builder(role).session_name("penstock").configure(inner.sdk.config());
+        let builder = AssumeRoleProvider::builder(role).session_name(key.session.as_str());
+        let mut builder = builder.configure(inner.sdk.config());
         if let Some(external_id) = &inner.external_id {
             builder = builder.external_id(external_id);
         }
         let made = SharedCredentialsProvider::new(builder.build().await);
-        inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).insert(role.to_owned(), made.clone());
+        inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
         made
     }
 }

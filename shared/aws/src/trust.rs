@@ -13,7 +13,7 @@ use crate::sdk::Sdk;
 
 mod policy;
 
-pub use policy::{Trust, trust};
+pub use policy::{Asker, Trust, trust};
 
 /// Reads roles.
 #[derive(Debug, Clone)]

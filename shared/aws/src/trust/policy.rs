@@ -22,11 +22,22 @@ pub enum Trust {
     Unclear(String),
 }
 
-/// What `policy` means for the role `principal` (an ARN), which says `external_id`.
-pub fn trust(policy: &Json, principal: &str, external_id: &str) -> Trust {
+/// Who asks to assume a role, and what they say of themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The ARN of their own role.
+    pub principal: &'a str,
+    /// The external id that they say.
+    pub external_id: &'a str,
+    /// What they call the session.
+    pub session: &'a str,
+}
+
+/// What `policy` means for `asker`.
+pub fn trust(policy: &Json, asker: Asker<'_>) -> Trust {
     let about: Vec<(&Json, Trust)> = each(&policy["Statement"])
-        .filter(|statement| concerns(statement, principal))
-        .map(|statement| (statement, conditions(&statement["Condition"], principal, external_id)))
+        .filter(|statement| concerns(statement, asker.principal))
+        .map(|statement| (statement, conditions(&statement["Condition"], asker)))
         .collect();
     let applies = |trust: &Trust| matches!(trust, Trust::Granted | Trust::WithoutExternalId);
     if about.iter().any(|(statement, trust)| statement["Effect"] == "Deny" && applies(trust)) {
@@ -63,15 +74,16 @@ fn names(entry: &str, principal: &str) -> bool {
     entry == "*" || entry == principal || entry == account || root
 }
 
-fn conditions(conditions: &Json, principal: &str, external_id: &str) -> Trust {
+fn conditions(conditions: &Json, asker: Asker<'_>) -> Trust {
     let mut result = Trust::WithoutExternalId;
     for (operator, keys) in conditions.as_object().into_iter().flatten() {
         for (key, wanted) in keys.as_object().into_iter().flatten() {
             let actual = match key.to_ascii_lowercase().as_str() {
-                "sts:externalid" => external_id,
-                "aws:principalarn" => principal,
+                "sts:externalid" => asker.external_id,
+                "sts:rolesessionname" => asker.session,
+                "aws:principalarn" => asker.principal,
                 "aws:principalaccount" | "aws:sourceaccount" => {
-                    principal.split(':').nth(4).unwrap_or_default()
+                    asker.principal.split(':').nth(4).unwrap_or_default()
                 }
                 _ => return Trust::Unclear(key.clone()),
             };
@@ -131,8 +143,10 @@ mod tests {
 
     const US: &str = "arn:aws:iam::111122223333:role/penstock-ActionFunctionRole-1";
 
+    const ASKER: Asker<'_> = Asker { principal: US, external_id: "id-1", session: "penstock-web" };
+
     fn of(statement: &Json) -> Trust {
-        trust(&json!({ "Version": "2012-10-17", "Statement": statement }), US, "id-1")
+        trust(&json!({ "Version": "2012-10-17", "Statement": statement }), ASKER)
     }
 
     fn allow(principal: &str, condition: impl Into<Json>) -> Json {
@@ -147,7 +161,7 @@ mod tests {
         }
         assert_eq!(of(&allow("arn:aws:iam::999999999999:root", id.clone())), Trust::None);
         assert_eq!(of(&json!([])), Trust::None);
-        assert_eq!(trust(&Json::Null, US, "id-1"), Trust::None);
+        assert_eq!(trust(&Json::Null, ASKER), Trust::None);
     }
 
     #[test]
@@ -176,6 +190,12 @@ mod tests {
         let arn = |pattern: &str| allow("*", json!({ "ArnLike": { "aws:PrincipalArn": pattern } }));
         assert_eq!(of(&arn("arn:aws:iam::111122223333:role/penstock-*")), Trust::WithoutExternalId);
         assert_eq!(of(&arn("arn:aws:iam::111122223333:role/other-*")), Trust::None);
+        let session = |name: &str| {
+            let both = json!({ "StringEquals": { "sts:ExternalId": "id-1", "sts:RoleSessionName": name } });
+            of(&allow(US, both))
+        };
+        assert_eq!(session("penstock-web"), Trust::Granted);
+        assert_eq!(session("penstock-shop"), Trust::None, "another pipeline's role");
         let mfa = allow(US, json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } }));
         assert_eq!(of(&mfa), Trust::Unclear("aws:MultiFactorAuthPresent".into()));
     }

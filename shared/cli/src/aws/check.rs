@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use penstock_aws::session::session_name;
 use penstock_aws::trust::Roles;
 use penstock_model::definition;
 use penstock_model::diagnostic::{Diagnostic, Place};
@@ -20,8 +21,10 @@ use needs::Where;
 use places::Places;
 use role::Examined;
 
-/// What an installation offers actions, as its stack puts it out.
+/// What an installation offers a pipeline's actions, as its stack puts it out.
 struct Offer {
+    /// What the sessions of their roles are called.
+    session: String,
     default_role: Option<String>,
     external_id: String,
     /// The roles of the action and the artifact function, which assume the actions' roles.
@@ -34,11 +37,12 @@ struct Offer {
 }
 
 impl Offer {
-    fn of(installation: &Installation) -> anyhow::Result<Self> {
+    fn of(installation: &Installation, pipeline: &Pipeline) -> anyhow::Result<Self> {
         let trusted = installation.output("TrustedRoleArns")?;
         let (action, artifact) = trusted.split_once(',').unwrap_or((trusted, trusted));
         let listed = installation.stack.parameters.get("AssumableRoleArns");
         Ok(Self {
+            session: session_name(&pipeline.name),
             default_role: installation.output("DefaultActionRoleArn").ok().map(str::to_owned),
             external_id: installation.output("ExternalId")?.to_owned(),
             action: action.to_owned(),
@@ -74,7 +78,7 @@ pub(crate) async fn problems(installation: &Installation, source: &str) -> anyho
     };
     let mut check = Check {
         installation,
-        offer: Offer::of(installation)?,
+        offer: Offer::of(installation, &pipeline)?,
         roles: Roles::new(&installation.sdk),
         examined: BTreeMap::new(),
         found: vec![],

@@ -1,6 +1,6 @@
 //! What is wrong with a role that an action is to run under.
 
-use penstock_aws::trust::{Asked, Denied, Role, Roles, Trust, trust};
+use penstock_aws::trust::{Asked, Asker, Denied, Role, Roles, Trust, trust};
 
 use super::Offer;
 use super::needs::Need;
@@ -88,7 +88,8 @@ fn trusted(role: &Role, offer: &Offer, by: &str) -> Vec<(&'static str, bool, Str
     let statement = format!(
         r#"{{"Effect":"Allow","Principal":{{"AWS":"{by}"}},"Action":"sts:AssumeRole","Condition":{{"StringEquals":{{"sts:ExternalId":"{id}"}}}}}}"#
     );
-    match trust(&role.trust_policy, by, id) {
+    let asker = Asker { principal: by, external_id: id, session: &offer.session };
+    match trust(&role.trust_policy, asker) {
         Trust::Granted => vec![],
         Trust::WithoutExternalId => vec![(
             "trust-without-external-id",
