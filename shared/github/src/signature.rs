@@ -19,9 +19,7 @@ impl std::fmt::Debug for WebhookSecrets {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// No secret is configured, so no delivery can be trusted.
-    #[error(
-        "no webhook secret is configured; set PENSTOCK_WEBHOOK_SECRET to the secret of the GitHub webhook"
-    )]
+    #[error("no webhook secret is configured; configure that of the GitHub webhook")]
     NoSecret,
     /// No signature came.
     #[error("the delivery is not signed; set a secret in the GitHub webhook's settings")]
@@ -30,9 +28,7 @@ pub enum SignatureError {
     #[error("X-Hub-Signature-256 is not `sha256=` and 64 hex digits")]
     Malformed,
     /// It fits none of the secrets.
-    #[error(
-        "the signature fits no configured secret; compare the GitHub webhook's secret with PENSTOCK_WEBHOOK_SECRET"
-    )]
+    #[error("the signature fits no configured secret; compare the GitHub webhook's secret with the configured one")]
     Wrong,
 }
 

@@ -17,6 +17,8 @@ use crate::{Web, Webhooks};
 
 /// The most that GitHub sends (GitHub documentation, "Webhook events and payloads": 25 MB).
 const MAX_BODY: usize = 25 << 20;
+/// Where the secrets are that deliveries are checked with: only a server on one machine takes deliveries here.
+const SECRETS: &str = "the server has its own from the environment variable PENSTOCK_WEBHOOK_SECRET";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,6 +79,7 @@ impl From<WebhookRefusal> for Failure {
     fn from(refusal: WebhookRefusal) -> Self {
         match refusal {
             WebhookRefusal::Unsigned(message) => {
+                let message = format!("{message} ({SECRETS})");
                 Self::new(StatusCode::UNAUTHORIZED, "InvalidSignature", message)
             }
             WebhookRefusal::TooLarge => {
