@@ -10,13 +10,13 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use penstock_app::dispatch::Dispatch;
 use penstock_app::port::clock::SystemClock;
 use penstock_app::reports::QueuedReports;
+use penstock_aws::debts::Debts;
 use penstock_aws::environment::required;
 use penstock_aws::queue::SqsQueue;
 use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 
-use handler::Handler;
 use registry::Registry;
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,10 +33,10 @@ async fn main() -> Result<(), Error> {
         Arc::new(Registry::from_environment(&sdk)?),
         Arc::new(SystemClock),
     );
-    let handler = Arc::new(Handler { dispatch, mailbox: queue });
+    let debts = Arc::new(Debts::new(dispatch, queue));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Error>(handler.handle(event.payload).await) }
+        let debts = Arc::clone(&debts);
+        async move { Ok::<_, Error>(handler::handle(&debts, event.payload).await) }
     }))
     .await
 }

@@ -1,0 +1,73 @@
+//! Work that is owed, from the messages of a queue: what the functions that perform actions do with each.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use penstock_app::dispatch::Dispatch;
+use penstock_app::engine::debt::Debt;
+use penstock_app::port::queue::Message;
+use penstock_model::id::{AttemptId, PipelineName};
+use tracing::{Instrument, Span, error, info, info_span, warn};
+
+use crate::queue::SqsQueue;
+
+/// Carries out what is owed.
+pub struct Debts {
+    dispatch: Dispatch,
+    mailbox: Arc<SqsQueue>,
+}
+
+impl Debts {
+    /// Carries it out by `dispatch`; messages are read by `mailbox`.
+    pub fn new(dispatch: Dispatch, mailbox: Arc<SqsQueue>) -> Self {
+        Self { dispatch, mailbox }
+    }
+
+    /// Whether the message `body` is done with. One that fails comes again and at last among the dead letters; what it
+    /// is about stays owed by the state meanwhile.
+    pub async fn take(&self, body: &str) -> bool {
+        match self.mailbox.receive(body).await {
+            Ok(Message::Debt { pipeline, debt, category: _ }) => {
+                self.carry_out(&pipeline, &debt).instrument(span(&pipeline, &debt)).await
+            }
+            Ok(Message::Command { .. } | Message::Delivery { .. }) => {
+                error!("a command or a delivery is in the queue of debts; it belongs in that of `transition`");
+                false
+            }
+            Err(error) => {
+                error!(%error, "a message cannot be read; it is delivered again");
+                false
+            }
+        }
+    }
+
+    async fn carry_out(&self, pipeline: &PipelineName, debt: &Debt) -> bool {
+        info!("owed");
+        match AssertUnwindSafe(self.dispatch.carry_out(pipeline, debt)).catch_unwind().await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                warn!(%error, "work that is owed failed; it is delivered again");
+                false
+            }
+            Err(_) => {
+                error!("work that is owed panicked; it is delivered again");
+                false
+            }
+        }
+    }
+}
+
+/// Says of every line that is logged meanwhile what it is about.
+fn span(pipeline: &PipelineName, debt: &Debt) -> Span {
+    let (debt, attempt) = match debt {
+        Debt::Dispatch { attempt } => ("dispatch", Some(attempt)),
+        Debt::Cancel { attempt } => ("cancel", Some(attempt)),
+        Debt::Observe { attempt } => ("observe", Some(attempt)),
+        Debt::GoOn => ("go-on", None),
+    };
+    let Some(AttemptId { execution, stage, action, number }) = attempt else {
+        return info_span!("debt", %pipeline, debt);
+    };
+    info_span!("debt", %pipeline, debt, %execution, %stage, %action, attempt = number)
+}
