@@ -26,7 +26,7 @@ pub(crate) async fn check(State(web): State<Arc<Web>>, request: Request, next: N
         return Failure::new(StatusCode::MISDIRECTED_REQUEST, "UnknownHost", message).into_response();
     }
     let harmless = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !signed && !harmless && !path.starts_with("/approvals/") && foreign(request.headers()) {
+    if !signed && !harmless && !path.starts_with("/approvals/") && is_foreign(request.headers()) {
         let message =
             "the request comes from a web page of another origin; only this server's own pages may do that";
         return Failure::new(StatusCode::FORBIDDEN, "ForeignOrigin", message).into_response();
@@ -50,7 +50,7 @@ fn is_known(hosts: &[String], host: &str) -> bool {
 }
 
 /// Whether a browser says that a page of another origin sent the request. What is no browser says nothing.
-fn foreign(headers: &HeaderMap) -> bool {
+pub fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = text("sec-fetch-site") {
         return !matches!(site, "same-origin" | "none");
@@ -86,7 +86,7 @@ mod tests {
             let pairs = pairs.iter().map(|(name, value)| {
                 (header::HeaderName::from_static(name), HeaderValue::from_static(value))
             });
-            foreign(&pairs.collect())
+            is_foreign(&pairs.collect())
         };
         assert!(!foreign(&[("host", "127.0.0.1:7878")]));
         assert!(!foreign(&[("host", "127.0.0.1:7878"), ("origin", "http://127.0.0.1:7878")]));

@@ -23,6 +23,7 @@ pub use approval::approval_router;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+pub use guard::is_foreign;
 use penstock_app::approvals::Approvals;
 use penstock_app::control::Control;
 use penstock_app::delivery::{Deliveries, Webhook};

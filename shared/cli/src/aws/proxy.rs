@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use penstock_web::is_foreign;
 use serde_json::json;
 
 use super::is_loopback;
@@ -158,20 +159,6 @@ fn names_this_machine(request: &Request) -> bool {
     authority.is_some_and(|authority: Authority| is_loopback(authority.host()))
 }
 
-/// Whether a browser says that a page of another origin sent the request. What is no browser says nothing.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(site) = text("sec-fetch-site") {
-        return !matches!(site, "same-origin" | "none");
-    }
-    let Some(origin) = text("origin") else {
-        return false;
-    };
-    let authority = origin.split_once("://").and_then(|(_, rest)| rest.parse::<Authority>().ok());
-    let host = text("host").and_then(|host| host.parse::<Authority>().ok());
-    authority.is_none() || authority != host
-}
-
 /// In the shape in which both AWS's clients and ours look for a message.
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
     let body = json!({ "__type": code, "message": message }).to_string();
@@ -205,15 +192,6 @@ mod tests {
         let mut names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["accept", "content-type", "x-amz-target"]);
-    }
-
-    #[test]
-    fn only_own_pages_and_programs_may_change_something() {
-        assert!(!is_foreign(&headers(&[("host", "127.0.0.1:7879")])));
-        assert!(!is_foreign(&headers(&[("host", "127.0.0.1:7879"), ("origin", "http://127.0.0.1:7879")])));
-        assert!(is_foreign(&headers(&[("host", "127.0.0.1:7879"), ("origin", "http://127.0.0.1:3000")])));
-        assert!(is_foreign(&headers(&[("host", "127.0.0.1:7879"), ("origin", "null")])));
-        assert!(is_foreign(&headers(&[("host", "127.0.0.1:7879"), ("sec-fetch-site", "cross-site")])));
     }
 
     #[test]
