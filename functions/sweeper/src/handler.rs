@@ -1,10 +1,14 @@
-//! Wakes the pipelines in which something is due and measures how long it has been.
+//! Wakes the pipelines in which something is due and measures how long it has been; then, from time to time, what can
+//! wait: lost pushes are looked for, and the artifact bucket is cleaned up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_runtime::Error;
+use penstock_app::clean_up::CleanUp;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::queue::{Message, Queue};
+use penstock_app::reconcile::Reconciliation;
 use penstock_app::sweep::wake_up;
 use penstock_aws::dead_letters::DeadLetters;
 use penstock_aws::store::TableStore;
@@ -13,6 +17,10 @@ use penstock_model::time::Timestamp;
 
 /// How often dead letters are given another try.
 const REDRIVE_MINUTES: i64 = 60;
+/// In which minute of an hour branch heads are compared with what was admitted: not when everybody asks.
+const RECONCILIATION_MINUTE: i64 = 23;
+/// For how long each of what can wait may take; the function's timeout has room for both.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sweeps.
 pub(crate) struct Handler {
@@ -20,6 +28,8 @@ pub(crate) struct Handler {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reconciliation: Reconciliation,
+    pub(crate) clean_up: CleanUp,
 }
 
 impl Handler {
@@ -35,7 +45,43 @@ impl Handler {
         let oldest = due.iter().map(|(_, since)| *since).min();
         let dead = self.dead_letters(now).await;
         measure(now, oldest, dead);
+        if (now.0 / 60_000) % 60 == RECONCILIATION_MINUTE {
+            in_time("comparing branches", self.reconcile()).await;
+        }
+        in_time("cleaning up", self.clean_up()).await;
         Ok(())
+    }
+
+    /// What fails is tried again an hour later.
+    async fn reconcile(&self) {
+        match self.reconciliation.run().await {
+            Ok(found) => {
+                for (pipeline, commit) in found.started {
+                    tracing::warn!(%pipeline, commit, "starts with a commit of which no webhook came");
+                }
+                for (pipeline, error) in found.failed {
+                    tracing::warn!(%pipeline, %error, "a branch could not be compared");
+                }
+            }
+            Err(error) => tracing::error!(%error, "branches were not compared"),
+        }
+    }
+
+    /// What fails is tried again by the next sweep.
+    async fn clean_up(&self) {
+        match self.clean_up.run().await {
+            Ok(Some(cleaned)) => {
+                tracing::info!(
+                    seen = cleaned.seen,
+                    given_up = cleaned.given_up,
+                    released = cleaned.released.len(),
+                    complete = cleaned.complete,
+                    "cleaned up"
+                );
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "the artifact bucket was not cleaned up"),
+        }
     }
 
     /// How many dead letters there are; from time to time they are given another try.
@@ -54,6 +100,13 @@ impl Handler {
             }
         }
         Some(depth)
+    }
+}
+
+/// What takes longer is left: it is gone about again.
+async fn in_time(what: &str, work: impl Future<Output = ()>) {
+    if tokio::time::timeout(PATIENCE, work).await.is_err() {
+        tracing::warn!(what, "took too long and was left for another sweep");
     }
 }
 

@@ -1,17 +1,25 @@
-//! The `sweeper` function: every minute it wakes what is due, redrives dead letters and measures.
+//! The `sweeper` function: every minute it wakes what is due, redrives dead letters and measures; once an hour it looks
+//! for lost pushes, once a day it cleans up.
 
 mod handler;
 
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use penstock_app::port::clock::SystemClock;
+use penstock_app::clean_up::CleanUp;
+use penstock_app::port::clock::{Clock, SystemClock};
+use penstock_app::port::queue::Queue;
+use penstock_app::reconcile::Reconciliation;
+use penstock_aws::clean_up::BucketObjects;
 use penstock_aws::dead_letters::DeadLetters;
-use penstock_aws::environment::required;
+use penstock_aws::environment::{optional, required};
 use penstock_aws::queue::SqsQueue;
 use penstock_aws::sdk::Sdk;
+use penstock_aws::secrets::AwsSecrets;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
+use penstock_github::api::DEFAULT_BASE_URL;
+use penstock_github::branches::GitHubBranches;
 use serde_json::Value;
 
 use handler::Handler;
@@ -21,15 +29,32 @@ async fn main() -> Result<(), Error> {
     telemetry::log();
     let sdk = Sdk::load().await;
     let queues = required("DEAD_LETTER_QUEUE_URLS")?.split(',').map(str::to_owned).collect();
+    let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
+    let queue: Arc<dyn Queue> = Arc::new(SqsQueue::from_environment(&sdk)?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let objects = Arc::new(BucketObjects::new(&sdk, &required("ARTIFACT_BUCKET")?));
     let handler = Arc::new(Handler {
-        store: Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?)),
-        queue: Arc::new(SqsQueue::from_environment(&sdk)?),
         dead_letters: DeadLetters::new(&sdk, queues),
-        clock: Arc::new(SystemClock),
+        reconciliation: Reconciliation::new(store.clone(), Arc::new(branches(&sdk)), queue.clone()),
+        clean_up: CleanUp::new(store.clone(), objects, store.clone(), queue.clone(), clock.clone()),
+        store,
+        queue,
+        clock,
     });
+    // What the schedule says is not read: which minute it is, the clock tells.
     lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| {
         let handler = Arc::clone(&handler);
         async move { handler.sweep().await }
     }))
     .await
+}
+
+/// Public repositories, and with a token those that it may read.
+fn branches(sdk: &Sdk) -> GitHubBranches {
+    let branches =
+        GitHubBranches::new(optional("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()));
+    match optional("GITHUB_TOKEN_ARN") {
+        Some(token) => branches.with_token_from(Arc::new(AwsSecrets::new(sdk)), &token),
+        None => branches,
+    }
 }

@@ -14,6 +14,8 @@ use tokio::io::AsyncWriteExt;
 pub const DEFAULT_BASE_URL: &str = "https://api.github.com";
 /// The largest archive that is downloaded, in bytes (`CodePipeline` takes 1 GB from a git source).
 const MAX_ARCHIVE: u64 = 1 << 30;
+/// How long setting a status may take: others wait to be told meanwhile.
+const STATUS: Duration = Duration::from_secs(5);
 /// How often a call that may pass is tried.
 const TRIES: u32 = 3;
 
@@ -80,6 +82,39 @@ pub struct Signature {
     pub date: Option<String>,
 }
 
+/// Two commits compared.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Compared {
+    /// How the head relates to the base.
+    pub status: ComparisonStatus,
+    /// The files that differ, not all if there are many.
+    #[serde(default)]
+    pub files: Vec<ChangedFile>,
+}
+
+/// How a head relates to a base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ComparisonStatus {
+    /// It has commits that the base has not.
+    Ahead,
+    /// The base has commits that it has not.
+    Behind,
+    /// Both have some of their own.
+    Diverged,
+    /// They are one.
+    Identical,
+}
+
+/// A file that differs.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ChangedFile {
+    /// Its path.
+    pub filename: String,
+    /// Its path before it was renamed.
+    pub previous_filename: Option<String>,
+}
+
 impl Api {
     /// A client of the API at `base_url`.
     ///
@@ -107,6 +142,28 @@ impl Api {
         let response =
             self.get(&format!("/repos/{}/commits/{reference}", repository.full_name()), &what).await?;
         response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
+    }
+
+    /// Compares two commits; `None` if the repository has no such `base` any more.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn compare(
+        &self,
+        repository: &Repository,
+        base: &str,
+        head: &str,
+    ) -> Result<Option<Compared>, PortError> {
+        let (base, head) = (utf8_percent_encode(base, IN_PATH), utf8_percent_encode(head, IN_PATH));
+        let what = format!("compare `{base}` with `{head}` of {}", repository.full_name());
+        let url = format!("{}/repos/{}/compare/{base}...{head}", self.base_url, repository.full_name());
+        let response = self.ask(self.client.get(url), &what).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let response = self.judge(response, &what)?;
+        let compared = response.json().await;
+        compared.map(Some).map_err(|error| PortError::transient(format!("{what}: {error}")))
     }
 
     /// Writes the archive (tar.gz) of a commit to `file`.
@@ -148,7 +205,7 @@ impl Api {
             repository.full_name()
         );
         let url = format!("{}/repos/{}/statuses/{sha}", self.base_url, repository.full_name());
-        self.send(self.client.post(url).json(status), &what).await.map(drop)
+        self.send(self.client.post(url).timeout(STATUS).json(status), &what).await.map(drop)
     }
 
     async fn get(&self, path: &str, what: &str) -> Result<Response, PortError> {
@@ -164,14 +221,20 @@ impl Api {
     }
 
     async fn send(&self, request: RequestBuilder, what: &str) -> Result<Response, PortError> {
+        self.judge(self.ask(request, what).await?, what)
+    }
+
+    async fn ask(&self, request: RequestBuilder, what: &str) -> Result<Response, PortError> {
         let mut request = request
             .header("accept", "application/vnd.github+json")
             .header("x-github-api-version", "2022-11-28");
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        let response =
-            request.send().await.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+        request.send().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
+    }
+
+    fn judge(&self, response: Response, what: &str) -> Result<Response, PortError> {
         match response.status() {
             status if status.is_success() => Ok(response),
             status => Err(refusal(status, &response, what, self.token.is_some())),

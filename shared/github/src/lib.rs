@@ -1,7 +1,8 @@
-//! GitHub: signatures, payloads, archive download, commit statuses.
+//! GitHub: signatures, payloads, archive download, branches, commit statuses.
 
 pub mod api;
 mod archive;
+pub mod branches;
 pub mod payload;
 pub mod signature;
 pub mod source;

@@ -175,6 +175,8 @@ fn needed(call: &str) -> &'static [&'static str] {
         "S3:PutObject" | "S3:CreateMultipartUpload" | "S3:UploadPart" | "S3:CompleteMultipartUpload" => {
             &["s3:PutObject"]
         }
+        "S3:ListObjectVersions" => &["s3:ListBucketVersions"],
+        "S3:PutObjectTagging" => &["s3:ListBucket", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"],
         "S3:AbortMultipartUpload" => &["s3:AbortMultipartUpload"],
         // The latter where a key of the user's own encrypts the secret.
         "Secrets Manager:GetSecretValue" => &["kms:Decrypt", "secretsmanager:GetSecretValue"],

@@ -22,6 +22,7 @@
 //! | `EXTERNAL#digest` | `ATTEMPT` | which attempt a provider's id belongs to (at `CloudFormation` its token is one more); kept 90 days | when it is started |
 //! | `TOLD#execution#version` | `TOLD` | who was told of a record; kept 15 days | when somebody was told |
 //! | `APPROVERS` | `name` | an approver, their topic and pipelines | by `penstock approvers` |
+//! | `SWEEP` | `CLEAN-UP` | how far the latest walk through the artifact bucket came | by `sweeper`, after each page |
 //! | `QUARANTINE` | digest | a command that could not be decided; kept 90 days | once |
 //!
 //! Every item has `schema` (N): the number of the release's schema; a newer one than known is refused. Large content is

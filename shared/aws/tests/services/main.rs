@@ -8,6 +8,7 @@ mod connector;
 mod artifacts;
 mod attempt_log;
 mod bucket;
+mod clean_up;
 mod event_bus;
 mod multipart;
 mod partial;

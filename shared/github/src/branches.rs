@@ -1,0 +1,72 @@
+//! Where branches stand at GitHub, and how commits relate, for reconciliation.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use penstock_app::port::PortError;
+use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
+use penstock_app::port::secrets::Secrets;
+
+use crate::api::{Api, ComparisonStatus, Repository};
+
+/// GitHub lists at most so many files of a comparison (GitHub REST API, "Compare two commits").
+const MAX_FILES: usize = 300;
+
+/// Branches by GitHub's API, under a token if there is one.
+pub struct GitHubBranches {
+    base_url: String,
+    token: Option<(Arc<dyn Secrets>, String)>,
+}
+
+impl GitHubBranches {
+    /// Branches by the API at `base_url`, of public repositories.
+    pub fn new(base_url: String) -> Self {
+        Self { base_url, token: None }
+    }
+
+    /// The same, also of the repositories that the token in the secret `name` may read.
+    #[must_use]
+    pub fn with_token_from(self, secrets: Arc<dyn Secrets>, name: &str) -> Self {
+        Self { token: Some((secrets, name.to_owned())), ..self }
+    }
+
+    async fn api(&self) -> Result<Api, PortError> {
+        let token = match &self.token {
+            Some((secrets, name)) => Some(secrets.secret(name).await?),
+            None => None,
+        };
+        Api::new(&self.base_url, token)
+    }
+}
+
+#[async_trait]
+impl Branches for GitHubBranches {
+    async fn head(&self, repository: &str, branch: &str) -> Result<Head, PortError> {
+        // Without the prefix a tag of the same name could be meant.
+        let commit = self.api().await?.commit(&named(repository)?, &format!("heads/{branch}")).await?;
+        let committed_at = commit.commit.committer.and_then(|committer| committer.date);
+        Ok(Head { commit: commit.sha, committed_at })
+    }
+
+    async fn compare(&self, repository: &str, base: &str, head: &str) -> Result<Comparison, PortError> {
+        let Some(found) = self.api().await?.compare(&named(repository)?, base, head).await? else {
+            // The base was removed when the branch was written anew.
+            return Ok(Comparison { relation: Relation::Apart, changed_paths: None });
+        };
+        let relation = match found.status {
+            ComparisonStatus::Ahead => Relation::After,
+            ComparisonStatus::Behind | ComparisonStatus::Identical => Relation::NotAfter,
+            ComparisonStatus::Diverged => Relation::Apart,
+        };
+        let all_are_known = found.files.len() < MAX_FILES;
+        let paths = found.files.into_iter().flat_map(|file| [Some(file.filename), file.previous_filename]);
+        Ok(Comparison { relation, changed_paths: all_are_known.then(|| paths.flatten().collect()) })
+    }
+}
+
+fn named(repository: &str) -> Result<Repository, PortError> {
+    let no_name = || {
+        PortError::permanent(format!("find the repository: `{}` is no owner/name", repository.escape_debug()))
+    };
+    Repository::new(repository).ok_or_else(no_name)
+}
