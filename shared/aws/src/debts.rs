@@ -32,7 +32,7 @@ impl Debts {
                 self.carry_out(&pipeline, &debt).instrument(span(&pipeline, &debt)).await
             }
             Ok(Message::Command { .. } | Message::Delivery { .. }) => {
-                error!("a command or a delivery is in the queue of debts; it belongs in that of `transition`");
+                error!("a command or a delivery is in the queue of debts; it belongs to `transition`");
                 false
             }
             Err(error) => {

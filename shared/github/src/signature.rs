@@ -28,7 +28,7 @@ pub enum SignatureError {
     #[error("X-Hub-Signature-256 is not `sha256=` and 64 hex digits")]
     Malformed,
     /// It fits none of the secrets.
-    #[error("the signature fits no configured secret; compare the GitHub webhook's secret with the configured one")]
+    #[error("the signature fits no configured secret; compare it with the GitHub webhook's")]
     Wrong,
 }
 
