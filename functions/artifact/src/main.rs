@@ -29,8 +29,8 @@ async fn main() -> Result<(), Error> {
         Arc::new(QueuedReports(queue.clone())),
         store.clone(),
         store.clone(),
-        store,
-        Arc::new(Registry::from_environment(&sdk)?),
+        store.clone(),
+        Arc::new(Registry::from_environment(&sdk, store)?),
         Arc::new(SystemClock),
     );
     let debts = Arc::new(Debts::new(dispatch, queue));

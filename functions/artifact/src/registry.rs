@@ -11,6 +11,7 @@ use penstock_aws::environment::{optional, required};
 use penstock_aws::provider::s3_source::S3Source;
 use penstock_aws::sdk::Sdk;
 use penstock_aws::secrets::AwsSecrets;
+use penstock_aws::store::TableStore;
 use penstock_github::api::DEFAULT_BASE_URL;
 use penstock_github::source::GitHubSource;
 use penstock_model::diagnostic::Diagnostic;
@@ -24,18 +25,18 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// As the environment says.
-    pub(crate) fn from_environment(sdk: &Sdk) -> Result<Self, PortError> {
+    pub(crate) fn from_environment(sdk: &Sdk, store: Arc<TableStore>) -> Result<Self, PortError> {
         let artifacts: Arc<dyn Artifacts> = Arc::new(S3Artifacts::new(sdk, &required("ARTIFACT_BUCKET")?));
         let access = Access::new(sdk.clone(), optional("DEFAULT_ACTION_ROLE_ARN"), optional("EXTERNAL_ID"));
         let api = optional("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-        let github = GitHubSource::new(api, Arc::new(AwsSecrets::new(sdk)), artifacts.clone());
+        let github = GitHubSource::new(api, Arc::new(AwsSecrets::new(sdk)), artifacts.clone(), store.clone());
         let github = match optional("GITHUB_TOKEN_ARN") {
             Some(secret) => github.with_token_from(&secret),
             None => github,
         };
         Ok(Self {
             github: Arc::new(github),
-            buckets: Arc::new(S3Source::new(access, artifacts, WithoutRole::Refused)),
+            buckets: Arc::new(S3Source::new(access, artifacts, store, WithoutRole::Refused)),
         })
     }
 }

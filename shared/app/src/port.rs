@@ -13,6 +13,7 @@ pub mod outputs;
 pub mod provider;
 pub mod queue;
 pub mod repository;
+pub mod revisions;
 pub mod secrets;
 pub mod state_changes;
 pub mod statuses;

@@ -3,6 +3,8 @@
 //! Each write carries a nonce. When its condition does not hold, the item comes back with the refusal: with our nonce
 //! on it, it was an earlier sending of this very write that landed and whose acknowledgement got lost.
 
+mod revision;
+
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -46,7 +46,7 @@ fn github(dir: &Path) -> anyhow::Result<Further> {
     // A second installation of the same provider is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let base_url = std::env::var(GITHUB_API).unwrap_or_else(|_| DEFAULT_BASE_URL.to_owned());
-    let source =
-        GitHubSource::new(base_url, Arc::new(MachineSecrets::new(dir)), Arc::new(Machine::artifacts(dir)?));
+    let objects = Arc::new(Machine::artifacts(dir)?);
+    let source = GitHubSource::new(base_url, Arc::new(MachineSecrets::new(dir)), objects.clone(), objects);
     Ok(Further { serves: Box::new(GitHubSource::serves), provider: Arc::new(source) })
 }

@@ -8,6 +8,7 @@ use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_app::port::revisions::Revisions;
 use penstock_app::port::secrets::Secrets;
 use penstock_model::artifact::Revision;
 use penstock_model::pipeline::Action;
@@ -24,12 +25,18 @@ pub struct GitHubSource {
     token_secret: String,
     secrets: Arc<dyn Secrets>,
     artifacts: Arc<dyn Artifacts>,
+    revisions: Arc<dyn Revisions>,
 }
 
 impl GitHubSource {
     /// A source that reads from the API at `base_url`.
-    pub fn new(base_url: String, secrets: Arc<dyn Secrets>, artifacts: Arc<dyn Artifacts>) -> Self {
-        Self { base_url, token_secret: TOKEN_SECRET.to_owned(), secrets, artifacts }
+    pub fn new(
+        base_url: String,
+        secrets: Arc<dyn Secrets>,
+        artifacts: Arc<dyn Artifacts>,
+        revisions: Arc<dyn Revisions>,
+    ) -> Self {
+        Self { base_url, token_secret: TOKEN_SECRET.to_owned(), secrets, artifacts, revisions }
     }
 
     /// With the token in the secret called `name` instead of [`TOKEN_SECRET`].
@@ -46,9 +53,7 @@ impl GitHubSource {
     async fn fetch(&self, work: &Work) -> Result<Done, PortError> {
         let (repository, branch) = place(&work.action)?;
         let api = Api::new(&self.base_url, self.secrets.secret(&self.token_secret).await.ok())?;
-        let reference =
-            work.revision_override.as_ref().map_or(branch.as_str(), |revision| revision.value.as_str());
-        let commit = api.commit(&repository, reference).await?;
+        let commit = self.commit(&api, &repository, &branch, work).await?;
         let folder = tempfile::tempdir()
             .map_err(|error| PortError::transient(format!("make a temporary folder: {error}")))?;
         let (tar_gz, zip) = (folder.path().join("archive.tar.gz"), folder.path().join("source.zip"));
@@ -65,6 +70,23 @@ impl GitHubSource {
             artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &zip).await?);
         }
         Ok(done(&repository, &branch, &commit, &left_out, artifacts))
+    }
+
+    /// The commit that is meant; if the fetch is repeated, the one that was meant the first time.
+    async fn commit(
+        &self,
+        api: &Api,
+        repository: &Repository,
+        branch: &str,
+        work: &Work,
+    ) -> Result<Commit, PortError> {
+        let reference = work.revision_override.as_ref().map_or(branch, |revision| revision.value.as_str());
+        let commit = api.commit(repository, reference).await?;
+        if commit.sha == reference {
+            return Ok(commit);
+        }
+        let kept = self.revisions.keep_to(&work.attempt, &commit.sha).await?;
+        if kept == commit.sha { Ok(commit) } else { api.commit(repository, &kept).await }
     }
 }
 
@@ -132,7 +154,8 @@ fn done(
 #[async_trait]
 impl Provider for GitHubSource {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
-        // Fetching again is harmless: the artifact's key contains the attempt and an object there is adopted.
+        // Fetching again is harmless: the attempt keeps to its first commit, and an object of it that is there is
+        // adopted.
         match self.fetch(work).await {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(error) if error.retryable => Err(error),

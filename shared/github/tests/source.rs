@@ -18,6 +18,7 @@ use penstock_app::engine::state::TriggerCause;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Ending, Provider, Work};
+use penstock_app::port::revisions::Revisions;
 use penstock_app::port::secrets::Secrets;
 use penstock_archive::{Limits, extract};
 use penstock_github::source::GitHubSource;
@@ -40,7 +41,11 @@ impl Artifacts for Kept {
         name: &ArtifactName,
         file: &Path,
     ) -> Result<Artifact, PortError> {
-        extract(file, &self.0.path().join("kept"), Limits::default()).unwrap();
+        let folder = self.0.path().join("kept");
+        // What is there is adopted.
+        if !folder.exists() {
+            extract(file, &folder, Limits::default()).unwrap();
+        }
         Ok(Artifact {
             name: name.clone(),
             bucket: "b".into(),
@@ -69,10 +74,23 @@ impl Secrets for Token {
     }
 }
 
+/// The first revision of the one attempt.
+#[derive(Default)]
+struct First(Mutex<Option<String>>);
+
+#[async_trait]
+impl Revisions for First {
+    async fn keep_to(&self, _: &AttemptId, revision: &str) -> Result<String, PortError> {
+        Ok(self.0.lock().unwrap().get_or_insert_with(|| revision.to_owned()).clone())
+    }
+}
+
 #[derive(Default)]
 struct Seen {
     paths: Vec<String>,
     failures: u32,
+    /// The commit to which all branches have moved.
+    moved: Option<&'static str>,
 }
 
 type Api = Arc<Mutex<Seen>>;
@@ -101,8 +119,9 @@ async fn commit(
     if headers.get("authorization").is_none_or(|value| value != "Bearer t0ken") {
         return StatusCode::NOT_FOUND.into_response();
     }
+    let sha = if reference == SHA { SHA } else { seen.moved.unwrap_or(SHA) };
     axum::Json(serde_json::json!({
-        "sha": SHA, "html_url": "https://github.com/acme/web/commit/6113728",
+        "sha": sha, "html_url": "https://github.com/acme/web/commit/6113728",
         "commit": {"message": "Say hello\n\nlonger", "author": {"date": "2026-01-02T03:04:05Z"}, "committer": null}
     }))
     .into_response()
@@ -115,7 +134,10 @@ async fn stand_in(failures: u32) -> (String, Api) {
         .route("/repos/acme/web/commits/{*reference}", get(commit))
         .route(
             "/repos/acme/web/tarball/{sha}",
-            get(|UrlPath(sha): UrlPath<String>| async move { Redirect::to(&format!("/codeload/{sha}")) }),
+            get(|State(seen): State<Api>, UrlPath(sha): UrlPath<String>| async move {
+                seen.lock().unwrap().paths.push(format!("archive {sha}"));
+                Redirect::to(&format!("/codeload/{sha}"))
+            }),
         )
         .route("/codeload/{sha}", get(|| async { archive() }))
         .with_state(seen.clone());
@@ -150,7 +172,7 @@ fn work(configuration: &[(&str, &str)]) -> Work {
 
 fn source(base_url: String, token: Option<&'static str>) -> (GitHubSource, Arc<Kept>) {
     let kept = Arc::new(Kept(tempfile::tempdir().unwrap()));
-    (GitHubSource::new(base_url, Arc::new(Token(token)), kept.clone()), kept)
+    (GitHubSource::new(base_url, Arc::new(Token(token)), kept.clone(), Arc::new(First::default())), kept)
 }
 
 #[tokio::test]
@@ -165,7 +187,25 @@ async fn a_branch_is_pinned_to_its_commit_and_fetched() {
     assert_eq!(done.variables["FullRepositoryName"], "acme/web");
     assert_eq!(std::fs::read_to_string(kept.0.path().join("kept/run.sh")).unwrap(), "hi\n");
     // The first answer was a 502: it was asked again.
-    assert_eq!(seen.lock().unwrap().paths, ["commit feature/x", "commit feature/x"]);
+    let archive = format!("archive {SHA}");
+    assert_eq!(seen.lock().unwrap().paths, ["commit feature/x", "commit feature/x", &archive]);
+}
+
+#[tokio::test]
+async fn a_repetition_keeps_to_the_first_commit() {
+    let (base_url, seen) = stand_in(0).await;
+    let (source, _) = source(base_url, Some("t0ken"));
+    let work = work(&[("Owner", "acme"), ("Repo", "web"), ("Branch", "main")]);
+    let first = source.start(&work, false).await.unwrap();
+    seen.lock().unwrap().moved = Some("0a1b2c3d4e5f60718293a4b5c6d7e8f901234567");
+    // The report of the first was lost; another worker fetches anew.
+    assert_eq!(source.start(&work, true).await.unwrap(), first);
+    let seen = seen.lock().unwrap();
+    let archives = [format!("archive {SHA}"), format!("archive {SHA}")];
+    assert_eq!(
+        seen.paths.iter().filter(|path| path.starts_with("archive")).collect::<Vec<_>>(),
+        archives.iter().collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]

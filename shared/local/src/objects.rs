@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::revisions::Revisions;
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 use sha2::{Digest, Sha256};
@@ -20,7 +21,7 @@ pub const BUCKET: &str = "local";
 const INCOMING: &str = "incoming.";
 
 /// The artifact store in a folder: `<first two digits>/<digest>.zip`, and `keys/…`, a link for each artifact that says
-/// which object it is.
+/// which object it is, and for each attempt at a source action one that says to which revision it keeps.
 #[derive(Debug, Clone)]
 pub struct Objects {
     root: PathBuf,
@@ -74,6 +75,22 @@ impl Objects {
         Some(recorded(pipeline, attempt, name, sha256, size))
     }
 
+    /// Makes `attempt` keep to `revision`; returns that to which it keeps, which is the first.
+    ///
+    /// # Errors
+    /// As making and reading links give them.
+    pub fn keep_to(&self, attempt: &AttemptId, revision: &str) -> io::Result<String> {
+        // No artifact's name has an `@`.
+        let key = self.named(attempt, "@revision");
+        fs::create_dir_all(key.parent().unwrap_or(&self.root))?;
+        match symlink(revision, &key) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(fs::read_link(&key)?.to_string_lossy().into_owned())
+            }
+            linked => linked.map(|()| revision.to_owned()),
+        }
+    }
+
     /// What is stored already as `name` of `attempt`, if it is sound.
     fn stored(&self, pipeline: &PipelineName, attempt: &AttemptId, name: &ArtifactName) -> Option<Artifact> {
         let target = fs::read_link(self.key(attempt, name)).ok()?;
@@ -100,9 +117,13 @@ impl Objects {
     }
 
     fn key(&self, attempt: &AttemptId, name: &ArtifactName) -> PathBuf {
+        self.named(attempt, &format!(".{name}"))
+    }
+
+    fn named(&self, attempt: &AttemptId, ending: &str) -> PathBuf {
         let token = attempt.token();
         let token = token.trim_start_matches("p-");
-        self.root.join("keys").join(&token[..2]).join(format!("{token}.{name}"))
+        self.root.join("keys").join(&token[..2]).join(format!("{token}{ending}"))
     }
 
     /// Stores the zip at `file`, which is moved away, and returns what is recorded of it. What the attempt stored
@@ -276,6 +297,14 @@ impl Artifacts for Objects {
             })
         });
         task.await.map_err(|error| PortError::transient(format!("fetching an artifact: {error}")))?
+    }
+}
+
+#[async_trait]
+impl Revisions for Objects {
+    async fn keep_to(&self, attempt: &AttemptId, revision: &str) -> Result<String, PortError> {
+        let kept = Self::keep_to(self, attempt, revision);
+        kept.map_err(|error| PortError::transient(format!("keep {attempt} to a revision: {error}")))
     }
 }
 

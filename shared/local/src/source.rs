@@ -44,6 +44,9 @@ pub enum SourceError {
     /// The configuration cannot be carried out.
     #[error("{0}")]
     Configuration(String),
+    /// What the attempt began with is gone: it has to begin anew.
+    #[error("{0}")]
+    Moved(String),
     /// git failed.
     #[error("reading the git repository failed: {}", .0.message())]
     Git(#[from] git2::Error),
@@ -60,7 +63,7 @@ impl SourceError {
         match self {
             Self::Unavailable(_) => "RevisionUnavailable",
             Self::Configuration(_) => "ConfigurationError",
-            Self::Git(_) | Self::Archive(_) | Self::Io(_) => "SystemUnavailable",
+            Self::Moved(_) | Self::Git(_) | Self::Archive(_) | Self::Io(_) => "SystemUnavailable",
         }
     }
 }
@@ -107,6 +110,7 @@ impl Provider for GitSource {
         drop(place);
         match fetched.map_err(|error| PortError::transient(format!("fetching a source: {error}")))? {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
+            Err(SourceError::Moved(message)) => Ok(Begun::Ended(Ending::Interrupted { message })),
             Err(SourceError::Io(error)) => {
                 Err(PortError::transient(format!("writing the source artifact: {error}")))
             }
@@ -136,7 +140,7 @@ impl Inner {
                 "no repository: start the server inside a git working tree, or set `RepositoryPath`";
             SourceError::Configuration(message.into())
         })?;
-        let pinned = self.pin(&path, &Wanted::of(work)?, dirty)?;
+        let pinned = self.kept(work, &path, dirty)?;
         let mut log = self.logs.append(&work.attempt)?;
         writeln!(log, "source {} at {}", path.display(), pinned.revision_id())?;
         let mut artifacts = vec![];
@@ -150,14 +154,40 @@ impl Inner {
         Ok(done(pinned, artifacts, variables, started_at))
     }
 
-    /// Says which commit is meant, under the lock of the repository's handle.
-    fn pin(&self, path: &Path, wanted: &Wanted, dirty: bool) -> Result<Pinned, SourceError> {
+    /// The commit that is meant; if the fetch is repeated, the one that was meant the first time.
+    fn kept(&self, work: &Work, path: &Path, dirty: bool) -> Result<Pinned, SourceError> {
+        let wanted = Wanted::of(work)?;
+        let now = self.pin(path, &wanted, None, dirty)?;
+        if wanted == Wanted::Commit(now.revision_id()) {
+            return Ok(now);
+        }
+        let kept = self.objects.keep_to(&work.attempt, &now.revision_id())?;
+        if kept == now.revision_id() {
+            return Ok(now);
+        }
+        if !kept.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(SourceError::Moved(format!(
+                "the working tree was at {kept} when it began to be copied and is at {} now",
+                now.revision_id()
+            )));
+        }
+        self.pin(path, &wanted, Some(&kept), false)
+    }
+
+    /// Says which commit is meant, or about the commit `kept`, under the lock of the repository's handle.
+    fn pin(
+        &self,
+        path: &Path,
+        wanted: &Wanted,
+        kept: Option<&str>,
+        dirty: bool,
+    ) -> Result<Pinned, SourceError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let repository = match open.remove(path) {
             Some(repository) => repository,
             None => repository::open(path)?,
         };
-        let pinned = pinned::pin(&repository, wanted, dirty);
+        let pinned = pinned::pin(&repository, wanted, kept, dirty);
         open.insert(path.to_owned(), repository);
         pinned
     }
@@ -216,5 +246,83 @@ fn done(
         external: None,
         summary: pinned.summary,
         started_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_app::engine::state::TriggerCause;
+    use penstock_app::port::clock::SystemClock;
+    use penstock_model::id::DefinitionVersion;
+    use penstock_model::time::Timestamp;
+
+    use super::*;
+
+    fn commit(repository: &git2::Repository, content: &str) -> String {
+        let folder = repository.workdir().unwrap();
+        std::fs::write(folder.join("file"), content).unwrap();
+        let mut index = repository.index().unwrap();
+        index.add_path(Path::new("file")).unwrap();
+        index.write().unwrap();
+        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let who = git2::Signature::new("a", "a@example.com", &git2::Time::new(0, 0)).unwrap();
+        let parent = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
+        let parents: Vec<_> = parent.iter().collect();
+        repository.commit(Some("HEAD"), &who, &who, content, &tree, &parents).unwrap().to_string()
+    }
+
+    fn work() -> Work {
+        let action = serde_json::json!({
+            "name": "Fetch", "outputArtifacts": [{"name": "Out"}],
+            "actionTypeId": {"category": "Source", "owner": "ThirdParty", "provider": "GitHub", "version": "1"}
+        });
+        Work {
+            attempt: "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Fetch/1".parse().unwrap(),
+            pipeline: "web".parse().unwrap(),
+            definition: DefinitionVersion(1),
+            action: serde_json::from_value(action).unwrap(),
+            role_arn: None,
+            artifact_store: None,
+            inputs: vec![],
+            revision_override: None,
+            revisions: BTreeMap::new(),
+            trigger: TriggerCause { kind: "Manual".into(), detail: String::new(), delivery: None },
+            deadline: Timestamp(0),
+        }
+    }
+
+    /// A source as a server that has just been started has it.
+    fn source(folder: &Path, dirty: bool) -> GitSource {
+        let objects = Objects::open(&folder.join("artifacts")).unwrap();
+        let logs = LogFiles::new(&folder.join("logs"));
+        GitSource::new(Some(folder.join("tree")), dirty, objects, logs, Arc::new(SystemClock))
+    }
+
+    #[tokio::test]
+    async fn a_repetition_keeps_to_the_first_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init(folder.path().join("tree")).unwrap();
+        let first = commit(&repository, "first");
+        let begun = source(folder.path(), false).start(&work(), false).await.unwrap();
+        let Begun::Ended(Ending::Succeeded(done)) = begun else { panic!("{begun:?}") };
+        commit(&repository, "second");
+        let begun = source(folder.path(), false).start(&work(), true).await.unwrap();
+        let Begun::Ended(Ending::Succeeded(again)) = begun else { panic!("{begun:?}") };
+        assert_eq!(again.revision.as_ref().unwrap().id, first);
+        let told = |done: &Done| (done.artifacts.clone(), done.variables.clone(), done.revision.clone());
+        assert_eq!(told(&again), told(&done));
+    }
+
+    #[tokio::test]
+    async fn a_working_tree_that_moved_on_is_attempted_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init(folder.path().join("tree")).unwrap();
+        commit(&repository, "first");
+        std::fs::write(folder.path().join("tree/file"), "uncommitted").unwrap();
+        let begun = source(folder.path(), true).start(&work(), false).await.unwrap();
+        assert!(matches!(begun, Begun::Ended(Ending::Succeeded(_))), "{begun:?}");
+        commit(&repository, "second");
+        let begun = source(folder.path(), true).start(&work(), true).await.unwrap();
+        assert!(matches!(begun, Begun::Ended(Ending::Interrupted { .. })), "{begun:?}");
     }
 }

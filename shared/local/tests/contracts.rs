@@ -8,6 +8,7 @@ use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::claims::Claims;
 use penstock_app::port::logs::Logs;
 use penstock_app::port::outputs::Outputs;
+use penstock_app::port::revisions::Revisions;
 use penstock_app::port::store::Store;
 use penstock_local::claims::ClaimJournal;
 use penstock_local::database::Database;
@@ -59,6 +60,15 @@ async fn files_are_an_artifact_store() {
     let folders = Folders::default();
     contract::artifacts_contract(async || {
         Arc::new(Objects::open(&folders.fresh()).unwrap()) as Arc<dyn Artifacts>
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_keep_revisions() {
+    let folders = Folders::default();
+    contract::revisions_contract(async || {
+        Arc::new(Objects::open(&folders.fresh()).unwrap()) as Arc<dyn Revisions>
     })
     .await;
 }

@@ -8,6 +8,7 @@ mod claims;
 mod logs;
 mod outputs;
 mod queue;
+mod revisions;
 mod store;
 
 pub use approvers::approvers_contract;
@@ -16,6 +17,7 @@ pub use claims::claims_contract;
 pub use logs::logs_contract;
 pub use outputs::outputs_contract;
 pub use queue::queue_contract;
+pub use revisions::revisions_contract;
 pub use store::store_contract;
 
 use penstock_model::id::AttemptId;

@@ -10,6 +10,7 @@ mod outputs;
 mod provider;
 mod queue;
 mod repository;
+mod revisions;
 mod secrets;
 mod store;
 
@@ -25,6 +26,7 @@ pub use outputs::MemoryOutputs;
 pub use provider::{Conduct, FakeProvider, FakeProviders};
 pub use queue::MemoryQueue;
 pub use repository::FakeRepository;
+pub use revisions::MemoryRevisions;
 pub use secrets::MemorySecrets;
 pub use store::MemoryStore;
 

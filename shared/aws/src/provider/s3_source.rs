@@ -11,6 +11,7 @@ use penstock_app::engine::state::{External, RevisionOverride};
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_app::port::revisions::Revisions;
 use penstock_model::artifact::Revision;
 use penstock_model::pipeline::Action;
 use tokio::io::AsyncWriteExt;
@@ -27,21 +28,26 @@ const MAX_OBJECT: i64 = 7 << 30;
 pub struct S3Source {
     access: Access,
     artifacts: Arc<dyn Artifacts>,
+    revisions: Arc<dyn Revisions>,
     without_role: WithoutRole,
 }
 
 impl S3Source {
     /// Into `artifacts`; what an action without a role may do is the installation's choice.
-    pub fn new(access: Access, artifacts: Arc<dyn Artifacts>, without_role: WithoutRole) -> Self {
-        Self { access, artifacts, without_role }
+    pub fn new(
+        access: Access,
+        artifacts: Arc<dyn Artifacts>,
+        revisions: Arc<dyn Revisions>,
+        without_role: WithoutRole,
+    ) -> Self {
+        Self { access, artifacts, revisions, without_role }
     }
 
     async fn fetch(&self, work: &Work) -> Result<Done, Failure> {
         let place =
             Place::of(&work.action, work.revision_override.as_ref()).map_err(Failure::configuration)?;
         let sdk = self.access.of(work, self.without_role).await?;
-        let object = get(&bucket::client(&sdk), &place).await?;
-        let version = pinned(&place, &object)?;
+        let (object, version) = self.object(&bucket::client(&sdk), &place, work).await?;
         let etag = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
         let mut artifacts = vec![];
         if let Some(output) = work.action.output_artifacts.first() {
@@ -51,6 +57,26 @@ impl S3Source {
             artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &file).await?);
         }
         Ok(done(&place, version, etag, sdk.region(), artifacts))
+    }
+
+    /// The object as it is meant; if the fetch is repeated, the version that was meant the first time.
+    async fn object(
+        &self,
+        client: &Client,
+        place: &Place,
+        work: &Work,
+    ) -> Result<(GetObjectOutput, String), Failure> {
+        let object = get(client, place).await?;
+        let version = pinned(place, &object)?;
+        if place.version.is_some() {
+            return Ok((object, version));
+        }
+        let kept = self.revisions.keep_to(&work.attempt, &version).await?;
+        if kept == version {
+            return Ok((object, version));
+        }
+        let place = Place { version: Some(kept.clone()), ..place.clone() };
+        Ok((get(client, &place).await?, kept))
     }
 }
 
@@ -173,7 +199,8 @@ fn done(
 #[async_trait]
 impl Provider for S3Source {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
-        // Fetching again is harmless: the artifact's key contains the attempt and an object there is adopted.
+        // Fetching again is harmless: the attempt keeps to its first version, and an object of it that is there is
+        // adopted.
         match self.fetch(work).await {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(failure) => failure.begun(),

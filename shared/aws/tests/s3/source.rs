@@ -1,19 +1,23 @@
 //! An object of a versioned bucket is pinned and becomes the artifact.
 
 use std::fs;
+use std::sync::Arc;
 
 use penstock_app::engine::state::RevisionOverride;
 use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::{Begun, Ending, Provider};
 use penstock_aws::access::WithoutRole;
 use penstock_aws::provider::s3_source::S3Source;
 use penstock_model::pipeline::{Action, Category};
 use penstock_testkit::build::{action, name};
+use penstock_testkit::fake::MemoryRevisions;
 
 use super::stage::{Stage, perform, work};
 use super::{failed, succeeded};
 
 fn provider(stage: &Stage) -> S3Source {
-    S3Source::new(stage.access.clone(), stage.artifacts.clone(), WithoutRole::Refused)
+    let revisions = Arc::new(MemoryRevisions::default());
+    S3Source::new(stage.access.clone(), stage.artifacts.clone(), revisions, WithoutRole::Refused)
 }
 
 fn source(bucket: &str, key: &str) -> Action {
@@ -61,6 +65,21 @@ async fn the_version_is_pinned_and_may_be_asked_for() {
         stage.artifacts.fetch(&done.artifacts[0], &file).await.unwrap();
         assert_eq!(fs::read(file).unwrap(), content.as_bytes());
     }
+}
+
+#[tokio::test]
+async fn a_repetition_keeps_to_the_first_version() {
+    let stage = Stage::new().await;
+    stage.bucket("incoming", true).await;
+    let version = upload(&stage, "incoming", "moving.bin", "first").await;
+    let (provider, work) = (provider(&stage), work("moving", 1, source("incoming", "moving.bin"), vec![]));
+    let first = provider.start(&work, false).await.unwrap();
+    upload(&stage, "incoming", "moving.bin", "second").await;
+    // The report of the first was lost; another worker fetches anew.
+    let again = provider.start(&work, true).await.unwrap();
+    assert_eq!(again, first);
+    let Begun::Ended(Ending::Succeeded(done)) = again else { panic!("{again:?}") };
+    assert_eq!(done.revision.unwrap().id, version);
 }
 
 #[tokio::test]

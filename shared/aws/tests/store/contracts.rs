@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use penstock_app::port::claims::Claims;
 use penstock_app::port::outputs::Outputs;
+use penstock_app::port::revisions::Revisions;
 use penstock_app::port::store::Store;
-use penstock_testkit::contract::{claims_contract, outputs_contract, store_contract};
+use penstock_testkit::contract::{claims_contract, outputs_contract, revisions_contract, store_contract};
 
 use crate::bench::store;
 
@@ -22,4 +23,9 @@ async fn the_table_keeps_the_claims_contract() {
 #[tokio::test]
 async fn the_table_keeps_the_outputs_contract() {
     outputs_contract(async || Arc::new(store().await) as Arc<dyn Outputs>).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_revisions_contract() {
+    revisions_contract(async || Arc::new(store().await) as Arc<dyn Revisions>).await;
 }

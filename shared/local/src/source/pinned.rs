@@ -73,9 +73,18 @@ impl Pinned {
     }
 }
 
-/// Finds what is wanted.
-pub(super) fn pin(repository: &Repository, wanted: &Wanted, dirty: bool) -> Result<Pinned, SourceError> {
-    let commit = match find(repository, wanted) {
+/// Finds what is wanted; with `kept`, the commit that it was before.
+pub(super) fn pin(
+    repository: &Repository,
+    wanted: &Wanted,
+    kept: Option<&str>,
+    dirty: bool,
+) -> Result<Pinned, SourceError> {
+    let found = match kept {
+        Some(kept) => find(repository, &Wanted::Commit(kept.to_owned())),
+        None => find(repository, wanted),
+    };
+    let commit = match found {
         Ok(commit) => commit,
         Err(SourceError::Git(error)) if error.code() == ErrorCode::UnbornBranch && dirty => {
             let variables = BTreeMap::from([
