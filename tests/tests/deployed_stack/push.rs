@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use sha2::Sha256;
 
 use crate::client::Client;
+use crate::stack::until;
 
 /// A delivery as GitHub sends it.
 #[derive(Debug, Clone)]
@@ -32,8 +33,16 @@ impl Delivery {
         Self { signature: signature.to_owned(), ..self.clone() }
     }
 
-    /// Sends it; the answer's status and body.
+    /// Sends it, and again if the function does not answer in time, as a person has GitHub do; the answer's status and
+    /// body.
     pub(crate) async fn send(&self, client: &Client) -> (u16, Json) {
+        until("an answer to the delivery", async || {
+            Some(self.send_once(client).await).filter(|(status, _)| *status != 503)
+        })
+        .await
+    }
+
+    async fn send_once(&self, client: &Client) -> (u16, Json) {
         let request = client
             .http
             .post(client.stack.url("/webhooks/github"))

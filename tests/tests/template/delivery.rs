@@ -24,7 +24,7 @@ fn a_message_stays_hidden_for_six_timeouts() {
             fed.insert(queue.name.to_owned());
         }
     }
-    let queues = ["ActionQueue", "ArtifactQueue", "CommandQueue"];
+    let queues = ["ActionQueue", "ArtifactQueue", "CommandQueue", "NotificationQueue"];
     assert_eq!(fed, queues.map(str::to_owned).into());
 }
 
