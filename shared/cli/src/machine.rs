@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use penstock_github::api::DEFAULT_BASE_URL;
-use penstock_github::source::GitHubSource;
+use penstock_github::source::{GitHubSource, TOKEN_SECRET};
 use penstock_local::machine::Machine;
 use penstock_local::registry::Further;
 use penstock_local::secrets::MachineSecrets;
@@ -48,5 +48,6 @@ fn github(dir: &Path) -> anyhow::Result<Further> {
     let base_url = std::env::var(GITHUB_API).unwrap_or_else(|_| DEFAULT_BASE_URL.to_owned());
     let objects = Arc::new(Machine::artifacts(dir)?);
     let source = GitHubSource::new(base_url, Arc::new(MachineSecrets::new(dir)), objects.clone(), objects);
+    let source = source.with_token_from(TOKEN_SECRET);
     Ok(Further { serves: Box::new(GitHubSource::serves), provider: Arc::new(source) })
 }

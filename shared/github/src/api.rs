@@ -28,6 +28,8 @@ pub struct Api {
     client: Client,
     base_url: String,
     token: Option<String>,
+    /// The secret that holds the token, or would.
+    secret: Option<String>,
 }
 
 /// A repository: `owner/name`.
@@ -129,7 +131,13 @@ impl Api {
             .read_timeout(Duration::from_secs(30))
             .build()
             .map_err(|error| PortError::permanent(format!("set up an HTTPS client: {error}")))?;
-        Ok(Self { client, base_url: base_url.trim_end_matches('/').to_owned(), token })
+        Ok(Self { client, base_url: base_url.trim_end_matches('/').to_owned(), token, secret: None })
+    }
+
+    /// The same, whose refusals name the secret that holds the token, or would.
+    #[must_use]
+    pub fn with_token_from(self, secret: &str) -> Self {
+        Self { secret: Some(secret.to_owned()), ..self }
     }
 
     /// The commit that `reference` (a branch, a tag, a commit id) names now.
@@ -237,18 +245,25 @@ impl Api {
     fn judge(&self, response: Response, what: &str) -> Result<Response, PortError> {
         match response.status() {
             status if status.is_success() => Ok(response),
-            status => Err(refusal(status, &response, what, self.token.is_some())),
+            status => Err(refusal(status, &response, what, self.token.is_some(), self.secret.as_deref())),
         }
     }
 }
 
-fn refusal(status: StatusCode, response: &Response, what: &str, has_token: bool) -> PortError {
+fn refusal(
+    status: StatusCode,
+    response: &Response,
+    what: &str,
+    has_token: bool,
+    secret: Option<&str>,
+) -> PortError {
     // The primary limit leaves none, a secondary one says when to come back (GitHub REST API, "Rate limits").
     let limited = response.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0")
         || response.headers().contains_key("retry-after");
     match status.as_u16() {
         401 => PortError::permanent(format!(
-            "{what}: GitHub does not take the token (401); renew the secret `github-token`"
+            "{what}: GitHub does not take the token (401); renew it{}",
+            secret.map(|name| format!(" in the secret `{name}`")).unwrap_or_default()
         )),
         403 | 429 if limited => {
             PortError::transient(format!("{what}: GitHub's rate limit is used up ({status})"))
@@ -260,7 +275,11 @@ fn refusal(status: StatusCode, response: &Response, what: &str, has_token: bool)
             "{what}: GitHub knows no such repository or commit, or the token may not see it ({status})"
         )),
         404 | 422 => PortError::permanent(format!(
-            "{what}: GitHub knows no such public repository or commit ({status}); a private one needs the secret `github-token`"
+            "{what}: GitHub knows no such public repository or commit ({status}); a private one needs a token{}",
+            secret.map_or_else(
+                || ": give the stack's parameter GitHubTokenArn".to_owned(),
+                |name| format!(" in the secret `{name}`")
+            )
         )),
         429 | 500..=599 => PortError::transient(format!("{what}: GitHub answered {status}")),
         _ => PortError::permanent(format!("{what}: GitHub answered {status}")),

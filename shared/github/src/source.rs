@@ -16,33 +16,33 @@ use penstock_model::pipeline::Action;
 use crate::api::{Api, Commit, Repository};
 use crate::archive::{LeftOut, convert};
 
-/// The secret that holds GitHub's token, if the repository is private.
+/// The secret that holds GitHub's token on one machine, if the repository is private.
 pub const TOKEN_SECRET: &str = "github-token";
 
 /// Fetches from GitHub: providers `GitHub` (`Owner`, `Repo`, `Branch`) and `CodeStarSourceConnection` (`FullRepositoryId`, `BranchName`).
 pub struct GitHubSource {
     base_url: String,
-    token_secret: String,
+    token_secret: Option<String>,
     secrets: Arc<dyn Secrets>,
     artifacts: Arc<dyn Artifacts>,
     revisions: Arc<dyn Revisions>,
 }
 
 impl GitHubSource {
-    /// A source that reads from the API at `base_url`.
+    /// A source that reads from the API at `base_url`, without a token.
     pub fn new(
         base_url: String,
         secrets: Arc<dyn Secrets>,
         artifacts: Arc<dyn Artifacts>,
         revisions: Arc<dyn Revisions>,
     ) -> Self {
-        Self { base_url, token_secret: TOKEN_SECRET.to_owned(), secrets, artifacts, revisions }
+        Self { base_url, token_secret: None, secrets, artifacts, revisions }
     }
 
-    /// With the token in the secret called `name` instead of [`TOKEN_SECRET`].
+    /// With the token in the secret called `name`.
     #[must_use]
     pub fn with_token_from(self, name: &str) -> Self {
-        Self { token_secret: name.to_owned(), ..self }
+        Self { token_secret: Some(name.to_owned()), ..self }
     }
 
     /// Whether `action` names a repository on GitHub; one that names none means the local working tree.
@@ -52,7 +52,7 @@ impl GitHubSource {
 
     async fn fetch(&self, work: &Work) -> Result<Done, PortError> {
         let (repository, branch) = place(&work.action)?;
-        let api = Api::new(&self.base_url, self.secrets.secret(&self.token_secret).await.ok())?;
+        let api = self.api().await?;
         let commit = self.commit(&api, &repository, &branch, work).await?;
         let folder = tempfile::tempdir()
             .map_err(|error| PortError::transient(format!("make a temporary folder: {error}")))?;
@@ -70,6 +70,21 @@ impl GitHubSource {
             artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &zip).await?);
         }
         Ok(done(&repository, &branch, &commit, &left_out, artifacts))
+    }
+
+    /// The API, with the token if there is one.
+    async fn api(&self) -> Result<Api, PortError> {
+        let Some(name) = &self.token_secret else {
+            return Api::new(&self.base_url, None);
+        };
+        let token = self.secrets.secret_if_any(name).await.map_err(|error| PortError {
+            message: format!(
+                "read GitHub's token from the secret `{name}`: {}; see that it is there and may be read",
+                error.message
+            ),
+            retryable: error.retryable,
+        })?;
+        Ok(Api::new(&self.base_url, token)?.with_token_from(name))
     }
 
     /// The commit that is meant; if the fetch is repeated, the one that was meant the first time.

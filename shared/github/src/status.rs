@@ -41,7 +41,8 @@ impl Statuses for GitHubStatuses {
             "description": status.description,
             "target_url": status.target_url,
         });
-        Api::new(&self.base_url, Some(token))?.set_status(&repository, &status.commit, &body).await
+        let api = Api::new(&self.base_url, Some(token))?.with_token_from(&self.secret);
+        api.set_status(&repository, &status.commit, &body).await
     }
 }
 

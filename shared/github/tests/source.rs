@@ -61,7 +61,8 @@ impl Artifacts for Kept {
     }
 }
 
-struct Token(Option<&'static str>);
+/// A token, none, or a failure to read it.
+struct Token(Result<Option<&'static str>, PortError>);
 
 #[async_trait]
 impl Secrets for Token {
@@ -70,7 +71,11 @@ impl Secrets for Token {
     }
 
     async fn secret(&self, name: &str) -> Result<String, PortError> {
-        self.0.map(str::to_owned).ok_or_else(|| PortError::permanent(name))
+        self.secret_if_any(name).await?.ok_or_else(|| PortError::permanent(name))
+    }
+
+    async fn secret_if_any(&self, _: &str) -> Result<Option<String>, PortError> {
+        self.0.clone().map(|token| token.map(str::to_owned))
     }
 }
 
@@ -172,7 +177,9 @@ fn work(configuration: &[(&str, &str)]) -> Work {
 
 fn source(base_url: String, token: Option<&'static str>) -> (GitHubSource, Arc<Kept>) {
     let kept = Arc::new(Kept(tempfile::tempdir().unwrap()));
-    (GitHubSource::new(base_url, Arc::new(Token(token)), kept.clone(), Arc::new(First::default())), kept)
+    let source =
+        GitHubSource::new(base_url, Arc::new(Token(Ok(token))), kept.clone(), Arc::new(First::default()));
+    (source.with_token_from("the-token"), kept)
 }
 
 #[tokio::test]
@@ -214,7 +221,28 @@ async fn a_repository_that_cannot_be_seen_fails_with_the_way_out() {
     let (source, _) = source(base_url, None);
     let begun = source.start(&work(&[("FullRepositoryId", "acme/web")]), false).await.unwrap();
     let Begun::Ended(Ending::Failed { error, .. }) = begun else { panic!("{begun:?}") };
-    assert!(error.message.contains("github-token"), "{}", error.message);
+    assert!(error.message.contains("the-token"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_read_is_not_taken_for_none() {
+    let (base_url, seen) = stand_in(0).await;
+    let begun = async |failure: PortError| {
+        let kept = Arc::new(Kept(tempfile::tempdir().unwrap()));
+        let secrets = Arc::new(Token(Err(failure)));
+        let source = GitHubSource::new(base_url.clone(), secrets, kept, Arc::new(First::default()));
+        source.with_token_from("the-token").start(&work(&[("FullRepositoryId", "acme/web")]), false).await
+    };
+    let error = begun(PortError::transient("read the secret: ThrottlingException")).await.unwrap_err();
+    assert!(error.retryable && error.message.contains("`the-token`"), "{error}");
+    let begun = begun(PortError::permanent("read the secret: AccessDeniedException")).await.unwrap();
+    let Begun::Ended(Ending::Failed { error, .. }) = begun else { panic!("{begun:?}") };
+    assert!(
+        error.message.contains("`the-token`") && error.message.contains("AccessDenied"),
+        "{}",
+        error.message
+    );
+    assert!(seen.lock().unwrap().paths.is_empty(), "GitHub is not asked without the token");
 }
 
 #[tokio::test]

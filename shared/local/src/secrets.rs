@@ -50,18 +50,19 @@ impl MachineSecrets {
     }
 
     fn find(&self, kind: Kind, name: &str) -> Result<String, String> {
-        let variable = kind.variable(name);
-        if let Ok(value) = std::env::var(&variable) {
-            return Ok(value);
-        }
-        self.in_file(kind, name)?.ok_or_else(|| {
+        self.find_if_any(kind, name)?.ok_or_else(|| {
             format!(
-                "there is no {} `{}`; set {variable}, or add it to {}",
+                "there is no {} `{}`; set {}, or add it to {}",
                 kind.name(),
                 name.escape_debug(),
+                kind.variable(name),
                 self.file.display()
             )
         })
+    }
+
+    fn find_if_any(&self, kind: Kind, name: &str) -> Result<Option<String>, String> {
+        std::env::var(kind.variable(name)).map_or_else(|_| self.in_file(kind, name), |value| Ok(Some(value)))
     }
 
     fn in_file(&self, kind: Kind, name: &str) -> Result<Option<String>, String> {
@@ -94,6 +95,10 @@ impl Secrets for MachineSecrets {
 
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         self.find(Kind::Secret, name).map_err(PortError::permanent)
+    }
+
+    async fn secret_if_any(&self, name: &str) -> Result<Option<String>, PortError> {
+        self.find_if_any(Kind::Secret, name).map_err(PortError::permanent)
     }
 }
 
@@ -131,9 +136,11 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         let secrets = MachineSecrets::new(dir.path());
         assert!(secrets.find(Kind::Secret, "db").unwrap_err().contains("0640"));
+        assert!(secrets.find_if_any(Kind::Secret, "db").unwrap_err().contains("0640"));
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         assert_eq!(secrets.find(Kind::Secret, "db").unwrap(), r#"{"user":"me"}"#);
         assert_eq!(secrets.find(Kind::Parameter, "/app/url").unwrap(), "http://x");
+        assert_eq!(secrets.find_if_any(Kind::Secret, "x"), Ok(None));
         assert!(secrets.find(Kind::Parameter, "/x").unwrap_err().contains("PENSTOCK_PARAMETER_X"));
     }
 }
