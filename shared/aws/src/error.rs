@@ -1,8 +1,10 @@
 //! From an SDK's errors to the ports': what failed, why, and whether trying again can help.
 
+use std::any::Any;
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -10,8 +12,14 @@ use penstock_app::port::PortError;
 
 /// Codes of refusals that pass by themselves.
 const PASSING: &[&str] = &[
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
     "InternalFailure",
     "InternalServerError",
+    "InternalServerException",
+    "InternalServiceError",
+    "InternalServiceException",
+    "InternalServiceFault",
     "InternalError",
     "InternalException",
     "KMSThrottling",
@@ -19,13 +27,16 @@ const PASSING: &[&str] = &[
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
+    "RequestThrottledException",
     "RequestTimeout",
+    "RequestTimeoutException",
     "ServerException",
     "ServiceException",
     "ServiceUnavailable",
     "ServiceUnavailableException",
     "SlowDown",
     "Throttled",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
@@ -37,17 +48,18 @@ const PASSING: &[&str] = &[
 pub(crate) fn port_error<E, R>(what: &str, error: &SdkError<E, R>) -> PortError
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: std::fmt::Debug,
+    R: std::fmt::Debug + 'static,
 {
     match error {
         SdkError::ServiceError(refused) => {
+            let is_busy = is_busy(refused.raw());
             let refused = refused.err();
             let Some(code) = refused.code() else {
                 // It broke off, or was not the service's own: whatever the service refuses, it gives a code for.
                 return PortError::transient(format!("{what}: the answer was not understood"));
             };
             let message = format!("{what}: {code}: {}", refused.message().unwrap_or("no reason was given"));
-            if PASSING.contains(&code) {
+            if is_busy || PASSING.contains(&code) {
                 PortError::transient(message)
             } else {
                 PortError::permanent(message)
@@ -62,6 +74,12 @@ where
             PortError::transient(format!("{what}: {}", causes(error)))
         }
     }
+}
+
+/// Whether the answer's status says that the service, not the question, is at fault, or that it is asked too often.
+fn is_busy(answer: &dyn Any) -> bool {
+    let status = answer.downcast_ref::<HttpResponse>().map(|answer| answer.status().as_u16());
+    matches!(status, Some(429 | 500..))
 }
 
 /// What STS says where it refuses, for good, to let us assume the role that a call is made under.
@@ -97,6 +115,8 @@ pub(crate) fn causes(error: &dyn Error) -> String {
 mod tests {
     use std::fmt;
 
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
 
     #[derive(Debug)]
@@ -112,6 +132,18 @@ mod tests {
         fn source(&self) -> Option<&(dyn Error + 'static)> {
             self.1.as_deref().map(|error| error as _)
         }
+    }
+
+    #[test]
+    fn what_the_service_is_at_fault_for_passes() {
+        let of = |status: u16, code: &str| {
+            let refused = ErrorMetadata::builder().code(code).message("no").build();
+            let answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+            port_error("ask", &SdkError::service_error(refused, answer)).retryable
+        };
+        assert!(of(503, "Unheard") && of(500, "Unheard") && of(429, "Unheard"));
+        assert!(of(400, "ThrottledException") && of(400, "InternalServiceError"));
+        assert!(!of(400, "Unheard") && !of(403, "AccessDenied"));
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn refused<T, E, R>(
 ) -> Result<Asked<T>, PortError>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    R: std::fmt::Debug + 'static,
 {
     match error.code() {
         Some("NoSuchEntity" | "NoSuchEntityException") => Ok(Asked::Absent),

@@ -47,7 +47,8 @@ impl CloudFormation {
 
     async fn job<'a>(&'a self, work: &'a Work) -> Result<Job<'a>, Failure> {
         let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, self.without_role).await;
+        let sdk = sdk.map_err(|error| Failure::from(error).unseen())?;
         let config =
             aws_sdk_cloudformation::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
         Ok(Job {
@@ -75,7 +76,7 @@ pub fn refuse(action: &Action) -> Option<String> {
 impl Provider for CloudFormation {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
         let begun = async { self.job(work).await?.go_on(None, taken_over).await };
-        begun.await.map_or_else(Failure::begun, |progress| Ok(progress.into()))
+        begun.await.map_or_else(|failure| failure.begun(taken_over), |progress| Ok(progress.into()))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

@@ -14,7 +14,6 @@ use penstock_model::pipeline::Action;
 
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
-use crate::provider::failure::Failure;
 use crate::provider::settings::optional;
 
 mod batches;
@@ -54,7 +53,7 @@ impl Provider for CodeBuild {
             Ok(plan) => self.0.start(work, plan, taken_over).await,
             Err(failure) => Err(failure),
         };
-        begun.or_else(Failure::begun)
+        begun.or_else(|failure| failure.begun(taken_over))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

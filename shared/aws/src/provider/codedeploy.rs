@@ -70,7 +70,7 @@ impl CodeDeploy {
 #[async_trait]
 impl Provider for CodeDeploy {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Failure::begun)
+        self.begin(work, taken_over).await.or_else(|failure| failure.begun(taken_over))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

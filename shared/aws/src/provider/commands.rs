@@ -12,7 +12,6 @@ use penstock_model::pipeline::Action;
 use super::codebuild::runner::Runner;
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
-use crate::provider::failure::Failure;
 
 mod buildspec;
 mod declaration;
@@ -47,7 +46,7 @@ impl Provider for Commands {
             Ok(plan) => self.runner.start(work, plan, taken_over).await,
             Err(failure) => Err(failure),
         };
-        begun.or_else(Failure::begun)
+        begun.or_else(|failure| failure.begun(taken_over))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

@@ -98,7 +98,8 @@ impl Ecs {
     }
 
     async fn services(&self, work: &Work) -> Result<Services, Failure> {
-        Services::of(&self.access.of(work, self.without_role).await?, work)
+        let sdk = self.access.of(work, self.without_role).await;
+        Services::of(&sdk.map_err(|error| Failure::from(error).unseen())?, work)
     }
 
     async fn look(&self, work: &Work, external: &External) -> Result<Observation, Failure> {
@@ -162,7 +163,7 @@ impl Ecs {
 #[async_trait]
 impl Provider for Ecs {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Failure::begun)
+        self.begin(work, taken_over).await.or_else(|failure| failure.begun(taken_over))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

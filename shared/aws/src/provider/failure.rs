@@ -13,6 +13,8 @@ use crate::error::{port_error, refused_role};
 pub(crate) enum Failure {
     /// It ends so.
     Ends(AttemptError),
+    /// A look at the provider was refused: nothing is known of the work. It ends an attempt of which nothing can run yet.
+    Unseen(AttemptError),
     /// It may pass.
     Passing(PortError),
 }
@@ -37,7 +39,7 @@ impl Failure {
     pub(crate) fn of_call<E, R>(what: &str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         let failed = port_error(what, error);
         if failed.retryable {
@@ -51,6 +53,23 @@ impl Failure {
             return Self::ends("PermissionError", format!("{message}; grant it to the action's role"));
         }
         Self::configuration(message)
+    }
+
+    /// A call that only looks and failed; it says nothing of the work.
+    pub(crate) fn of_look<E, R>(what: &str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        Self::of_call(what, error).unseen()
+    }
+
+    /// The same, where it says nothing of the work.
+    pub(crate) fn unseen(self) -> Self {
+        match self {
+            Self::Ends(error) => Self::Unseen(error),
+            known @ (Self::Unseen(_) | Self::Passing(_)) => known,
+        }
     }
 
     /// A call of S3 that failed; `failed` is what became of it.
@@ -70,16 +89,21 @@ impl Failure {
     pub(crate) fn ending(self, external: Option<External>) -> Result<Ending, PortError> {
         match self {
             Self::Ends(error) => Ok(Ending::Failed { error, external }),
+            Self::Unseen(error) => Err(PortError::transient(fragment(&error))),
             Self::Passing(error) => Err(error),
         }
     }
 
-    /// What a start answers.
-    pub(crate) fn begun(self) -> Result<Begun, PortError> {
-        self.ending(None).map(Begun::Ended)
+    /// What a start answers. After a worker that may have started it, nothing but the work itself ends the attempt.
+    pub(crate) fn begun(self, taken_over: bool) -> Result<Begun, PortError> {
+        match self {
+            Self::Unseen(error) if !taken_over => Self::Ends(error).ending(None),
+            known @ (Self::Ends(_) | Self::Unseen(_) | Self::Passing(_)) => known.ending(None),
+        }
+        .map(Begun::Ended)
     }
 
-    /// What an observation answers.
+    /// What an observation answers. A look that failed is repeated, until the attempt times out.
     pub(crate) fn observed(self, external: &External) -> Result<Observation, PortError> {
         self.ending(Some(external.clone())).map(Observation::Ended)
     }
@@ -87,13 +111,15 @@ impl Failure {
     /// As an error of a call that has no attempt to end; its message completes "failed to ...".
     pub(crate) fn into_port(self) -> PortError {
         match self {
-            Self::Ends(error) => {
-                let message = error.message.strip_prefix("failed to ").unwrap_or(&error.message);
-                PortError::permanent(message)
-            }
+            Self::Ends(error) | Self::Unseen(error) => PortError::permanent(fragment(&error)),
             Self::Passing(error) => error,
         }
     }
+}
+
+/// The message as it completes "failed to ...".
+fn fragment(error: &AttemptError) -> &str {
+    error.message.strip_prefix("failed to ").unwrap_or(&error.message)
 }
 
 /// Whether the caller lacks a right.

@@ -175,7 +175,7 @@ impl LambdaInvoke {
 #[async_trait]
 impl Provider for LambdaInvoke {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        self.begin(work, taken_over).await.or_else(Failure::begun)
+        self.begin(work, taken_over).await.or_else(|failure| failure.begun(taken_over))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

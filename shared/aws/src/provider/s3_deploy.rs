@@ -143,7 +143,7 @@ impl Provider for S3Deploy {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
         match self.put(work).await {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
-            Err(failure) => failure.begun(),
+            Err(failure) => failure.begun(false),
         }
     }
 

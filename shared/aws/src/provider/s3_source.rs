@@ -203,7 +203,7 @@ impl Provider for S3Source {
         // adopted.
         match self.fetch(work).await {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
-            Err(failure) => failure.begun(),
+            Err(failure) => failure.begun(false),
         }
     }
 

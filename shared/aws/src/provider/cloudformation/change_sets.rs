@@ -71,7 +71,7 @@ impl Job<'_> {
         match self.client.describe_change_set().stack_name(stack).change_set_name(name).send().await {
             Ok(answer) => Ok(Some(self.read_set(&answer))),
             Err(error) if stacks::is_absent(&error) || is_missing(&error) => Ok(None),
-            Err(error) => Err(Failure::of_call(&format!("look at the change set `{name}`"), &error)),
+            Err(error) => Err(Failure::of_look(&format!("look at the change set `{name}`"), &error)),
         }
     }
 

@@ -220,7 +220,7 @@ impl Job<'_> {
     ) -> Result<Progress, Failure>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync,
+        R: std::fmt::Debug + Send + Sync + 'static,
     {
         let name = &self.settings.stack;
         if let Some(stack) = stacks::describe(&self.client, name).await?

@@ -25,7 +25,7 @@ pub(super) async fn describe(client: &Client, name: &str) -> Result<Option<Stack
     let answer = match client.describe_stacks().stack_name(name).send().await {
         Ok(answer) => answer,
         Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(Failure::of_call(&format!("look at the stack `{name}`"), &error)),
+        Err(error) => return Err(Failure::of_look(&format!("look at the stack `{name}`"), &error)),
     };
     Ok(answer.stacks().first().map(|stack| Stack {
         id: stack.stack_id().unwrap_or(name).to_owned(),
@@ -57,7 +57,7 @@ pub(super) async fn operation(
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(Failure::of_call(&format!("read the events of `{stack_id}`"), &error)),
+            Err(error) => return Err(Failure::of_look(&format!("read the events of `{stack_id}`"), &error)),
         };
         for event in answer.stack_events() {
             let too_old = event.timestamp().is_some_and(|at| at.secs() < since);

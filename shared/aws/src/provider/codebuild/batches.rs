@@ -59,14 +59,14 @@ impl Batches<'_> {
             {
                 return Ok(None);
             }
-            Err(error) => return Err(Failure::of_call(&format!("list the batches of `{project}`"), &error)),
+            Err(error) => return Err(Failure::of_look(&format!("list the batches of `{project}`"), &error)),
         };
         if page.ids().is_empty() {
             return Ok(None);
         }
         let got = client.batch_get_build_batches().set_ids(page.ids).send().await;
         let got =
-            got.map_err(|error| Failure::of_call(&format!("read the batches of `{project}`"), &error))?;
+            got.map_err(|error| Failure::of_look(&format!("read the batches of `{project}`"), &error))?;
         let is_ours = |batch: &&BuildBatch| {
             let variables = batch.environment.as_ref().map(ProjectEnvironment::environment_variables);
             names_attempt(variables.unwrap_or_default(), &attempt)
@@ -106,7 +106,7 @@ impl Batches<'_> {
 
     async fn get(&self, id: &str) -> Result<Option<BuildBatch>, Failure> {
         let got = self.0.client.batch_get_build_batches().ids(id).send().await;
-        let got = got.map_err(|error| Failure::of_call(&format!("read batch {id}"), &error))?;
+        let got = got.map_err(|error| Failure::of_look(&format!("read batch {id}"), &error))?;
         Ok(got.build_batches.and_then(|batches| batches.into_iter().next()))
     }
 

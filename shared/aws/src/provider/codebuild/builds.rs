@@ -63,7 +63,7 @@ impl Builds<'_> {
                     return Ok(None);
                 }
                 Err(error) => {
-                    return Err(Failure::of_call(&format!("list the builds of `{project}`"), &error));
+                    return Err(Failure::of_look(&format!("list the builds of `{project}`"), &error));
                 }
             };
             if page.ids().is_empty() {
@@ -71,7 +71,7 @@ impl Builds<'_> {
             }
             let got = client.batch_get_builds().set_ids(page.ids.clone()).send().await;
             let got =
-                got.map_err(|error| Failure::of_call(&format!("read the builds of `{project}`"), &error))?;
+                got.map_err(|error| Failure::of_look(&format!("read the builds of `{project}`"), &error))?;
             if let Some(found) = got.builds().iter().find(|build| is_of(build, &attempt)) {
                 return Ok(external(found));
             }
@@ -114,7 +114,7 @@ impl Builds<'_> {
 
     pub(super) async fn get(&self, id: &str) -> Result<Option<Build>, Failure> {
         let got = self.0.client.batch_get_builds().ids(id).send().await;
-        let got = got.map_err(|error| Failure::of_call(&format!("read build {id}"), &error))?;
+        let got = got.map_err(|error| Failure::of_look(&format!("read build {id}"), &error))?;
         Ok(got.builds.and_then(|builds| builds.into_iter().next()))
     }
 

@@ -77,7 +77,7 @@ impl Deployments {
             .send();
         let mut ids: Vec<String> = vec![];
         while let Some(id) = pages.next().await {
-            ids.push(id.map_err(|error| Failure::of_call("list the deployments", &error))?);
+            ids.push(id.map_err(|error| Failure::of_look("list the deployments", &error))?);
         }
         for batch in ids.chunks(BATCH) {
             if let Some(found) = self.find_among(batch, &work.attempt.token()).await? {
@@ -94,7 +94,7 @@ impl Deployments {
             .set_deployment_ids(Some(ids.to_vec()))
             .send()
             .await
-            .map_err(|error| Failure::of_call("describe the deployments", &error))?;
+            .map_err(|error| Failure::of_look("describe the deployments", &error))?;
         let mut found = described.deployments_info.unwrap_or_default().into_iter();
         let ours = found.find(|it| it.description.as_deref().is_some_and(|text| text.contains(token)));
         Ok(ours.and_then(|it| it.deployment_id))
@@ -198,7 +198,7 @@ impl Deployments {
             {
                 Ok(None)
             }
-            Err(error) => Err(Failure::of_call(&format!("ask for the deployment {id}"), &error)),
+            Err(error) => Err(Failure::of_look(&format!("ask for the deployment {id}"), &error)),
         }
     }
 }

@@ -63,7 +63,7 @@ impl Services {
             {
                 Ok(None)
             }
-            Err(error) => Err(Failure::of_call(&format!("describe the service {}", self.name), &error)),
+            Err(error) => Err(Failure::of_look(&format!("describe the service {}", self.name), &error)),
         }
     }
 
@@ -121,7 +121,7 @@ impl Services {
             .send()
             .await
             .map_err(|error| {
-                Failure::of_call(&format!("list the deployments of the service {}", self.name), &error)
+                Failure::of_look(&format!("list the deployments of the service {}", self.name), &error)
             })?;
         let newest = under_way
             .service_deployments
