@@ -117,6 +117,23 @@ fn another_external_id_and_none_are_told_apart() {
 }
 
 #[test]
+fn a_topic_that_the_stack_may_not_publish_to_is_told() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let role = role(&trusted(&stack), &["s3:*", "lambda:InvokeFunction"], true);
+    let others = definition(&role, &stack.outputs["ArtifactBucket"], "'#{variables.F}'");
+    let asking = |topic: &str| {
+        format!(
+            "{others}    - name: Ask\n      actions:\n        - name: Ask\n          actionType: Approval\n          provider: Manual\n          configuration: {{NotificationArn: '{topic}'}}\n"
+        )
+    };
+    let (found, said) = problems(&stack, &asking("arn:aws:sns:us-east-1:000000000000:team"), 2);
+    assert_eq!(found, [(25, "topic-not-listed".to_owned())], "{said}");
+    assert!(said.contains("NotificationTopicArns"), "{said}");
+    let (found, said) = problems(&stack, &asking(&stack.outputs["ApprovalTopicArn"]), 0);
+    assert_eq!(found, [], "{said}");
+}
+
+#[test]
 fn roles_that_are_not_there_and_actions_without_one_are_told() {
     let stack = Stack::create("http://127.0.0.1:9");
     let bucket = &stack.outputs["ArtifactBucket"];

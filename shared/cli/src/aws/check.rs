@@ -31,6 +31,8 @@ struct Offer {
     action: String,
     artifact: String,
     listed: Vec<String>,
+    /// The topics that approvals may name.
+    topics: Vec<String>,
     artifact_bucket: String,
     commands_project: String,
     account: String,
@@ -40,14 +42,21 @@ impl Offer {
     fn of(installation: &Installation, pipeline: &Pipeline) -> anyhow::Result<Self> {
         let trusted = installation.output("TrustedRoleArns")?;
         let (action, artifact) = trusted.split_once(',').unwrap_or((trusted, trusted));
-        let listed = installation.stack.parameters.get("AssumableRoleArns");
+        let of_parameter = |name: &str| {
+            let list = installation.stack.parameters.get(name).map(String::as_str).unwrap_or_default();
+            list.split(',').map(|arn| arn.trim().to_owned()).collect::<Vec<_>>()
+        };
+        let mut topics = of_parameter("NotificationTopicArns");
+        let own = ["ApprovalTopicArn", "FailureTopicArn"].map(|output| installation.output(output).ok());
+        topics.extend(own.into_iter().flatten().map(str::to_owned));
         Ok(Self {
             session: session_name(&pipeline.name),
             default_role: installation.output("DefaultActionRoleArn").ok().map(str::to_owned),
             external_id: installation.output("ExternalId")?.to_owned(),
             action: action.to_owned(),
             artifact: artifact.to_owned(),
-            listed: listed.map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+            listed: of_parameter("AssumableRoleArns"),
+            topics,
             artifact_bucket: installation.output("ArtifactBucket")?.to_owned(),
             commands_project: installation.output("CommandsProject")?.to_owned(),
             account: installation.stack.account().to_owned(),
@@ -102,9 +111,12 @@ struct Check<'a> {
 impl Check<'_> {
     async fn pipeline(&mut self, pipeline: &Pipeline, places: &Places<'_>) -> anyhow::Result<()> {
         for stage in &pipeline.stages {
-            for action in stage.actions.iter().filter(|action| is_performed_on_aws(action)) {
+            for action in &stage.actions {
                 let place = places.action(stage.name.as_str(), action.name.as_str());
-                self.action(pipeline, action, place).await?;
+                self.topic(action, &place);
+                if is_performed_on_aws(action) {
+                    self.action(pipeline, action, place).await?;
+                }
             }
         }
         Ok(())
@@ -144,6 +156,18 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the stack may publish to the topic that an approval names.
+    fn topic(&mut self, action: &Action, place: &places::OfAction) {
+        let topic = needs::known(action, "NotificationArn");
+        if topic != "*" && !self.offer.topics.iter().any(|it| it == topic) {
+            self.error(
+                place.key("NotificationArn"),
+                "topic-not-listed",
+                format!("the stack may not publish to {topic}, so nobody there would be asked; add it to the stack's parameter NotificationTopicArns"),
+            );
+        }
     }
 
     fn default_role(&self, action: &Action) -> Option<String> {
