@@ -74,13 +74,10 @@ impl Failure {
 
     /// A call of S3 that failed; `failed` is what became of it.
     #[cfg(feature = "s3")]
-    pub(crate) fn of_s3<E: ProvideErrorMetadata, R>(
-        what: &str,
-        failed: PortError,
-        error: &SdkError<E, R>,
-    ) -> Self {
+    pub(crate) fn of_s3<E: ProvideErrorMetadata, R>(failed: PortError, error: &SdkError<E, R>) -> Self {
         if is_denied(error) && !failed.retryable {
-            return Self::ends("PermissionError", format!("failed to {what}: the action's role may not"));
+            let message = format!("failed to {}; grant it to the action's role", failed.message);
+            return Self::ends("PermissionError", message);
         }
         failed.into()
     }

@@ -132,7 +132,7 @@ async fn get(client: &Client, place: &Place) -> Result<GetObjectOutput, Failure>
         if matches!(bucket::status(&error), Some(404)) {
             return Failure::ends("RevisionUnavailable", format!("failed to {}", failed.message));
         }
-        Failure::of_s3(&what, failed, &error)
+        Failure::of_s3(failed, &error)
     })
 }
 

@@ -70,9 +70,6 @@ impl Upload<'_> {
             .set_server_side_encryption(encryption)
             .set_ssekms_key_id(settings.kms_key.clone());
         let what = format!("put {place}");
-        put.send()
-            .await
-            .map(drop)
-            .map_err(|error| Failure::of_s3(&what, bucket::failed(&what, &error), &error))
+        put.send().await.map(drop).map_err(|error| Failure::of_s3(bucket::failed(&what, &error), &error))
     }
 }

@@ -129,7 +129,12 @@ fn builds(place: &Where, project: &str, action: &Action) -> Vec<Need> {
 fn uploads(place: &Where, action: &Action) -> Vec<Need> {
     let with_acl = action.configuration.contains_key("CannedACL");
     let calls: &[&str] = if with_acl { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
-    vec![Need::new(calls, place.objects(known(action, "BucketName")))]
+    let mut needs = vec![Need::new(calls, place.objects(known(action, "BucketName")))];
+    // An alias is no resource of which rights are told.
+    if let Some(key) = action.configuration.get("KMSEncryptionKeyARN").filter(|key| key.contains(":key/")) {
+        needs.push(Need::new(&["kms:GenerateDataKey"], key.clone()));
+    }
+    needs
 }
 
 fn stacks(place: &Where, action: &Action) -> Vec<Need> {
@@ -238,6 +243,16 @@ mod tests {
             artifact_bucket: "artifacts".into(),
             commands_project: "penstock-commands".into(),
         }
+    }
+
+    #[test]
+    fn an_encrypted_upload_needs_its_key() {
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
+        let upload = action(serde_json::json!({
+            "name": "Publish", "actionTypeId": { "category": "Deploy", "owner": "AWS", "provider": "S3", "version": "1" },
+            "configuration": { "BucketName": "site", "Extract": "true", "KMSEncryptionKeyARN": key }
+        }));
+        assert!(needs(&upload, &place()).contains(&Need::new(&["kms:GenerateDataKey"], key)));
     }
 
     #[test]
