@@ -23,6 +23,9 @@ use penstock_aws::store::TableStore;
 use penstock_model::diagnostic::Diagnostic;
 use penstock_model::pipeline::{ActionType, Category, Pipeline};
 
+/// The most bytes that an artifact may extract to: the function's disk has 10 GiB, and the zip lies there too.
+const EXTRACTED: u64 = 6 << 30;
+
 /// The providers.
 pub(crate) struct Registry {
     builds: Arc<dyn Provider>,
@@ -42,6 +45,7 @@ impl Registry {
         let access = Access::new(sdk.clone(), optional("DEFAULT_ACTION_ROLE_ARN"), optional("EXTERNAL_ID"));
         let artifacts = Arc::new(S3Artifacts::new(sdk, &bucket));
         let logs = AttemptLogs::new(sdk, &bucket);
+        let limits = Limits { bytes: EXTRACTED, ..Limits::default() };
         let (clock, refused) = (Arc::new(SystemClock), WithoutRole::Refused);
         Ok(Self {
             builds: Arc::new(CodeBuild::new(access.clone(), &bucket, logs.clone())),
@@ -50,7 +54,7 @@ impl Registry {
             code_deploy_to_ecs: Arc::new(CodeDeployToEcs::new(access.clone(), artifacts.clone(), refused)),
             stacks: Arc::new(CloudFormation::new(access.clone(), artifacts.clone(), refused)),
             services: Arc::new(Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused)),
-            buckets: Arc::new(S3Deploy::new(access.clone(), artifacts, refused, Limits::default())),
+            buckets: Arc::new(S3Deploy::new(access.clone(), artifacts, refused, limits)),
             functions: Arc::new(LambdaInvoke::new(
                 access,
                 store.clone(),

@@ -4,6 +4,7 @@
 //! already is adopted with its own version and digest: archives are not byte-stable, and the first is the attempt's.
 
 mod digest;
+pub(crate) mod disk;
 mod download;
 mod multipart;
 mod upload;

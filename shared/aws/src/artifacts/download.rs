@@ -11,6 +11,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter, sink};
 
 use super::digest::{Digested, Digesting};
+use super::disk;
 use crate::bucket;
 
 /// What is under a key.
@@ -24,7 +25,7 @@ pub(super) struct Found {
 pub(super) async fn to_file(client: &Client, artifact: &Artifact, file: &Path) -> Result<(), PortError> {
     let what = format!("fetch the artifact `{}` from {}", artifact.key, artifact.bucket);
     let object = get(client, &what, &artifact.bucket, &artifact.key, artifact.version_id.as_deref()).await?;
-    let unwritable = |error| PortError::permanent(format!("{what}: write {}: {error}", file.display()));
+    let unwritable = |error| disk::failed(&format!("{what}: write {}", file.display()), &error);
     let mut writer = BufWriter::with_capacity(256 << 10, File::create(file).await.map_err(unwritable)?);
     let found = through(&what, object.body, &mut writer).await?;
     writer.flush().await.map_err(unwritable)?;
@@ -70,7 +71,7 @@ async fn through(
         let bytes = bytes.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
         digesting.take(&bytes);
         let written = writer.write_all(&bytes).await;
-        written.map_err(|error| PortError::permanent(format!("{what}: write to the file: {error}")))?;
+        written.map_err(|error| disk::failed(&format!("{what}: write to the file"), &error))?;
     }
     Ok(digesting.end())
 }

@@ -13,7 +13,7 @@ use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
-use penstock_archive::Limits;
+use penstock_archive::{ArchiveError, Limits};
 use penstock_model::artifact::Artifact;
 use penstock_model::pipeline::Action;
 
@@ -23,7 +23,7 @@ use self::settings::Settings;
 use self::upload::Upload;
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
-use crate::artifacts::S3Artifacts;
+use crate::artifacts::{S3Artifacts, disk};
 use crate::bucket;
 use crate::sdk::Sdk;
 
@@ -59,7 +59,7 @@ impl S3Deploy {
         let sdk = self.access.of(work, self.without_role).await?;
         let input =
             work.inputs.first().ok_or_else(|| Failure::configuration("the action has no input artifact"))?;
-        let folder = tempfile::tempdir().map_err(|error| disk(&error))?;
+        let folder = tempfile::tempdir().map_err(|error| full(&error))?;
         let zip = folder.path().join("artifact.zip");
         self.artifacts.acting_as(&sdk).fetch(input, &zip).await?;
         let client = bucket::client(&sdk);
@@ -84,13 +84,13 @@ impl S3Deploy {
     async fn extract(&self, zip: PathBuf, into: PathBuf) -> Result<Sources, Failure> {
         let limits = self.limits;
         let found = tokio::task::spawn_blocking(move || {
-            penstock_archive::extract(&zip, &into, limits).map_err(|error| {
-                Failure::configuration(format!("the input artifact cannot be extracted: {error}"))
-            })?;
-            std::fs::remove_file(&zip).map_err(|error| disk(&error))?;
-            files::list(&into).map_err(|error| disk(&error))
+            penstock_archive::extract(&zip, &into, limits).map_err(unpacked)?;
+            std::fs::remove_file(&zip).map_err(|error| full(&error))?;
+            files::list(&into).map_err(|error| full(&error))
         });
-        let sources = found.await.map_err(|error| disk(&error))??;
+        let sources = found
+            .await
+            .map_err(|error| PortError::transient(format!("unpack the input artifact: {error}")))??;
         if sources.bytes > limits.bytes {
             return Err(Failure::configuration(format!(
                 "the input artifact has {} bytes, each link counted like its file; at most {} are taken",
@@ -110,8 +110,20 @@ pub fn refuse(action: &Action) -> Option<String> {
     Settings::of(action).err()
 }
 
-fn disk(error: &dyn std::fmt::Display) -> Failure {
-    Failure::Passing(PortError::transient(format!("unpack the input artifact: {error}")))
+fn full(error: &std::io::Error) -> Failure {
+    disk::failed("unpack the input artifact", error).into()
+}
+
+fn unpacked(error: ArchiveError) -> Failure {
+    match error {
+        ArchiveError::Io { source, .. } if disk::is_full(&source) => full(&source),
+        ArchiveError::Io { .. }
+        | ArchiveError::Damaged(_)
+        | ArchiveError::Refused { .. }
+        | ArchiveError::TooLarge(_) => {
+            Failure::configuration(format!("the input artifact cannot be extracted: {error}"))
+        }
+    }
 }
 
 fn said(bucket: &str, key: &str, sources: &Sources) -> String {

@@ -18,6 +18,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
+use crate::artifacts::disk;
 use crate::bucket;
 
 /// The largest object (`CodePipeline` user guide, "Quotas": source artifacts of S3).
@@ -51,9 +52,10 @@ impl S3Source {
         let etag = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
         let mut artifacts = vec![];
         if let Some(output) = work.action.output_artifacts.first() {
-            let folder = tempfile::tempdir().map_err(|error| passing(&place, &error))?;
+            let what = format!("fetch {}", place.uri());
+            let folder = tempfile::tempdir().map_err(|error| disk::failed(&what, &error))?;
             let file = folder.path().join("object");
-            save(object, &file).await.map_err(|error| passing(&place, &error))?;
+            save(&what, object, &file).await?;
             artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &file).await?);
         }
         Ok(done(&place, version, etag, sdk.region(), artifacts))
@@ -151,17 +153,16 @@ fn pinned(place: &Place, object: &GetObjectOutput) -> Result<String, Failure> {
     }
 }
 
-async fn save(object: GetObjectOutput, file: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut body = object.body;
-    let mut file = tokio::io::BufWriter::with_capacity(1 << 20, tokio::fs::File::create(file).await?);
-    while let Some(bytes) = body.try_next().await? {
-        file.write_all(&bytes).await?;
+async fn save(what: &str, object: GetObjectOutput, file: &Path) -> Result<(), PortError> {
+    let full = |error| disk::failed(what, &error);
+    let file = tokio::fs::File::create(file).await.map_err(full)?;
+    let (mut body, mut file) = (object.body, tokio::io::BufWriter::with_capacity(1 << 20, file));
+    while let Some(bytes) =
+        body.try_next().await.map_err(|error| PortError::transient(format!("{what}: {error}")))?
+    {
+        file.write_all(&bytes).await.map_err(full)?;
     }
-    Ok(file.flush().await?)
-}
-
-fn passing(place: &Place, error: &dyn std::fmt::Display) -> Failure {
-    Failure::Passing(PortError::transient(format!("fetch {}: {error}", place.uri())))
+    file.flush().await.map_err(full)
 }
 
 /// The result with the output variables that `CodePipeline` documents for its S3 source.
