@@ -37,8 +37,6 @@ struct Inner {
     sdk: Sdk,
     client: Client,
     bucket: String,
-    /// The KMS key; `None` leaves it to the bucket.
-    key: Option<String>,
     /// Above which size a file is written in parts, in bytes.
     single: u64,
 }
@@ -50,7 +48,6 @@ impl S3Artifacts {
             sdk: sdk.clone(),
             client: bucket::client(sdk),
             bucket: bucket.to_owned(),
-            key: None,
             single: SINGLE,
         };
         Self(Arc::new(inner))
@@ -61,12 +58,6 @@ impl S3Artifacts {
     pub fn acting_as(&self, role: &Sdk) -> Self {
         let sdk = self.0.sdk.acting_as(role.config().credentials_provider(), None);
         Self(Arc::new(Inner { client: bucket::client(&sdk), sdk, ..Inner::clone(&self.0) }))
-    }
-
-    /// Encrypts with this KMS key: its id, ARN or alias.
-    #[must_use]
-    pub fn encrypted_with(self, key: &str) -> Self {
-        Self(Arc::new(Inner { key: Some(key.to_owned()), ..Inner::clone(&self.0) }))
     }
 
     /// Writes files of more than `bytes` in parts; 64 MiB where nothing is said.
@@ -90,18 +81,6 @@ impl S3Artifacts {
         Ok(artifact(name, bucket, key, found.version, found.digested))
     }
 
-    /// Writes `artifact`, which is in this store's region, to the store `to` under the same key: for an action in
-    /// another region.
-    ///
-    /// # Errors
-    /// As fetching and storing have it.
-    pub async fn copy_to(&self, artifact: &Artifact, to: &Self) -> Result<Artifact, PortError> {
-        let file = tempfile::NamedTempFile::new()
-            .map_err(|error| PortError::transient(format!("make a temporary file: {error}")))?;
-        self.fetch(artifact, file.path()).await?;
-        to.store(&artifact.name, artifact.key.clone(), file.path()).await
-    }
-
     async fn store(&self, name: &ArtifactName, key: String, file: &Path) -> Result<Artifact, PortError> {
         let digested = digest::of(file).await?;
         let inner = &self.0;
@@ -109,7 +88,6 @@ impl S3Artifacts {
             client: &inner.client,
             bucket: &inner.bucket,
             key: &key,
-            kms_key: inner.key.as_deref(),
             file,
             digested: &digested,
         };

@@ -57,8 +57,6 @@ impl Upload<'_> {
             .content_type("application/zip")
             .metadata(METADATA, &self.digested.sha256)
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
-            .set_server_side_encryption(self.encryption())
-            .set_ssekms_key_id(self.kms_key.map(str::to_owned))
             .send()
             .await
             .map_err(|error| bucket::failed(&self.what(), &error))?;

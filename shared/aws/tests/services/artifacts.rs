@@ -112,17 +112,6 @@ async fn what_is_not_what_was_recorded_is_not_left_behind() {
 }
 
 #[tokio::test]
-async fn an_artifact_is_copied_to_another_store() {
-    let (bench, other) = (Bench::new(&faults()).await, Bench::new(&faults()).await);
-    let put =
-        bench.artifacts.put(&pipeline(), &fresh_attempt(), &output(), &bench.file(b"far")).await.unwrap();
-    let copy = bench.artifacts.copy_to(&put, &other.artifacts).await.unwrap();
-    assert_eq!((&copy.bucket, &copy.key, &copy.sha256), (&other.bucket.name, &put.key, &put.sha256));
-    assert_eq!(other.fetched(&copy).await, b"far");
-    assert_eq!(bench.artifacts.copy_to(&put, &other.artifacts).await, Ok(copy), "a copy is made once");
-}
-
-#[tokio::test]
 async fn whatever_fails_one_version_is_stored() {
     let (faults, clean) = (faults(), Bench::new(&faults()).await);
     let artifacts = S3Artifacts::new(&faults.sdk(), &clean.bucket.name);
