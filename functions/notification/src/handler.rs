@@ -131,8 +131,10 @@ impl Handler {
             let (stage, action, number) = (&attempt.stage, &attempt.action, attempt.number);
             tracing::warn!(pipeline = %record.pipeline, execution, %stage, %action, attempt = number, "concerned");
         }
-        tracing::error!(pipeline = %record.pipeline, execution, version = record.version, %error, retryable = error.is_retryable(), "not everybody was told");
-        false
+        let retryable = error.is_retryable();
+        tracing::error!(pipeline = %record.pipeline, execution, version = record.version, %error, retryable, "not everybody was told");
+        // What is refused for good would be refused again.
+        !retryable
     }
 }
 

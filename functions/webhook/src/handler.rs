@@ -53,7 +53,8 @@ impl Handler {
     /// can be delivered again.
     pub(crate) async fn answer(&self, request: &Request) -> Result<Response<Body>, Error> {
         let taken = tokio::time::timeout(AT_MOST, self.take(request)).await;
-        let taken = taken.unwrap_or_else(|_| Err(failed(&PortError::transient("queue it: no answer came in time"))));
+        let taken =
+            taken.unwrap_or_else(|_| Err(failed(&PortError::transient("queue it: no answer came in time"))));
         let (status, delivery, queued, reason) = match taken {
             Ok((delivery, None)) => (StatusCode::ACCEPTED, Some(delivery), true, None),
             Ok((delivery, Some(reason))) => (StatusCode::OK, Some(delivery), false, Some(reason)),

@@ -84,13 +84,8 @@ impl S3Artifacts {
     async fn store(&self, name: &ArtifactName, key: String, file: &Path) -> Result<Artifact, PortError> {
         let digested = digest::of(file).await?;
         let inner = &self.0;
-        let upload = Upload {
-            client: &inner.client,
-            bucket: &inner.bucket,
-            key: &key,
-            file,
-            digested: &digested,
-        };
+        let upload =
+            Upload { client: &inner.client, bucket: &inner.bucket, key: &key, file, digested: &digested };
         let uploaded = if digested.size > inner.single {
             upload.in_parts(inner.single).await
         } else {

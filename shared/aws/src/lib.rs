@@ -69,8 +69,6 @@ pub mod provider;
 
 #[cfg(feature = "sqs")]
 pub mod dead_letters;
-#[cfg(feature = "sqs")]
-pub mod untold;
 #[cfg(feature = "signing")]
 pub mod signing;
 #[cfg(feature = "cloudformation")]
@@ -79,3 +77,5 @@ pub mod stack;
 pub mod subscriptions;
 #[cfg(feature = "iam")]
 pub mod trust;
+#[cfg(feature = "sqs")]
+pub mod untold;

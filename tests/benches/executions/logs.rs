@@ -12,7 +12,7 @@ use crate::stack::{NAME, Stack};
 /// All nine.
 pub(crate) const FUNCTIONS: [&str; 9] =
     ["webhook", "observer", "approval", "api", "transition", "action", "artifact", "notification", "sweeper"];
-/// What `CloudWatch` adds to each event's bytes ("CloudWatch Logs quotas").
+/// What `CloudWatch` adds to each event's bytes ("`CloudWatch` Logs quotas").
 const OF_AN_EVENT: usize = 26;
 /// How long nothing may be logged until everything is over; a sweep is not waited for.
 const QUIET: u32 = 5;

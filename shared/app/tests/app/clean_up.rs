@@ -362,7 +362,7 @@ async fn what_is_needed_is_never_given_up() {
             let case = format!("seed {seed}, step {step}");
             let ids: Vec<ExecutionId> = world.executions().await.iter().map(|it| it.id.clone()).collect();
             let stages = ["Build", "Release", "Public"];
-            let stage: StageName = name(dice.pick(&stages));
+            let stage: StageName = name(dice.pick::<&str>(&stages));
             match dice.below(12) {
                 0..4 => {
                     let commit = *dice.pick(&["a", "b", "c", "fails-Build", "fails-Release", "fails-Public"]);
