@@ -40,7 +40,6 @@ async fn every_version_is_listed_and_those_given_up_are_tagged() {
     for key in ["web/a.zip", "web/a.zip", "web/b c.zip", "web/a.zip", "zoo/ü.zip"] {
         bucket.write(key, b"content").await;
     }
-    bucket.client.delete_object().bucket(&bucket.name).key("zoo/ü.zip").send().await.unwrap();
     let objects = BucketObjects::new(&sdk, &bucket.name).with_pages_of(2);
     let versions = all(&objects).await;
     let keys: Vec<&str> = versions.iter().map(|version| version.key.as_str()).collect();
