@@ -19,7 +19,7 @@ async fn a_poisoned_message_holds_up_no_other() {
     let actions = stack.resource("ActionQueue");
     let visibility = sqs.set_queue_attributes().queue_url(actions);
     visibility.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
-    for (number, poison) in ["", "{", "{\"schema\":99}", "{\"type\":\"debt\"}"].iter().enumerate() {
+    for (number, poison) in ["", "{", "[1]", "{\"type\":\"debt\"}"].iter().enumerate() {
         let body = if poison.is_empty() { " " } else { poison };
         let command = sqs.send_message().queue_url(stack.resource("CommandQueue")).message_body(body);
         // In the pipeline's own group, before its own messages.
