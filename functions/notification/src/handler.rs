@@ -133,8 +133,9 @@ impl Handler {
         }
         let retryable = error.is_retryable();
         tracing::error!(pipeline = %record.pipeline, execution, version = record.version, %error, retryable, "not everybody was told");
-        // What is refused for good would be refused again.
-        !retryable
+        // Even what is refused for good is tried again: somebody else of the record may not have been told yet, and a
+        // right that is granted meanwhile lets it through.
+        false
     }
 }
 
