@@ -19,13 +19,17 @@ async fn a_poisoned_message_holds_up_no_other() {
     let actions = stack.resource("ActionQueue");
     let visibility = sqs.set_queue_attributes().queue_url(actions);
     visibility.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
-    for (number, poison) in ["", "{", "[1]", "{\"type\":\"debt\"}"].iter().enumerate() {
-        let body = if poison.is_empty() { " " } else { poison };
+    // What a newer release wrote waits for the update in the queue of commands; among what is owed it dies as all else.
+    let commands = [" ", "{", "[1]", "{\"type\":\"debt\"}"];
+    let owed = [" ", "{", "{\"schema\":99}", "{\"type\":\"debt\"}"];
+    for (number, body) in commands.into_iter().enumerate() {
         let command = sqs.send_message().queue_url(stack.resource("CommandQueue")).message_body(body);
         // In the pipeline's own group, before its own messages.
         let command =
             command.message_group_id("healthy").message_deduplication_id(format!("poison-{number}"));
         command.send().await.unwrap();
+    }
+    for body in owed {
         sqs.send_message().queue_url(actions).message_body(body).send().await.unwrap();
     }
 
