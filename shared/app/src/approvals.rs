@@ -7,6 +7,7 @@ use penstock_engine::rejection::Rejection;
 use penstock_engine::state::Verdict;
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::id::{ActionName, AttemptId, PipelineName, StageName};
+use penstock_model::plain;
 use penstock_model::time::Timestamp;
 
 use crate::base_url::BaseUrl;
@@ -255,7 +256,7 @@ impl Approvals {
 
 /// What a typed name is recorded as: nobody has checked it.
 fn claimed(typed: &str) -> Result<String, Rejection> {
-    let shown: String = typed.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown = plain::line(typed);
     let name = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     match name.chars().count() {
         1..=MAX_TYPED_NAME => Ok(format!("{name} (claimed)")),

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use penstock_model::plain;
 use penstock_model::time::Timestamp;
 
 use crate::observer::Observer;
@@ -67,20 +68,9 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The text without control characters and terminal sequences; bytes that are no UTF-8 become U+FFFD.
+/// The text as one harmless line; bytes that are no UTF-8 become U+FFFD.
 pub(crate) fn clean(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let mut cleaned = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        if character == '\u{1b}' && characters.next_if_eq(&'[').is_some() {
-            while characters.next_if(|c| !matches!(c, '@'..='~')).is_some() {}
-            characters.next();
-        } else if character == '\t' || !character.is_control() {
-            cleaned.push(character);
-        }
-    }
-    cleaned
+    plain::line(&String::from_utf8_lossy(bytes)).trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -90,7 +80,7 @@ mod tests {
 
     #[test]
     fn terminals_are_safe() {
-        assert_eq!(clean(b"\x1b[31mred\x1b[0m\x07\tx\r\xff"), "red\tx\u{fffd}");
+        assert_eq!(clean(b"\x1b[31mred\x1b[0m\x07\tx\r\xff"), "red x \u{fffd}");
         assert_eq!(clean(b"\x1b[31"), "");
     }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use penstock_app::port::PortError;
 use penstock_app::port::logs::Logs;
 use penstock_model::id::AttemptId;
+use penstock_model::plain;
 
 use crate::bucket;
 use crate::sdk::Sdk;
@@ -72,7 +73,7 @@ impl Logs for AttemptLogs {
     async fn tail(&self, attempt: &AttemptId, lines: usize) -> Result<Vec<String>, PortError> {
         let bytes = self.range(attempt, format!("bytes=0-{}", KEPT - 1)).await?;
         let text = String::from_utf8_lossy(&bytes);
-        let all: Vec<String> = text.lines().map(printable).collect();
+        let all: Vec<String> = text.lines().map(plain::line).collect();
         Ok(all[all.len().saturating_sub(lines)..].to_vec())
     }
 
@@ -93,11 +94,6 @@ fn end(log: &[u8]) -> &[u8] {
     let kept = &log[log.len() - KEPT..];
     let line = kept.iter().position(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     if line < kept.len() { &kept[line..] } else { kept }
-}
-
-/// A line without control characters.
-fn printable(line: &str) -> String {
-    line.chars().filter(|c| !c.is_control() || *c == '\t').collect()
 }
 
 #[cfg(test)]

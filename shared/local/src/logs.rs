@@ -9,6 +9,7 @@ use bytes::Bytes;
 use penstock_app::port::PortError;
 use penstock_app::port::logs::Logs;
 use penstock_model::id::AttemptId;
+use penstock_model::plain;
 
 /// The most that a tail looks at.
 const TAIL: u64 = 64 << 10;
@@ -65,13 +66,8 @@ impl LogFiles {
         if start > 0 && all.len() > 1 {
             all.remove(0);
         }
-        Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| printable(line)).collect())
+        Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| plain::line(line)).collect())
     }
-}
-
-/// A line without control characters.
-fn printable(line: &str) -> String {
-    line.chars().filter(|c| !c.is_control() || *c == '\t').collect()
 }
 
 fn existing(path: &Path) -> io::Result<Option<File>> {

@@ -9,6 +9,7 @@ pub mod glob;
 pub mod id;
 pub mod kind;
 pub mod pipeline;
+pub mod plain;
 pub mod provider;
 pub mod time;
 pub mod trigger;

@@ -1,4 +1,7 @@
-//! Text from outside, made harmless for pages and answers: without control characters, cut to a length.
+//! Text from outside, for pages and answers: harmless and cut to a length.
+
+use penstock_model::plain::block;
+pub(crate) use penstock_model::plain::line;
 
 /// The start of `text`, at most `max` characters, the last of them `…` if something is missing.
 pub(crate) fn short(text: &str, max: usize) -> String {
@@ -10,47 +13,9 @@ pub(crate) fn short(text: &str, max: usize) -> String {
     cut
 }
 
-/// `text` in one line: control characters become spaces, characters that reorder what follows vanish.
-pub(crate) fn line(text: &str) -> String {
-    text.chars().filter(|c| !reorders(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// A log's text: line feeds stay, terminal sequences and other control characters vanish, tabs become spaces.
+/// A log's text: its lines, with tabs as spaces.
 pub(crate) fn log(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\u{1b}' => skip_sequence(&mut rest),
-            '\n' => shown.push('\n'),
-            '\r' if rest.peek() == Some(&'\n') => {}
-            '\r' => shown.push('\n'),
-            '\t' => shown.push_str("    "),
-            c if c.is_control() || reorders(c) => {}
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
-/// Skips a terminal sequence after its escape character (ECMA-48: CSI, OSC, or a single character).
-fn skip_sequence(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match rest.next_if(|c| *c != '\n') {
-        Some('[') => while rest.next_if(|c| matches!(c, ' '..='?')).is_some() {},
-        Some(']') => {
-            while rest.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n')).is_some() {}
-            if rest.next_if_eq(&'\u{1b}').is_none() {
-                return;
-            }
-        }
-        Some(_) | None => return,
-    }
-    rest.next_if(|c| *c != '\n');
-}
-
-/// Characters that change the order in which others are shown (Unicode's bidirectional controls).
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+    block(text).replace('\t', "    ")
 }
 
 #[cfg(test)]

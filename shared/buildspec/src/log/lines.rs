@@ -1,6 +1,6 @@
 //! Cuts bytes into lines that are safe to show.
 
-use std::borrow::Cow;
+use penstock_model::plain::block;
 
 use super::MAX_LINE;
 
@@ -48,10 +48,10 @@ impl Splitter {
 
     fn emit(&mut self, end: &[u8], write: &mut impl FnMut(&str)) {
         if self.partial.is_empty() {
-            write(&clean(end));
+            write(&block(&String::from_utf8_lossy(end)));
         } else {
             self.partial.extend_from_slice(end);
-            write(&clean(&self.partial));
+            write(&block(&String::from_utf8_lossy(&self.partial)));
             self.partial.clear();
         }
     }
@@ -65,47 +65,6 @@ fn piece(window: &[u8]) -> usize {
             window.len() - 1 - behind
         }
         _ => window.len(),
-    }
-}
-
-/// Valid UTF-8 without control characters (but tabs) and without terminal escape sequences.
-fn clean(line: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(line);
-    if !text.chars().any(|character| character.is_control() && character != '\t') {
-        return text;
-    }
-    let mut shown = String::with_capacity(text.len());
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\u{1b}' => skip_escape(&mut characters),
-            '\u{9b}' => skip_until(&mut characters, is_final),
-            '\t' => shown.push('\t'),
-            _ if character.is_control() => {}
-            _ => shown.push(character),
-        }
-    }
-    shown.into()
-}
-
-fn skip_escape(characters: &mut std::str::Chars<'_>) {
-    match characters.next() {
-        Some('[') => skip_until(characters, is_final),
-        Some(']' | 'P' | '^' | '_' | 'X') => skip_until(characters, |end| end == '\u{7}' || end == '\\'),
-        Some('(' | ')' | '#' | '%') => drop(characters.next()),
-        Some(_) | None => {}
-    }
-}
-
-fn is_final(character: char) -> bool {
-    ('@'..='~').contains(&character)
-}
-
-fn skip_until(characters: &mut std::str::Chars<'_>, end: impl Fn(char) -> bool) {
-    for character in characters.by_ref() {
-        if end(character) {
-            return;
-        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use penstock_model::plain;
+
 use crate::definition::ReportFormat;
 
 /// The largest report file that is read, in bytes.
@@ -143,8 +145,7 @@ impl Report {
 
 /// Without control characters other than ends of lines, and not too long.
 fn shown(text: &str, characters: usize) -> String {
-    let plain = |character: &char| !character.is_control() || matches!(character, '\n' | '\t');
-    text.trim().chars().filter(plain).take(characters).collect()
+    plain::block(text.trim()).chars().take(characters).collect()
 }
 
 fn seconds(text: &str) -> Duration {

@@ -16,6 +16,7 @@ use penstock_app::port::provider::{Done, Ending, Observation, Work};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::ArtifactName;
 use penstock_model::pipeline::OutputArtifact;
+use penstock_model::plain;
 use penstock_model::time::Timestamp;
 
 use super::builds::{Builds, MISSING_PROJECT, names_attempt};
@@ -164,7 +165,7 @@ impl Batches<'_> {
         let said = batch.phases().iter().flat_map(BuildBatchPhase::contexts);
         for context in said.filter_map(|context| context.message()).filter(|message| !message.is_empty()) {
             message.push_str(": ");
-            message.extend(context.chars().filter(|c| !c.is_control()));
+            message.push_str(&plain::line(context));
         }
         let failing: Vec<(&str, &BuildSummary)> = batch.build_groups().iter().filter_map(failing).collect();
         for (index, (identifier, summary)) in failing.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use aws_sdk_codebuild::types::{Build, BuildPhase, StatusType};
 use penstock_app::engine::state::AttemptError;
+use penstock_model::plain;
 
 use super::log::last_lines;
 
@@ -60,6 +61,6 @@ fn contexts(phase: &BuildPhase) -> impl Iterator<Item = String> {
         let (code, message) =
             (context.status_code().unwrap_or_default(), context.message().unwrap_or_default());
         let text = [code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-        (!text.is_empty()).then(|| text.chars().filter(|c| !c.is_control()).collect())
+        (!text.is_empty()).then(|| plain::line(&text))
     })
 }

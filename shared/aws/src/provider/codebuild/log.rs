@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_codebuild::types::{Build, LogsLocation};
+use penstock_model::plain::block;
 
 use crate::error::port_error;
 use crate::sdk::Sdk;
@@ -45,28 +46,13 @@ fn text<'a>(messages: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for message in messages {
         for line in message.trim_end_matches(['\n', '\r']).split('\n') {
-            plain(line, &mut text);
+            text.push_str(&block(line));
             text.push('\n');
         }
     }
     let from = text.len().saturating_sub(MAX_BYTES);
     let from = (from..=text.len()).find(|&from| text.is_char_boundary(from)).unwrap_or(0);
     text.split_off(from)
-}
-
-/// Appends `line` without control characters and the escape sequences that colour terminals.
-fn plain(line: &str, text: &mut String) {
-    let mut characters = line.chars();
-    while let Some(character) = characters.next() {
-        if character == '\u{1b}' {
-            if characters.next() == Some('[') {
-                // Parameters up to the letter that ends the sequence.
-                let _ = characters.find(|character| ('@'..='~').contains(character));
-            }
-        } else if character == '\t' || !character.is_control() {
-            text.push(character);
-        }
-    }
 }
 
 /// The last lines before `phase` failed, else the last of all.

@@ -5,6 +5,7 @@ use aws_sdk_codedeploy::types::{
     DeploymentTarget, LifecycleEvent, LifecycleEventStatus, TargetFilterName, TargetStatus,
 };
 use aws_smithy_types::error::display::DisplayErrorContext;
+use penstock_model::plain;
 
 /// How many targets are looked at.
 const LOOKED_AT: usize = 25;
@@ -77,7 +78,7 @@ fn parts(target: &DeploymentTarget) -> Option<(&str, &[LifecycleEvent])> {
 fn end_of(tail: &str) -> String {
     let start = (tail.len().saturating_sub(MAX_TAIL)..=tail.len()).find(|&at| tail.is_char_boundary(at));
     let tail = &tail[start.unwrap_or(0)..];
-    tail.chars().filter(|&c| c == '\n' || !c.is_control()).collect()
+    plain::block(tail).into_owned()
 }
 
 #[cfg(test)]
@@ -112,7 +113,7 @@ mod tests {
         ];
         assert_eq!(
             in_words(&targets).unwrap(),
-            "BeforeInstall on i-1 (ScriptFailed); script: scripts/start.sh; message: exit code 3\na[1mb\nc"
+            "BeforeInstall on i-1 (ScriptFailed); script: scripts/start.sh; message: exit code 3\nab\nc"
         );
         assert_eq!(in_words(&[]), None);
     }

@@ -4,6 +4,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{DesiredStatus, Service, Task};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::error::display::DisplayErrorContext;
+use penstock_model::plain::line;
 
 /// How many events and how many tasks are told.
 const TOLD: usize = 5;
@@ -32,7 +33,7 @@ fn events(service: &Service, deployment: &str) -> Vec<String> {
         .filter_map(|event| event.message())
         .filter(|text| TROUBLE.iter().any(|word| text.contains(word)))
         .take(TOLD)
-        .map(plain)
+        .map(said)
         .collect();
     found.reverse();
     found
@@ -65,21 +66,21 @@ async fn stopped_tasks(client: &Client, service: &Service, deployment: &str) -> 
 
 fn in_words(task: &Task) -> Option<String> {
     let id = task.task_arn()?.rsplit('/').next()?;
-    let mut words = format!("task {id}: {}", plain(task.stopped_reason()?));
+    let mut words = format!("task {id}: {}", said(task.stopped_reason()?));
     for container in task.containers() {
         let name = container.name().unwrap_or_default();
         if let Some(code) = container.exit_code().filter(|code| *code != 0) {
             words.push_str(&format!("; {name} exited with {code}"));
         }
         if let Some(reason) = container.reason() {
-            words.push_str(&format!("; {name}: {}", plain(reason)));
+            words.push_str(&format!("; {name}: {}", said(reason)));
         }
     }
     Some(words)
 }
 
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(600).collect()
+fn said(text: &str) -> String {
+    line(text).chars().take(600).collect()
 }
 
 #[cfg(test)]
