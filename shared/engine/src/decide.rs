@@ -1,5 +1,6 @@
 //! One command in, events and the state after them out.
 
+use penstock_model::id::ExecutionId;
 use penstock_model::time::Timestamp;
 
 use crate::accept::accept;
@@ -22,8 +23,9 @@ pub struct Decision {
     pub state: State,
     /// Why the command was not accepted; events that were due anyway may be there all the same.
     pub rejection: Option<Rejection>,
-    /// Planning stopped at [`MAX_CHANGED_ITEMS`]; a wake-up goes on.
-    pub unfinished: bool,
+    /// Planning stopped at [`MAX_CHANGED_ITEMS`], before it changed this execution; a wake-up goes on with it. Whatever
+    /// command comes next changes it first.
+    pub unfinished: Option<ExecutionId>,
 }
 
 /// Accepts `command` or says why not, and plans until nothing more is due at `now`.

@@ -19,7 +19,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) now: Timestamp,
     pub(crate) state: State,
     pub(crate) events: Vec<Event>,
-    pub(crate) unfinished: bool,
+    /// The first execution that planning left as it was because of the limit.
+    pub(crate) unfinished: Option<ExecutionId>,
     changed: BTreeSet<ExecutionId>,
 }
 
@@ -30,7 +31,7 @@ impl<'a> Draft<'a> {
             now,
             state: state.clone(),
             events: vec![],
-            unfinished: false,
+            unfinished: None,
             changed: BTreeSet::new(),
         }
     }
@@ -50,7 +51,9 @@ impl<'a> Draft<'a> {
     /// Whether planning may change `execution` in this decision; if not, the decision is unfinished.
     pub(crate) fn admits_change(&mut self, execution: &ExecutionId) -> bool {
         let admits = self.changed.len() < MAX_PLANNED || self.changed.contains(execution);
-        self.unfinished |= !admits;
+        if !admits {
+            self.unfinished.get_or_insert_with(|| execution.clone());
+        }
         admits
     }
 

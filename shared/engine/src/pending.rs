@@ -66,7 +66,7 @@ pub fn to_send(before: &State, decision: &Decision, now: Timestamp) -> Vec<Debt>
         let owed = changed().flat_map(|execution| owed_by(execution, now));
         debts.extend(owed.filter(|debt| is_fresh(before, after, debt, now)));
     }
-    debts.extend(decision.unfinished.then_some(Debt::GoOn));
+    debts.extend(decision.unfinished.as_ref().map(|_| Debt::GoOn));
     debts
 }
 

@@ -21,7 +21,7 @@ use crate::pending::is_open;
 pub(crate) fn plan(draft: &mut Draft<'_>) {
     loop {
         let before = draft.events.len();
-        draft.unfinished = false;
+        draft.unfinished = None;
         let open: Vec<ExecutionId> =
             draft.state.executions.values().filter(|it| is_open(it)).map(|it| it.id.clone()).collect();
         for execution in &open {

@@ -33,12 +33,16 @@ pub(super) fn compose(
     if decision.events.iter().any(|event| shares_stages(&event.fact, &decision.state)) {
         events.entry(Item::Pipeline).or_default();
     }
+    let left = left(decision, at);
+    if let Some((id, _)) = left {
+        events.entry(Item::Execution(id.clone())).or_default();
+    }
     Commit {
         pipeline: command.pipeline.clone(),
         command: command.id.clone(),
         changes: events
             .into_iter()
-            .filter_map(|(item, events)| change(before, &decision.state, item, events))
+            .filter_map(|(item, events)| change(before, &decision.state, left, item, events))
             .collect(),
         checks: vec![],
         admission: admission(&decision.events),
@@ -110,7 +114,13 @@ fn takes_turns(state: &State, execution: &ExecutionId) -> bool {
     state.executions.get(execution).is_none_or(|execution| execution.mode != ExecutionMode::Parallel)
 }
 
-fn change(before: &Snapshot, after: &State, item: Item, events: Vec<Event>) -> Option<Change> {
+fn change(
+    before: &Snapshot,
+    after: &State,
+    left: Option<(&ExecutionId, Timestamp)>,
+    item: Item,
+    events: Vec<Event>,
+) -> Option<Change> {
     match item {
         Item::Pipeline => {
             let state = ItemState::Pipeline(after.pipeline.clone()?);
@@ -119,10 +129,19 @@ fn change(before: &Snapshot, after: &State, item: Item, events: Vec<Event>) -> O
         Item::Execution(id) => {
             let execution = after.executions.get(&id)?.clone();
             let expected = before.versions.executions.get(&id).copied().unwrap_or(0);
-            let (open, next_due) = (is_open(&execution), next_due(&execution));
+            let due_at_once = left.filter(|(left, _)| **left == id).map(|(_, at)| at);
+            let (open, next_due) = (is_open(&execution), due_at_once.or_else(|| next_due(&execution)));
             Some(Change { expected, item: ItemState::Execution { execution, open, next_due }, events })
         }
     }
+}
+
+/// The execution with which planning is to go on, unless it is due already. It is written as due at once, so that the
+/// next sweep goes on even if the wake-up is never sent; going on writes it anew, and with that when it is due.
+fn left(decision: &Decision, at: Timestamp) -> Option<(&ExecutionId, Timestamp)> {
+    let id = decision.unfinished.as_ref()?;
+    let due = next_due(decision.state.executions.get(id)?);
+    due.is_none_or(|due| due > at).then_some((id, at))
 }
 
 fn admission(events: &[Event]) -> Option<DeliveryId> {

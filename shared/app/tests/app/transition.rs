@@ -12,14 +12,15 @@ use penstock_app::port::store::{Commit, CommitError, Record, Snapshot, Store};
 use penstock_app::transition::{TRIES, Transition};
 use penstock_engine::command::{DefineMode, Request};
 use penstock_engine::rejection::Rejection;
-use penstock_engine::state::{Execution, PipelineState};
+use penstock_engine::state::{Execution, PipelineState, Position};
 use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
-use penstock_model::pipeline::{Category, Pipeline};
+use penstock_model::pipeline::{Category, ExecutionMode, Pipeline};
 use penstock_model::time::Timestamp;
-use penstock_testkit::build::{command, name, start, start_from};
+use penstock_testkit::build::{approval, command, name, pipeline, source, start, start_from};
 use penstock_testkit::fake::{ManualClock, MemoryQueue, MemoryStore};
+use penstock_testkit::installation::Installation;
 
-use super::{web, web_name};
+use super::{web, web_name, with};
 
 /// A store in which somebody else is faster a number of times.
 struct Contended {
@@ -175,4 +176,44 @@ async fn what_could_not_be_sent_is_owed_still() {
     assert!(failed.is_retryable());
     Transition::new(store, queue.clone(), clock).carry_out(starting).await.expect("the command again");
     assert_eq!(queue.len(), 1);
+}
+
+/// More executions than one decision lets in wait before `Release`; opening it is committed, and the process dies.
+#[tokio::test]
+async fn a_sweep_goes_on_where_the_wake_up_of_a_large_decision_was_never_sent() {
+    let waiting = 40;
+    let installation = with(
+        Installation::default(),
+        pipeline("web")
+            .mode(ExecutionMode::Parallel)
+            .stage("Source", [source("Fetch", "src")])
+            .stage("Release", [approval("Sign-off")])
+            .build(),
+    )
+    .await;
+    let Installation { control, fakes, transition, sweep, .. } = &installation;
+    control.disable(&web_name(), &name("Release"), "later", "alice").await.unwrap();
+    for number in 0..waiting {
+        transition.carry_out(start(&format!("start-{number}"), &web_name()).1).await.unwrap();
+    }
+    installation.settle().await;
+    let clock: Arc<dyn Clock> = fakes.clock.clone();
+    let dying = Transition::new(fakes.store.clone(), Arc::new(Down), clock);
+    let enable = Request::Enable { stage: name("Release") };
+    dying.carry_out(command("enable", &web_name(), enable)).await.expect_err("it dies before it sends");
+
+    assert!(inside(&installation).await < waiting, "one decision lets in only so many");
+    assert_eq!(sweep.run(false).await.unwrap().woken, [web_name()]);
+    installation.settle().await;
+    assert_eq!(inside(&installation).await, waiting);
+    assert!(sweep.run(false).await.unwrap().woken.is_empty(), "nothing is due any more");
+}
+
+/// How many executions wait for the approval in `Release`.
+async fn inside(installation: &Installation) -> usize {
+    let executions = installation.fakes.store.executions(&web_name(), None, 100).await.unwrap();
+    executions
+        .iter()
+        .filter(|it| matches!(&it.position, Position::In { stage } if stage.as_str() == "Release"))
+        .count()
 }
