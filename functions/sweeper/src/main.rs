@@ -34,7 +34,7 @@ async fn main() -> Result<(), Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let objects = Arc::new(BucketObjects::new(&sdk, &required("ARTIFACT_BUCKET")?));
     let handler = Arc::new(Handler {
-        dead_letters: DeadLetters::new(&sdk, queues),
+        dead_letters: DeadLetters::new(&sdk, queues).with_commands(&required("COMMAND_QUEUE_URL")?),
         reconciliation: Reconciliation::new(store.clone(), Arc::new(branches(&sdk)), queue.clone()),
         clean_up: CleanUp::new(store.clone(), objects, store.clone(), queue.clone(), clock.clone()),
         store,

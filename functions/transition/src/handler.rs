@@ -1,6 +1,7 @@
 //! From an event to commands, and back to what becomes of its messages.
 
 use std::panic::AssertUnwindSafe;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,9 +19,10 @@ use penstock_app::port::queue::Message;
 use penstock_app::port::repository::Repository;
 use penstock_app::port::store::Store;
 use penstock_app::transition::Transition;
-use penstock_aws::queue::SqsQueue;
+use penstock_aws::queue::{Arrival, CommandDeadLetters, SqsQueue, WAITED};
 use penstock_aws::telemetry::{Metrics, Unit};
 use penstock_model::id::ExecutionId;
+use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What the function is given.
@@ -49,6 +51,7 @@ pub(crate) struct Handler {
     pub(crate) deliveries: Deliveries,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) mailbox: Arc<SqsQueue>,
+    pub(crate) dead_letters: CommandDeadLetters,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -91,10 +94,7 @@ impl Handler {
                 self.measure_latency(message);
                 return true;
             }
-            Ok(Err(error)) if error.is_retryable() => {
-                tracing::warn!(%error, "a message is delivered again");
-                return false;
-            }
+            Ok(Err(error)) if error.is_retryable() => return self.give_way(message, &error).await,
             Ok(Err(AppError::Port(error))) => error.message,
             Ok(Err(error)) => {
                 tracing::info!(%error, "a command was not accepted");
@@ -149,6 +149,28 @@ impl Handler {
         }
     }
 
+    /// What fails for now is delivered again, before those behind it; but a message of a newer release, after a
+    /// roll-back, does not hold them up until the next update.
+    async fn give_way(&self, message: &SqsMessage, error: &AppError) -> bool {
+        let now = self.clock.now();
+        let Some(arrival) = arrival(message).filter(|arrival| arrival.is_overdue(now)) else {
+            tracing::warn!(%error, "a message is delivered again");
+            return false;
+        };
+        let group = arrival.group;
+        match self.dead_letters.put(&arrival).await {
+            Ok(()) => {
+                tracing::error!(%error, group, "a message of a newer release goes among the dead letters; update the stack, and `penstock redrive` brings it back");
+                Metrics::new(now.0).with("NewerMessages", Unit::Count, 1.0).emit();
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, group, "a message of a newer release could not be put among the dead letters");
+                false
+            }
+        }
+    }
+
     fn measure(&self, events: &[Event]) {
         for event in events {
             if let Fact::ExecutionEnded { status, .. } = &event.fact {
@@ -162,13 +184,28 @@ impl Handler {
 
     /// From sending the message to the end of its transition.
     fn measure_latency(&self, message: &SqsMessage) {
-        let sent = message.attributes.get("SentTimestamp").and_then(|sent| sent.parse::<i64>().ok());
-        if let Some(sent) = sent {
+        if let Some(sent) = number::<i64>(message, "SentTimestamp") {
             let now = self.clock.now().0;
             #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 milliseconds")]
             Metrics::new(now).with("TransitionLatency", Unit::Milliseconds, (now - sent) as f64).emit();
         }
     }
+}
+
+/// The message as its queue tells of it.
+fn arrival(message: &SqsMessage) -> Option<Arrival<'_>> {
+    Some(Arrival {
+        id: message.message_id.as_deref()?,
+        group: message.attributes.get("MessageGroupId")?,
+        body: message.body.as_deref()?,
+        sent_at: Timestamp(number(message, "SentTimestamp")?),
+        receives: number(message, "ApproximateReceiveCount")?,
+        has_waited: message.message_attributes.contains_key(WAITED),
+    })
+}
+
+fn number<T: FromStr>(message: &SqsMessage, attribute: &str) -> Option<T> {
+    message.attributes.get(attribute)?.parse().ok()
 }
 
 /// What kind of event, as it is stored.

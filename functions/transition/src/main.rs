@@ -11,7 +11,7 @@ use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::transition::Transition;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
-use penstock_aws::queue::SqsQueue;
+use penstock_aws::queue::{CommandDeadLetters, SqsQueue};
 use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
@@ -28,7 +28,8 @@ async fn main() -> Result<(), Error> {
     let transition = Arc::new(Transition::new(store.clone(), queue.clone(), clock.clone()));
     let admission = Arc::new(Admission::new(transition.clone(), Arc::new(Offered)));
     let deliveries = Deliveries::new(admission, store.clone(), Arc::new(NoRepository));
-    let handler = Arc::new(Handler { transition, deliveries, store, mailbox: queue, clock });
+    let dead_letters = CommandDeadLetters::new(&sdk, required("COMMAND_DEAD_LETTERS_URL")?);
+    let handler = Arc::new(Handler { transition, deliveries, store, mailbox: queue, dead_letters, clock });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::Input>| {
         let handler = Arc::clone(&handler);
         async move { handler.handle(event.payload).await }

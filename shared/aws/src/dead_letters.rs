@@ -21,6 +21,8 @@ const BATCH: i32 = 10;
 pub struct DeadLetters {
     client: Client,
     queues: Vec<String>,
+    /// The name of the queue of commands, where it is known.
+    commands: Option<String>,
 }
 
 /// A dead-letter queue.
@@ -110,7 +112,14 @@ impl DeadLetters {
     /// The dead letters in `queues`, by URL.
     pub fn new(sdk: &Sdk, queues: Vec<String>) -> Self {
         let config = aws_sdk_sqs::config::Builder::from(sdk.config());
-        Self { client: Client::from_conf(config.interceptor(sdk.interceptor()).build()), queues }
+        let client = Client::from_conf(config.interceptor(sdk.interceptor()).build());
+        Self { client, queues, commands: None }
+    }
+
+    /// The same, knowing the URL of the queue of commands.
+    #[must_use]
+    pub fn with_commands(self, url: &str) -> Self {
+        Self { commands: url.rsplit('/').next().map(str::to_owned), ..self }
     }
 
     /// About how many messages lie in the queues together.
@@ -131,7 +140,7 @@ impl DeadLetters {
         for queue in self.described().await?.iter().filter(|queue| queue.depth() > 0) {
             let begun = match self.latest_move(queue.arn()).await {
                 Ok(Some(latest)) if !latest.is_over() => Ok(()),
-                Ok(_) => self.move_back(queue.arn()).await,
+                Ok(_) => self.move_to(queue.arn(), destination(queue.arn(), self.commands.as_deref())).await,
                 Err(error) => Err(error),
             };
             failure = failure.or(begun.err());
@@ -169,12 +178,18 @@ impl DeadLetters {
         Ok(by_id.into_values().collect())
     }
 
-    /// Begins to move the messages of the dead-letter queue `arn` back to the queues they came from.
+    /// Begins to move the messages of the dead-letter queue back to the queues they came from.
     ///
     /// # Errors
     /// If a move is under way already, or no queue's messages end there.
-    pub async fn move_back(&self, arn: &str) -> Result<(), PortError> {
-        let begun = self.client.start_message_move_task().source_arn(arn).send().await;
+    pub async fn move_back(&self, queue: &DeadLetterQueue) -> Result<(), PortError> {
+        let source = queue.sources.first().filter(|_| queue.sources.len() == 1);
+        self.move_to(&queue.arn, destination(&queue.arn, source.map(String::as_str))).await
+    }
+
+    async fn move_to(&self, arn: &str, destination: Option<String>) -> Result<(), PortError> {
+        let task = self.client.start_message_move_task().source_arn(arn).set_destination_arn(destination);
+        let begun = task.send().await;
         begun.map(drop).map_err(|error| port_error(&format!("move the messages of {arn} back"), &error))
     }
 
@@ -201,6 +216,13 @@ impl DeadLetters {
         let attributes = attributes.map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect();
         Ok(Described { url: url.to_owned(), attributes })
     }
+}
+
+/// Where the messages of the dead-letter queue `arn` go, unless SQS knows. Among those of commands are some that
+/// `transition` put there itself, and of which SQS does not know where they came from.
+fn destination(arn: &str, source: Option<&str>) -> Option<String> {
+    let (place, name) = arn.rsplit_once(':')?;
+    source.filter(|_| name.ends_with(".fifo")).map(|source| format!("{place}:{source}"))
 }
 
 fn dead_letter_queue(queue: &Described, sources: Vec<String>) -> DeadLetterQueue {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod entry;
+mod newer;
 #[cfg(feature = "s3")]
 mod spill;
 mod wire;
@@ -20,6 +21,8 @@ use entry::{Destination, Entry};
 #[cfg(feature = "s3")]
 use spill::Spill;
 use wire::Received;
+
+pub use newer::{Arrival, CommandDeadLetters, WAITED};
 
 /// The queues' URLs; a function knows those into which it sends.
 #[derive(Debug, Clone, Default)]

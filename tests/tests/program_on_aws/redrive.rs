@@ -50,6 +50,11 @@ impl Moves {
         let source = input["SourceArn"].as_str().unwrap();
         let (dead, queue) =
             self.queues.get(source).ok_or("Source queue must be configured as a Dead Letter Queue.")?;
+        // Some of the commands were put there by `transition`: only where they are to go moves them.
+        let destination = queue.ends_with(".fifo").then(|| arn(queue));
+        if input["DestinationArn"].as_str() != destination.as_deref() {
+            return Err(format!("the messages go to {destination:?}"));
+        }
         let mut moved = 0;
         while !self.fail.load(Ordering::Relaxed) && move_one(dead, queue) {
             moved += 1;

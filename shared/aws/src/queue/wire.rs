@@ -29,6 +29,17 @@ struct Head {
     stored: Option<String>,
 }
 
+impl Head {
+    fn is_newer(&self) -> bool {
+        self.schema.is_some_and(|schema| schema > SCHEMA)
+    }
+}
+
+/// Whether a newer release has written `body`.
+pub(super) fn is_newer(body: &str) -> bool {
+    serde_json::from_str(body).is_ok_and(|head: Head| head.is_newer())
+}
+
 pub(super) fn encode(message: &Message) -> Result<String, PortError> {
     let failed = |error: serde_json::Error| PortError::permanent(format!("write a message: {error}"));
     let mut value = serde_json::to_value(message).map_err(failed)?;
@@ -47,7 +58,7 @@ pub(super) fn stored(key: &str) -> String {
 pub(super) fn decode(body: &str) -> Result<Received, PortError> {
     let unreadable = |error: serde_json::Error| PortError::permanent(format!("read a message: {error}"));
     let head: Head = serde_json::from_str(body).map_err(unreadable)?;
-    if head.schema.is_some_and(|schema| schema > SCHEMA) {
+    if head.is_newer() {
         // While an update of the stack is under way, senders may be newer than we are.
         return Err(PortError::transient(
             "read a message: it is of a newer release; update all functions to one release",

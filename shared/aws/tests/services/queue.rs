@@ -8,9 +8,10 @@ use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use penstock_app::engine::command::Request;
 use penstock_app::engine::debt::Debt;
 use penstock_app::port::queue::{Message, Queue};
-use penstock_aws::queue::{QueueUrls, SqsQueue};
+use penstock_aws::queue::{Arrival, CommandDeadLetters, QueueUrls, SqsQueue, WAITED};
 use penstock_aws::sdk::Sdk;
 use penstock_model::pipeline::Category;
+use penstock_model::time::Timestamp;
 use penstock_model::trigger::{GitEvent, Push, Reference};
 use penstock_testkit::build::{command, name};
 use penstock_testkit::contract::queue_contract;
@@ -222,6 +223,46 @@ async fn whatever_fails_a_stored_message_is_read_whole() {
     let body = bench.commands().await.remove(0).body;
     every_fault(&faults, async |case| {
         assert_eq!(faults.until_done(async || queue.receive(&body).await).await, large, "{case}");
+    })
+    .await;
+}
+
+/// What lies in a queue, with whether it says that it has waited.
+async fn lying(client: &Client, url: &str) -> Vec<(String, String, bool)> {
+    let receive = client.receive_message().queue_url(url).max_number_of_messages(10);
+    let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
+    let received = receive.message_attribute_names("All").send().await.unwrap();
+    let messages = received.messages().iter().map(|message| {
+        let group = message.attributes().unwrap()[&MessageSystemAttributeName::MessageGroupId].clone();
+        let has_waited = message.message_attributes().is_some_and(|all| all.contains_key(WAITED));
+        (group, message.body().unwrap().to_owned(), has_waited)
+    });
+    messages.collect()
+}
+
+#[tokio::test]
+async fn whatever_fails_a_message_goes_among_the_dead_letters_once_each_time() {
+    let (client, faults) = (Client::new(faults().sdk().config()), faults());
+    every_fault(&faults, async |case| {
+        let url = create(&client, true).await;
+        let dead = CommandDeadLetters::new(&faults.sdk(), url.clone());
+        let newer = r#"{"schema":99}"#;
+        let at = |id| Arrival {
+            id,
+            group: "web",
+            body: newer,
+            sent_at: Timestamp(0),
+            receives: 5,
+            has_waited: false,
+        };
+        faults.until_done(async || dead.put(&at("first")).await).await;
+        dead.put(&at("first")).await.unwrap();
+        let expected = ("web".to_owned(), newer.to_owned(), true);
+        assert_eq!(lying(&client, &url).await, [expected], "{case}");
+        // A redrive has brought it, and it comes again at once.
+        client.purge_queue().queue_url(&url).send().await.unwrap();
+        dead.put(&at("second")).await.unwrap();
+        assert_eq!(lying(&client, &url).await.len(), 1, "{case}: it is not taken for the one before");
     })
     .await;
 }

@@ -181,7 +181,7 @@ impl Redrive {
 async fn move_back(letters: &DeadLetters, queue: &DeadLetterQueue) -> anyhow::Result<u64> {
     let before = letters.latest_move(&queue.arn).await.map_err(failed)?;
     if before.is_none_or(|latest| latest.is_over()) {
-        letters.move_back(&queue.arn).await.map_err(failed)?;
+        letters.move_back(queue).await.map_err(failed)?;
     }
     loop {
         let latest = letters.latest_move(&queue.arn).await.map_err(failed)?;

@@ -1,0 +1,112 @@
+//! Messages of a newer release, after a roll-back: each waits for the update at the head of its group, but not for ever.
+//! One that has waited long enough goes among the dead letters, so that those behind it go on; a redrive tries it again.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BuildError;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use penstock_app::port::PortError;
+use penstock_model::time::Timestamp;
+
+use super::wire::is_newer;
+use crate::error::port_error;
+use crate::sdk::Sdk;
+
+/// The attribute of a message that has been among the dead letters for this reason: if a redrive brings it and it is
+/// still of a newer release, it holds up nobody a second time.
+pub const WAITED: &str = "penstock.waited";
+/// For how long a message holds up those behind it; an update of a stack takes minutes.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// How often it was received by then, at least: after an outage it may be older when it is first seen.
+const RECEIVES: u32 = 5;
+
+/// A message of the FIFO queue as it was received.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// SQS's id of it.
+    pub id: &'a str,
+    /// Its group.
+    pub group: &'a str,
+    /// What it says.
+    pub body: &'a str,
+    /// When it was sent, or moved back from the dead letters.
+    pub sent_at: Timestamp,
+    /// How often it was received since.
+    pub receives: u32,
+    /// Whether it has the attribute [`WAITED`].
+    pub has_waited: bool,
+}
+
+impl Arrival<'_> {
+    /// Whether it is of a newer release and has held up those behind it long enough.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        let has_waited = self.receives >= RECEIVES && self.sent_at.plus(PATIENCE) <= now;
+        is_newer(self.body) && (self.has_waited || has_waited)
+    }
+}
+
+/// The dead letters of the FIFO queue.
+#[derive(Debug, Clone)]
+pub struct CommandDeadLetters {
+    client: Client,
+    url: String,
+}
+
+impl CommandDeadLetters {
+    /// Those at `url`.
+    pub fn new(sdk: &Sdk, url: String) -> Self {
+        let config = aws_sdk_sqs::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
+        Self { client: Client::from_conf(config.build()), url }
+    }
+
+    /// Puts `message` there. Whoever has received it may acknowledge it then.
+    ///
+    /// # Errors
+    /// If it may not have got there; again, it gets there once.
+    pub async fn put(&self, message: &Arrival<'_>) -> Result<(), PortError> {
+        let failed = |error: BuildError| PortError::permanent(format!("mark a message: {error}"));
+        let waited = MessageAttributeValue::builder().data_type("String").string_value("true").build();
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(message.body)
+            .message_group_id(message.group)
+            // Not the message's own deduplication id: back from a redrive within five minutes, it would be taken for what
+            // lay here before, and lost. A move gives it a new id.
+            .message_deduplication_id(message.id)
+            .message_attributes(WAITED, waited.map_err(failed)?);
+        let sent = sent.send().await;
+        sent.map(drop).map_err(|error| port_error("put a message among the dead letters", &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn overdue(body: &str, receives: u32, has_waited: bool, after: i64) -> bool {
+        let sent_at = Timestamp(1_700_000_000_000);
+        let arrival = Arrival { id: "1", group: "web", body, sent_at, receives, has_waited };
+        arrival.is_overdue(Timestamp(sent_at.0 + after))
+    }
+
+    #[test]
+    fn what_is_newer_waits_for_an_update_but_not_for_ever() {
+        let newer = r#"{"schema":99,"type":"unheard"}"#;
+        assert!(!overdue(newer, 19, false, HOUR - 1), "an update is waited for");
+        assert!(!overdue(newer, 1, false, 5 * HOUR), "after an outage too");
+        assert!(overdue(newer, 5, false, HOUR));
+        assert!(overdue(newer, 1, true, 0), "once is enough");
+    }
+
+    #[test]
+    fn what_is_read_waits_as_long_as_it_takes() {
+        for body in [r#"{"schema":1,"type":"command"}"#, "{}", "{"] {
+            assert!(!overdue(body, 900, true, 50 * HOUR), "{body}");
+        }
+    }
+}
