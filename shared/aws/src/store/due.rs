@@ -8,15 +8,16 @@ use penstock_model::id::PipelineName;
 use penstock_model::time::Timestamp;
 
 use super::TableStore;
-use super::item::Attributes;
+use super::item::{Attributes, sound};
 use super::key::pipeline_in;
-use super::schema::{DUE_AT, DUE_SHARDS, NEVER, PK};
+use super::schema::{DUE_AT, DUE_SHARDS, NEVER, PK, SK};
 
 impl TableStore {
     /// Pipelines with open executions that are due by `until`, by name.
     pub(super) async fn due_by(&self, until: Timestamp) -> Result<Vec<PipelineName>, PortError> {
         let shards = try_join_all((0..DUE_SHARDS).map(|shard| self.table.due(shard, until.0))).await?;
-        let names: BTreeSet<PipelineName> = shards.iter().flatten().map(name_in).collect::<Result<_, _>>()?;
+        let names: BTreeSet<PipelineName> =
+            sound(shards.iter().flatten().map(name_in))?.into_iter().collect();
         Ok(names.into_iter().collect())
     }
 }
@@ -29,10 +30,10 @@ impl TableStore {
     pub async fn due_since(&self, now: Timestamp) -> Result<Vec<(PipelineName, Timestamp)>, PortError> {
         let shards = try_join_all((0..DUE_SHARDS).map(|shard| self.table.due(shard, now.0))).await?;
         let mut found: BTreeMap<PipelineName, Timestamp> = BTreeMap::new();
-        for item in shards.iter().flatten() {
-            let since = item.get(DUE_AT).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
-            let since = Timestamp(since.unwrap_or(now.0));
-            let earliest = found.entry(name_in(item)?).or_insert(since);
+        let since = |item: &Attributes| item.get(DUE_AT)?.as_n().ok()?.parse().ok().map(Timestamp);
+        let named = |item| name_in(item).map(|name| (name, since(item).unwrap_or(now)));
+        for (name, since) in sound(shards.iter().flatten().map(named))? {
+            let earliest = found.entry(name).or_insert(since);
             *earliest = (*earliest).min(since);
         }
         Ok(found.into_iter().collect())
@@ -41,11 +42,14 @@ impl TableStore {
 
 /// The pipeline of an open execution.
 fn name_in(item: &Attributes) -> Result<PipelineName, PortError> {
-    let name = item.get(PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pipeline_in(pk));
-    name.and_then(|name| PipelineName::new(name).ok()).ok_or_else(|| {
-        PortError::permanent(
-            "find what is due: the index has an item that is of no pipeline; it was not written here",
-        )
+    let part = |name: &str| item.get(name).and_then(|it| it.as_s().ok()).map_or("", String::as_str);
+    let name = pipeline_in(part(PK)).and_then(|name| PipelineName::new(name).ok());
+    name.ok_or_else(|| {
+        PortError::permanent(format!(
+            "find what is due: the index has the item {} / {}, which is of no pipeline; it was not written here",
+            part(PK),
+            part(SK)
+        ))
     })
 }
 

@@ -10,7 +10,7 @@ use penstock_model::id::{ExecutionId, PipelineName};
 
 use super::TableStore;
 use super::encode::{read_execution, read_pipeline, read_pipeline_name, read_record, read_sequence};
-use super::item::Stored;
+use super::item::{Stored, sound};
 use super::key::{Key, PIPELINES, Range};
 use super::table::pause;
 
@@ -24,25 +24,21 @@ impl TableStore {
     pub(super) async fn list(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
         const WHAT: &str = "list the pipelines";
         let names = self.table.query(WHAT, &Range::all_of(PIPELINES), usize::MAX).await?;
-        let keys: Vec<Key> = names
-            .iter()
-            .map(|item| {
-                let stored = Stored::new(item)?;
-                let name = PipelineName::new(stored.sk());
-                name.map(|name| Key::pipeline(&name)).map_err(|error| stored.damaged(&error.to_string()))
-            })
-            .collect::<Result<_, PortError>>()?;
+        let keys = sound(names.iter().map(|item| {
+            let stored = Stored::new(item)?;
+            let name = PipelineName::new(stored.sk());
+            name.map(|name| Key::pipeline(&name)).map_err(|error| stored.damaged(&error.to_string()))
+        }))?;
         let items = self.table.get_all(WHAT, keys).await?;
-        let mut states = items
-            .iter()
-            .map(|item| read_pipeline(Stored::new(item)?).map(|(_, state, _)| state))
-            .collect::<Result<Vec<_>, _>>()?;
+        let states = items.iter().map(|item| Ok(read_pipeline(Stored::new(item)?)?.1));
+        let mut states = sound(states)?;
         states.retain(|state| !state.deleted);
         states.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(states)
     }
 
-    /// A page of executions, newest first.
+    /// A page of executions, newest first. It is complete or an error: whoever cleans up takes what is not there for
+    /// what is not needed.
     pub(super) async fn page(
         &self,
         name: &PipelineName,

@@ -135,6 +135,19 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// What was read of many items, without those that are damaged: each is told of, and the others are not kept from
+/// whoever lists them. One that a newer release wrote is not left out: it is whole, and waited for.
+pub(super) fn sound<T>(read: impl Iterator<Item = Result<T, PortError>>) -> Result<Vec<T>, PortError> {
+    let told = |item: &Result<T, PortError>| match item {
+        Err(error) if !error.retryable => {
+            tracing::error!(%error, "a damaged item is left out");
+            false
+        }
+        Ok(_) | Err(_) => true,
+    };
+    read.filter(told).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ mod bench;
 mod connector;
 mod contracts;
 mod cost;
+mod damage;
 mod faults;
 mod formats;
 mod golden;
