@@ -17,7 +17,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ChecksumMode;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
-use penstock_model::artifact::Artifact;
+use penstock_model::artifact::{self, Artifact};
 use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 
 use crate::bucket;
@@ -127,7 +127,7 @@ impl Artifacts for S3Artifacts {
         name: &ArtifactName,
         file: &Path,
     ) -> Result<Artifact, PortError> {
-        self.store(name, format!("{pipeline}/{}/{name}.zip", attempt.token()), file).await
+        self.store(name, format!("{}/{name}.zip", artifact::folder(pipeline, attempt)), file).await
     }
 
     async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError> {

@@ -2,7 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ArtifactName;
+use crate::id::{ArtifactName, AttemptId, PipelineName};
+
+/// What the keys of artifacts begin with: roles that read and write artifacts need no more of a bucket.
+pub const PREFIX: &str = "artifacts/";
+
+/// What the keys of an attempt's artifacts begin with, without the last slash.
+pub fn folder(pipeline: &PipelineName, attempt: &AttemptId) -> String {
+    format!("{PREFIX}{pipeline}/{}", attempt.token())
+}
 
 /// An artifact as the state records it; a consumer checks the digest before use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

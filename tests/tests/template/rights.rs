@@ -110,6 +110,26 @@ fn only_what_is_tagged_or_listed_may_be_assumed() {
     assert!(trust["Condition"]["StringEquals"]["sts:ExternalId"].is_object());
 }
 
+/// The bucket also holds logs and deliveries, which are not for actions.
+#[test]
+fn nobody_has_the_whole_artifact_bucket() {
+    let template = Template::load();
+    // `*/p-*` are the artifacts of the release before, whose keys begin with the pipeline.
+    let parts = ["artifacts", "deliveries", "logs", "*/p-*"];
+    for role in template.of_type("AWS::IAM::Role") {
+        for statement in statements(role) {
+            let resources = strings(&statement["Resource"]);
+            let keys = resources.iter().filter_map(|it| it.strip_prefix("${ArtifactBucket.Arn}/"));
+            for key in keys {
+                let part = key.strip_suffix("/*").unwrap_or_else(|| panic!("{}: {key}", role.name));
+                let of_actions = ["DefaultActionRole", "CommandsRole"].contains(&role.name);
+                let allowed = if of_actions { vec![parts[0], parts[3]] } else { parts.to_vec() };
+                assert!(allowed.contains(&part), "{}: {statement}", role.name);
+            }
+        }
+    }
+}
+
 /// Function by function, the calls that its code makes: `Service:Operation` as the SDK calls them.
 fn calls() -> BTreeMap<String, Vec<String>> {
     let text = fs::read_to_string(root().join("tests/tests/template/calls.json")).unwrap();

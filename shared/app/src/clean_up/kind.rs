@@ -1,11 +1,12 @@
 //! What an object is, by its key: only what we wrote is ever given up.
 
+use penstock_model::artifact::PREFIX;
 use penstock_model::id::PipelineName;
 
 /// What an object is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
-    /// `pipeline/token/…`: the output of an attempt.
+    /// `artifacts/pipeline/token/…`, or `pipeline/token/…` as earlier releases wrote it: the output of an attempt.
     Artifact {
         /// The pipeline.
         pipeline: PipelineName,
@@ -20,16 +21,24 @@ pub(super) enum Kind<'a> {
 
 impl<'a> Kind<'a> {
     pub(super) fn of(key: &'a str) -> Self {
+        let beneath = key.strip_prefix(PREFIX).and_then(Self::artifact);
+        beneath.or_else(|| Self::artifact(key)).unwrap_or_else(|| Self::record(key))
+    }
+
+    fn artifact(key: &'a str) -> Option<Self> {
+        let (pipeline, rest) = key.split_once('/')?;
+        let (attempt, file) = rest.split_once('/')?;
+        let pipeline = PipelineName::new(pipeline).ok().filter(|_| is_token(attempt) && !file.is_empty())?;
+        Some(Self::Artifact { pipeline, attempt })
+    }
+
+    fn record(key: &str) -> Self {
         let parts: Vec<&str> = key.split('/').collect();
         match parts[..] {
             ["logs", file] if file.strip_suffix(".log").is_some_and(is_token) => Self::Record,
             ["deliveries", file] if file.strip_suffix(".json").is_some_and(|it| is_hex(it, 64)) => {
                 Self::Record
             }
-            [pipeline, attempt, _, ..] if is_token(attempt) => match PipelineName::new(pipeline) {
-                Ok(pipeline) => Self::Artifact { pipeline, attempt },
-                Err(_) => Self::Foreign,
-            },
             _ => Self::Foreign,
         }
     }
@@ -56,7 +65,14 @@ mod tests {
             Kind::Record => "record".to_owned(),
             Kind::Foreign => "foreign".to_owned(),
         };
-        assert_eq!(of(&format!("web/{token}/site.zip")), "web true");
+        assert_eq!(of(&format!("artifacts/web/{token}/site.zip")), "web true");
+        assert_eq!(of(&format!("artifacts/web/{token}/build/site.zip")), "web true");
+        assert_eq!(of(&format!("web/{token}/site.zip")), "web true", "of an earlier release");
+        assert_eq!(
+            of(&format!("artifacts/{token}/site.zip")),
+            "artifacts true",
+            "a pipeline may be called so"
+        );
         assert_eq!(of(&format!("logs/{token}/site.zip")), "logs true", "a pipeline may be called so");
         assert_eq!(of(&format!("logs/{token}.log")), "record");
         assert_eq!(of(&format!("deliveries/{}.json", "ab".repeat(32))), "record");

@@ -104,7 +104,8 @@ fn conduct(work: &Work) -> Conduct {
     }
     let Ending::Succeeded(mut done) = FakeProvider::success(work) else { return Conduct::Runs };
     for artifact in &mut done.artifacts {
-        artifact.key = format!("{}/{}/{}.zip", work.pipeline, work.attempt.token(), artifact.name);
+        let folder = penstock_model::artifact::folder(&work.pipeline, &work.attempt);
+        artifact.key = format!("{folder}/{}.zip", artifact.name);
     }
     Conduct::Ends(Ending::Succeeded(done))
 }
@@ -289,7 +290,7 @@ async fn a_deleted_pipeline_keeps_nothing_and_what_is_not_ours_stays() {
     let world = World::new(ExecutionMode::Queued).await;
     let (token, start) = (format!("p-{}", "0".repeat(40)), world.now());
     let (log, foreign) = (format!("logs/{token}.log"), "site/index.html".to_owned());
-    let unknown = format!("other/{token}/src.zip");
+    let unknown = format!("artifacts/other/{token}/src.zip");
     for key in [&log, &foreign, &unknown] {
         world.bucket.write(key.clone(), start);
     }

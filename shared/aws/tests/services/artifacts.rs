@@ -71,7 +71,7 @@ async fn the_key_contains_the_attempt_and_the_version_is_pinned() {
     let bench = Bench::new(&faults()).await;
     let attempt = fresh_attempt();
     let put = bench.artifacts.put(&pipeline(), &attempt, &output(), &bench.file(b"first")).await.unwrap();
-    assert_eq!(put.key, format!("web/{}/Out.zip", attempt.token()));
+    assert_eq!(put.key, format!("artifacts/web/{}/Out.zip", attempt.token()));
     assert_eq!(bench.bucket.versions(&put.key).await, [put.version_id.clone().unwrap()]);
     bench.bucket.write(&put.key, b"forged by another").await;
     assert_eq!(bench.fetched(&put).await, b"first");
@@ -81,7 +81,7 @@ async fn the_key_contains_the_attempt_and_the_version_is_pinned() {
 async fn an_object_of_a_provider_is_adopted_by_its_digest() {
     let bench = Bench::new(&faults()).await;
     let attempt = fresh_attempt();
-    let key = format!("web/{}/Out.zip", attempt.token());
+    let key = format!("artifacts/web/{}/Out.zip", attempt.token());
     bench.bucket.write(&key, b"of a provider").await;
     let found = bench.artifacts.put(&pipeline(), &attempt, &output(), &bench.file(b"mine")).await.unwrap();
     assert_eq!(bench.fetched(&found).await, b"of a provider", "what is there is adopted, whoever wrote it");

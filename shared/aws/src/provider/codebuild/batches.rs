@@ -144,7 +144,7 @@ impl Batches<'_> {
         } else {
             location(batch.build_groups(), name, &work.action.output_artifacts)
         };
-        let Some((bucket, key)) = location.and_then(outputs::place) else {
+        let Some((bucket, key)) = location.and_then(outputs::place_of) else {
             let builds = batch.build_groups().iter().filter_map(|group| group.identifier.as_deref());
             let builds = builds.collect::<Vec<_>>().join(", ");
             return Err(Failure::job(format!(

@@ -1,6 +1,7 @@
 //! Where a build's artifacts go: a bucket, and keys that contain the attempt.
 
 use penstock_app::port::provider::Work;
+use penstock_model::artifact;
 use penstock_model::id::ArtifactName;
 
 /// Where a build's artifacts go.
@@ -19,7 +20,7 @@ impl Destination {
         let key = store.and_then(|store| store.encryption_key.as_ref()?.get("id")?.as_str());
         Self {
             bucket: store.map_or(bucket, |store| &store.location).to_owned(),
-            path: format!("{}/{}", work.pipeline, work.attempt.token()),
+            path: artifact::folder(&work.pipeline, &work.attempt),
             encryption_key: key.map(str::to_owned),
         }
     }

@@ -3,6 +3,7 @@
 //! `CodePipeline` user guide, "Action structure reference" (the service role's policy of each action), as far as the
 //! providers here make the calls.
 
+use penstock_model::artifact::PREFIX;
 use penstock_model::pipeline::{Action, Category};
 
 /// Where an action is performed.
@@ -23,6 +24,11 @@ impl Where {
 
     fn objects(&self, bucket: &str) -> String {
         format!("arn:{}:s3:::{bucket}/*", self.partition)
+    }
+
+    /// The artifacts in a bucket.
+    fn artifacts(&self, bucket: &str) -> String {
+        self.objects(&format!("{bucket}/{}", PREFIX.trim_end_matches('/')))
     }
 }
 
@@ -89,7 +95,7 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
         }
         _ => return vec![],
     };
-    let objects = place.objects(&place.artifact_bucket);
+    let objects = place.artifacts(&place.artifact_bucket);
     if !action.input_artifacts.is_empty() {
         needs.push(Need::new(&["s3:GetObject", "s3:GetObjectVersion"], &objects));
     }
@@ -240,7 +246,7 @@ mod tests {
             partition: "aws".into(),
             region: "eu-west-1".into(),
             account: "111122223333".into(),
-            artifact_bucket: "artifacts".into(),
+            artifact_bucket: "bucket".into(),
             commands_project: "penstock-commands".into(),
         }
     }
@@ -266,7 +272,10 @@ mod tests {
         assert_eq!(needs[0].actions[0], "codebuild:StartBuildBatch");
         assert_eq!(needs[1].resource, "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/codebuild/web:*");
         assert!(needs[1].without.is_some(), "the build runs without its log");
-        assert_eq!(needs[2], Need::new(&["s3:GetObject", "s3:GetObjectVersion"], "arn:aws:s3:::artifacts/*"));
+        assert_eq!(
+            needs[2],
+            Need::new(&["s3:GetObject", "s3:GetObjectVersion"], "arn:aws:s3:::bucket/artifacts/*")
+        );
         assert_eq!(needs.len(), 3);
     }
 
