@@ -5,4 +5,5 @@ pub mod code_deploy_stand_in;
 pub mod ecs_stand_in;
 pub mod git_hub_stand_in;
 pub mod json_service;
+pub mod program;
 pub mod service_model;

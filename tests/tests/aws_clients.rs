@@ -4,9 +4,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "scenarios/program.rs"]
-mod program;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -62,7 +59,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        static PROGRAM: LazyLock<PathBuf> = LazyLock::new(program::build);
+        static PROGRAM: LazyLock<PathBuf> = LazyLock::new(penstock_tests::program::build);
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("index.html"), "lit\n").unwrap();
         git(folder.path(), &["init", "--quiet", "--initial-branch=main"]);

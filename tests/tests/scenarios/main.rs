@@ -17,7 +17,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up can only stop")]
 
 mod diff;
-mod program;
 mod redact;
 mod script;
 mod server;
@@ -33,7 +32,7 @@ const AT_A_TIME: usize = 3;
 
 #[test]
 fn everything_happens_as_the_scenarios_say() {
-    let program = program::build();
+    let program = penstock_tests::program::build();
     let queue = Mutex::new(files());
     let failures = Mutex::new(vec![]);
     thread::scope(|scope| {
