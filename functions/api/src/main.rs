@@ -45,13 +45,16 @@ async fn web(sdk: &Sdk, changes: watch::Receiver<u64>) -> Result<Web, Error> {
     let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered)));
     let logs = Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?));
     let query = Query::new(store.clone(), store.clone(), approvals.clone(), logs, changes);
+    let control = Control::new(commands, store, admission, approvals.clone(), clock);
+    // Signed requests come to the API's own address, links to the one that people were given.
+    let hosts = [required("API_ENDPOINT")?, url];
     Ok(Web {
-        control: Arc::new(Control::new(commands, store, admission, approvals.clone(), clock)),
+        control: Arc::new(control.with_default_branch(required("DEFAULT_BRANCH")?)),
         query: Arc::new(query),
         approvals,
         webhooks: None,
         sites: None,
-        hosts: handler::host(&url).into_iter().collect(),
+        hosts: hosts.iter().filter_map(|url| handler::host(url)).collect(),
         account: required("ACCOUNT_ID")?,
         region: sdk.region().to_owned(),
     })

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join;
 use lambda_runtime::Error;
 use penstock_app::clean_up::CleanUp;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::queue::{Message, Queue};
-use penstock_app::reconcile::Reconciliation;
+use penstock_app::reconcile::{Reconciliation, Share};
 use penstock_app::sweep::wake_up;
 use penstock_aws::dead_letters::DeadLetters;
 use penstock_aws::store::TableStore;
@@ -17,8 +18,8 @@ use penstock_model::time::Timestamp;
 
 /// How often dead letters are given another try.
 const REDRIVE_MINUTES: i64 = 60;
-/// In which minute of an hour branch heads are compared with what was admitted: not when everybody asks.
-const RECONCILIATION_MINUTE: i64 = 23;
+/// In how many parts of an hour branch heads are compared with what was admitted, each pipeline's in one of them.
+const RECONCILIATIONS: u64 = 12;
 /// For how long each of what can wait may take; the function's timeout has room for both.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -26,7 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Handler {
     pub(crate) store: Arc<TableStore>,
     pub(crate) queue: Arc<dyn Queue>,
+    /// Those that go back to where they came from.
     pub(crate) dead_letters: DeadLetters,
+    /// Those that came from no queue.
+    pub(crate) unmovable_letters: DeadLetters,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciliation: Reconciliation,
     pub(crate) clean_up: CleanUp,
@@ -45,16 +49,16 @@ impl Handler {
         let oldest = due.iter().map(|(_, since)| *since).min();
         let dead = self.dead_letters(now).await;
         measure(now, oldest, dead);
-        if (now.0 / 60_000) % 60 == RECONCILIATION_MINUTE {
-            in_time("comparing branches", self.reconcile()).await;
+        if let Some(share) = share(now) {
+            in_time("comparing branches", self.reconcile(share)).await;
         }
         in_time("cleaning up", self.clean_up()).await;
         Ok(())
     }
 
     /// What fails is tried again an hour later.
-    async fn reconcile(&self) {
-        match self.reconciliation.run().await {
+    async fn reconcile(&self, share: Share) {
+        match self.reconciliation.run(share).await {
             Ok(found) => {
                 for (pipeline, commit) in found.started {
                     tracing::warn!(%pipeline, commit, "starts with a commit of which no webhook came");
@@ -86,8 +90,9 @@ impl Handler {
 
     /// How many dead letters there are; from time to time they are given another try.
     async fn dead_letters(&self, now: Timestamp) -> Option<u64> {
-        let depth = match self.dead_letters.depth().await {
-            Ok(depth) => depth,
+        let depths = try_join(self.dead_letters.depth(), self.unmovable_letters.depth()).await;
+        let (depth, unmovable) = match depths {
+            Ok(depths) => depths,
             Err(error) => {
                 tracing::error!(%error, "dead letters were not counted");
                 return None;
@@ -99,7 +104,7 @@ impl Handler {
                 Err(error) => tracing::error!(%error, depth, "dead letters were not redriven"),
             }
         }
-        Some(depth)
+        Some(depth + unmovable)
     }
 }
 
@@ -110,6 +115,17 @@ async fn in_time(what: &str, work: impl Future<Output = ()>) {
     }
 }
 
+/// The pipelines whose branches are compared in this minute: not on the hour, when everybody asks.
+fn share(now: Timestamp) -> Option<Share> {
+    let minute = u64::try_from(now.0).ok()? / 60_000;
+    let every = 60 / RECONCILIATIONS;
+    (minute % every == 3).then_some(Share {
+        part: minute % 60 / every,
+        parts: RECONCILIATIONS,
+        turn: minute / 60,
+    })
+}
+
 #[expect(clippy::cast_precision_loss, reason = "ages and depths are far below 2^52")]
 fn measure(now: Timestamp, oldest: Option<Timestamp>, dead: Option<u64>) {
     let age = oldest.map_or(0, |since| (now.0 - since.0).max(0) / 1000);
@@ -118,4 +134,17 @@ fn measure(now: Timestamp, oldest: Option<Timestamp>, dead: Option<u64>) {
         metrics = metrics.with("DeadLetters", Unit::Count, dead as f64);
     }
     metrics.emit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_has_its_turn_once_an_hour() {
+        let hour: Vec<Share> = (0..60).filter_map(|minute| share(Timestamp(minute * 60_000 + 999))).collect();
+        let parts: Vec<u64> = hour.iter().map(|share| share.part).collect();
+        assert_eq!(parts, (0..RECONCILIATIONS).collect::<Vec<_>>());
+        assert_eq!(share(Timestamp(63 * 60_000)).map(|share| share.turn), Some(1));
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use penstock_app::clean_up::CleanUp;
+use penstock_app::port::PortError;
 use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::port::queue::Queue;
 use penstock_app::reconcile::Reconciliation;
@@ -28,13 +29,13 @@ use handler::Handler;
 async fn main() -> Result<(), Error> {
     telemetry::log();
     let sdk = Sdk::load().await;
-    let queues = required("DEAD_LETTER_QUEUE_URLS")?.split(',').map(str::to_owned).collect();
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue: Arc<dyn Queue> = Arc::new(SqsQueue::from_environment(&sdk)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let objects = Arc::new(BucketObjects::new(&sdk, &required("ARTIFACT_BUCKET")?));
     let handler = Arc::new(Handler {
-        dead_letters: DeadLetters::new(&sdk, queues).with_commands(&required("COMMAND_QUEUE_URL")?),
+        dead_letters: letters(&sdk, "DEAD_LETTER_QUEUE_URLS")?.with_commands(&required("COMMAND_QUEUE_URL")?),
+        unmovable_letters: letters(&sdk, "UNMOVABLE_LETTER_QUEUE_URLS")?,
         reconciliation: Reconciliation::new(store.clone(), Arc::new(branches(&sdk)), queue.clone()),
         clean_up: CleanUp::new(store.clone(), objects, store.clone(), queue.clone(), clock.clone()),
         store,
@@ -47,6 +48,10 @@ async fn main() -> Result<(), Error> {
         async move { handler.sweep().await }
     }))
     .await
+}
+
+fn letters(sdk: &Sdk, variable: &str) -> Result<DeadLetters, PortError> {
+    Ok(DeadLetters::new(sdk, required(variable)?.split(',').map(str::to_owned).collect()))
 }
 
 /// Public repositories, and with a token those that it may read.

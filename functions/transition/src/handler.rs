@@ -9,19 +9,15 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use futures_util::FutureExt;
 use lambda_runtime::Error;
 use penstock_app::delivery::Deliveries;
-use penstock_app::engine::command::Command;
-use penstock_app::engine::event::{Event, Fact};
 use penstock_app::error::AppError;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
-use penstock_app::port::commands::{Call, CallAnswer};
+use penstock_app::port::commands::{Call, CallAnswer, Commands};
 use penstock_app::port::queue::Message;
 use penstock_app::port::repository::Repository;
 use penstock_app::port::store::Store;
-use penstock_app::transition::Transition;
 use penstock_aws::queue::{Arrival, CommandDeadLetters, SqsQueue, WAITED};
-use penstock_aws::telemetry::{Metrics, Unit};
-use penstock_model::id::ExecutionId;
+use penstock_aws::telemetry::{Metrics, Unit, count_failure};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +43,7 @@ pub(crate) enum Output {
 
 /// Carries out what the function is given.
 pub(crate) struct Handler {
-    pub(crate) transition: Arc<Transition>,
+    pub(crate) commands: Arc<dyn Commands>,
     pub(crate) deliveries: Deliveries,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) mailbox: Arc<SqsQueue>,
@@ -59,13 +55,7 @@ impl Handler {
     /// Answers a call; tells which messages are to be delivered again.
     pub(crate) async fn handle(&self, input: Input) -> Result<Output, Error> {
         match input {
-            Input::Call(call) => {
-                let answer = call.make(self.transition.as_ref()).await;
-                if let CallAnswer::Reply { reply } = &answer {
-                    self.measure(&reply.events);
-                }
-                Ok(Output::Answer(answer))
-            }
+            Input::Call(call) => Ok(Output::Answer(call.make(self.commands.as_ref()).await)),
             Input::Messages(event) => Ok(Output::Failures(self.messages(event).await)),
         }
     }
@@ -88,26 +78,31 @@ impl Handler {
     /// Whether the message is done with.
     async fn message(&self, message: &SqsMessage) -> bool {
         let body = message.body.as_deref().unwrap_or_default();
-        let carried_out = AssertUnwindSafe(self.carry_out(body)).catch_unwind().await;
-        let reason = match carried_out {
+        let received = match self.mailbox.receive(body).await {
+            Ok(received) => received,
+            Err(error) if error.retryable => return self.give_way(message, &error).await,
+            Err(error) => return self.put_aside(body, &error.message).await,
+        };
+        match AssertUnwindSafe(self.carry_out(received, body)).catch_unwind().await {
             Ok(Ok(())) => {
                 self.measure_latency(message);
-                return true;
+                true
             }
-            Ok(Err(error)) if error.is_retryable() => return self.give_way(message, &error).await,
-            Ok(Err(AppError::Port(error))) => error.message,
-            Ok(Err(error)) => {
-                tracing::info!(%error, "a command was not accepted");
-                return true;
+            Ok(Err(error @ (AppError::Port(_) | AppError::Busy(_)))) => {
+                let error = PortError { retryable: error.is_retryable(), message: error.to_string() };
+                self.give_way(message, &error).await
             }
-            Err(_) => "carrying it out panicked; the log has the place".to_owned(),
-        };
-        self.put_aside(body, &reason).await
+            Ok(Err(error @ (AppError::Rejected(_) | AppError::Refused(_) | AppError::NotFound(_)))) => {
+                tracing::info!(%error, message = message.message_id, "a command was not accepted");
+                true
+            }
+            Err(_) => self.put_aside(body, "carrying it out panicked; the log has the place").await,
+        }
     }
 
-    async fn carry_out(&self, body: &str) -> Result<(), AppError> {
-        match self.mailbox.receive(body).await? {
-            Message::Command { command } => self.command(command).await,
+    async fn carry_out(&self, message: Message, body: &str) -> Result<(), AppError> {
+        match message {
+            Message::Command { command } => self.commands.carry_out(command).await.map(drop),
             Message::Delivery { delivery, event } => {
                 let answers = self.deliveries.deliver(&delivery, &event).await?;
                 for answer in answers {
@@ -115,24 +110,12 @@ impl Handler {
                 }
                 Ok(())
             }
-            Message::Debt { .. } => Err(PortError::permanent(
-                "take the message: work that is owed belongs in the queues of `action` and `artifact`",
-            )
-            .into()),
+            Message::Debt { .. } => {
+                let reason = "work that is owed belongs in the queues of `action` and `artifact`";
+                let is_done = self.put_aside(body, reason).await;
+                if is_done { Ok(()) } else { Err(PortError::transient("put the message aside").into()) }
+            }
         }
-    }
-
-    async fn command(&self, command: Command) -> Result<(), AppError> {
-        let (id, pipeline) = (command.id.clone(), command.pipeline.clone());
-        let outcome = self.transition.carry_out(command).await?;
-        if let Some(rejection) = &outcome.rejection {
-            tracing::info!(command = %id, %pipeline, %rejection, "a command was not accepted");
-        }
-        for event in &outcome.events {
-            tracing::info!(command = %id, %pipeline, event = kind(&event.fact), execution = event.fact.execution().map(ExecutionId::as_str), attempt = event.fact.attempt().map(tracing::field::display), "happened");
-        }
-        self.measure(&outcome.events);
-        Ok(())
     }
 
     /// What can never be carried out must not block those behind it; it is kept for a person to look at.
@@ -140,6 +123,7 @@ impl Handler {
         match self.store.quarantine(body, reason).await {
             Ok(()) => {
                 tracing::error!(reason, "a message was put aside");
+                count_failure(self.clock.now());
                 true
             }
             Err(error) => {
@@ -149,35 +133,26 @@ impl Handler {
         }
     }
 
-    /// What fails for now is delivered again, before those behind it; but a message of a newer release, after a
-    /// roll-back, does not hold them up until the next update.
-    async fn give_way(&self, message: &SqsMessage, error: &AppError) -> bool {
+    /// What fails is delivered again, before those behind it. What nobody but a person can mend, a refused right or a
+    /// message of a newer release after a roll-back, holds them up for a while only.
+    async fn give_way(&self, message: &SqsMessage, error: &PortError) -> bool {
         let now = self.clock.now();
-        let Some(arrival) = arrival(message).filter(|arrival| arrival.is_overdue(now)) else {
-            tracing::warn!(%error, "a message is delivered again");
+        let overdue = arrival(message).filter(|arrival| arrival.is_overdue(error, now));
+        let Some(arrival) = overdue else {
+            let group = message.attributes.get("MessageGroupId");
+            tracing::warn!(%error, group, message = message.message_id, "a message is delivered again");
+            count_failure(now);
             return false;
         };
         let group = arrival.group;
         match self.dead_letters.put(&arrival).await {
             Ok(()) => {
-                tracing::error!(%error, group, "a message of a newer release goes among the dead letters; update the stack, and `penstock redrive` brings it back");
-                Metrics::new(now.0).with("NewerMessages", Unit::Count, 1.0).emit();
+                tracing::error!(%error, group, message = arrival.id, "a message goes among the dead letters; mend what it says, and `penstock redrive` brings it back");
                 true
             }
             Err(error) => {
-                tracing::error!(%error, group, "a message of a newer release could not be put among the dead letters");
+                tracing::error!(%error, group, message = arrival.id, "a message could not be put among the dead letters");
                 false
-            }
-        }
-    }
-
-    fn measure(&self, events: &[Event]) {
-        for event in events {
-            if let Fact::ExecutionEnded { status, .. } = &event.fact {
-                Metrics::new(self.clock.now().0)
-                    .of("Outcome", format!("{status:?}"))
-                    .with("Executions", Unit::Count, 1.0)
-                    .emit();
             }
         }
     }
@@ -206,12 +181,6 @@ fn arrival(message: &SqsMessage) -> Option<Arrival<'_>> {
 
 fn number<T: FromStr>(message: &SqsMessage, attribute: &str) -> Option<T> {
     message.attributes.get(attribute)?.parse().ok()
-}
-
-/// What kind of event, as it is stored.
-fn kind(fact: &Fact) -> String {
-    let stored = serde_json::to_value(fact).unwrap_or_default();
-    stored["type"].as_str().unwrap_or_default().to_owned()
 }
 
 /// On AWS no source means a working tree.

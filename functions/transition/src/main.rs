@@ -1,6 +1,7 @@
 //! The `transition` function: takes commands from its queue and from direct calls, and alone writes state.
 
 mod handler;
+mod watched;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 
 use handler::{Handler, NoRepository};
+use watched::Watched;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -26,10 +28,11 @@ async fn main() -> Result<(), Error> {
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue = Arc::new(SqsQueue::from_environment(&sdk)?);
     let transition = Arc::new(Transition::new(store.clone(), queue.clone(), clock.clone()));
-    let admission = Arc::new(Admission::new(transition.clone(), Arc::new(Offered)));
+    let commands = Arc::new(Watched { transition, clock: clock.clone() });
+    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered)));
     let deliveries = Deliveries::new(admission, store.clone(), Arc::new(NoRepository));
     let dead_letters = CommandDeadLetters::new(&sdk, required("COMMAND_DEAD_LETTERS_URL")?);
-    let handler = Arc::new(Handler { transition, deliveries, store, mailbox: queue, dead_letters, clock });
+    let handler = Arc::new(Handler { commands, deliveries, store, mailbox: queue, dead_letters, clock });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::Input>| {
         let handler = Arc::clone(&handler);
         async move { handler.handle(event.payload).await }

@@ -9,6 +9,7 @@ use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause};
 use penstock_model::diagnostic::Diagnostic;
 use penstock_model::id::{CommandId, DefinitionVersion, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::Pipeline;
+use penstock_model::trigger::name_branches;
 
 use crate::admission::Admission;
 use crate::approvals::Approvals;
@@ -28,6 +29,7 @@ pub struct Control {
     admission: Arc<Admission>,
     approvals: Arc<Approvals>,
     clock: Arc<dyn Clock>,
+    default_branch: Option<String>,
 }
 
 /// A request to start an execution.
@@ -66,7 +68,13 @@ impl Control {
         approvals: Arc<Approvals>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { commands, store, admission, approvals, clock }
+        Self { commands, store, admission, approvals, clock, default_branch: None }
+    }
+
+    /// The same, where a hosted source that names no branch follows `branch`.
+    #[must_use]
+    pub fn with_default_branch(self, branch: String) -> Self {
+        Self { default_branch: Some(branch), ..self }
     }
 
     /// The way of commands to `transition`.
@@ -220,8 +228,11 @@ impl Control {
         self.ask(pipeline, "enable", Request::Enable { stage: stage.clone() }).await.map(drop)
     }
 
-    async fn define(&self, pipeline: Pipeline, mode: DefineMode, by: &str) -> Result<Defined, AppError> {
+    async fn define(&self, mut pipeline: Pipeline, mode: DefineMode, by: &str) -> Result<Defined, AppError> {
         let found = self.admission.checked(&pipeline)?;
+        if let Some(branch) = &self.default_branch {
+            name_branches(&mut pipeline, branch);
+        }
         let name = pipeline.name.clone();
         let id = fresh_command("define", self.clock.as_ref())?;
         let version = self.commands.define(pipeline, mode, id).await?;

@@ -33,6 +33,34 @@ pub struct Reconciliation {
     queue: Arc<dyn Queue>,
 }
 
+/// Some of the pipelines: a code host is asked about a few at a time, and who is late once is first another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Which part, from 0.
+    pub part: u64,
+    /// How many parts there are; each pipeline is in one, whatever others there are.
+    pub parts: u64,
+    /// Counts the times that it was this part's turn.
+    pub turn: u64,
+}
+
+impl Share {
+    fn of_all(self, mut pipelines: Vec<Arc<PipelineState>>) -> Vec<Arc<PipelineState>> {
+        pipelines.retain(|it| spread(it.name.as_str()) % self.parts.max(1) == self.part);
+        if let Some(first) = self.turn.checked_rem(pipelines.len() as u64) {
+            pipelines.rotate_left(usize::try_from(first).unwrap_or(0));
+        }
+        pipelines
+    }
+}
+
+/// FNV-1a: names that differ a little lie far apart, and every release agrees where.
+fn spread(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 /// What a reconciliation found.
 #[derive(Debug, Default)]
 pub struct Reconciled {
@@ -51,13 +79,13 @@ impl Reconciliation {
         Self { store, branches, queue }
     }
 
-    /// Compares all pipelines. One that fails does not keep the others.
+    /// Compares the pipelines of `share`. One that fails does not keep the others.
     ///
     /// # Errors
     /// [`AppError::Port`] if the pipelines could not be listed.
-    pub async fn run(&self) -> Result<Reconciled, AppError> {
+    pub async fn run(&self, share: Share) -> Result<Reconciled, AppError> {
         let (mut found, mut heads) = (Reconciled::default(), Heads::new());
-        for state in self.store.pipelines().await? {
+        for state in share.of_all(self.store.pipelines().await?) {
             match self.pipeline(&state, &mut heads).await {
                 Ok(commits) => {
                     found.started.extend(commits.into_iter().map(|commit| (state.name.clone(), commit)));

@@ -1,8 +1,8 @@
 //! The queues of SQS: machines' commands and deliveries on a FIFO queue, what is owed on its workers' queues.
 
+mod arrival;
 mod batch;
 mod entry;
-mod newer;
 #[cfg(feature = "s3")]
 mod spill;
 mod wire;
@@ -22,7 +22,7 @@ use entry::{Destination, Entry};
 use spill::Spill;
 use wire::Received;
 
-pub use newer::{Arrival, CommandDeadLetters, WAITED};
+pub use arrival::{Arrival, CommandDeadLetters, WAITED};
 
 /// The queues' URLs; a function knows those into which it sends.
 #[derive(Debug, Clone, Default)]

@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 
+use penstock_model::time::Timestamp;
 use serde_json::{Map, Value, json};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -27,6 +28,11 @@ pub fn log() {
     let lines =
         tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_ansi(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
+}
+
+/// Counts a message that is handed back or put aside: to Lambda it is no error, so one alarm watches this.
+pub fn count_failure(now: Timestamp) {
+    Metrics::new(now.0).with("Failures", Unit::Count, 1.0).emit();
 }
 
 /// A metric's unit.

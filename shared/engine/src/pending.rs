@@ -21,6 +21,17 @@ pub fn pending(state: &State, now: Timestamp) -> Vec<Debt> {
     debts
 }
 
+/// Since when the oldest dispatch or cancellation is owed that nobody has taken up.
+pub fn owed_since(state: &State) -> Option<Timestamp> {
+    let runs = state.executions.values().filter_map(|execution| latest_run(execution));
+    runs.flat_map(|run| run.actions.values()).filter_map(untaken_since).min()
+}
+
+fn untaken_since(attempt: &Attempt) -> Option<Timestamp> {
+    let dispatch = matches!(attempt.status, AttemptStatus::Scheduled).then_some(attempt.scheduled_at);
+    attempt.unsettled().map(|cancellation| cancellation.at).or(dispatch)
+}
+
 /// What is owed for one execution at `now`.
 pub fn owed_by(execution: &Execution, now: Timestamp) -> Vec<Debt> {
     let Some(run) = latest_run(execution) else {

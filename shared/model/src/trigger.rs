@@ -12,7 +12,7 @@ mod source;
 mod tests;
 
 pub use event::{GitEvent, PullRequest, PullRequestEvent, Push, Reference};
-pub use source::{GitSource, git_sources};
+pub use source::{GitSource, git_sources, name_branches};
 
 use crate::definition::findings::quoted;
 use crate::id::ActionName;

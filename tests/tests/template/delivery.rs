@@ -72,6 +72,9 @@ fn what_fails_throttles_or_sticks_raises_an_alarm() {
     let alarms = template.of_type("AWS::CloudWatch::Alarm");
     let named = |metric: &str| alarms.iter().any(|alarm| alarm.property("MetricName") == metric);
     assert!(named("Throttles"));
+    // What a function hands back, or answers with 5xx, is no error to Lambda.
+    assert!(has_alarm(&template, "Failures", &["Stack"], "AWS::StackName"));
+    assert!(has_alarm(&template, "5xx", &["ApiId"], "HttpApi"));
     assert!(has_alarm(&template, "OldestDebtAge", &["Stack"], "AWS::StackName"));
     for alarm in &alarms {
         assert_eq!(list(alarm.property("AlarmActions")).len(), 1, "{} tells nobody", alarm.name);
@@ -103,10 +106,7 @@ fn what_a_rule_a_schedule_or_the_stream_cannot_deliver_is_kept() {
     assert_eq!(referred(&target["DeadLetterConfig"]["Arn"]), Some("ScheduleDeadLetters"));
     let functions = template.functions();
     let stream = sources(functions["notification"], "DynamoDB")[0];
-    assert_eq!(
-        referred(&stream["DestinationConfig"]["OnFailure"]["Destination"]),
-        Some("NotificationDeadLetters")
-    );
+    assert_eq!(referred(&stream["DestinationConfig"]["OnFailure"]["Destination"]), Some("RecordDeadLetters"));
     assert_eq!(stream["BisectBatchOnFunctionError"], true);
     assert!(stream["MaximumRetryAttempts"].as_i64().unwrap() > 0, "it would block the shard");
     let pattern = stream["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap();

@@ -8,7 +8,7 @@ use penstock_app::port::PortError;
 use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
 use penstock_app::port::queue::Message;
 use penstock_app::port::store::Store;
-use penstock_app::reconcile::Reconciliation;
+use penstock_app::reconcile::{Reconciliation, Share};
 use penstock_model::id::DeliveryId;
 use penstock_model::pipeline::Pipeline;
 use penstock_model::trigger::{GitEvent, Push, Reference};
@@ -20,6 +20,8 @@ use super::{web_name, with};
 /// Before and after the clock of the fakes, 2023-11-14T22:13:20Z.
 const EARLIER: &str = "2023-11-14T22:00:00Z";
 const LATER: &str = "2023-11-14T22:30:00Z";
+
+const ALL: Share = Share { part: 0, parts: 1, turn: 0 };
 
 /// A code host whose branches hold commits by number: a later one has a larger number.
 #[derive(Default)]
@@ -97,7 +99,7 @@ impl World {
 
     /// The commits that reconciliation finds, once it is carried out.
     async fn reconcile(&self) -> Vec<String> {
-        let found = self.reconciliation.run().await.unwrap();
+        let found = self.reconciliation.run(ALL).await.unwrap();
         assert!(found.failed.is_empty(), "{:?}", found.failed);
         self.installation.settle().await;
         found.started.into_iter().map(|(_, commit)| commit).collect()
@@ -131,12 +133,24 @@ async fn a_lost_push_is_found_once() {
 }
 
 #[tokio::test]
+async fn a_pipeline_is_compared_in_one_part_of_the_hour() {
+    let world = World::new(web("main")).await;
+    world.host.push("main", "1", LATER);
+    let mut asked = 0;
+    for part in 0..12 {
+        world.reconciliation.run(Share { part, parts: 12, turn: 7 }).await.unwrap();
+        asked += world.host.asked.lock().unwrap().drain(..).count();
+    }
+    assert_eq!(asked, 1);
+}
+
+#[tokio::test]
 async fn whichever_of_both_comes_second_starts_nothing() {
     let world = World::new(web("main")).await;
     world.webhook("d-1", "1").await;
     world.host.push("main", "2", EARLIER);
     // The webhook is carried out between the comparison and the start.
-    assert_eq!(world.reconciliation.run().await.unwrap().started.len(), 1);
+    assert_eq!(world.reconciliation.run(ALL).await.unwrap().started.len(), 1);
     let polled = world.installation.fakes.queue.take().unwrap();
     assert!(matches!(polled, Message::Command { .. }));
     assert!(world.webhook("d-2", "2").await);
@@ -179,7 +193,7 @@ async fn only_followed_branches_are_asked_for_and_one_failure_holds_up_no_other(
         world.installation.control.create(definition, "alice").await.unwrap();
     }
     world.host.push("main", "1", LATER);
-    let found = world.reconciliation.run().await.unwrap();
+    let found = world.reconciliation.run(ALL).await.unwrap();
     assert_eq!(found.started, [(web_name(), "1".to_owned())]);
     let [(failed, error)] = &found.failed[..] else { panic!("{:?}", found.failed) };
     assert_eq!((failed.as_str(), error.to_string().as_str()), ("gone", "no acme/web gone"));

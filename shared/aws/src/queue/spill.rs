@@ -1,6 +1,7 @@
 //! Messages that are too large for SQS, in S3 under the digest of what they say.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use penstock_app::port::PortError;
 use sha2::{Digest, Sha256};
@@ -39,7 +40,11 @@ impl Spill {
             return Err(PortError::permanent(format!("{what}: messages lie under {PREFIX}")));
         }
         let got = self.client.get_object().bucket(&self.bucket).key(key).send().await;
-        let object = got.map_err(|error| bucket::failed(&what, &error))?;
+        let object = got.map_err(|error| {
+            let is_gone = error.as_service_error().is_some_and(GetObjectError::is_no_such_key);
+            // Whatever else is refused may be granted again; what is gone stays gone.
+            PortError { retryable: !is_gone, ..bucket::failed(&what, &error) }
+        })?;
         let bytes = object.body.collect().await;
         let bytes = bytes.map_err(|error| PortError::transient(format!("{what}: {error}")))?.into_bytes();
         match String::from_utf8(bytes.into()) {

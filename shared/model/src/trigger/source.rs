@@ -27,6 +27,22 @@ pub fn git_sources(pipeline: &Pipeline) -> Vec<GitSource> {
     actions.filter_map(|action| git_source(pipeline, action)).collect()
 }
 
+/// Names the branch of every hosted source that names none: `branch`, where an installation has its own default.
+pub fn name_branches(pipeline: &mut Pipeline, branch: &str) {
+    let actions = pipeline.stages.iter_mut().flat_map(|stage| &mut stage.actions);
+    for action in actions.filter(|action| action.action_type_id.category == Category::Source) {
+        let key = match action.action_type_id.provider.as_str() {
+            "GitHub" => "Branch",
+            "CodeStarSourceConnection" => "BranchName",
+            _ => continue,
+        };
+        let is_pinned = ["Tag", "Commit"].iter().any(|pin| action.configuration.contains_key(*pin));
+        if !is_pinned && !action.configuration.contains_key(key) {
+            action.configuration.insert(key.to_owned(), branch.to_owned());
+        }
+    }
+}
+
 fn git_source(pipeline: &Pipeline, action: &Action) -> Option<GitSource> {
     if action.action_type_id.category != Category::Source {
         return None;

@@ -229,3 +229,19 @@ fn a_fork_starts_nothing() {
     assert!(from(Some("stranger/web")).contains("the fork `stranger/web`"));
     assert!(from(None).starts_with('-'));
 }
+
+#[test]
+fn an_installation_names_the_branch_of_a_source_that_names_none() {
+    let branch = |configuration: &str| {
+        let mut pipeline = pipeline(
+            &format!("    provider: GitHub\n    configuration: {{Owner: Acme, Repo: web{configuration}}}\n"),
+            "",
+        );
+        name_branches(&mut pipeline, "develop");
+        let source = git_sources(&pipeline).remove(0);
+        (source.branch, source.pinned.is_some())
+    };
+    assert_eq!(branch(""), (Some("develop".to_owned()), false));
+    assert_eq!(branch(", Branch: next"), (Some("next".to_owned()), false));
+    assert_eq!(branch(", Tag: v1"), (Some("main".to_owned()), true), "a tag is no branch's");
+}

@@ -64,7 +64,7 @@ fn check_repository(action: &Action, source: &GitSource, findings: &mut Findings
 fn check_rest(action: &Action, source: &GitSource, findings: &mut Findings) {
     if action.setting(source.branch).is_none() {
         let message = format!(
-            "no `{}`: the source follows the branch `{DEFAULT_BRANCH}`; name another if you mean it",
+            "no `{}`: the source follows the branch `{DEFAULT_BRANCH}`, on AWS that of the stack's parameter DefaultBranch; name the one you mean",
             source.branch
         );
         findings.warning(action.place, "default-branch", message);

@@ -1,5 +1,6 @@
-//! Messages of a newer release, after a roll-back: each waits for the update at the head of its group, but not for ever.
-//! One that has waited long enough goes among the dead letters, so that those behind it go on; a redrive tries it again.
+//! Messages that a person has to mend something for, such as a right, or the release after a roll-back: each waits at the
+//! head of its group, but not for ever. One that has waited long enough goes among the dead letters, so that those behind
+//! it go on; a redrive tries it again.
 
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use super::wire::is_newer;
 use crate::error::port_error;
 use crate::sdk::Sdk;
 
-/// The attribute of a message that has been among the dead letters for this reason: if a redrive brings it and it is
-/// still of a newer release, it holds up nobody a second time.
+/// The attribute of a message that has been among the dead letters for this reason: if a redrive brings it and
+/// nothing was mended, it holds up nobody a second time.
 pub const WAITED: &str = "penstock.waited";
 /// For how long a message holds up those behind it; an update of a stack takes minutes.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
@@ -39,10 +40,11 @@ pub struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    /// Whether it is of a newer release and has held up those behind it long enough.
-    pub fn is_overdue(&self, now: Timestamp) -> bool {
+    /// Whether it has held up those behind it long enough for `error`. What passes by itself, however long it takes, is
+    /// waited for: behind what was sent later, a command would meet another state.
+    pub fn is_overdue(&self, error: &PortError, now: Timestamp) -> bool {
         let has_waited = self.receives >= RECEIVES && self.sent_at.plus(PATIENCE) <= now;
-        is_newer(self.body) && (self.has_waited || has_waited)
+        (!error.retryable || is_newer(self.body)) && (self.has_waited || has_waited)
     }
 }
 
@@ -89,9 +91,13 @@ mod tests {
     const HOUR: i64 = 3_600_000;
 
     fn overdue(body: &str, receives: u32, has_waited: bool, after: i64) -> bool {
+        overdue_by(&PortError::transient("wait"), body, receives, has_waited, after)
+    }
+
+    fn overdue_by(error: &PortError, body: &str, receives: u32, has_waited: bool, after: i64) -> bool {
         let sent_at = Timestamp(1_700_000_000_000);
         let arrival = Arrival { id: "1", group: "web", body, sent_at, receives, has_waited };
-        arrival.is_overdue(Timestamp(sent_at.0 + after))
+        arrival.is_overdue(error, Timestamp(sent_at.0 + after))
     }
 
     #[test]
@@ -101,6 +107,15 @@ mod tests {
         assert!(!overdue(newer, 1, false, 5 * HOUR), "after an outage too");
         assert!(overdue(newer, 5, false, HOUR));
         assert!(overdue(newer, 1, true, 0), "once is enough");
+    }
+
+    #[test]
+    fn a_refused_right_is_waited_for_but_not_for_ever() {
+        let refused = PortError::permanent("write the state: AccessDeniedException");
+        let body = r#"{"schema":1,"type":"command"}"#;
+        assert!(!overdue_by(&refused, body, 19, false, HOUR - 1), "rights take effect after a while");
+        assert!(overdue_by(&refused, body, 20, false, HOUR));
+        assert!(overdue_by(&refused, body, 1, true, 0), "once is enough");
     }
 
     #[test]

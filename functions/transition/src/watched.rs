@@ -1,0 +1,80 @@
+//! Commands as they are carried out here: whatever way each came, the log and the metrics tell what became of it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use penstock_app::engine::command::{Command, DefineMode, Request};
+use penstock_app::engine::event::{Event, Fact};
+use penstock_app::engine::owed_since;
+use penstock_app::error::AppError;
+use penstock_app::port::clock::Clock;
+use penstock_app::port::commands::{Commands, Reply};
+use penstock_app::transition::{Outcome, Transition};
+use penstock_aws::telemetry::{Metrics, Unit};
+use penstock_model::id::{CommandId, DefinitionVersion, ExecutionId};
+use penstock_model::pipeline::Pipeline;
+
+/// A [`Transition`] whose every outcome is told.
+pub(crate) struct Watched {
+    pub(crate) transition: Arc<Transition>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Commands for Watched {
+    async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
+        let (id, pipeline, by) = (command.id.clone(), command.pipeline.clone(), asked_by(&command.request));
+        let outcome = self.transition.carry_out(command).await?;
+        if let Some(rejection) = &outcome.rejection {
+            tracing::info!(command = %id, %pipeline, by, %rejection, "a command was not accepted");
+        }
+        for Event { at: _, fact } in &outcome.events {
+            tracing::info!(command = %id, %pipeline, by, event = kind(fact), execution = fact.execution().map(ExecutionId::as_str), attempt = fact.attempt().map(tracing::field::display), "happened");
+        }
+        self.measure(&outcome);
+        let Outcome { rejection, changed, events, state: _ } = outcome;
+        Ok(Reply { rejection, changed, events })
+    }
+
+    async fn define(
+        &self,
+        pipeline: Pipeline,
+        mode: DefineMode,
+        id: CommandId,
+    ) -> Result<DefinitionVersion, AppError> {
+        self.transition.define(pipeline, mode, id).await
+    }
+}
+
+impl Watched {
+    fn measure(&self, outcome: &Outcome) {
+        let now = self.clock.now();
+        for event in &outcome.events {
+            if let Fact::ExecutionEnded { status, .. } = &event.fact {
+                Metrics::new(now.0)
+                    .of("Outcome", format!("{status:?}"))
+                    .with("Executions", Unit::Count, 1.0)
+                    .emit();
+            }
+        }
+        // Not at every command: what is taken up in time is worth no line.
+        let is_reminded = outcome.events.iter().any(|it| matches!(it.fact, Fact::AttemptResent { .. }));
+        if let Some(since) = owed_since(&outcome.state).filter(|_| is_reminded) {
+            #[expect(clippy::cast_precision_loss, reason = "an age is far below 2^52 seconds")]
+            let age = ((now.0 - since.0).max(0) / 1000) as f64;
+            Metrics::new(now.0).with("OldestDebtAge", Unit::Seconds, age).emit();
+        }
+    }
+}
+
+/// The person who gave the command, where it says.
+fn asked_by(request: &Request) -> Option<String> {
+    let request = serde_json::to_value(request).ok()?;
+    Some(request.get("by").or_else(|| request.get("trigger")?.get("detail"))?.as_str()?.to_owned())
+}
+
+/// What kind of event, as it is stored.
+fn kind(fact: &Fact) -> String {
+    let stored = serde_json::to_value(fact).unwrap_or_default();
+    stored["type"].as_str().unwrap_or_default().to_owned()
+}
