@@ -32,6 +32,9 @@ pub const CLAIM: Duration = Duration::from_secs(55);
 /// How often a claim is renewed while its work begins.
 const RENEWAL: Duration = Duration::from_secs(20);
 
+/// Each fifth attempt is a failure if its provider loses it; a retry goes on counting.
+const VANISHING: u32 = 5;
+
 /// Carries out what is owed.
 pub struct Dispatch {
     reports: Arc<dyn Reports>,
@@ -239,10 +242,7 @@ impl Dispatch {
                 self.say(pipeline, id, &format!("check-{}", attempt.checks), Report::Running).await
             }
             Observation::Ended(ending) => self.report(pipeline, id, ending).await,
-            Observation::Gone => {
-                let message = format!("{} knows nothing of it any more", work.action.action_type_id.provider);
-                self.report(pipeline, id, Ending::Interrupted { message }).await
-            }
+            Observation::Gone => self.report(pipeline, id, vanished(&work)).await,
         }
     }
 
@@ -311,6 +311,20 @@ impl Dispatch {
         let command = Command { id, pipeline: pipeline.clone(), request };
         self.reports.take(command).await
     }
+}
+
+/// The end of work that its provider took up and has lost. It is attempted again, but not for ever: each attempt costs
+/// what the work costs.
+fn vanished(work: &Work) -> Ending {
+    let message = format!("{} knows nothing of it any more", work.action.action_type_id.provider);
+    if !work.attempt.number.is_multiple_of(VANISHING) {
+        return Ending::Interrupted { message };
+    }
+    let message = format!(
+        "{message}, and this was attempt {}; find out what removes it there, then retry the stage",
+        work.attempt.number
+    );
+    Ending::Failed { error: AttemptError { code: "JobFailed".into(), message }, external: None }
 }
 
 fn unknown_provider(work: &Work) -> AttemptError {

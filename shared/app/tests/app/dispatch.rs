@@ -201,6 +201,31 @@ async fn after_a_crash_lost_work_is_attempted_again() {
 }
 
 #[tokio::test]
+async fn what_its_provider_loses_again_and_again_fails() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let id = started(&installation).await;
+    for number in 1..=5 {
+        installation.fakes.provider.lose(&attempt(&id, "Source", "Fetch", number));
+        installation.fakes.clock.advance(Duration::from_secs(61));
+        installation.sweep.run(false).await.expect("sweeping");
+        installation.settle().await;
+    }
+    assert_eq!(
+        stages(&installation, &id).await,
+        "Failed: Source Failed, Build NotStarted, Release NotStarted"
+    );
+    let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
+    let ends = history.iter().map(|it| it.attempt.error.clone().unwrap()).collect::<Vec<_>>();
+    let codes: Vec<_> = ends.iter().map(|error| error.code.as_str()).collect();
+    assert_eq!(codes, ["Interrupted", "Interrupted", "Interrupted", "Interrupted", "JobFailed"]);
+    assert!(
+        ends[4].message.contains("knows nothing of it any more, and this was attempt 5"),
+        "{:?}",
+        ends[4]
+    );
+}
+
+#[tokio::test]
 async fn an_abandoned_attempt_is_cancelled_at_its_provider() {
     let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
     let id = started(&installation).await;

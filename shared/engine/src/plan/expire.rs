@@ -71,18 +71,28 @@ pub(super) fn cancel(draft: &mut Draft<'_>, attempt: AttemptId, cause: Cancellat
 /// Records that the end of cancelled work is known, or no longer waited for; what is still live has timed out.
 pub(crate) fn settle_cancellation(draft: &mut Draft<'_>, id: &AttemptId, confirmed: bool) {
     draft.record(Fact::CancellationSettled { attempt: id.clone(), confirmed });
-    let live = draft.execution(&id.execution).and_then(|it| it.attempt(id)).is_some_and(Attempt::is_live);
-    if live {
-        let message = if confirmed {
-            "it took longer than its action may and was cancelled"
-        } else {
-            "it took longer than its action may; its cancellation was not confirmed, so it may be running still"
-        };
-        draft.record(Fact::AttemptFailed {
-            attempt: id.clone(),
-            error: error("TimedOut", message),
-            external: None,
-        });
+    let attempt = draft.execution(&id.execution).and_then(|it| it.attempt(id));
+    if let Some(attempt) = attempt.filter(|attempt| attempt.is_live()) {
+        let message = format!("{}{}", timed_out(confirmed), unbegun(attempt));
+        let error = error("TimedOut", &message);
+        draft.record(Fact::AttemptFailed { attempt: id.clone(), error, external: None });
+    }
+}
+
+fn timed_out(confirmed: bool) -> &'static str {
+    if confirmed {
+        "it took longer than its action may and was cancelled"
+    } else {
+        "it took longer than its action may; its cancellation was not confirmed, so it may be running still"
+    }
+}
+
+/// What may be said of work that was sent to workers again and again, as long as it may take.
+fn unbegun(attempt: &Attempt) -> &'static str {
+    if attempt.started_at.is_some() {
+        ""
+    } else {
+        "; nobody reported that it began: whoever took it up failed, died or was too slow each time, and the log there says why"
     }
 }
 
