@@ -13,6 +13,7 @@ use penstock_app::reports::QueuedReports;
 use penstock_aws::debts::Debts;
 use penstock_aws::environment::required;
 use penstock_aws::queue::SqsQueue;
+use penstock_aws::scratch::Scratch;
 use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
@@ -22,6 +23,7 @@ use registry::Registry;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
+    let _scratch = Scratch::of_this_process()?;
     let sdk = Sdk::load().await;
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue = Arc::new(SqsQueue::from_environment(&sdk)?);

@@ -54,7 +54,7 @@ impl Registry {
             code_deploy_to_ecs: Arc::new(CodeDeployToEcs::new(access.clone(), artifacts.clone(), refused)),
             stacks: Arc::new(CloudFormation::new(access.clone(), artifacts.clone(), refused)),
             services: Arc::new(Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused)),
-            buckets: Arc::new(S3Deploy::new(access.clone(), artifacts, refused, limits)),
+            buckets: Arc::new(S3Deploy::new(access.clone(), artifacts, store.clone(), refused, limits)),
             functions: Arc::new(LambdaInvoke::new(
                 access,
                 store.clone(),

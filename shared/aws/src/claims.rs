@@ -3,6 +3,7 @@
 //! Each write carries a nonce. When its condition does not hold, the item comes back with the refusal: with our nonce
 //! on it, it was an earlier sending of this very write that landed and whose acknowledgement got lost.
 
+mod cursor;
 mod revision;
 
 use std::collections::hash_map::RandomState;

@@ -1,8 +1,10 @@
 //! Adapters over AWS's SDKs, one cargo feature a service, so that a function links only what it calls.
 
 pub mod calls;
+pub mod cursor;
 pub mod environment;
 mod error;
+pub mod scratch;
 pub mod sdk;
 pub mod session;
 

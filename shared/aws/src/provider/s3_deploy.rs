@@ -1,12 +1,15 @@
 //! The S3 deploy provider: puts the artifact, or the files in it, into a bucket.
 //!
-//! Nothing is pruned. The whole is done while it starts: a repetition writes the same keys again. `{datetime}` is the
-//! moment at which the attempt was scheduled and `{uuid}` follows from its token, so that a repetition keeps both.
+//! Nothing is pruned. The whole is done while it starts: a repetition writes the same keys again, except those that a
+//! cursor says were written. What takes longer than a function may goes on from there when it is dispatched again.
+//! `{datetime}` is the moment at which the attempt was scheduled and `{uuid}` follows from its token, so that a repetition
+//! keeps both.
 //! `Content-Type` follows from the name of each object; a zip that is put whole under another ending is
 //! `application/zip`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
@@ -16,15 +19,17 @@ use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, W
 use penstock_archive::{ArchiveError, Limits};
 use penstock_model::artifact::Artifact;
 use penstock_model::pipeline::Action;
+use tokio::time::{Instant, timeout_at};
 
 use self::content_type::content_type;
 use self::files::Sources;
 use self::settings::Settings;
-use self::upload::Upload;
+use self::upload::{Progress, Upload};
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::{S3Artifacts, disk};
 use crate::bucket;
+use crate::cursor::Cursors;
 use crate::sdk::Sdk;
 
 mod content_type;
@@ -32,28 +37,34 @@ mod files;
 mod settings;
 mod upload;
 
+/// How long files are put at a stretch: a little less than the function may take.
+const STRETCH: Duration = Duration::from_secs(13 * 60);
+
 /// Performs S3 deploy actions.
 #[derive(Clone)]
 pub struct S3Deploy {
     access: Access,
     artifacts: Arc<S3Artifacts>,
+    cursors: Arc<dyn Cursors>,
     without_role: WithoutRole,
     limits: Limits,
 }
 
 impl S3Deploy {
-    /// With input artifacts from `artifacts`, extracted within `limits`; what an action without a role may do is the
-    /// installation's choice.
+    /// With input artifacts from `artifacts`, extracted within `limits`; how far it came is in `cursors`. What an action
+    /// without a role may do is the installation's choice.
     pub fn new(
         access: Access,
         artifacts: Arc<S3Artifacts>,
+        cursors: Arc<dyn Cursors>,
         without_role: WithoutRole,
         limits: Limits,
     ) -> Self {
-        Self { access, artifacts, without_role, limits }
+        Self { access, artifacts, cursors, without_role, limits }
     }
 
-    async fn put(&self, work: &Work) -> Result<Done, Failure> {
+    async fn put(&self, work: &Work, taken_over: bool) -> Result<Done, Failure> {
+        let until = Instant::now() + STRETCH;
         let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
         let key = settings.key_of(work).map_err(Failure::configuration)?;
         let sdk = self.access.of(work, self.without_role).await?;
@@ -67,7 +78,10 @@ impl S3Deploy {
         let summary = if settings.extract {
             let sources = self.extract(zip, folder.path().join("files")).await?;
             let summary = said(&settings.bucket, &key, &sources);
-            upload.all(&key, sources.files).await?;
+            let progress = Progress { cursors: self.cursors.as_ref(), attempt: &work.attempt };
+            let from = if taken_over { progress.read().await? } else { 0 };
+            let put = timeout_at(until, upload.all(&key, sources.files, from, &progress)).await;
+            put.unwrap_or_else(|_| Err(to_be_continued(&key, &settings.bucket)))?;
             summary
         } else {
             let kind = content_type(&key).unwrap_or("application/zip");
@@ -108,6 +122,14 @@ pub fn refuse(action: &Action) -> Option<String> {
         return None;
     }
     Settings::of(action).err()
+}
+
+/// Not before the claim has expired; until then, the function may be gone for good.
+fn to_be_continued(key: &str, bucket: &str) -> Failure {
+    let message = format!(
+        "put all files into s3://{bucket}/{key} at a stretch; it goes on when it is dispatched again"
+    );
+    Failure::Passing(PortError::transient(message))
 }
 
 fn full(error: &std::io::Error) -> Failure {
@@ -152,8 +174,8 @@ fn page(sdk: &Sdk, settings: &Settings, key: &str, input: &Artifact) -> External
 
 #[async_trait]
 impl Provider for S3Deploy {
-    async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
-        match self.put(work).await {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        match self.put(work, taken_over).await {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(failure) => failure.begun(false),
         }

@@ -1,17 +1,49 @@
 //! An artifact is put into a bucket, whole or file by file.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use penstock_app::port::PortError;
+use penstock_app::port::claims::{Claim, Claims};
+use penstock_app::port::provider::{Begun, Provider};
 use penstock_archive::Limits;
 use penstock_aws::access::WithoutRole;
+use penstock_aws::cursor::Cursors;
 use penstock_aws::provider::s3_deploy::S3Deploy;
+use penstock_aws::sdk::Sdk;
+use penstock_aws::store::TableStore;
+use penstock_aws::store::schema::create_table;
 use penstock_model::artifact::Artifact;
+use penstock_model::id::AttemptId;
 use penstock_model::pipeline::Category;
+use penstock_model::time::Timestamp;
 use penstock_testkit::build::{ActionBuilder, action};
 
 use super::stage::{Stage, perform, work};
 use super::{failed, succeeded};
 
+/// A provider that remembers nothing.
 fn provider(stage: &Stage, limits: Limits) -> S3Deploy {
-    S3Deploy::new(stage.access.clone(), stage.artifacts.clone(), WithoutRole::Refused, limits)
+    provider_with(stage, limits, Arc::new(Nowhere))
+}
+
+fn provider_with(stage: &Stage, limits: Limits, cursors: Arc<dyn Cursors>) -> S3Deploy {
+    S3Deploy::new(stage.access.clone(), stage.artifacts.clone(), cursors, WithoutRole::Refused, limits)
+}
+
+/// No place for cursors: everything is begun anew.
+struct Nowhere;
+
+#[async_trait]
+impl Cursors for Nowhere {
+    async fn read(&self, _attempt: &AttemptId) -> Result<usize, PortError> {
+        Ok(0)
+    }
+    async fn advance(&self, _attempt: &AttemptId, _place: usize) -> Result<(), PortError> {
+        Err(PortError::transient("remember it: there is no place"))
+    }
 }
 
 fn publishes(bucket: &str, extract: bool) -> ActionBuilder {
@@ -123,4 +155,54 @@ async fn what_cannot_be_put_is_said() {
     let (code, why) = failed(perform(&provider(&stage, small), &large).await);
     assert_eq!(code, "ConfigurationError");
     assert!(why.contains("at most 2"), "{why}");
+}
+
+/// How many versions each object of the bucket has.
+async fn versions(stage: &Stage, bucket: &str) -> BTreeMap<String, usize> {
+    let mut versions = BTreeMap::new();
+    let (mut key, mut version) = (None, None);
+    loop {
+        let page = stage.s3.list_object_versions().bucket(bucket).set_key_marker(key);
+        let page = page.set_version_id_marker(version).send().await.unwrap();
+        for found in page.versions() {
+            *versions.entry(found.key().unwrap().to_owned()).or_default() += 1;
+        }
+        if page.is_truncated() != Some(true) {
+            return versions;
+        }
+        (key, version) = (page.next_key_marker, page.next_version_id_marker);
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_that_was_killed_goes_on_where_it_was() {
+    let stage = Stage::new().await;
+    stage.bucket("resumed", true).await;
+    let sdk = Sdk::from_config(stage.config.clone());
+    create_table(&sdk, "resumed").await.unwrap();
+    let table = Arc::new(TableStore::new(&sdk, "resumed"));
+    let names: Vec<String> = (0..600).map(|number| format!("{number:03}.js")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let site = stage.artifact("resumed", "Site", &files).await;
+    let work = work("resumed", 1, publishes("resumed", true).build(), vec![site]);
+    let provider = provider_with(&stage, Limits::default(), table.clone());
+    let (then, later) = (Timestamp(0), Timestamp(1));
+    assert_eq!(table.claim(&work.attempt, then, later).await.unwrap(), Claim::Taken);
+    tokio::select! {
+        begun = provider.start(&work, false) => panic!("it is over before it is killed: {begun:?}"),
+        () = async {
+            while table.read(&work.attempt).await.unwrap() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        } => {}
+    }
+    assert_eq!(table.claim(&work.attempt, later, later).await.unwrap(), Claim::TakenOver);
+    let begun = provider.start(&work, true).await.unwrap();
+    let Begun::Ended(ending) = begun else { panic!("{begun:?}") };
+    assert_eq!(succeeded(ending).summary.unwrap(), "put 600 objects into s3://resumed/");
+    let versions = versions(&stage, "resumed").await;
+    assert_eq!(versions.len(), 600);
+    assert!(names[..250].iter().all(|name| versions[name] == 1), "what was put is not put again");
+    table.advance(&work.attempt, 10).await.unwrap();
+    assert_eq!(table.read(&work.attempt).await.unwrap(), 500, "it never goes back");
 }

@@ -4,7 +4,6 @@
 mod deploy;
 mod source;
 #[path = "../cloudformation/stage.rs"]
-#[expect(dead_code, reason = "the target `cloudformation` uses more of it")]
 mod stage;
 
 use penstock_app::port::provider::{Done, Ending};

@@ -5,19 +5,47 @@ use std::path::Path;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ObjectCannedAcl, ServerSideEncryption};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 use penstock_app::port::PortError;
+use penstock_model::id::AttemptId;
 
 use super::content_type::content_type;
 use super::files::Source;
 use super::settings::Settings;
 use crate::bucket;
+use crate::cursor::Cursors;
 use crate::provider::failure::Failure;
 
 /// How many files are put at the same time.
 const AT_A_TIME: usize = 16;
 /// The largest object that one call puts (S3 API reference, `PutObject`).
 const MAX_OBJECT: u64 = 5 << 30;
+
+/// After how many files it is remembered that they were put.
+const STEP: usize = 250;
+
+/// How far an attempt has come.
+pub(super) struct Progress<'a> {
+    pub(super) cursors: &'a dyn Cursors,
+    pub(super) attempt: &'a AttemptId,
+}
+
+impl Progress<'_> {
+    /// How many files were put before.
+    pub(super) async fn read(&self) -> Result<usize, PortError> {
+        self.cursors.read(self.attempt).await
+    }
+
+    /// Now and then remembers how many were put; what is not remembered is put again.
+    async fn at(&self, done: usize) {
+        if !done.is_multiple_of(STEP) {
+            return;
+        }
+        if let Err(error) = self.cursors.advance(self.attempt, done).await {
+            tracing::warn!(attempt = %self.attempt, %error, "how far it came is not remembered");
+        }
+    }
+}
 
 /// Where and how objects are put.
 pub(super) struct Upload<'a> {
@@ -26,17 +54,30 @@ pub(super) struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// Puts all `files` into `folder`. Putting one again is harmless.
-    pub(super) async fn all(&self, folder: &str, files: Vec<Source>) -> Result<(), Failure> {
+    /// Puts all `files` into `folder`, but the first `from`, which were put before. Putting one again is harmless.
+    pub(super) async fn all(
+        &self,
+        folder: &str,
+        files: Vec<Source>,
+        from: usize,
+        progress: &Progress<'_>,
+    ) -> Result<(), Failure> {
         let folder = folder.trim_end_matches('/');
-        stream::iter(files)
+        // In their order, so that one number says which are done.
+        let mut puts = stream::iter(files)
+            .skip(from)
             .map(|file: Source| async move {
                 let key = if folder.is_empty() { file.name } else { format!("{folder}/{}", file.name) };
                 self.one(&key, &file.path, file.size, content_type(&key)).await
             })
-            .buffer_unordered(AT_A_TIME)
-            .try_collect()
-            .await
+            .buffered(AT_A_TIME);
+        let mut done = from;
+        while let Some(put) = puts.next().await {
+            put?;
+            done += 1;
+            progress.at(done).await;
+        }
+        Ok(())
     }
 
     /// Puts the file at `path` under `key`.
