@@ -10,10 +10,13 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use penstock_app::engine::command::{Report, Request, Success};
+use penstock_app::engine::event::Fact;
 use penstock_app::engine::state::{ExecutionStatus, External, SCHEMA};
 use penstock_app::port::PortError;
 use penstock_app::port::approvers::{Approver, Approvers};
 use penstock_app::port::claims::{Claims, Standing};
+use penstock_app::port::clean_up::{Walk, Walks};
+use penstock_app::port::clock::Clock;
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::queue::Message;
 use penstock_app::port::store::Store;
@@ -58,6 +61,9 @@ fn kind(item: &Value) -> String {
         ("pipelines" | "quarantine" | "approvers" | "told" | "external", _) => of,
         ("attempt", "claim") => format!("claim-{}", text("status")),
         ("attempt", what) => what.to_owned(),
+        ("pipeline", "record") if text("command").starts_with("release") => {
+            "pipeline-record-release".to_owned()
+        }
         (of, what) if of == what => of.to_owned(),
         (of, what) => format!("{of}-{what}"),
     }
@@ -108,6 +114,23 @@ async fn use_it(table: &str) {
     told.remember(&format!("{ended}#3"), &BTreeSet::from(["everyone".to_owned()])).await.unwrap();
     let approvers = ApproverTable::new(&sdk(), table);
     approvers.add(&jo()).await.unwrap();
+    plant.store.remember(&walk()).await.unwrap();
+    release(&plant).await;
+}
+
+/// Lets go of the artifacts of another pipeline's execution, as clean-up does.
+async fn release(plant: &Plant) {
+    let api: PipelineName = name("api");
+    plant.define(pipeline("api").stage("Build", [build("Compile")]).build()).await;
+    let ended = plant.run(&api, "start-api").await;
+    let keep = BTreeMap::from([(ended.id.clone(), ended.sequence)]);
+    let request = Request::Release { below: ended.sequence + 1, keep, planned_at: plant.clock.now() };
+    let released = plant.transition.carry_out(command("release-1", &api, request)).await.unwrap();
+    assert!(released.changed && released.rejection.is_none(), "{released:?}");
+}
+
+fn walk() -> Walk {
+    Walk { began_at: at(0), next: Some("web/p-1/Out.zip".to_owned()) }
 }
 
 fn jo() -> Approver {
@@ -251,10 +274,13 @@ async fn golden_items_of_every_kind_are_read() {
         let told = ToldTable::new(&sdk(), &table);
         assert_eq!(read(told.of(&format!("{ended}#3")).await), BTreeSet::from(["everyone".to_owned()]));
         assert_eq!(read(ApproverTable::new(&sdk(), &table).list().await), [jo()]);
+        assert_eq!(read(store.latest().await), Some(walk()));
         let images = golden(schema);
         for image in images["execution-record"].iter().chain(&images["pipeline-record"]) {
             assert!(read(record_from_image(image)).is_some(), "the stream's images are read too");
         }
+        let released = read(record_from_image(&images["pipeline-record-release"][0])).expect("a record");
+        assert!(matches!(released.events[0].fact, Fact::ArtifactsReleased { .. }), "{released:?}");
     }
 }
 
