@@ -1,9 +1,12 @@
-//! A stand-in for GitHub's API on loopback: commits, their archives, their statuses.
+//! A stand-in for GitHub's API on loopback: commits, how they relate, their archives, their statuses.
 //!
-//! It serves `GET /repos/O/R/commits/REF`, `GET /repos/O/R/tarball/SHA` and `POST /repos/O/R/statuses/SHA` (GitHub REST API,
-//! "Get a commit", "Download a repository archive (tar)", "Create a commit status"). What nobody pushed is a 404.
+//! It serves `GET /repos/O/R/commits/REF` (`SHA`, `BRANCH` or `heads/BRANCH`), `GET /repos/O/R/compare/BASE...HEAD`,
+//! `GET /repos/O/R/tarball/SHA` and `POST /repos/O/R/statuses/SHA` (GitHub REST API, "Get a commit", "Compare two commits",
+//! "Download a repository archive (tar)", "Create a commit status"). What nobody pushed is a 404. A branch has one history:
+//! each push follows the one before.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,8 +35,8 @@ pub struct Status {
 #[derive(Default)]
 struct State {
     commits: Mutex<BTreeMap<String, Commit>>,
-    /// Repository and branch to commit.
-    branches: Mutex<BTreeMap<String, String>>,
+    /// Repository and branch to commits, oldest first.
+    branches: Mutex<BTreeMap<String, Vec<String>>>,
     statuses: Mutex<Vec<Status>>,
 }
 
@@ -41,6 +44,8 @@ struct State {
 struct Commit {
     repository: String,
     message: String,
+    /// Path to text.
+    files: BTreeMap<String, String>,
     archive: Vec<u8>,
 }
 
@@ -60,6 +65,7 @@ impl GitHubStandIn {
         let state = Arc::new(State::default());
         let router = Router::new()
             .route("/repos/{owner}/{name}/commits/{*reference}", get(commit))
+            .route("/repos/{owner}/{name}/compare/{range}", get(compare))
             .route("/repos/{owner}/{name}/tarball/{sha}", get(archive))
             .route("/repos/{owner}/{name}/statuses/{sha}", post(status))
             .with_state(Arc::clone(&state));
@@ -87,9 +93,12 @@ impl GitHubStandIn {
         let archive = tar_gz(repository, files);
         let digest = Sha256::new().chain_update(repository).chain_update(message).chain_update(&archive);
         let sha = hex::encode(&digest.finalize()[..20]);
-        let commit = Commit { repository: repository.to_owned(), message: message.to_owned(), archive };
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let (repository, message) = (repository.to_owned(), message.to_owned());
+        let branch = format!("{repository}/main");
+        let commit = Commit { repository, message, files, archive };
         held(&self.state.commits).insert(sha.clone(), commit);
-        held(&self.state.branches).insert(format!("{repository}/main"), sha.clone());
+        held(&self.state.branches).entry(branch).or_default().push(sha.clone());
         sha
     }
 
@@ -132,8 +141,10 @@ async fn commit(
     Extracted(state): Shared,
     Path((owner, name, reference)): Path<(String, String, String)>,
 ) -> Response {
-    let branch = held(&state.branches).get(&format!("{owner}/{name}/{reference}")).cloned();
-    let sha = branch.unwrap_or(reference);
+    let branch = reference.strip_prefix("heads/").unwrap_or(&reference);
+    let head =
+        held(&state.branches).get(&format!("{owner}/{name}/{branch}")).and_then(|all| all.last().cloned());
+    let sha = head.unwrap_or(reference);
     let Some(commit) = found(&state, &sha, &owner, &name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -144,6 +155,51 @@ async fn commit(
         "commit": {"message": commit.message, "author": person, "committer": person},
     }))
     .into_response()
+}
+
+async fn compare(
+    Extracted(state): Shared,
+    Path((owner, name, range)): Path<(String, String, String)>,
+) -> Response {
+    let Some((base, head)) = range.split_once("...") else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let commits = (found(&state, base, &owner, &name), found(&state, head, &owner, &name));
+    let (Some(old), Some(new)) = commits else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let branches = held(&state.branches);
+    let history = branches.get(&format!("{owner}/{name}/main")).map_or(&[][..], Vec::as_slice);
+    let place = |sha: &str| history.iter().position(|it| it == sha).unwrap_or_default();
+    let (from, to) = (place(base), place(head));
+    let status = match to.cmp(&from) {
+        Ordering::Greater => "ahead",
+        Ordering::Equal => "identical",
+        Ordering::Less => "behind",
+    };
+    // The comparison begins at the merge base: of a head that lies behind, that is the head itself.
+    let files = if to > from { changed(&old, &new) } else { vec![] };
+    Body(json!({
+        "status": status, "ahead_by": to.saturating_sub(from), "behind_by": from.saturating_sub(to),
+        "total_commits": to.saturating_sub(from), "base_commit": {"sha": base},
+        "merge_base_commit": {"sha": if to > from { base } else { head }}, "files": files,
+    }))
+    .into_response()
+}
+
+/// The files that differ.
+fn changed(old: &Commit, new: &Commit) -> Vec<Json> {
+    let paths: BTreeSet<&String> = old.files.keys().chain(new.files.keys()).collect();
+    let differ = paths.into_iter().filter(|path| old.files.get(*path) != new.files.get(*path));
+    let file = |path: &String| {
+        let status = match (old.files.contains_key(path), new.files.contains_key(path)) {
+            (false, _) => "added",
+            (true, false) => "removed",
+            (true, true) => "modified",
+        };
+        json!({"filename": path, "status": status})
+    };
+    differ.map(file).collect()
 }
 
 async fn archive(

@@ -15,6 +15,7 @@ use penstock_aws::dead_letters::DeadLetters;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry::{Metrics, Unit};
 use penstock_model::time::Timestamp;
+use serde::Deserialize;
 
 /// How often dead letters are given another try.
 const REDRIVE_MINUTES: i64 = 60;
@@ -22,6 +23,14 @@ const REDRIVE_MINUTES: i64 = 60;
 const RECONCILIATIONS: u64 = 12;
 /// For how long each of what can wait may take; the function's timeout has room for both.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a sweep is asked for besides; the schedule asks for nothing.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    /// To look for lost pushes now.
+    pub(crate) reconcile: bool,
+}
 
 /// Sweeps.
 pub(crate) struct Handler {
@@ -38,7 +47,7 @@ pub(crate) struct Handler {
 
 impl Handler {
     /// One sweep. Waking goes first: nothing that follows can keep it.
-    pub(crate) async fn sweep(&self) -> Result<(), Error> {
+    pub(crate) async fn sweep(&self, asked: Asked) -> Result<(), Error> {
         let now = self.clock.now();
         let due = self.store.due_since(now).await?;
         let wake_ups = due.iter().map(|(pipeline, _)| {
@@ -49,7 +58,8 @@ impl Handler {
         let oldest = due.iter().map(|(_, since)| *since).min();
         let dead = self.dead_letters(now).await;
         measure(now, oldest, dead);
-        if let Some(share) = share(now) {
+        let everything = asked.reconcile.then_some(Share { part: 0, parts: 1, turn: 0 });
+        if let Some(share) = everything.or_else(|| share(now)) {
             in_time("comparing branches", self.reconcile(share)).await;
         }
         in_time("cleaning up", self.clean_up()).await;

@@ -21,9 +21,8 @@ use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 use penstock_github::api::DEFAULT_BASE_URL;
 use penstock_github::branches::GitHubBranches;
-use serde_json::Value;
 
-use handler::Handler;
+use handler::{Asked, Handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -42,10 +41,10 @@ async fn main() -> Result<(), Error> {
         queue,
         clock,
     });
-    // What the schedule says is not read: which minute it is, the clock tells.
-    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| {
+    // Which minute it is, the clock tells and not the schedule.
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Asked>| {
         let handler = Arc::clone(&handler);
-        async move { handler.sweep().await }
+        async move { handler.sweep(event.payload).await }
     }))
     .await
 }

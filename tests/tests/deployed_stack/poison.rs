@@ -1,14 +1,14 @@
 //! A message that nobody can carry out holds up no other and ends in quarantine.
 
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::Client as Sqs;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::client::Client;
+use crate::lambda::invoke;
 use crate::pipelines::Pipeline;
 use crate::push::Delivery;
-use crate::stack::{Stack, alone, until};
+use crate::stack::{alone, until};
 
 #[tokio::test]
 async fn a_poisoned_message_holds_up_no_other() {
@@ -73,10 +73,10 @@ async fn a_message_of_a_newer_release_does_not_hold_up_others_for_ever() {
             "eventSource": "aws:sqs",
         })
     };
-    let failures = invoke(stack, &json!({"Records": [message(60_000)]})).await["batchItemFailures"].clone();
+    let failures = invoke(stack, "TransitionFunction", &json!({"Records": [message(60_000)]})).await["batchItemFailures"].clone();
     assert_eq!(failures, json!([{"itemIdentifier": "60000"}]), "an update is waited for");
     let failures =
-        invoke(stack, &json!({"Records": [message(7_200_000)]})).await["batchItemFailures"].clone();
+        invoke(stack, "TransitionFunction", &json!({"Records": [message(7_200_000)]})).await["batchItemFailures"].clone();
     assert_eq!(failures, json!([]), "those behind it go on");
     let dead = stack.resource("CommandDeadLetters");
     bury(&sqs, dead, 1).await;
@@ -104,12 +104,4 @@ async fn bury(sqs: &Sqs, queue: &str, expected: usize) {
     })
     .await;
     sqs.purge_queue().queue_url(queue).send().await.unwrap();
-}
-
-/// Gives the function `transition` messages as Lambda does.
-async fn invoke(stack: &Stack, event: &Json) -> Json {
-    let lambda = aws_sdk_lambda::Client::new(&stack.sdk());
-    let call = lambda.invoke().function_name(stack.resource("TransitionFunction"));
-    let answer = call.payload(Blob::new(event.to_string())).send().await.unwrap();
-    serde_json::from_slice(answer.payload().unwrap().as_ref()).unwrap()
 }

@@ -1,12 +1,12 @@
 //! The main job: a push becomes a deployment.
 
-use aws_sdk_iam::types::Tag;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::client::Client;
 use crate::mail::Mail;
 use crate::pipelines::{Pipeline, kind};
 use crate::push::Delivery;
+use crate::roles::role;
 use crate::stack::{Stack, TOKEN, beside_others, until};
 
 const BUILDSPEC: &str = "\
@@ -41,7 +41,7 @@ async fn a_push_becomes_a_deployment() {
     let mail = Mail::about(stack, "release").await;
     let s3 = s3(stack);
     s3.create_bucket().bucket("release-site").send().await.unwrap();
-    let role = role(stack).await;
+    let role = role(stack, "release", &rights(stack)).await;
     Pipeline::new(stack, "release")
         .build(stack)
         .stage("Approve", &[json!({
@@ -137,24 +137,12 @@ fn s3(stack: &Stack) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config)
 }
 
-/// A role as a team makes it for its deployments: it trusts the stack's functions under the external id.
-async fn role(stack: &Stack) -> String {
-    let iam = aws_sdk_iam::Client::new(&stack.sdk());
-    let functions: Vec<_> = stack.output("TrustedRoleArns").split(',').collect();
-    let trust = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"AWS": functions}, "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"sts:ExternalId": stack.output("ExternalId")}},
-    }]});
-    let tag = Tag::builder().key("penstock:assumable").value("true").build().unwrap();
-    let create = iam.create_role().role_name("release").assume_role_policy_document(trust.to_string());
-    let role = create.tags(tag).send().await.unwrap();
+/// The rights of deployments.
+fn rights(stack: &Stack) -> Json {
     let artifacts = format!("arn:aws:s3:::{}/*", stack.output("ArtifactBucket"));
-    let rights = json!({"Version": "2012-10-17", "Statement": [
+    json!([
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": artifacts},
         {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::release-site", "arn:aws:s3:::release-site/*"]},
         {"Effect": "Allow", "Action": ["cloudformation:*", "ssm:*"], "Resource": "*"},
-    ]});
-    let put = iam.put_role_policy().role_name("release").policy_name("deploy");
-    put.policy_document(rights.to_string()).send().await.unwrap();
-    role.role.unwrap().arn
+    ])
 }
