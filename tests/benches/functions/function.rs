@@ -122,6 +122,7 @@ fn environment(runtime: &Runtime, name: &str) -> Vec<(&'static str, String)> {
         ("TABLE_NAME", "table".to_owned()),
         ("ARTIFACT_BUCKET", "bucket".to_owned()),
         ("COMMAND_QUEUE_URL", queue("commands.fifo")),
+        ("COMMAND_DEAD_LETTERS_URL", queue("command-dead-letters.fifo")),
         ("ACTION_QUEUE_URL", queue("actions")),
         ("ARTIFACT_QUEUE_URL", queue("artifacts")),
         ("DEAD_LETTER_QUEUE_URLS", ["a", "b", "c", "d"].map(queue).join(",")),
