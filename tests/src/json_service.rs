@@ -25,6 +25,8 @@ pub struct Recorded {
     pub body: Json,
     /// The access key that signed it.
     pub access_key: Option<String>,
+    /// The region that it was signed for.
+    pub region: Option<String>,
 }
 
 /// A refusal, as the service words it.
@@ -155,8 +157,8 @@ async fn answer(Extracted(shared): Extracted<Arc<Shared>>, headers: HeaderMap, b
     let operation = text("x-amz-target").rsplit('.').next().unwrap_or_default().to_owned();
     let answered = match serde_json::from_slice::<Json>(&body) {
         Ok(body) => {
-            let access_key = access_key(text("authorization"));
-            let recorded = Recorded { operation: operation.clone(), body: body.clone(), access_key };
+            let (access_key, region) = signer(text("authorization")).unzip();
+            let recorded = Recorded { operation: operation.clone(), body: body.clone(), access_key, region };
             held(&shared.requests).push(recorded);
             shared.carry_out(&operation, &body)
         }
@@ -188,9 +190,11 @@ fn broken() -> Response {
     (headers, Body::from_stream(nothing)).into_response()
 }
 
-fn access_key(authorization: &str) -> Option<String> {
-    let scope = authorization.split("Credential=").nth(1)?;
-    scope.split('/').next().map(str::to_owned)
+/// The access key and the region of `KEY/DATE/REGION/SERVICE/aws4_request`.
+fn signer(authorization: &str) -> Option<(String, String)> {
+    let mut scope = authorization.split("Credential=").nth(1)?.split('/');
+    let key = scope.next()?;
+    Some((key.to_owned(), scope.nth(1)?.to_owned()))
 }
 
 /// What a mutex holds, whatever became of those who held it before.

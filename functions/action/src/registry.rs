@@ -16,6 +16,7 @@ use penstock_aws::provider::codebuild::CodeBuild;
 use penstock_aws::provider::codedeploy::{CodeDeploy, CodeDeployToEcs};
 use penstock_aws::provider::commands::Commands;
 use penstock_aws::provider::ecs::Ecs;
+use penstock_aws::provider::handover::Handover;
 use penstock_aws::provider::lambda::LambdaInvoke;
 use penstock_aws::provider::s3_deploy::S3Deploy;
 use penstock_aws::sdk::Sdk;
@@ -36,6 +37,7 @@ pub(crate) struct Registry {
     services: Arc<dyn Provider>,
     buckets: Arc<dyn Provider>,
     functions: Arc<dyn Provider>,
+    offered: Offered,
 }
 
 impl Registry {
@@ -47,21 +49,28 @@ impl Registry {
         let logs = AttemptLogs::new(sdk, &bucket);
         let limits = Limits { bytes: EXTRACTED, ..Limits::default() };
         let (clock, refused) = (Arc::new(SystemClock), WithoutRole::Refused);
+        let builds = CodeBuild::new(access.clone(), &bucket, logs.clone());
+        let commands = Commands::new(access.clone(), &bucket, logs, required("COMMANDS_PROJECT")?);
+        let code_deploy = CodeDeploy::new(access.clone(), artifacts.clone(), refused);
+        let to_ecs = CodeDeployToEcs::new(access.clone(), artifacts.clone(), refused);
+        let stacks = CloudFormation::new(access.clone(), artifacts.clone(), refused);
+        let services = Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused);
+        let buckets = S3Deploy::new(access.clone(), artifacts.clone(), store.clone(), refused, limits);
+        let account = required("ACCOUNT_ID")?;
+        let functions = LambdaInvoke::new(access.clone(), store.clone(), clock, account, refused);
+        let handover = |inner: Arc<dyn Provider>, without_role| {
+            Handover::new(inner, access.clone(), S3Artifacts::clone(&artifacts), without_role)
+        };
         Ok(Self {
-            builds: Arc::new(CodeBuild::new(access.clone(), &bucket, logs.clone())),
-            commands: Arc::new(Commands::new(access.clone(), &bucket, logs, required("COMMANDS_PROJECT")?)),
-            code_deploy: Arc::new(CodeDeploy::new(access.clone(), artifacts.clone(), refused)),
-            code_deploy_to_ecs: Arc::new(CodeDeployToEcs::new(access.clone(), artifacts.clone(), refused)),
-            stacks: Arc::new(CloudFormation::new(access.clone(), artifacts.clone(), refused)),
-            services: Arc::new(Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused)),
-            buckets: Arc::new(S3Deploy::new(access.clone(), artifacts, store.clone(), refused, limits)),
-            functions: Arc::new(LambdaInvoke::new(
-                access,
-                store.clone(),
-                clock,
-                required("ACCOUNT_ID")?,
-                refused,
-            )),
+            builds: Arc::new(handover(Arc::new(builds), WithoutRole::DefaultRole)),
+            commands: Arc::new(handover(Arc::new(commands), WithoutRole::DefaultRole)),
+            code_deploy: Arc::new(handover(Arc::new(code_deploy), refused)),
+            code_deploy_to_ecs: Arc::new(handover(Arc::new(to_ecs), refused)),
+            stacks: Arc::new(handover(Arc::new(stacks), refused).throughout()),
+            services: Arc::new(handover(Arc::new(services), refused)),
+            buckets: Arc::new(handover(Arc::new(buckets), refused)),
+            functions: Arc::new(handover(Arc::new(functions), refused).throughout()),
+            offered: Offered::in_region(sdk.region()),
         })
     }
 }
@@ -92,6 +101,6 @@ impl Providers for Registry {
     }
 
     fn refuse(&self, pipeline: &Pipeline) -> Vec<Diagnostic> {
-        Offered.refuse(pipeline)
+        self.offered.refuse(pipeline)
     }
 }

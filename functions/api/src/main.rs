@@ -42,7 +42,7 @@ async fn web(sdk: &Sdk, changes: watch::Receiver<u64>) -> Result<Web, Error> {
     let approvals =
         Approvals::new(key, store.clone(), store.clone(), commands.clone(), clock.clone(), base_url);
     let approvals = Arc::new(approvals);
-    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered)));
+    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered::in_region(sdk.region()))));
     let logs = Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?));
     let query = Query::new(store.clone(), store.clone(), approvals.clone(), logs, changes);
     let control = Control::new(commands, store, admission, approvals.clone(), clock);

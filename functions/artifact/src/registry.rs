@@ -6,7 +6,7 @@ use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Provider, Providers};
 use penstock_aws::access::{Access, WithoutRole};
-use penstock_aws::artifacts::S3Artifacts;
+use penstock_aws::artifacts::{S3Artifacts, SourceArtifacts};
 use penstock_aws::environment::{optional, required};
 use penstock_aws::provider::s3_source::S3Source;
 use penstock_aws::sdk::Sdk;
@@ -26,8 +26,9 @@ pub(crate) struct Registry {
 impl Registry {
     /// As the environment says.
     pub(crate) fn from_environment(sdk: &Sdk, store: Arc<TableStore>) -> Result<Self, PortError> {
-        let artifacts: Arc<dyn Artifacts> = Arc::new(S3Artifacts::new(sdk, &required("ARTIFACT_BUCKET")?));
         let access = Access::new(sdk.clone(), optional("DEFAULT_ACTION_ROLE_ARN"), optional("EXTERNAL_ID"));
+        let own = S3Artifacts::new(sdk, &required("ARTIFACT_BUCKET")?);
+        let artifacts: Arc<dyn Artifacts> = Arc::new(SourceArtifacts::new(own, access.clone()));
         let api = optional("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
         let github = GitHubSource::new(api, Arc::new(AwsSecrets::new(sdk)), artifacts.clone(), store.clone());
         let github = match optional("GITHUB_TOKEN_ARN") {

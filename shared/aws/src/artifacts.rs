@@ -7,6 +7,9 @@ mod digest;
 pub(crate) mod disk;
 mod download;
 mod multipart;
+pub(crate) mod place;
+#[cfg(feature = "sts")]
+mod sources;
 mod upload;
 
 use std::path::Path;
@@ -17,18 +20,22 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ChecksumMode;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
+use penstock_app::port::provider::Work;
 use penstock_model::artifact::{self, Artifact};
 use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 
 use crate::bucket;
 use crate::sdk::Sdk;
 use digest::Digested;
+use place::StorePlace;
+#[cfg(feature = "sts")]
+pub use sources::SourceArtifacts;
 use upload::{Upload, Uploaded};
 
 /// Files larger than this are written in parts.
 const SINGLE: u64 = 64 << 20;
 
-/// Artifacts in one bucket; they are fetched from the bucket that they name.
+/// Artifacts in one bucket; they are fetched from the bucket that they name, which is in the same region.
 #[derive(Debug, Clone)]
 pub struct S3Artifacts(Arc<Inner>);
 
@@ -37,6 +44,8 @@ struct Inner {
     sdk: Sdk,
     client: Client,
     bucket: String,
+    /// The KMS key that encrypts what is written; `None`: as the bucket has it.
+    encryption_key: Option<String>,
     /// Above which size a file is written in parts, in bytes.
     single: u64,
 }
@@ -48,16 +57,46 @@ impl S3Artifacts {
             sdk: sdk.clone(),
             client: bucket::client(sdk),
             bucket: bucket.to_owned(),
+            encryption_key: None,
             single: SINGLE,
         };
         Self(Arc::new(inner))
     }
 
-    /// The same store, reached with the credentials of `role`: an action reads and writes artifacts under its own role.
+    /// The store of `work`: that of its action's region, else this one. It is reached with the credentials of `role`, as
+    /// an action reads and writes artifacts under its own.
     #[must_use]
-    pub fn acting_as(&self, role: &Sdk) -> Self {
-        let sdk = self.0.sdk.acting_as(role.config().credentials_provider(), None);
-        Self(Arc::new(Inner { client: bucket::client(&sdk), sdk, ..Inner::clone(&self.0) }))
+    pub fn of(&self, work: &Work, role: &Sdk) -> Self {
+        let StorePlace { bucket, region, encryption_key } = self.place_of(work);
+        let sdk = self.0.sdk.acting_as(role.config().credentials_provider(), Some(&region));
+        let client = bucket::client(&sdk);
+        Self(Arc::new(Inner { sdk, client, bucket, encryption_key, single: self.0.single }))
+    }
+
+    pub(crate) fn place_of(&self, work: &Work) -> StorePlace {
+        StorePlace::of(work, self.region(), &self.0.bucket)
+    }
+
+    /// Whether this is the store of `work`.
+    #[cfg(feature = "sts")]
+    fn is_of(&self, work: &Work) -> bool {
+        let place = self.place_of(work);
+        place.bucket == self.0.bucket && place.encryption_key == self.0.encryption_key
+    }
+
+    /// The region of its bucket.
+    pub(crate) fn region(&self) -> &str {
+        self.0.sdk.region()
+    }
+
+    /// The KMS key that encrypts what is written; `None`: as the bucket has it.
+    pub(crate) fn encryption_key(&self) -> Option<&str> {
+        self.0.encryption_key.as_deref()
+    }
+
+    /// What its calls are made with.
+    pub(crate) fn sdk(&self) -> &Sdk {
+        &self.0.sdk
     }
 
     /// Writes files of more than `bytes` in parts; 64 MiB where nothing is said.
@@ -81,11 +120,23 @@ impl S3Artifacts {
         Ok(artifact(name, bucket, key, found.version, found.digested))
     }
 
-    async fn store(&self, name: &ArtifactName, key: String, file: &Path) -> Result<Artifact, PortError> {
+    /// Writes `file` under `key`, or adopts what is there.
+    pub(crate) async fn store(
+        &self,
+        name: &ArtifactName,
+        key: String,
+        file: &Path,
+    ) -> Result<Artifact, PortError> {
         let digested = digest::of(file).await?;
         let inner = &self.0;
-        let upload =
-            Upload { client: &inner.client, bucket: &inner.bucket, key: &key, file, digested: &digested };
+        let upload = Upload {
+            client: &inner.client,
+            bucket: &inner.bucket,
+            key: &key,
+            encryption_key: inner.encryption_key.as_deref(),
+            file,
+            digested: &digested,
+        };
         let uploaded = if digested.size > inner.single {
             upload.in_parts(inner.single).await
         } else {

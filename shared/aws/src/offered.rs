@@ -5,12 +5,22 @@ use std::sync::Arc;
 use penstock_app::port::provider::{Provider, Providers};
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
+use penstock_model::stores::Stores;
 
 use crate::provider::{cloudformation, codebuild, codedeploy, commands, ecs, lambda, s3_deploy, s3_source};
 
 /// Refuses what cannot work; performs nothing itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Offered;
+#[derive(Debug, Clone)]
+pub struct Offered {
+    region: String,
+}
+
+impl Offered {
+    /// By an installation in `region`.
+    pub fn in_region(region: impl Into<String>) -> Self {
+        Self { region: region.into() }
+    }
+}
 
 impl Providers for Offered {
     fn find(&self, _action: &ActionType) -> Option<Arc<dyn Provider>> {
@@ -20,7 +30,34 @@ impl Providers for Offered {
     fn refuse(&self, pipeline: &Pipeline) -> Vec<Diagnostic> {
         let actions =
             pipeline.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
-        actions.filter_map(|(stage, action)| Some(refusal(stage, action, &refuse(action)?))).collect()
+        let why = |action| refuse(action).or_else(|| refuse_region(pipeline, action, &self.region));
+        actions.filter_map(|(stage, action)| Some(refusal(stage, action, &why(action)?))).collect()
+    }
+}
+
+/// Why an installation in `home` cannot perform `action` where it is to run, with the way out: artifacts are taken and
+/// left in a store of the action's region (`CodePipeline` user guide, "Add a cross-Region action").
+pub fn refuse_region(pipeline: &Pipeline, action: &Action, home: &str) -> Option<String> {
+    if action.action_type_id.category == Category::Approval {
+        return None;
+    }
+    let region = action.region.as_deref().unwrap_or(home);
+    let runs = format!("it runs in {}", region.escape_debug());
+    if region != home && action.action_type_id.provider == "Commands" {
+        return Some(format!(
+            "{runs}, and Commands run on the stack's CodeBuild project, in {home}; remove `region`, or use a CodeBuild project there"
+        ));
+    }
+    match Stores::of(pipeline) {
+        Some(Stores::Regional(stores)) if stores.contains_key(region) => None,
+        Some(Stores::Regional(_)) => {
+            Some(format!("{runs}, where `artifactStores` has no store; add a bucket in that region"))
+        }
+        Some(Stores::One(_)) | None if region == home => None,
+        Some(Stores::One(_)) | None => Some(format!(
+            "{runs}, where the pipeline has no artifact store; give it `artifactStores` with a bucket in {home} and one in {} (and no `artifactStore`)",
+            region.escape_debug()
+        )),
     }
 }
 
@@ -70,4 +107,37 @@ fn refusal(stage: &Stage, action: &Action, why: &str) -> Diagnostic {
     let message =
         format!("action `{}` of stage `{}` cannot be performed on AWS: {why}", action.name, stage.name);
     Diagnostic::error(Place::START, "provider-not-here", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_model::pipeline::ArtifactStore;
+    use penstock_testkit::build::{build, pipeline};
+
+    use super::*;
+
+    fn refused(stores: &[&str], region: Option<&str>) -> Option<String> {
+        let mut pipeline = pipeline("web").build();
+        let store = |region: &&str| {
+            let store = ArtifactStore { kind: "S3".into(), location: "b".into(), encryption_key: None };
+            ((*region).to_owned(), store)
+        };
+        pipeline.artifact_stores = (!stores.is_empty()).then(|| stores.iter().map(store).collect());
+        let mut action = build("Build").build();
+        action.region = region.map(str::to_owned);
+        refuse_region(&pipeline, &action, "us-east-1")
+    }
+
+    #[test]
+    fn an_action_needs_a_store_where_it_runs() {
+        assert_eq!(refused(&[], None), None);
+        assert_eq!(refused(&[], Some("us-east-1")), None);
+        assert!(
+            refused(&[], Some("eu-west-1")).unwrap().contains("`artifactStores` with a bucket in us-east-1")
+        );
+        let both = ["us-east-1", "eu-west-1"];
+        assert_eq!((refused(&both, Some("eu-west-1")), refused(&both, None)), (None, None));
+        assert!(refused(&both, Some("ap-south-1")).unwrap().starts_with("it runs in ap-south-1"));
+        assert!(refused(&both[1..], None).unwrap().starts_with("it runs in us-east-1"));
+    }
 }

@@ -10,6 +10,8 @@ pub mod codedeploy;
 pub mod commands;
 #[cfg(all(feature = "ecs", feature = "s3", feature = "sts"))]
 pub mod ecs;
+#[cfg(all(feature = "s3", feature = "sts"))]
+pub mod handover;
 #[cfg(all(feature = "lambda", feature = "sts"))]
 pub mod lambda;
 #[cfg(all(feature = "s3", feature = "sts"))]

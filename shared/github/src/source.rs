@@ -67,7 +67,7 @@ impl GitHubSource {
             })?;
         let mut artifacts = vec![];
         if let Some(output) = work.action.output_artifacts.first() {
-            artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &zip).await?);
+            artifacts.push(self.artifacts.hand_on(work, &output.name, &zip).await?);
         }
         Ok(done(&repository, &branch, &commit, &left_out, artifacts))
     }

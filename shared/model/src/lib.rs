@@ -11,6 +11,7 @@ pub mod kind;
 pub mod pipeline;
 pub mod plain;
 pub mod provider;
+pub mod stores;
 pub mod time;
 pub mod trigger;
 pub mod variable;

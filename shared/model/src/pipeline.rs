@@ -55,6 +55,13 @@ pub struct ArtifactStore {
     pub encryption_key: Option<Json>,
 }
 
+impl ArtifactStore {
+    /// The KMS key that encrypts it: an ARN, an id or an alias; `None`: as the bucket has it.
+    pub fn kms_key(&self) -> Option<&str> {
+        self.encryption_key.as_ref()?.get("id")?.as_str()
+    }
+}
+
 /// How executions of one pipeline share its stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -298,13 +305,6 @@ pub struct Patterns {
 }
 
 impl Pipeline {
-    /// Where artifacts of actions in `region` lie (`None`: the pipeline's own region); `None`: in the default store.
-    pub fn store_in(&self, region: Option<&str>) -> Option<&ArtifactStore> {
-        let regional =
-            self.artifact_stores.as_ref().zip(region).and_then(|(stores, region)| stores.get(region));
-        regional.or(self.artifact_store.as_ref())
-    }
-
     /// The stage called `name`.
     pub fn stage(&self, name: &StageName) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == *name)

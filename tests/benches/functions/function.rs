@@ -127,7 +127,6 @@ fn environment(runtime: &Runtime, name: &str) -> Vec<(&'static str, String)> {
         ("ARTIFACT_QUEUE_URL", queue("artifacts")),
         ("DEAD_LETTER_QUEUE_URLS", ["a", "b", "c", "d"].map(queue).join(",")),
         ("UNMOVABLE_LETTER_QUEUE_URLS", ["e", "f", "g"].map(queue).join(",")),
-        ("COMMAND_DEAD_LETTERS_URL", queue("letters.fifo")),
         ("DEFAULT_BRANCH", "main".to_owned()),
         ("API_ENDPOINT", runtime.url()),
         ("TRANSITION_FUNCTION", "transition".to_owned()),

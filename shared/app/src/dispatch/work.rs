@@ -7,6 +7,7 @@ use penstock_engine::state::{Attempt, AttemptError, Execution};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{ActionName, AttemptId};
 use penstock_model::pipeline::{Action, Pipeline};
+use penstock_model::stores::Stores;
 
 use super::resolve::{ResolveError, resolve};
 use crate::port::PortError;
@@ -89,7 +90,7 @@ impl Found {
             definition: self.execution.definition,
             revision_override: overrides.rfind(|asked| asked.action == self.id.action).cloned(),
             role_arn: action.role_arn.clone().or_else(|| self.pipeline.role_arn.clone()),
-            artifact_store: self.pipeline.store_in(action.region.as_deref()).cloned(),
+            artifact_store: Stores::of(&self.pipeline),
             action,
             inputs,
             revisions: self.execution.revisions.clone(),

@@ -7,6 +7,7 @@ use penstock_model::artifact::Artifact;
 use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 
 use super::PortError;
+use super::provider::Work;
 
 /// The artifact store.
 #[async_trait]
@@ -20,6 +21,12 @@ pub trait Artifacts: Send + Sync {
         name: &ArtifactName,
         file: &Path,
     ) -> Result<Artifact, PortError>;
+
+    /// Stores the zip at `file` as an output of `work`, where its pipeline keeps artifacts. What has one store only has
+    /// nothing to choose.
+    async fn hand_on(&self, work: &Work, name: &ArtifactName, file: &Path) -> Result<Artifact, PortError> {
+        self.put(&work.pipeline, &work.attempt, name, file).await
+    }
 
     /// Writes the zip to `file` and checks its digest.
     async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError>;

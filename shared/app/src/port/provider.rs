@@ -8,7 +8,8 @@ use penstock_engine::state::{AttemptError, External, RevisionOverride, TriggerCa
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::diagnostic::Diagnostic;
 use penstock_model::id::{ActionName, AttemptId, DefinitionVersion, PipelineName};
-use penstock_model::pipeline::{Action, ActionType, ArtifactStore, Pipeline};
+use penstock_model::pipeline::{Action, ActionType, Pipeline};
+use penstock_model::stores::Stores;
 use penstock_model::time::Timestamp;
 
 use super::PortError;
@@ -43,8 +44,8 @@ pub struct Work {
     pub action: Action,
     /// The role under which it runs: its own, else its pipeline's; `None`: the installation's default.
     pub role_arn: Option<String>,
-    /// Where its output artifacts go; `None`: the installation's default.
-    pub artifact_store: Option<ArtifactStore>,
+    /// Where its pipeline keeps artifacts; `None`: in the installation's default store.
+    pub artifact_store: Option<Stores>,
     /// Its input artifacts, in the action's order.
     pub inputs: Vec<Artifact>,
     /// For a source action: the revision that was asked for.

@@ -56,6 +56,8 @@ impl Upload<'_> {
             .key(self.key)
             .content_type("application/zip")
             .metadata(METADATA, &self.digested.sha256)
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.encryption_key.map(str::to_owned))
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .send()
             .await

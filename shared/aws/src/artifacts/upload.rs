@@ -7,6 +7,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ServerSideEncryption;
 use penstock_app::port::PortError;
 
 use super::digest::{Digested, METADATA};
@@ -20,6 +21,8 @@ pub(super) struct Upload<'a> {
     pub(super) client: &'a Client,
     pub(super) bucket: &'a str,
     pub(super) key: &'a str,
+    /// The KMS key that encrypts it; `None`: as the bucket has it.
+    pub(super) encryption_key: Option<&'a str>,
     pub(super) file: &'a Path,
     pub(super) digested: &'a Digested,
 }
@@ -65,11 +68,17 @@ impl Upload<'_> {
             .if_none_match("*")
             .content_type("application/zip")
             .metadata(METADATA, &self.digested.sha256)
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.encryption_key.map(str::to_owned))
             // S3 refuses what does not arrive as it was read.
             .set_checksum_sha256(self.digested.base64())
             .body(body)
             .send()
             .await
+    }
+
+    pub(super) fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.encryption_key.map(|_| ServerSideEncryption::AwsKms)
     }
 
     /// "Conditional writes" of the S3 user guide: 412 says that an object is there, 409 that another write was faster.

@@ -56,8 +56,7 @@ impl CloudFormation {
             settings,
             token: work.attempt.token(),
             client: aws_sdk_cloudformation::Client::from_conf(config.build()),
-            home: sdk.acting_as(None, Some(self.access.region())),
-            artifacts: self.artifacts.acting_as(&sdk),
+            artifacts: self.artifacts.of(work, &sdk),
             sdk,
         })
     }

@@ -58,7 +58,7 @@ impl CodeDeploy {
             return Ok(Begun::Running(deployments.external(&found)));
         }
         let input = only_input(work)?;
-        let revision = appspec::revision(&self.artifacts.acting_as(&sdk), input).await?;
+        let revision = appspec::revision(&self.artifacts.of(work, &sdk), input).await?;
         deployments.create(work, revision).await.map(Begun::Running)
     }
 

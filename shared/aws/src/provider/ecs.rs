@@ -90,7 +90,7 @@ impl Ecs {
             return Ok(Begun::Running(services.external(&ours)));
         }
         let file = optional(work, "FileName").unwrap_or("imagedefinitions.json");
-        let zip = InputZip::fetch(&self.artifacts.acting_as(&sdk), only_input(work)?).await?;
+        let zip = InputZip::fetch(&self.artifacts.of(work, &sdk), only_input(work)?).await?;
         let images = images::parse(file, &zip.required_text(file, MAX_DEFINITIONS).await?)?;
         let definition = images::swap(definition, &images)?;
         let arn = task_definition::register(services.client(), definition, tags, &token, taken_over).await?;

@@ -88,11 +88,11 @@ impl LambdaInvoke {
         round: u32,
         continuation: Option<String>,
     ) -> Result<(), Failure> {
-        let payload = event::job(work, id, &self.account, continuation.as_deref());
         let (pipeline, attempt) = (work.pipeline.clone(), work.attempt.clone());
         let invocation = Invocation { pipeline, attempt, round, at: self.clock.now(), continuation };
         self.records.invoke(id, &invocation).await?;
         let sdk = self.access.of(work, self.without_role).await?;
+        let payload = event::job(work, id, &self.account, sdk.region(), invocation.continuation.as_deref());
         let client = Client::from_conf(Builder::from(sdk.config()).interceptor(sdk.interceptor()).build());
         let function = required(work, "FunctionName")?;
         client

@@ -72,7 +72,7 @@ impl S3Deploy {
             work.inputs.first().ok_or_else(|| Failure::configuration("the action has no input artifact"))?;
         let folder = tempfile::tempdir().map_err(|error| full(&error))?;
         let zip = folder.path().join("artifact.zip");
-        self.artifacts.acting_as(&sdk).fetch(input, &zip).await?;
+        self.artifacts.of(work, &sdk).fetch(input, &zip).await?;
         let client = bucket::client(&sdk);
         let upload = Upload { client: &client, settings: &settings };
         let summary = if settings.extract {

@@ -56,7 +56,7 @@ impl S3Source {
             let folder = tempfile::tempdir().map_err(|error| disk::failed(&what, &error))?;
             let file = folder.path().join("object");
             save(&what, object, &file).await?;
-            artifacts.push(self.artifacts.put(&work.pipeline, &work.attempt, &output.name, &file).await?);
+            artifacts.push(self.artifacts.hand_on(work, &output.name, &file).await?);
         }
         Ok(done(&place, version, etag, sdk.region(), artifacts))
     }

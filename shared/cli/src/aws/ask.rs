@@ -26,6 +26,8 @@ pub(crate) struct Service {
 pub(crate) struct Answer {
     /// The status.
     pub(crate) status: u16,
+    /// Of a bucket: the region that it is in.
+    pub(crate) bucket_region: Option<String>,
     /// The body; null if it is not JSON.
     pub(crate) body: Json,
 }
@@ -90,8 +92,10 @@ async fn send(
     let response: Response =
         http.execute(request).await.with_context(|| format!("failed to ask {}", service.host))?;
     let status = response.status().as_u16();
+    let bucket_region = response.headers().get("x-amz-bucket-region");
+    let bucket_region = bucket_region.and_then(|region| Some(region.to_str().ok()?.to_owned()));
     let text = response.text().await.unwrap_or_default();
-    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or_default() })
+    Ok(Answer { status, bucket_region, body: serde_json::from_str(&text).unwrap_or_default() })
 }
 
 /// Where `service` is: where the environment says, else at AWS.

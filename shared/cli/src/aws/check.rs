@@ -1,14 +1,16 @@
 //! What AWS would refuse a pipeline, found before the pipeline needs it: roles, their trust, their rights, and what
 //! actions name that is not there. What may not be asked is said, never taken for good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use penstock_aws::offered;
 use penstock_aws::session::session_name;
 use penstock_aws::trust::Roles;
 use penstock_model::definition;
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::document;
-use penstock_model::pipeline::{Action, Category, Owner, Pipeline};
+use penstock_model::pipeline::{Action, Category, OutputArtifact, Owner, Pipeline};
+use penstock_model::stores::Stores;
 
 use super::installation::Installation;
 
@@ -110,11 +112,13 @@ struct Check<'a> {
 
 impl Check<'_> {
     async fn pipeline(&mut self, pipeline: &Pipeline, places: &Places<'_>) -> anyhow::Result<()> {
+        self.stores(pipeline, places).await?;
         for stage in &pipeline.stages {
             for action in &stage.actions {
                 let place = places.action(stage.name.as_str(), action.name.as_str());
                 self.topic(action, &place);
-                if is_performed_on_aws(action) {
+                self.region(pipeline, action, &place);
+                if is_performed_on_aws(action) || self.is_stored_by_role(pipeline, action) {
                     self.action(pipeline, action, place).await?;
                 }
             }
@@ -158,6 +162,32 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Whether the buckets of the artifact stores are where they are said to be.
+    async fn stores(&mut self, pipeline: &Pipeline, places: &Places<'_>) -> anyhow::Result<()> {
+        let sdk = &self.installation.sdk;
+        let one = pipeline.artifact_store.iter().map(|store| (None, store));
+        let regional = pipeline.artifact_stores.iter().flatten();
+        let regional = regional.map(|(region, store)| (Some(region.as_str()), store));
+        for (region, store) in one.chain(regional) {
+            let found = presence::store(sdk, &store.location, region.unwrap_or(sdk.region())).await?;
+            let place = places.bucket(region);
+            match found {
+                Some(presence::Problem::Missing(message)) => self.error(place, "no-artifact-store", message),
+                Some(presence::Problem::Unseen(message)) => self.warning(place, "may-not-look", message),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the action has an artifact store where it runs.
+    fn region(&mut self, pipeline: &Pipeline, action: &Action, place: &places::OfAction) {
+        if let Some(why) = offered::refuse_region(pipeline, action, self.installation.sdk.region()) {
+            let message = format!("action `{}`: {why}", action.name);
+            self.error(place.region, "region-without-store", message);
+        }
+    }
+
     /// Whether the stack may publish to the topic that an approval names.
     fn topic(&mut self, action: &Action, place: &places::OfAction) {
         let topic = needs::known(action, "NotificationArn");
@@ -170,8 +200,14 @@ impl Check<'_> {
         }
     }
 
+    /// Whether it fetches from GitHub into a store of the pipeline's, which the function's own rights do not reach.
+    fn is_stored_by_role(&self, pipeline: &Pipeline, action: &Action) -> bool {
+        is_fetched_by_function(action) && self.whereabouts(pipeline, action, "").own_store
+    }
+
     fn default_role(&self, action: &Action) -> Option<String> {
-        let serves = matches!(action.action_type_id.provider.as_str(), "CodeBuild" | "Commands");
+        let serves = matches!(action.action_type_id.provider.as_str(), "CodeBuild" | "Commands")
+            || is_fetched_by_function(action);
         self.offer.default_role.clone().filter(|_| serves)
     }
 
@@ -188,15 +224,35 @@ impl Check<'_> {
 
     fn whereabouts(&self, pipeline: &Pipeline, action: &Action, role: &str) -> Where {
         let region = action.region.as_deref().unwrap_or(self.installation.sdk.region());
-        let in_region = pipeline.artifact_stores.as_ref().and_then(|stores| stores.get(region));
-        let store = in_region.or(pipeline.artifact_store.as_ref());
+        let stores = Stores::of(pipeline);
+        let store = stores.as_ref().and_then(|stores| stores.in_region(region));
+        let artifact_bucket =
+            store.map_or_else(|| self.offer.artifact_bucket.clone(), |store| store.location.clone());
+        let far_buckets = self.far_buckets(pipeline, action, &artifact_bucket);
         Where {
             partition: role.split(':').nth(1).unwrap_or("aws").to_owned(),
             region: region.to_owned(),
             account: role.split(':').nth(4).unwrap_or_default().to_owned(),
-            artifact_bucket: store.map_or(&self.offer.artifact_bucket, |store| &store.location).clone(),
+            artifact_key: store.and_then(|store| store.kms_key()).map(str::to_owned),
+            own_store: artifact_bucket != self.offer.artifact_bucket,
+            artifact_bucket,
+            far_buckets,
             commands_project: self.offer.commands_project.clone(),
         }
+    }
+
+    /// The stores of other regions from which input artifacts of `action` are copied.
+    fn far_buckets(&self, pipeline: &Pipeline, action: &Action, near: &str) -> Vec<String> {
+        let Some(stores) = &pipeline.artifact_stores else {
+            return vec![];
+        };
+        let home = self.installation.sdk.region();
+        let takes = |output: &OutputArtifact| action.input_artifacts.iter().any(|it| it.name == output.name);
+        let producers = pipeline.stages.iter().flat_map(|stage| &stage.actions);
+        let producers = producers.filter(|action| action.output_artifacts.iter().any(takes));
+        let stores = producers.filter_map(|it| stores.get(it.region.as_deref().unwrap_or(home)));
+        let buckets: BTreeSet<&String> = stores.map(|store| &store.location).collect();
+        buckets.into_iter().filter(|bucket| *bucket != near).cloned().collect()
     }
 
     /// Whether the role may make the calls that the action's provider makes.
@@ -239,6 +295,9 @@ impl Check<'_> {
 /// Whether AWS performs the action: not a person, and not the function itself with a token of GitHub's.
 fn is_performed_on_aws(action: &Action) -> bool {
     let kind = &action.action_type_id;
-    let by_function = matches!(kind.provider.as_str(), "GitHub" | "CodeStarSourceConnection");
-    kind.owner == Owner::Aws && kind.category != Category::Approval && !by_function
+    kind.owner == Owner::Aws && kind.category != Category::Approval && !is_fetched_by_function(action)
+}
+
+fn is_fetched_by_function(action: &Action) -> bool {
+    matches!(action.action_type_id.provider.as_str(), "GitHub" | "CodeStarSourceConnection")
 }

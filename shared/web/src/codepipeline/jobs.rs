@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use penstock_app::engine::inputs;
 use penstock_app::jobs::{Answer, JobError, JobId, Jobs};
+use penstock_model::stores::Stores;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 use serde_json::{Value, json};
 
@@ -64,11 +65,17 @@ pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
     let action =
         stage.and_then(|stage| stage.action(&attempt.action)).ok_or_else(|| refused(JobError::Unknown))?;
     let configuration = query.resolved_configuration(&definition, &execution, &attempt.stage, action).await?;
-    let artifacts: Vec<Value> = inputs(&definition, &execution, &attempt.stage, &attempt.action)
+    let stores = Stores::of(&definition);
+    let (home, region) = (&call.web.region, action.region.as_ref().unwrap_or(&call.web.region));
+    let inputs = inputs(&definition, &execution, &attempt.stage, &attempt.action);
+    let artifacts: Vec<Value> = inputs
         .artifacts
         .iter()
         .map(|artifact| {
-            let location = json!({"bucketName": artifact.bucket, "objectKey": artifact.key});
+            // As the function was called: what lies in another region has been copied into the action's.
+            let copy = stores.as_ref().and_then(|stores| stores.copy_of(artifact, region, home));
+            let (bucket, key) = copy.unwrap_or((&artifact.bucket, artifact.key.clone()));
+            let location = json!({"bucketName": bucket, "objectKey": key});
             json!({"name": artifact.name, "location": {"type": "S3", "s3Location": location}})
         })
         .collect();
@@ -84,6 +91,9 @@ pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
         "inputArtifacts": artifacts,
         "outputArtifacts": [],
     });
+    if let Some(key) = stores.as_ref().and_then(|stores| stores.in_region(region)?.kms_key()) {
+        data["encryptionKey"] = json!({"id": key, "type": "KMS"});
+    }
     if let Some(token) = &invocation.continuation {
         data["continuationToken"] = json!(token);
     }

@@ -27,8 +27,6 @@ pub(super) struct Job<'a> {
     pub(super) client: Client,
     pub(super) sdk: Sdk,
     pub(super) artifacts: S3Artifacts,
-    /// Where the artifacts' bucket is.
-    pub(super) home: Sdk,
 }
 
 /// Where the work stands.
@@ -185,7 +183,7 @@ impl Job<'_> {
     }
 
     pub(super) async fn request(&self) -> Result<Request, Failure> {
-        Request::read(&self.settings, self.work, &self.artifacts, &self.home, self.sdk.region()).await
+        Request::read(&self.settings, self.work, &self.artifacts, self.sdk.region()).await
     }
 
     async fn create(&self) -> Result<Progress, Failure> {

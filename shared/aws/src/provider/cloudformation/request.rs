@@ -13,8 +13,9 @@ use tempfile::TempDir;
 
 use super::parameters::{Configuration, files, merged};
 use super::settings::{FileOf, Settings};
+use crate::artifacts::S3Artifacts;
+use crate::bucket;
 use crate::provider::failure::Failure;
-use crate::sdk::Sdk;
 
 /// The largest template that a call takes (`CloudFormation` user guide, "Quotas").
 const MAX_BODY: usize = 51_200;
@@ -39,12 +40,11 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Reads what `settings` name. `home` is where the artifacts' bucket is, `region` where the stack.
+    /// Reads what `settings` name; `region` is where the stack is.
     pub(super) async fn read(
         settings: &Settings,
         work: &Work,
-        artifacts: &dyn Artifacts,
-        home: &Sdk,
+        artifacts: &S3Artifacts,
         region: &str,
     ) -> Result<Self, Failure> {
         let mut inputs = Inputs::new(work, artifacts)?;
@@ -74,7 +74,7 @@ impl Request {
             if template.len() <= MAX_BODY {
                 request.body = Some(template);
             } else {
-                request.url = Some(inputs.link(template, home).await?);
+                request.url = Some(inputs.link(template).await?);
             }
         }
         Ok(request)
@@ -92,13 +92,13 @@ fn tag((key, value): (String, String)) -> Tag {
 /// The input artifacts, each fetched once.
 struct Inputs<'a> {
     work: &'a Work,
-    artifacts: &'a dyn Artifacts,
+    artifacts: &'a S3Artifacts,
     folder: TempDir,
     fetched: BTreeMap<String, PathBuf>,
 }
 
 impl<'a> Inputs<'a> {
-    fn new(work: &'a Work, artifacts: &'a dyn Artifacts) -> Result<Self, Failure> {
+    fn new(work: &'a Work, artifacts: &'a S3Artifacts) -> Result<Self, Failure> {
         let folder = tempfile::tempdir().map_err(|error| no_space(&error))?;
         Ok(Self { work, artifacts, folder, fetched: BTreeMap::new() })
     }
@@ -136,17 +136,13 @@ impl<'a> Inputs<'a> {
 
     /// Stores a template that is too large for a call as an object of the attempt; a link to it that only
     /// `CloudFormation` gets to see.
-    async fn link(&self, template: String, home: &Sdk) -> Result<String, Failure> {
+    async fn link(&self, template: String) -> Result<String, Failure> {
         let file = self.folder.path().join("template");
         tokio::fs::write(&file, template).await.map_err(|error| no_space(&error))?;
         let name = ArtifactName::new(TEMPLATE).map_err(|error| Failure::job(error.to_string()))?;
         let work = self.work;
         let stored = self.artifacts.put(&work.pipeline, &work.attempt, &name, &file).await?;
-        let config = aws_sdk_s3::config::Builder::from(home.config())
-            .interceptor(home.interceptor())
-            .force_path_style(home.has_endpoint())
-            .build();
-        let get = aws_sdk_s3::Client::from_conf(config)
+        let get = bucket::client(self.artifacts.sdk())
             .get_object()
             .bucket(&stored.bucket)
             .key(&stored.key)

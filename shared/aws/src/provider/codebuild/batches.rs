@@ -151,7 +151,7 @@ impl Batches<'_> {
                 "no build of the batch wrote the artifact `{name}`; call it like a build, `<build>_<artifact>`, or set CombineArtifacts to true; the builds are {builds}"
             )));
         };
-        Ok(outputs::one(&self.0.sdk, name, bucket, key).await?)
+        Ok(outputs::one(&self.0.storage(), name, bucket, key).await?)
     }
 
     /// Why the batch failed: each build that did, the log's end of the first.

@@ -4,25 +4,24 @@ use penstock_app::port::provider::Work;
 use penstock_model::artifact;
 use penstock_model::id::ArtifactName;
 
+use crate::artifacts::place::StorePlace;
+
 /// Where a build's artifacts go.
 #[derive(Debug)]
 pub(super) struct Destination {
     pub(super) bucket: String,
+    /// The bucket's.
+    pub(super) region: String,
     pub(super) path: String,
     /// The KMS key that the pipeline's store asks for.
     pub(super) encryption_key: Option<String>,
 }
 
 impl Destination {
-    /// The pipeline's own store, else `bucket`.
-    pub(super) fn of(work: &Work, bucket: &str) -> Self {
-        let store = work.artifact_store.as_ref();
-        let key = store.and_then(|store| store.encryption_key.as_ref()?.get("id")?.as_str());
-        Self {
-            bucket: store.map_or(bucket, |store| &store.location).to_owned(),
-            path: artifact::folder(&work.pipeline, &work.attempt),
-            encryption_key: key.map(str::to_owned),
-        }
+    /// The pipeline's store in the action's region, else `bucket`, which is in `home`.
+    pub(super) fn of(work: &Work, home: &str, bucket: &str) -> Self {
+        let StorePlace { bucket, region, encryption_key } = StorePlace::of(work, home, bucket);
+        Self { bucket, region, path: artifact::folder(&work.pipeline, &work.attempt), encryption_key }
     }
 
     /// The object's name below the path.

@@ -92,11 +92,17 @@ impl Runner {
         let sdk = self.access.of(work, WithoutRole::DefaultRole).await?;
         let config = aws_sdk_codebuild::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
         let client = aws_sdk_codebuild::Client::from_conf(config.build());
-        Ok(Place { sdk, client, destination: Destination::of(work, &self.bucket), logs: &self.logs })
+        let destination = Destination::of(work, self.access.region(), &self.bucket);
+        Ok(Place { sdk, client, destination, logs: &self.logs })
     }
 }
 
 impl Place<'_> {
+    /// What the bucket of the artifacts is called with.
+    pub(super) fn storage(&self) -> Sdk {
+        self.sdk.acting_as(None, Some(&self.destination.region))
+    }
+
     /// Keeps the end of the log for people without the provider's rights; the work's end does not depend on it.
     pub(super) async fn keep(&self, work: &Work, log: &str) {
         if let Err(error) = self.logs.write(&work.attempt, log.as_bytes()).await {

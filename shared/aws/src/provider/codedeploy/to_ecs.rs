@@ -81,7 +81,7 @@ impl CodeDeployToEcs {
         if taken_over && let Some(found) = deployments.find(work).await? {
             return Ok(Begun::Running(deployments.external(&found)));
         }
-        let artifacts = self.artifacts.acting_as(&sdk);
+        let artifacts = self.artifacts.of(work, &sdk);
         let definition = Self::task_definition(&artifacts, work).await?;
         let template =
             file(&artifacts, work, "AppSpecTemplateArtifact", "AppSpecTemplatePath", "appspec.yaml").await?;

@@ -4,10 +4,11 @@
 
 use penstock_app::jobs::JobId;
 use penstock_app::port::provider::Work;
+use penstock_model::pipeline::ArtifactStore;
 use serde_json::{Value, json};
 
-/// The event of `work` under the job `id`.
-pub(super) fn job(work: &Work, id: &JobId, account: &str, continuation: Option<&str>) -> Value {
+/// The event of `work`, in `region`, under the job `id`.
+pub(super) fn job(work: &Work, id: &JobId, account: &str, region: &str, continuation: Option<&str>) -> Value {
     let inputs: Vec<Value> = work
         .inputs
         .iter()
@@ -27,6 +28,10 @@ pub(super) fn job(work: &Work, id: &JobId, account: &str, continuation: Option<&
         "inputArtifacts": inputs,
         "outputArtifacts": [],
     });
+    let store = work.artifact_store.as_ref().and_then(|stores| stores.in_region(region));
+    if let Some(key) = store.and_then(ArtifactStore::kms_key) {
+        data["encryptionKey"] = json!({"id": key, "type": "KMS"});
+    }
     if let Some(token) = continuation {
         data["continuationToken"] = json!(token);
     }

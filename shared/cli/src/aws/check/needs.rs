@@ -13,6 +13,12 @@ pub(super) struct Where {
     pub(super) region: String,
     pub(super) account: String,
     pub(super) artifact_bucket: String,
+    /// Whether that is a store of the pipeline's own.
+    pub(super) own_store: bool,
+    /// The KMS key that its artifacts are encrypted with.
+    pub(super) artifact_key: Option<String>,
+    /// Buckets in other regions from which its input artifacts are copied.
+    pub(super) far_buckets: Vec<String>,
     pub(super) commands_project: String,
 }
 
@@ -83,24 +89,42 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
         ("CodeDeploy", _) => deployments(place, action),
         ("CodeDeployToECS", _) => [deployments(place, action), definitions()].concat(),
         ("ECS", _) => services(place, action),
-        // What is fetched is stored with the function's own rights.
+        // What is fetched is stored with the function's own rights, except into a store of the pipeline's.
         ("S3", Category::Source) => {
             let objects = place.objects(known(action, "S3Bucket"));
-            return vec![Need::new(&["s3:GetObject", "s3:GetObjectVersion"], objects)];
+            let read = Need::new(&["s3:GetObject", "s3:GetObjectVersion"], objects);
+            let stored = place.own_store.then(|| artifacts(place, action)).unwrap_or_default();
+            return [vec![read], stored].concat();
         }
         ("S3", _) => uploads(place, action),
         ("Lambda", Category::Invoke) => {
             let function = place.arn("lambda", &format!("function:{}", known(action, "FunctionName")));
             vec![Need::new(&["lambda:InvokeFunction"], function)]
         }
+        ("GitHub" | "CodeStarSourceConnection", _) if place.own_store => vec![],
         _ => return vec![],
     };
+    needs.extend(artifacts(place, action));
+    needs
+}
+
+/// What reading and writing artifacts takes, and copying those of other regions.
+fn artifacts(place: &Where, action: &Action) -> Vec<Need> {
     let objects = place.artifacts(&place.artifact_bucket);
+    let mut needs = vec![];
     if !action.input_artifacts.is_empty() {
         needs.push(Need::new(&["s3:GetObject", "s3:GetObjectVersion"], &objects));
     }
-    if !action.output_artifacts.is_empty() {
+    for bucket in &place.far_buckets {
+        needs.push(Need::new(&["s3:GetObject", "s3:GetObjectVersion"], place.artifacts(bucket)));
+    }
+    let writes = !action.output_artifacts.is_empty() || !place.far_buckets.is_empty();
+    if writes {
         needs.push(Need::new(&["s3:PutObject"], objects));
+    }
+    // An alias is no resource of which rights are told.
+    if let Some(key) = place.artifact_key.as_ref().filter(|key| writes && key.contains(":key/")) {
+        needs.push(Need::new(&["kms:GenerateDataKey"], key.clone()));
     }
     needs
 }
@@ -247,6 +271,9 @@ mod tests {
             region: "eu-west-1".into(),
             account: "111122223333".into(),
             artifact_bucket: "bucket".into(),
+            own_store: false,
+            artifact_key: None,
+            far_buckets: vec![],
             commands_project: "penstock-commands".into(),
         }
     }
@@ -277,6 +304,21 @@ mod tests {
             Need::new(&["s3:GetObject", "s3:GetObjectVersion"], "arn:aws:s3:::bucket/artifacts/*")
         );
         assert_eq!(needs.len(), 3);
+    }
+
+    #[test]
+    fn what_lies_in_another_region_is_read_there_and_written_here() {
+        let deploy = action(serde_json::json!({
+            "name": "Check", "actionTypeId": { "category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1" },
+            "configuration": { "FunctionName": "check" }, "inputArtifacts": [{ "name": "Source" }]
+        }));
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
+        let place = Where { far_buckets: vec!["home".into()], artifact_key: Some(key.into()), ..place() };
+        let needs = needs(&deploy, &place);
+        let read = ["s3:GetObject", "s3:GetObjectVersion"];
+        assert!(needs.contains(&Need::new(&read, "arn:aws:s3:::home/artifacts/*")));
+        assert!(needs.contains(&Need::new(&["s3:PutObject"], "arn:aws:s3:::bucket/artifacts/*")));
+        assert!(needs.contains(&Need::new(&["kms:GenerateDataKey"], key)));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) struct Places<'a> {
 pub(super) struct OfAction {
     /// Its role, or its pipeline's; where neither is written, its name.
     pub(super) role: Place,
+    /// Its region; where none is written, its name.
+    pub(super) region: Place,
     name: Place,
     configuration: Vec<(String, Place)>,
 }
@@ -29,13 +31,24 @@ impl<'a> Places<'a> {
         Self { pipeline: root.get("pipeline").filter(|node| node.map().is_some()).unwrap_or(root) }
     }
 
+    /// Of the bucket of the only artifact store, or of the one in `region`.
+    pub(super) fn bucket(&self, region: Option<&str>) -> Place {
+        let store = match region {
+            Some(region) => self.pipeline.get("artifactStores").and_then(|stores| stores.get(region)),
+            None => self.pipeline.get("artifactStore"),
+        };
+        store.and_then(|store| store.get("location")).or(store).unwrap_or(self.pipeline).place
+    }
+
     /// Of the action with these names.
     pub(super) fn action(&self, stage: &str, action: &str) -> OfAction {
         let found = named(self.pipeline, "stages", stage).and_then(|stage| named(stage, "actions", action));
         let name = found.and_then(|node| node.get("name")).or(found).unwrap_or(self.pipeline).place;
         let role = found.and_then(|node| node.get("roleArn")).or_else(|| self.pipeline.get("roleArn"));
         let keys = found.and_then(|node| node.get("configuration")).and_then(Node::map).unwrap_or_default();
+        let region = found.and_then(|node| node.get("region"));
         OfAction {
+            region: region.map_or(name, |node| node.place),
             role: role.map_or(name, |node| node.place),
             name,
             configuration: keys.iter().map(|(key, node)| (key.text.clone(), node.place)).collect(),

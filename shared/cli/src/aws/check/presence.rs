@@ -113,18 +113,42 @@ async fn service(sdk: &Sdk, action: &Action, place: &Where) -> Found {
 
 async fn bucket(sdk: &Sdk, action: &Action, place: &Where, key: &'static str) -> Found {
     let name = known(action, key);
-    // The host of a bucket's requests is made of its name; a name that is none must not make another host.
-    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
-    if name == "*" || !is_name {
-        return Ok(None);
-    }
-    let answer = ask::rest(sdk, S3, &place.region, Method::HEAD, &format!("/{name}")).await?;
+    let Some(answer) = head(sdk, name, &place.region).await? else { return Ok(None) };
     Ok(match answer.status {
         // 301: it is in another region.
         200..400 => None,
         404 => missing(key, &format!("bucket `{name}`")),
         _ => unseen(key, &format!("bucket `{name}`"), &answer),
     })
+}
+
+/// What is wrong with the bucket of an artifact store, which has to be in `region`.
+pub(super) async fn store(sdk: &Sdk, bucket: &str, region: &str) -> anyhow::Result<Option<Problem>> {
+    let Some(answer) = head(sdk, bucket, region).await? else { return Ok(None) };
+    let what = format!("bucket `{bucket}` in {region}");
+    let elsewhere = answer.bucket_region.as_deref().filter(|found| *found != region);
+    Ok(match (answer.status, elsewhere) {
+        (404, _) => missing("location", &what),
+        (200..400, Some(found)) => Some((
+            "location",
+            Problem::Missing(format!(
+                "the bucket `{bucket}` is in {found}, and artifacts of actions in {region} are to lie there; name a bucket in {region}"
+            )),
+        )),
+        (200..400, None) => None,
+        _ => unseen("location", &what, &answer),
+    }
+    .map(|(_, problem)| problem))
+}
+
+/// What S3 says of the bucket called `name`; `None` if it is no name, or not known yet.
+async fn head(sdk: &Sdk, name: &str, region: &str) -> anyhow::Result<Option<Answer>> {
+    // The host of a bucket's requests is made of its name; a name that is none must not make another host.
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if name == "*" || !is_name {
+        return Ok(None);
+    }
+    ask::rest(sdk, S3, region, Method::HEAD, &format!("/{name}")).await.map(Some)
 }
 
 async fn function(sdk: &Sdk, action: &Action, place: &Where) -> Found {
