@@ -14,6 +14,8 @@ mod place;
 mod providers;
 #[path = "code_build/refusals.rs"]
 mod refusals;
+#[path = "code_build/regions.rs"]
+mod regions;
 #[path = "code_build/repetition.rs"]
 mod repetition;
 #[path = "code_build/stage.rs"]

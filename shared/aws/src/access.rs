@@ -5,14 +5,20 @@
 //! role can trust certain pipelines only (`sts:RoleSessionName`).
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use aws_config::sts::AssumeRoleProvider;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::sts::{AssumeRoleProvider, AssumeRoleProviderBuilder};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_types::error::ErrorMetadata;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::Work;
 use penstock_model::id::PipelineName;
 
+use crate::error::causes;
 use crate::sdk::Sdk;
 use crate::session::session_name;
 
@@ -36,6 +42,20 @@ struct Assumed {
     session: String,
 }
 
+/// As short as a session of a role can be (STS API reference, `AssumeRole`).
+const SHORTEST: Duration = Duration::from_secs(900);
+/// Codes with which STS refuses a session for good.
+const REFUSALS: [&str; 3] = ["MalformedPolicyDocument", "PackedPolicyTooLarge", "ValidationError"];
+
+/// Why a session was not given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NotAssumed {
+    /// STS refuses it; the message completes "failed to ...".
+    Refused(String),
+    /// Something else, which may pass.
+    Otherwise(PortError),
+}
+
 /// What an action may do without a role of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WithoutRole {
@@ -57,19 +77,48 @@ impl Access {
     /// # Errors
     /// Permanent, with the way out, if it has no role and may not use the default one.
     pub async fn of(&self, work: &Work, without_role: WithoutRole) -> Result<Sdk, PortError> {
-        let inner = &self.0;
-        let region = work.action.region.as_deref();
-        let role = match (&work.role_arn, &inner.default_role, without_role) {
-            (Some(role), _, _) | (None, Some(role), WithoutRole::DefaultRole) => role,
-            (None, None, _) => return Ok(inner.sdk.acting_as(None, region)),
-            (None, Some(_), WithoutRole::Refused) => {
-                return Err(PortError::permanent(format!(
-                    "run action `{}`: it has no role, and the default action role serves CodeBuild and Commands only; set roleArn on the action or its pipeline",
-                    work.action.name
-                )));
-            }
+        let (sdk, region) = (&self.0.sdk, work.action.region.as_deref());
+        Ok(match self.role_of(work, without_role)? {
+            Some(role) => sdk.acting_as(Some(self.assume(role, &work.pipeline).await), region),
+            None => sdk.acting_as(None, region),
+        })
+    }
+
+    /// The role of `work`; `None` where no role is assumed.
+    fn role_of<'a>(
+        &'a self,
+        work: &'a Work,
+        without_role: WithoutRole,
+    ) -> Result<Option<&'a str>, PortError> {
+        match (&work.role_arn, &self.0.default_role, without_role) {
+            (Some(role), _, _) | (None, Some(role), WithoutRole::DefaultRole) => Ok(Some(role)),
+            (None, None, _) => Ok(None),
+            (None, Some(_), WithoutRole::Refused) => Err(PortError::permanent(format!(
+                "run action `{}`: it has no role, and the default action role serves CodeBuild and Commands only; set roleArn on the action or its pipeline",
+                work.action.name
+            ))),
+        }
+    }
+
+    /// Credentials to hand to somebody else: a session of the role of `work`, as short as STS makes them, that may do
+    /// no more than `policy`, a function of the role's partition, allows. `None` where no role is assumed.
+    ///
+    /// # Errors
+    /// [`NotAssumed`], with the way out.
+    pub async fn narrowed(
+        &self,
+        work: &Work,
+        without_role: WithoutRole,
+        policy: impl FnOnce(&str) -> String,
+    ) -> Result<Option<Credentials>, NotAssumed> {
+        let Some(role) = self.role_of(work, without_role).map_err(NotAssumed::Otherwise)? else {
+            return Ok(None);
         };
-        Ok(inner.sdk.acting_as(Some(self.assume(role, &work.pipeline).await), region))
+        let partition = role.split(':').nth(1).unwrap_or("aws");
+        let builder = self.session(role, &session_name(&work.pipeline));
+        let provider = builder.policy(policy(partition)).session_length(SHORTEST).build().await;
+        let credentials = provider.provide_credentials().await;
+        credentials.map(Some).map_err(|error| NotAssumed::of(role, &error))
     }
 
     /// The installation's own region, where its bucket is.
@@ -84,13 +133,45 @@ impl Access {
         if let Some(known) = known {
             return known;
         }
-        let builder = AssumeRoleProvider::builder(role).session_name(key.session.as_str());
-        let mut builder = builder.configure(inner.sdk.config());
-        if let Some(external_id) = &inner.external_id {
-            builder = builder.external_id(external_id);
-        }
-        let made = SharedCredentialsProvider::new(builder.build().await);
+        let made = SharedCredentialsProvider::new(self.session(role, &key.session).build().await);
         inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
         made
     }
+
+    /// A session of `role` in the making, with the external id that roles ask for.
+    fn session(&self, role: &str, name: &str) -> AssumeRoleProviderBuilder {
+        let builder = AssumeRoleProvider::builder(role).session_name(name).configure(self.0.sdk.config());
+        match &self.0.external_id {
+            Some(external_id) => builder.external_id(external_id),
+            None => builder,
+        }
+    }
+}
+
+impl NotAssumed {
+    fn of(role: &str, error: &CredentialsError) -> Self {
+        let what = format!("assume {role}");
+        match source_said(error) {
+            Some(said) if said.code() == Some("AccessDenied") => Self::Refused(format!(
+                "{what}: {}; let the role trust this installation",
+                said.message().unwrap_or("no reason was given")
+            )),
+            Some(said) if said.code().is_some_and(|code| REFUSALS.contains(&code)) => {
+                Self::Refused(format!("{what}: {}", causes(error)))
+            }
+            Some(_) | None => Self::Otherwise(PortError::transient(format!("{what}: {}", causes(error)))),
+        }
+    }
+}
+
+/// What STS said, if it answered.
+fn source_said(error: &CredentialsError) -> Option<&ErrorMetadata> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(said) = error.downcast_ref() {
+            return Some(said);
+        }
+        cause = error.source();
+    }
+    None
 }

@@ -26,8 +26,14 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new(bucket: &str) -> Self {
+        Self::building_in("us-east-1", bucket).await
+    }
+
+    /// The same, whose builds run in `region`.
+    pub(crate) async fn building_in(region: &str, bucket: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let settings = Settings::new(&EMULATOR.url());
+        let mut settings = Settings::new(&EMULATOR.url());
+        region.clone_into(&mut settings.region);
         let programs = Environment::of(Requirements::Emulators).programs();
         let stand_in = CodeBuildStandIn::start(settings.checking_requests_with(&programs));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -49,7 +49,15 @@ pub(crate) struct Stage {
 impl Stage {
     /// With a bucket of this name and the project `web`.
     pub(crate) async fn new(bucket: &str) -> Self {
-        let place = Place::new(bucket).await;
+        Self::at(Place::new(bucket).await)
+    }
+
+    /// The same, whose builds run in `region`; the bucket is in us-east-1.
+    pub(crate) async fn building_in(region: &str, bucket: &str) -> Self {
+        Self::at(Place::building_in(region, bucket).await)
+    }
+
+    fn at(place: Place) -> Self {
         let sdk = providers::sdk(&Place::endpoint(), &[("codebuild", place.stand_in.url())]);
         place.stand_in.add_project(Project::new("web"));
         Self { place, sdk }
@@ -63,7 +71,7 @@ impl Stage {
         Self { sdk, ..stage }
     }
 
-    fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         Access::new(self.sdk.clone(), None, None)
     }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
+mod credentials;
 #[path = "../providers/mod.rs"]
 mod providers;
 mod repetition;

@@ -32,6 +32,8 @@ use serde_json::{Value as Json, json};
 use super::providers;
 
 static EMULATOR: LazyLock<Emulator> = LazyLock::new(|| MiniStack::new().start());
+/// It enforces rights.
+static ENFORCING: LazyLock<Emulator> = LazyLock::new(|| MiniStack::new().auth(true).start());
 
 /// The account that events carry.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -45,21 +47,32 @@ pub(crate) struct Stage {
     answers: JsonService,
     taken: Mutex<usize>,
     function: String,
+    /// An administrator's.
+    pub(crate) sdk: Sdk,
 }
 
 impl Stage {
     pub(crate) async fn new() -> Self {
+        Self::on(&EMULATOR).await
+    }
+
+    /// The same where rights are enforced.
+    pub(crate) async fn enforcing() -> Self {
+        Self::on(&ENFORCING).await
+    }
+
+    async fn on(emulator: &Emulator) -> Self {
         let programs = python::Environment::of(Requirements::Emulators).programs();
         let model = ServiceModel::installed(&programs, "codepipeline");
         let answers = JsonService::start(Arc::new(Nothing), Some(model));
-        let sdk = providers::sdk(&EMULATOR.url(), &[]);
+        let sdk = providers::sdk(&emulator.url(), &[]);
         let function = make_function(&sdk, &answers.url()).await;
-        let access = Access::new(sdk, None, None);
+        let access = Access::new(sdk.clone(), None, Some("an-external-id".to_owned()));
         let (clock, records) = (Arc::new(ManualClock::default()), Arc::new(Records::default()));
         clock.set(providers::now());
         let provider =
             LambdaInvoke::new(access, records.clone(), clock.clone(), ACCOUNT, WithoutRole::Refused);
-        Self { provider, clock, records, answers, taken: Mutex::default(), function }
+        Self { provider, clock, records, answers, taken: Mutex::default(), function, sdk }
     }
 
     /// An attempt whose function is to do `wanted`.
@@ -158,9 +171,15 @@ async fn make_function(sdk: &Sdk, url: &str) -> String {
 pub(crate) struct Records {
     inner: MemoryOutputs,
     dies: Mutex<bool>,
+    kept: Mutex<Vec<String>>,
 }
 
 impl Records {
+    /// All that was kept, as text.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.kept.lock().unwrap().clone()
+    }
+
     pub(crate) fn die_before_the_acknowledgement(&self) {
         *self.dies.lock().unwrap() = true;
     }
@@ -173,6 +192,7 @@ impl Outputs for Records {
         if is_acknowledgement && std::mem::take(&mut *self.dies.lock().unwrap()) {
             return Err(PortError::transient("write the acknowledgement"));
         }
+        self.kept.lock().unwrap().push(format!("{variables:?}"));
         self.inner.put(attempt, variables).await
     }
 

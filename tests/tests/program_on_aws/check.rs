@@ -147,3 +147,27 @@ fn roles_that_are_not_there_and_actions_without_one_are_told() {
     let (found, said) = problems(&stack, &without, 2);
     assert!(found.contains(&(7, "no-role".into())), "{said}");
 }
+
+#[test]
+fn an_artifact_store_that_is_not_where_it_is_needed_is_told() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let role = role(&trusted(&stack), &["s3:*", "lambda:InvokeFunction"], true);
+    let bucket = &stack.outputs["ArtifactBucket"];
+    let plain = definition(&role, bucket, "'#{variables.F}'");
+    let away = plain.replace(
+        "          actionType: Invoke\n",
+        "          actionType: Invoke\n          region: eu-west-1\n",
+    );
+    let (found, said) = problems(&stack, &away, 2);
+    assert_eq!(found, [(17, "region-without-store".to_owned())], "{said}");
+    assert!(said.contains("`artifactStores` with a bucket in us-east-1 and one in eu-west-1"), "{said}");
+
+    let stores = format!(
+        "  artifactStores:\n    us-east-1: {{type: S3, location: penstock-nowhere}}\n    eu-west-1: {{type: S3, location: {bucket}}}\n  stages:\n"
+    );
+    let (found, said) = problems(&stack, &away.replace("  stages:\n", &stores), 2);
+    let expected = [(6, "no-artifact-store".to_owned()), (7, "no-artifact-store".to_owned())];
+    assert_eq!(found, expected, "{said}");
+    assert!(said.contains("there is no bucket `penstock-nowhere` in us-east-1"), "{said}");
+    assert!(said.contains(&format!("the bucket `{bucket}` is in us-east-1")), "{said}");
+}

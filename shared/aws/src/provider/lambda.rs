@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_credential_types::Credentials;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
@@ -20,7 +21,7 @@ use penstock_app::port::outputs::Outputs;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
 use penstock_model::pipeline::Action;
 
-use crate::access::{Access, WithoutRole};
+use crate::access::{Access, NotAssumed, WithoutRole};
 use crate::provider::failure::Failure;
 use crate::provider::settings::{Shape, required};
 
@@ -92,7 +93,9 @@ impl LambdaInvoke {
         let invocation = Invocation { pipeline, attempt, round, at: self.clock.now(), continuation };
         self.records.invoke(id, &invocation).await?;
         let sdk = self.access.of(work, self.without_role).await?;
-        let payload = event::job(work, id, &self.account, sdk.region(), invocation.continuation.as_deref());
+        let (region, continuation) = (sdk.region(), invocation.continuation.as_deref());
+        let credentials = self.credentials(work).await?;
+        let payload = event::job(work, id, &self.account, region, continuation, credentials.as_ref());
         let client = Client::from_conf(Builder::from(sdk.config()).interceptor(sdk.interceptor()).build());
         let function = required(work, "FunctionName")?;
         client
@@ -104,6 +107,24 @@ impl LambdaInvoke {
             .await
             .map_err(|error| Failure::of_call(&format!("invoke the function {function}"), &error))?;
         Ok(self.records.called(id).await?)
+    }
+
+    /// With which the function reads the input artifacts; `None` if there are none.
+    async fn credentials(&self, work: &Work) -> Result<Option<Credentials>, Failure> {
+        if work.inputs.is_empty() {
+            return Ok(None);
+        }
+        let policy = |partition: &str| event::policy(&work.inputs, partition);
+        let narrowed = self.access.narrowed(work, self.without_role, policy).await;
+        narrowed.map_err(|error| match error {
+            NotAssumed::Refused(why) => Failure::ends(
+                "PermissionError",
+                format!(
+                    "failed to {why}: the function gets credentials of this role for its input artifacts"
+                ),
+            ),
+            NotAssumed::Otherwise(error) => error.into(),
+        })
     }
 
     /// The last round that has begun.

@@ -10,6 +10,7 @@ mod attempt_log;
 mod bucket;
 mod clean_up;
 mod event_bus;
+mod handover;
 mod multipart;
 mod partial;
 mod queue;

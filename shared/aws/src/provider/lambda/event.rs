@@ -1,14 +1,24 @@
 //! The event that a function is called with (`CodePipeline` user guide, "Example JSON event").
 //!
-//! `artifactCredentials` are left out: the function reads artifacts under its own role.
+//! `artifactCredentials` are a session of the action's role that may read the job's input artifacts and nothing else, for
+//! a quarter of an hour. Only the event carries them: they are stored nowhere, and the API does not tell them.
 
+use aws_credential_types::Credentials;
 use penstock_app::jobs::JobId;
 use penstock_app::port::provider::Work;
+use penstock_model::artifact::Artifact;
 use penstock_model::pipeline::ArtifactStore;
 use serde_json::{Value, json};
 
 /// The event of `work`, in `region`, under the job `id`.
-pub(super) fn job(work: &Work, id: &JobId, account: &str, region: &str, continuation: Option<&str>) -> Value {
+pub(super) fn job(
+    work: &Work,
+    id: &JobId,
+    account: &str,
+    region: &str,
+    continuation: Option<&str>,
+    credentials: Option<&Credentials>,
+) -> Value {
     let inputs: Vec<Value> = work
         .inputs
         .iter()
@@ -32,6 +42,13 @@ pub(super) fn job(work: &Work, id: &JobId, account: &str, region: &str, continua
     if let Some(key) = store.and_then(ArtifactStore::kms_key) {
         data["encryptionKey"] = json!({"id": key, "type": "KMS"});
     }
+    if let Some(credentials) = credentials {
+        data["artifactCredentials"] = json!({
+            "accessKeyId": credentials.access_key_id(),
+            "secretAccessKey": credentials.secret_access_key(),
+            "sessionToken": credentials.session_token(),
+        });
+    }
     if let Some(token) = continuation {
         data["continuationToken"] = json!(token);
     }
@@ -39,4 +56,26 @@ pub(super) fn job(work: &Work, id: &JobId, account: &str, region: &str, continua
         "CodePipeline.job": {"id": id.to_string(), "accountId": account, "data": data},
         "penstock": {"pipeline": work.pipeline, "attempt": work.attempt.to_string()},
     })
+}
+
+/// What a session for these artifacts may do: read them, and decrypt what S3 reads for it.
+pub(super) fn policy(inputs: &[Artifact], partition: &str) -> String {
+    let objects = inputs.iter().map(|it| format!("arn:{partition}:s3:::{}/{}", it.bucket, it.key));
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+                "Resource": objects.collect::<Vec<_>>(),
+            },
+            {
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": "*",
+                "Condition": {"StringLike": {"kms:ViaService": "s3.*"}},
+            },
+        ],
+    })
+    .to_string()
 }
