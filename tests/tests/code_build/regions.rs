@@ -134,6 +134,10 @@ async fn a_copy_that_cannot_be_made_ends_an_attempt_that_has_not_begun() {
     // Another worker may have begun it: that the copy fails says nothing of the build.
     assert!(builds.start(&missing, true).await.unwrap_err().retryable);
 
+    client(&stage, HOME).create_bucket().bucket("regions-elsewhere").send().await.unwrap();
+    let error = failed(perform(&builds, &work(&stage, "regions-elsewhere").await).await);
+    assert!(error.message.contains("the bucket is in us-east-1; correct"), "{error:?}");
+
     bucket_away(&stage, "regions-damaged").await;
     let mut damaged = work(&stage, "regions-damaged").await;
     damaged.inputs[0].sha256 = "0".repeat(64);
@@ -143,7 +147,7 @@ async fn a_copy_that_cannot_be_made_ends_an_attempt_that_has_not_begun() {
 }
 
 #[tokio::test]
-async fn a_large_template_and_outputs_would_go_there_too() {
+async fn what_an_action_stores_by_itself_goes_there_and_is_encrypted() {
     let stage = Stage::building_in(AWAY, "regions-put-home").await;
     bucket_away(&stage, "regions-put").await;
     let work = work(&stage, "regions-put").await;

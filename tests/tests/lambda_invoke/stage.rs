@@ -157,6 +157,7 @@ async fn make_function(sdk: &Sdk, url: &str) -> String {
     let mut writer = Writer::create(&zip).unwrap();
     writer.file("index.py", 0o644, code.len() as u64, &code[..]).unwrap();
     drop(writer.finish().unwrap());
+    make_role(sdk).await;
     let create = Client::new(sdk.config()).create_function().function_name(&name);
     let create = create.runtime(Runtime::Python312).handler("index.handler");
     let create = create.role("arn:aws:iam::000000000000:role/check");
@@ -164,6 +165,16 @@ async fn make_function(sdk: &Sdk, url: &str) -> String {
     let environment = Environment::builder().variables("ANSWERS", url);
     create.code(code.build()).environment(environment.build()).send().await.unwrap();
     name
+}
+
+/// The function's own role, if it is not there yet; it may do nothing.
+async fn make_role(sdk: &Sdk) {
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    });
+    let create = aws_sdk_iam::Client::new(sdk.config()).create_role().role_name("check");
+    let _ = create.assume_role_policy_document(trust.to_string()).send().await;
 }
 
 /// Records of jobs, of which the next acknowledgement can fail to be written: who called the function died before.
