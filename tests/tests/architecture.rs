@@ -135,6 +135,57 @@ fn sdk_types_stay_in_the_aws_crate() {
     }
 }
 
+/// What each function links of AWS's SDKs: every further one makes it larger, and its cold start longer. `sts` is everywhere
+/// because `aws-config` names it; what nothing calls is not linked.
+const LINKED: [(&str, &[&str]); 9] = [
+    (
+        "action",
+        &[
+            "cloudformation",
+            "cloudwatchlogs",
+            "codebuild",
+            "codedeploy",
+            "dynamodb",
+            "ecs",
+            "lambda",
+            "s3",
+            "sqs",
+            "sts",
+        ],
+    ),
+    ("api", &["dynamodb", "lambda", "s3", "secretsmanager", "sts"]),
+    ("approval", &["dynamodb", "lambda", "secretsmanager", "sts"]),
+    ("artifact", &["dynamodb", "s3", "secretsmanager", "sqs", "sts"]),
+    ("notification", &["dynamodb", "eventbridge", "s3", "secretsmanager", "sns", "sqs", "sts"]),
+    ("observer", &["dynamodb", "sqs", "sts"]),
+    ("sweeper", &["dynamodb", "s3", "secretsmanager", "sqs", "sts"]),
+    ("transition", &["dynamodb", "s3", "sqs", "sts"]),
+    ("webhook", &["s3", "secretsmanager", "sqs", "sts"]),
+];
+
+#[test]
+fn functions_link_only_the_sdks_they_call() {
+    for (function, expected) in LINKED {
+        let linked = linked(function);
+        let sdks: BTreeSet<&str> = linked.iter().filter_map(|name| name.strip_prefix("aws-sdk-")).collect();
+        assert_eq!(sdks, expected.iter().copied().collect(), "the SDKs of `{function}`");
+        for heavy in ["aws-lc-rs", "native-tls", "openssl", "regex", "rusqlite", "zopfli"] {
+            assert!(!linked.contains(heavy), "`{function}` links `{heavy}`");
+        }
+    }
+}
+
+/// The crates that a function alone is made of.
+fn linked(function: &str) -> BTreeSet<String> {
+    let mut tree = std::process::Command::new(env!("CARGO"));
+    tree.current_dir(root()).args(["tree", "--locked", "--edges", "normal", "--prefix", "none"]);
+    tree.args(["--format", "{p}", "--package", &format!("penstock-{function}")]);
+    let told = tree.output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let text = String::from_utf8(told.stdout).unwrap();
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
 #[test]
 fn every_module_says_what_it_is_for() {
     for source in sources(&["shared", "tests"]) {

@@ -24,7 +24,7 @@ use registry::Registry;
 async fn main() -> Result<(), Error> {
     telemetry::log();
     let _scratch = Scratch::of_this_process()?;
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue = Arc::new(SqsQueue::from_environment(&sdk)?);
     let dispatch = Dispatch::new(

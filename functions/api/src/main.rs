@@ -26,7 +26,7 @@ use tokio::sync::watch;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     // Nothing changes state in this process, so a page that waits for a change waits its time out.
     let (_changes, changes) = watch::channel(0);
     lambda_http::run(handler::router(web(&sdk, changes).await?)).await

@@ -18,7 +18,7 @@ use penstock_aws::telemetry;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     let table = required("TABLE_NAME")?;
     let store = Arc::new(TableStore::new(&sdk, &table));
     let commands = Arc::new(RemoteTransition::new(&sdk, required("TRANSITION_FUNCTION")?));

@@ -36,7 +36,7 @@ use handler::{Batch, Handler};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     let untold = Box::new(Untold::new(&sdk, required("NOTIFICATION_QUEUE_URL")?));
     let handler = Arc::new(Handler { notify: notify(&sdk).await?, untold });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Batch>| {

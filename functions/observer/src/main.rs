@@ -19,7 +19,7 @@ use handler::Handler;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     let handler = Arc::new(Handler {
         locator: Locator::new(TableStore::new(&sdk, &required("TABLE_NAME")?)),
         queue: Arc::new(SqsQueue::from_environment(&sdk)?),

@@ -27,7 +27,7 @@ use handler::{Asked, Handler};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue: Arc<dyn Queue> = Arc::new(SqsQueue::from_environment(&sdk)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -23,7 +23,7 @@ use watched::Watched;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue = Arc::new(SqsQueue::from_environment(&sdk)?);

@@ -16,7 +16,7 @@ use handler::Handler;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::load().await;
+    let sdk = Sdk::of_function()?;
     let handler = Arc::new(Handler {
         secret: required("WEBHOOK_SECRET_ARN")?,
         secrets: Arc::new(AwsSecrets::new(&sdk)),

@@ -4,15 +4,15 @@
 //! installation's default one, which trusts us with an external id. The session's name carries the pipeline, so that a
 //! role can trust certain pipelines only (`sts:RoleSessionName`).
 
+mod assumed;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use aws_config::sts::{AssumeRoleProvider, AssumeRoleProviderBuilder};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_types::error::ErrorMetadata;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::Work;
@@ -21,6 +21,7 @@ use penstock_model::id::PipelineName;
 use crate::error::causes;
 use crate::sdk::Sdk;
 use crate::session::session_name;
+use assumed::AssumedRole;
 
 /// Gives each action the clients' configuration that it runs with.
 #[derive(Debug, Clone)]
@@ -42,8 +43,8 @@ struct Assumed {
     session: String,
 }
 
-/// As short as a session of a role can be (STS API reference, `AssumeRole`).
-const SHORTEST: Duration = Duration::from_secs(900);
+/// As short as a session of a role can be, in seconds (STS API reference, `AssumeRole`).
+const SHORTEST_SECONDS: i32 = 900;
 /// Codes with which STS refuses a session for good.
 const REFUSALS: [&str; 3] = ["MalformedPolicyDocument", "PackedPolicyTooLarge", "ValidationError"];
 
@@ -79,7 +80,7 @@ impl Access {
     pub async fn of(&self, work: &Work, without_role: WithoutRole) -> Result<Sdk, PortError> {
         let (sdk, region) = (&self.0.sdk, work.action.region.as_deref());
         Ok(match self.role_of(work, without_role)? {
-            Some(role) => sdk.acting_as(Some(self.assume(role, &work.pipeline).await), region),
+            Some(role) => sdk.acting_as(Some(self.assume(role, &work.pipeline)), region),
             None => sdk.acting_as(None, region),
         })
     }
@@ -115,9 +116,8 @@ impl Access {
             return Ok(None);
         };
         let partition = role.split(':').nth(1).unwrap_or("aws");
-        let builder = self.session(role, &session_name(&work.pipeline));
-        let provider = builder.policy(policy(partition)).session_length(SHORTEST).build().await;
-        let credentials = provider.provide_credentials().await;
+        let session = self.session(role, &session_name(&work.pipeline));
+        let credentials = session.narrowed_to(policy(partition), SHORTEST_SECONDS).credentials().await;
         credentials.map(Some).map_err(|error| NotAssumed::of(role, &error))
     }
 
@@ -126,25 +126,17 @@ impl Access {
         self.0.sdk.region()
     }
 
-    async fn assume(&self, role: &str, pipeline: &PipelineName) -> SharedCredentialsProvider {
+    fn assume(&self, role: &str, pipeline: &PipelineName) -> SharedCredentialsProvider {
         let inner = &self.0;
         let key = Assumed { role: role.to_owned(), session: session_name(pipeline) };
-        let known = inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(known) = known {
-            return known;
-        }
-        let made = SharedCredentialsProvider::new(self.session(role, &key.session).build().await);
-        inner.assumed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
-        made
+        let mut assumed = inner.assumed.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || SharedCredentialsProvider::new(self.session(role, &session_name(pipeline)));
+        assumed.entry(key).or_insert_with(made).clone()
     }
 
-    /// A session of `role` in the making, with the external id that roles ask for.
-    fn session(&self, role: &str, name: &str) -> AssumeRoleProviderBuilder {
-        let builder = AssumeRoleProvider::builder(role).session_name(name).configure(self.0.sdk.config());
-        match &self.0.external_id {
-            Some(external_id) => builder.external_id(external_id),
-            None => builder,
-        }
+    /// A session of `role`, with the external id that roles ask for.
+    fn session(&self, role: &str, name: &str) -> AssumedRole {
+        AssumedRole::new(&self.0.sdk, role, name, self.0.external_id.as_deref())
     }
 }
 

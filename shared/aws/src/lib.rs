@@ -5,6 +5,7 @@ pub mod cursor;
 pub mod environment;
 mod error;
 pub mod scratch;
+pub mod offered;
 pub mod sdk;
 pub mod session;
 
@@ -57,16 +58,6 @@ pub mod access;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
 
-#[cfg(all(
-    feature = "cloudformation",
-    feature = "codebuild",
-    feature = "codedeploy",
-    feature = "ecs",
-    feature = "lambda",
-    feature = "s3",
-    feature = "sts"
-))]
-pub mod offered;
 pub mod provider;
 
 #[cfg(feature = "sqs")]

@@ -1,13 +1,22 @@
 //! What an installation on AWS performs, and what of a pipeline it refuses before an execution starts.
 
+pub mod cloudformation;
+pub mod codebuild;
+pub mod codedeploy;
+pub mod codedeploy_to_ecs;
+pub mod commands;
+pub mod ecs;
+pub mod lambda;
+pub mod s3_deploy;
+pub mod s3_source;
+mod shape;
+
 use std::sync::Arc;
 
 use penstock_app::port::provider::{Provider, Providers};
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
 use penstock_model::stores::Stores;
-
-use crate::provider::{cloudformation, codebuild, codedeploy, commands, ecs, lambda, s3_deploy, s3_source};
 
 /// Refuses what cannot work; performs nothing itself.
 #[derive(Debug, Clone)]
@@ -72,7 +81,7 @@ pub fn refuse(action: &Action) -> Option<String> {
             commands::refuse(action)
         }
         (Category::Deploy, Owner::Aws, "CodeDeploy") => codedeploy::refuse(action),
-        (Category::Deploy, Owner::Aws, "CodeDeployToECS") => codedeploy::refuse_to_ecs(action),
+        (Category::Deploy, Owner::Aws, "CodeDeployToECS") => codedeploy_to_ecs::refuse(action),
         (Category::Deploy, Owner::Aws, "CloudFormation") => cloudformation::refuse(action),
         (Category::Deploy, Owner::Aws, "ECS") => ecs::refuse(action),
         (Category::Deploy, Owner::Aws, "S3") => s3_deploy::refuse(action),

@@ -19,16 +19,22 @@ pub mod s3_deploy;
 #[cfg(all(feature = "s3", feature = "sts"))]
 pub mod s3_source;
 
-#[cfg(any(
-    feature = "cloudformation",
-    feature = "codebuild",
-    feature = "codedeploy",
-    feature = "ecs",
-    feature = "lambda",
-    feature = "s3"
+#[cfg(all(
+    feature = "sts",
+    any(
+        feature = "cloudformation",
+        feature = "codebuild",
+        feature = "codedeploy",
+        feature = "ecs",
+        feature = "lambda",
+        feature = "s3"
+    )
 ))]
 mod failure;
-#[cfg(any(feature = "codedeploy", feature = "ecs"))]
+#[cfg(all(feature = "sts", feature = "s3", any(feature = "codedeploy", feature = "ecs")))]
 mod input_zip;
-#[cfg(any(feature = "codebuild", feature = "codedeploy", feature = "ecs", feature = "lambda"))]
+#[cfg(all(
+    feature = "sts",
+    any(feature = "codebuild", feature = "codedeploy", feature = "ecs", feature = "lambda")
+))]
 mod settings;

@@ -2,18 +2,25 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use penstock_app::port::PortError;
 
 use crate::calls::CallLog;
+use crate::environment::{optional, required};
 use crate::error::causes;
 
 /// How long a connection may take to open.
@@ -21,6 +28,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long an answer may take to begin.
 const READ: Duration = Duration::from_secs(60);
+
+/// The variable that names an endpoint of one's own.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// What every client is made of. Cheap to clone.
 ///
@@ -41,10 +51,33 @@ impl Sdk {
     pub async fn load_with(http_client: SharedHttpClient) -> Self {
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http_client)
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build())
+            .timeout_config(timeouts())
             .load()
             .await;
         Self { config }
+    }
+
+    /// Of a function: credentials, region and endpoints as Lambda's environment gives them, nothing else. The chain that
+    /// [`Self::load`] asks links what a function never has: profiles, a machine's metadata, signing in.
+    ///
+    /// # Errors
+    /// Permanent, if there is no region.
+    pub fn of_function() -> Result<Self, PortError> {
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(required("AWS_REGION")?))
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ))
+            .identity_cache(IdentityCache::lazy().build())
+            .retry_config(RetryConfig::standard())
+            .timeout_config(timeouts())
+            .sleep_impl(TokioSleep::new())
+            .time_source(SystemTimeSource::new())
+            .service_config(OwnEndpoints)
+            .http_client(http_client());
+        config.set_endpoint_url(optional(ENDPOINT));
+        Ok(Self { config: config.build() })
     }
 
     /// With this configuration, for tests.
@@ -100,6 +133,21 @@ impl Sdk {
     /// Whether an endpoint of one's own is set, as with an emulator: S3's buckets are then part of the path.
     pub fn has_endpoint(&self) -> bool {
         self.config.endpoint_url().is_some()
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build()
+}
+
+/// `AWS_ENDPOINT_URL_SQS` and the like (AWS SDKs and tools reference, "Service-specific endpoints").
+#[derive(Debug)]
+struct OwnEndpoints;
+
+impl LoadServiceConfig for OwnEndpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().replace([' ', '-'], "_").to_uppercase();
+        if key.env() == ENDPOINT { optional(&format!("{ENDPOINT}_{service}")) } else { None }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Secrets Manager and SSM parameters.
+//! Secrets Manager.
 //!
 //! Values are kept for two minutes, so that a rotation is soon seen and a busy function asks seldom. They are never
 //! printed.
@@ -23,19 +23,11 @@ use reference::Reference;
 /// How long a value is kept.
 const KEPT: Duration = Duration::from_secs(120);
 
-/// Secrets and parameters, with the credentials and in the region of an [`Sdk`].
+/// Secrets, with the credentials and in the region of an [`Sdk`].
 pub struct AwsSecrets {
     secrets: aws_sdk_secretsmanager::Client,
-    parameters: aws_sdk_ssm::Client,
     clock: Arc<dyn Clock>,
-    known: Mutex<BTreeMap<Wanted, Known>>,
-}
-
-/// What is asked for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Wanted {
-    Secret(Reference),
-    Parameter(String),
+    known: Mutex<BTreeMap<Reference, Known>>,
 }
 
 struct Known {
@@ -50,15 +42,13 @@ impl fmt::Debug for AwsSecrets {
 }
 
 impl AwsSecrets {
-    /// Secrets and parameters as the credentials of `sdk` may read them.
+    /// Secrets as the credentials of `sdk` may read them.
     pub fn new(sdk: &Sdk) -> Self {
         let secrets = aws_sdk_secretsmanager::config::Builder::from(sdk.config());
-        let parameters = aws_sdk_ssm::config::Builder::from(sdk.config());
         Self {
             secrets: aws_sdk_secretsmanager::Client::from_conf(
                 secrets.interceptor(sdk.interceptor()).build(),
             ),
-            parameters: aws_sdk_ssm::Client::from_conf(parameters.interceptor(sdk.interceptor()).build()),
             clock: Arc::new(SystemClock),
             known: Mutex::default(),
         }
@@ -70,29 +60,26 @@ impl AwsSecrets {
         Self { clock, ..self }
     }
 
-    fn kept(&self, wanted: &Wanted) -> Option<String> {
+    fn kept(&self, wanted: &Reference) -> Option<String> {
         let now = self.clock.now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, known| now.since(known.since) < KEPT);
         known.get(wanted).map(|known| known.value.clone())
     }
 
-    async fn value(&self, wanted: Wanted) -> Result<String, PortError> {
+    async fn value(&self, wanted: Reference) -> Result<String, PortError> {
         if let Some(value) = self.kept(&wanted) {
             return Ok(value);
         }
         // A value is as old as the question for it.
         let since = self.clock.now();
-        let value = match &wanted {
-            Wanted::Secret(reference) => self.ask_for_secret(reference).await?,
-            Wanted::Parameter(name) => self.ask_for_parameter(name).await?,
-        };
+        let value = self.ask_for(&wanted).await?;
         let known = Known { value: value.clone(), since };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted, known);
         Ok(value)
     }
 
-    async fn ask_for_secret(&self, reference: &Reference) -> Result<String, PortError> {
+    async fn ask_for(&self, reference: &Reference) -> Result<String, PortError> {
         let what = format!("read the secret `{}`", reference.id);
         let answer = self
             .secrets
@@ -107,28 +94,15 @@ impl AwsSecrets {
             .secret_string
             .ok_or_else(|| PortError::permanent(format!("{what}: it holds bytes; store it as text")))
     }
-
-    async fn ask_for_parameter(&self, name: &str) -> Result<String, PortError> {
-        let what = format!("read the parameter `{name}`");
-        let asked = self.parameters.get_parameter().name(name).with_decryption(true);
-        let answer = asked.send().await.map_err(|error| port_error(&what, &error))?;
-        let value = answer.parameter.and_then(|parameter| parameter.value);
-        value.ok_or_else(|| PortError::permanent(format!("{what}: it has no value")))
-    }
 }
 
 #[async_trait]
 impl Secrets for AwsSecrets {
-    /// `name` is the parameter's name or ARN.
-    async fn parameter(&self, name: &str) -> Result<String, PortError> {
-        self.value(Wanted::Parameter(name.to_owned())).await
-    }
-
     /// `name` is `ID[:json-key[:version-stage[:version-id]]]` as in a buildspec, where `ID` is the secret's name or ARN.
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         let (reference, key) = Reference::parse(name)?;
         let id = reference.id.clone();
-        let value = self.value(Wanted::Secret(reference)).await?;
+        let value = self.value(reference).await?;
         match key {
             Some(key) => reference::field(&id, &value, &key),
             None => Ok(value),

@@ -20,10 +20,6 @@ struct Token;
 
 #[async_trait]
 impl Secrets for Token {
-    async fn parameter(&self, name: &str) -> Result<String, PortError> {
-        Err(PortError::permanent(name))
-    }
-
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         if name == "token" { Ok("t0ken".to_owned()) } else { Err(PortError::permanent("no such secret")) }
     }

@@ -66,10 +66,6 @@ struct Token(Result<Option<&'static str>, PortError>);
 
 #[async_trait]
 impl Secrets for Token {
-    async fn parameter(&self, name: &str) -> Result<String, PortError> {
-        Err(PortError::permanent(name))
-    }
-
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         self.secret_if_any(name).await?.ok_or_else(|| PortError::permanent(name))
     }

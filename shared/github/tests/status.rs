@@ -22,10 +22,6 @@ struct Token;
 
 #[async_trait]
 impl Secrets for Token {
-    async fn parameter(&self, name: &str) -> Result<String, PortError> {
-        Err(PortError::permanent(name))
-    }
-
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         assert_eq!(name, "github-token");
         Ok("t0ken".to_owned())

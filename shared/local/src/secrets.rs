@@ -89,10 +89,6 @@ impl MachineSecrets {
 
 #[async_trait]
 impl Secrets for MachineSecrets {
-    async fn parameter(&self, name: &str) -> Result<String, PortError> {
-        self.find(Kind::Parameter, name).map_err(PortError::permanent)
-    }
-
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         self.find(Kind::Secret, name).map_err(PortError::permanent)
     }

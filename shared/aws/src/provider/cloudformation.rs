@@ -10,23 +10,20 @@ use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
-use penstock_model::pipeline::Action;
 
 use self::job::Job;
-use self::settings::{Mode, Settings};
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::S3Artifacts;
+use crate::offered::cloudformation::{Mode, Settings};
 
 mod cancel;
 mod change_sets;
 mod job;
 mod next;
 mod operation;
-mod overrides;
 mod parameters;
 mod request;
-mod settings;
 mod stacks;
 mod status;
 mod success;
@@ -60,15 +57,6 @@ impl CloudFormation {
             sdk,
         })
     }
-}
-
-/// What of a `CloudFormation` action cannot work, with the way out. Values that are known only when the action starts
-/// are looked at then.
-pub fn refuse(action: &Action) -> Option<String> {
-    if action.configuration.values().any(|value| value.contains("#{")) {
-        return None;
-    }
-    Settings::of(action).err()
 }
 
 #[async_trait]

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
-use penstock_model::pipeline::Action;
 
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
+use crate::offered::codebuild::is_batch;
 use crate::provider::settings::optional;
 
 mod batches;
@@ -32,11 +32,6 @@ use runner::Runner;
 
 /// Performs `CodeBuild` actions: owner `AWS`, category `Build` or `Test`, provider `CodeBuild`.
 pub struct CodeBuild(Runner);
-
-/// Why `action` cannot be performed, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
-    configuration::refuse(action)
-}
 
 impl CodeBuild {
     /// Builds under the roles that `access` gives. Artifacts go to `bucket` unless the pipeline has a store of its own;
@@ -57,11 +52,11 @@ impl Provider for CodeBuild {
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        self.0.observe(work, configuration::is_batch(&work.action), external).await
+        self.0.observe(work, is_batch(&work.action), external).await
     }
 
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         let project = optional(work, "ProjectName").unwrap_or_default();
-        self.0.cancel(work, project, configuration::is_batch(&work.action), external).await
+        self.0.cancel(work, project, is_batch(&work.action), external).await
     }
 }

@@ -9,12 +9,11 @@ use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
-use penstock_model::pipeline::Action;
 
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
-use crate::provider::settings::{Shape, only_input};
+use crate::provider::settings::only_input;
 
 mod appspec;
 mod deployment;
@@ -24,25 +23,13 @@ mod to_ecs;
 
 use deployment::Deployments;
 #[cfg(feature = "ecs")]
-pub use to_ecs::{CodeDeployToEcs, refuse as refuse_to_ecs};
-
-const SHAPE: Shape = Shape {
-    required: &["ApplicationName", "DeploymentGroupName"],
-    optional: &[],
-    inputs: 1..=1,
-    outputs: 0..=0,
-};
+pub use to_ecs::CodeDeployToEcs;
 
 /// Performs `CodeDeploy` actions: owner `AWS`, category `Deploy`, provider `CodeDeploy`.
 pub struct CodeDeploy {
     access: Access,
     artifacts: Arc<S3Artifacts>,
     without_role: WithoutRole,
-}
-
-/// Why `action` cannot be performed, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
-    SHAPE.refuse(action)
 }
 
 impl CodeDeploy {

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
-use penstock_model::pipeline::Action;
 
 use super::codebuild::runner::Runner;
 use crate::access::Access;
@@ -20,11 +19,6 @@ mod declaration;
 pub struct Commands {
     runner: Runner,
     project: String,
-}
-
-/// Why `action` cannot be performed, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
-    declaration::refuse(action)
 }
 
 impl Commands {

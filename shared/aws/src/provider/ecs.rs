@@ -10,13 +10,13 @@ use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
-use penstock_model::pipeline::Action;
 
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::S3Artifacts;
+use crate::offered::ecs::{TIMEOUT, timeout};
 use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
-use crate::provider::settings::{Shape, is_open, only_input, optional};
+use crate::provider::settings::{only_input, optional};
 
 mod images;
 mod reason;
@@ -27,43 +27,14 @@ pub(crate) mod task_definition;
 use rollout::Rollout;
 use service::Services;
 
-const SHAPE: Shape = Shape {
-    required: &["ClusterName", "ServiceName"],
-    optional: &["FileName", "DeploymentTimeout"],
-    inputs: 1..=1,
-    outputs: 0..=0,
-};
 /// The largest image definitions file (`CodePipeline` quotas).
 const MAX_DEFINITIONS: u64 = 100 << 10;
-/// Minutes that a deployment may take: the default and the most.
-const TIMEOUT: u32 = 60;
-
 /// Performs `ECS` actions: owner `AWS`, category `Deploy`, provider `ECS`.
 pub struct Ecs {
     access: Access,
     artifacts: Arc<S3Artifacts>,
     clock: Arc<dyn Clock>,
     without_role: WithoutRole,
-}
-
-/// Why `action` cannot be performed, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
-    SHAPE.refuse(action).or_else(|| {
-        let minutes = action.configuration.get("DeploymentTimeout").filter(|value| !is_open(value))?;
-        timeout(Some(minutes)).err()
-    })
-}
-
-/// Minutes.
-fn timeout(setting: Option<&str>) -> Result<u32, String> {
-    let Some(text) = setting else {
-        return Ok(TIMEOUT);
-    };
-    text.trim()
-        .parse()
-        .ok()
-        .filter(|minutes| (1..=TIMEOUT).contains(minutes))
-        .ok_or_else(|| format!("`DeploymentTimeout` is `{text}`; it takes whole minutes from 1 to {TIMEOUT}"))
 }
 
 impl Ecs {
@@ -186,25 +157,4 @@ fn succeeded(external: &External) -> Observation {
 fn failed(external: &External, message: String) -> Observation {
     let error = AttemptError { code: "JobFailed".to_owned(), message };
     Observation::Ended(Ending::Failed { error, external: Some(external.clone()) })
-}
-
-#[cfg(test)]
-mod tests {
-    use penstock_model::pipeline::Category;
-    use penstock_testkit::build::{action, name};
-
-    use super::*;
-
-    #[test]
-    fn a_timeout_that_is_no_number_of_minutes_is_refused() {
-        let with = |minutes: &str| {
-            let it =
-                action(&name::<penstock_model::id::ActionName>("Go").to_string(), Category::Deploy, "ECS");
-            let it = it.consumes("App").set("ClusterName", "c").set("ServiceName", "s");
-            refuse(&it.set("DeploymentTimeout", minutes).build())
-        };
-        assert_eq!(with("15"), None);
-        assert_eq!(with("#{variables.minutes}"), None);
-        assert!(with("0").is_some() && with("61").is_some() && with("x").is_some());
-    }
 }

@@ -19,17 +19,13 @@ use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
-use penstock_model::pipeline::Action;
 
 use crate::access::{Access, NotAssumed, WithoutRole};
 use crate::provider::failure::Failure;
-use crate::provider::settings::{Shape, required};
+use crate::provider::settings::required;
 
 mod event;
 
-/// Output artifacts are not taken: the function would write them without a digest that we know.
-const SHAPE: Shape =
-    Shape { required: &["FunctionName"], optional: &["UserParameters"], inputs: 0..=5, outputs: 0..=0 };
 /// How long a function has to answer (`CodePipeline` quotas).
 const ANSWER: Duration = Duration::from_secs(20 * 60);
 /// After which time a call whose acknowledgement is not known is made again.
@@ -44,11 +40,6 @@ pub struct LambdaInvoke {
     clock: Arc<dyn Clock>,
     account: String,
     without_role: WithoutRole,
-}
-
-/// Why `action` cannot be performed, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
-    SHAPE.refuse(action)
 }
 
 /// The latest round of an attempt.

@@ -23,18 +23,17 @@ use tokio::time::{Instant, timeout_at};
 
 use self::content_type::content_type;
 use self::files::Sources;
-use self::settings::Settings;
 use self::upload::{Progress, Upload};
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::{S3Artifacts, disk};
 use crate::bucket;
 use crate::cursor::Cursors;
+use crate::offered::s3_deploy::Settings;
 use crate::sdk::Sdk;
 
 mod content_type;
 mod files;
-mod settings;
 mod upload;
 
 /// How long files are put at a stretch: a little less than the function may take.
@@ -113,15 +112,6 @@ impl S3Deploy {
         }
         Ok(sources)
     }
-}
-
-/// What of an S3 deploy action cannot work, with the way out. Values that are known only when the action starts are
-/// looked at then.
-pub fn refuse(action: &Action) -> Option<String> {
-    if action.configuration.values().any(|value| value.contains("#{")) {
-        return None;
-    }
-    Settings::of(action).err()
 }
 
 /// Not before the claim has expired; until then, the function may be gone for good.

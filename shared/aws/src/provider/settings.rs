@@ -1,59 +1,9 @@
-//! What an action may say, checked before an execution starts; and its settings, read once their references have values.
-
-use std::ops::RangeInclusive;
+//! The settings of an action, read once their references have values.
 
 use penstock_app::port::provider::Work;
 use penstock_model::artifact::Artifact;
-use penstock_model::pipeline::Action;
 
 use super::failure::Failure;
-
-/// The keys, inputs and outputs that a provider takes.
-#[derive(Debug)]
-pub(crate) struct Shape {
-    /// Keys that must be there.
-    pub(crate) required: &'static [&'static str],
-    /// Keys that may be there.
-    pub(crate) optional: &'static [&'static str],
-    /// How many input artifacts.
-    pub(crate) inputs: RangeInclusive<usize>,
-    /// How many output artifacts.
-    pub(crate) outputs: RangeInclusive<usize>,
-}
-
-impl Shape {
-    /// Why `action` cannot be performed, if it cannot.
-    pub(crate) fn refuse(&self, action: &Action) -> Option<String> {
-        self.refuse_keys(action)
-            .or_else(|| refuse_count("input", action.input_artifacts.len(), &self.inputs))
-            .or_else(|| refuse_count("output", action.output_artifacts.len(), &self.outputs))
-    }
-
-    fn refuse_keys(&self, action: &Action) -> Option<String> {
-        let set = |key: &str| action.configuration.get(key).is_some_and(|value| !value.is_empty());
-        if let Some(missing) = self.required.iter().find(|key| !set(key)) {
-            return Some(format!("its configuration lacks `{missing}`; add it"));
-        }
-        let known = |key: &str| self.required.contains(&key) || self.optional.contains(&key);
-        let unknown = action.configuration.keys().find(|key| !known(key))?;
-        let keys: Vec<&str> = self.required.iter().chain(self.optional).copied().collect();
-        Some(format!("its configuration has no key `{unknown}`; known are {}", keys.join(", ")))
-    }
-}
-
-fn refuse_count(what: &str, found: usize, allowed: &RangeInclusive<usize>) -> Option<String> {
-    if allowed.contains(&found) {
-        return None;
-    }
-    let (least, most) = (allowed.start(), allowed.end());
-    let allowed = if least == most { format!("{least}") } else { format!("{least} to {most}") };
-    Some(format!("it has {found} {what} artifacts; it takes {allowed}"))
-}
-
-/// Whether `value` still holds a reference that is resolved when the attempt begins.
-pub(crate) fn is_open(value: &str) -> bool {
-    value.contains("#{")
-}
 
 /// A setting that must be there.
 pub(crate) fn required<'a>(work: &'a Work, key: &str) -> Result<&'a str, Failure> {
@@ -72,26 +22,4 @@ pub(crate) fn only_input(work: &Work) -> Result<&Artifact, Failure> {
     work.inputs.first().ok_or_else(|| {
         Failure::configuration(format!("the action `{}` needs an input artifact; add one", work.action.name))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use penstock_testkit::build::deploy;
-
-    use super::*;
-
-    const SHAPE: Shape = Shape { required: &["A"], optional: &["B"], inputs: 1..=1, outputs: 0..=0 };
-
-    #[test]
-    fn says_what_to_change() {
-        let action = |builder: penstock_testkit::build::ActionBuilder| builder.build();
-        assert_eq!(SHAPE.refuse(&action(deploy("D").consumes("App").set("A", "1").set("B", "2"))), None);
-        let refusal = |builder| SHAPE.refuse(&action(builder)).unwrap();
-        assert_eq!(refusal(deploy("D").consumes("App")), "its configuration lacks `A`; add it");
-        assert_eq!(
-            refusal(deploy("D").consumes("App").set("A", "1").set("C", "2")),
-            "its configuration has no key `C`; known are A, B"
-        );
-        assert_eq!(refusal(deploy("D").set("A", "1")), "it has 0 input artifacts; it takes 1");
-    }
 }

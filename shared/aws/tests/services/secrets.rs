@@ -1,11 +1,9 @@
-//! Secrets and parameters.
+//! Secrets.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client as SecretsManager;
-use aws_sdk_ssm::Client as Ssm;
-use aws_sdk_ssm::types::ParameterType;
 use penstock_app::port::secrets::Secrets;
 use penstock_aws::secrets::AwsSecrets;
 use penstock_testkit::fake::ManualClock;
@@ -24,13 +22,6 @@ async fn secret(value: &str) -> (String, String) {
     (name, made.arn().unwrap().to_owned())
 }
 
-async fn parameter(value: &str) -> String {
-    let name = fresh("/penstock/parameter");
-    let put = Ssm::new(faults().sdk().config()).put_parameter().name(&name).value(value);
-    put.r#type(ParameterType::SecureString).send().await.unwrap();
-    name
-}
-
 #[tokio::test]
 async fn secrets_are_read_by_name_arn_and_key() {
     let secrets = AwsSecrets::new(&faults().sdk());
@@ -44,15 +35,6 @@ async fn secrets_are_read_by_name_arn_and_key() {
     }
     let missing = secrets.secret("no-such-secret").await.unwrap_err();
     assert!(!missing.retryable && missing.message.contains("no-such-secret"), "{missing}");
-}
-
-#[tokio::test]
-async fn parameters_are_read_decrypted() {
-    let secrets = AwsSecrets::new(&faults().sdk());
-    let name = parameter("hunter2").await;
-    assert_eq!(secrets.parameter(&name).await.unwrap(), "hunter2");
-    let missing = secrets.parameter("/penstock/none").await.unwrap_err();
-    assert!(!missing.retryable && missing.message.contains("/penstock/none"), "{missing}");
 }
 
 #[tokio::test]
@@ -72,11 +54,10 @@ async fn a_rotation_is_seen_within_minutes_and_values_are_not_printed() {
 async fn whatever_fails_values_are_read_whole() {
     let faults = faults();
     let (secret, _) = secret("hunter2").await;
-    let parameter = parameter("hunter3").await;
     every_fault(&faults, async |case| {
         let secrets = AwsSecrets::new(&faults.sdk());
-        let read = async || Ok((secrets.secret(&secret).await?, secrets.parameter(&parameter).await?));
-        assert_eq!(faults.until_done(read).await, ("hunter2".to_owned(), "hunter3".to_owned()), "{case}");
+        let read = async || secrets.secret(&secret).await;
+        assert_eq!(faults.until_done(read).await, "hunter2", "{case}");
     })
     .await;
 }

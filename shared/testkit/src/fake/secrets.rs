@@ -1,4 +1,4 @@
-//! Secrets and parameters in memory.
+//! Secrets in memory.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,13 @@ use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::secrets::Secrets;
 
-/// Secrets and parameters by name.
+/// Secrets by name.
 #[derive(Debug, Default)]
 pub struct MemorySecrets(pub BTreeMap<String, String>);
 
-impl MemorySecrets {
-    fn find(&self, what: &str, name: &str) -> Result<String, PortError> {
-        self.0.get(name).cloned().ok_or_else(|| PortError::permanent(format!("find the {what} `{name}`")))
-    }
-}
-
 #[async_trait]
 impl Secrets for MemorySecrets {
-    async fn parameter(&self, name: &str) -> Result<String, PortError> {
-        self.find("parameter", name)
-    }
-
     async fn secret(&self, name: &str) -> Result<String, PortError> {
-        self.find("secret", name)
+        self.0.get(name).cloned().ok_or_else(|| PortError::permanent(format!("find the secret `{name}`")))
     }
 }

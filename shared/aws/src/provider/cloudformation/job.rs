@@ -8,11 +8,11 @@ use penstock_app::port::provider::{Begun, Ending, Observation, Work};
 use super::next::{Step, deletion_failed, on_stack};
 use super::operation::Operation;
 use super::request::Request;
-use super::settings::{Mode, Settings};
 use super::stacks::{self, Stack};
 use super::status::{DELETE_FAILED, DELETED, is_success, is_under_way};
 use super::success;
 use crate::artifacts::S3Artifacts;
+use crate::offered::cloudformation::{Mode, Settings};
 use crate::provider::failure::Failure;
 use crate::sdk::Sdk;
 

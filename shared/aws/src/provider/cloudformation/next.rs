@@ -1,10 +1,10 @@
 //! What a mode does next, from the state of the stack alone: nothing else is remembered, so that whoever repeats a
 //! step finds it done. Operations of our own on the stack are recognised before, by their token.
 
-use super::settings::Mode;
 use super::status::{
     DELETE_FAILED, DELETED, DELETING, IN_REVIEW, can_only_be_deleted, is_replaced, is_under_way,
 };
+use crate::offered::cloudformation::Mode;
 
 /// The next step on a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use penstock_model::artifact::Artifact;
 use serde_json::Value as Json;
 
-use super::overrides::{Attribute, Override, text};
-use super::settings::FileOf;
+use crate::offered::cloudformation::FileOf;
+use crate::offered::cloudformation::overrides::{Attribute, Override, text};
 
 /// What the template configuration file says (`CloudFormation` user guide, "`CloudFormation` artifacts").
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -12,9 +12,9 @@ use penstock_model::id::ArtifactName;
 use tempfile::TempDir;
 
 use super::parameters::{Configuration, files, merged};
-use super::settings::{FileOf, Settings};
 use crate::artifacts::S3Artifacts;
 use crate::bucket;
+use crate::offered::cloudformation::{FileOf, Settings};
 use crate::provider::failure::Failure;
 
 /// The largest template that a call takes (`CloudFormation` user guide, "Quotas").

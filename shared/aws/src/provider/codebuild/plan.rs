@@ -3,12 +3,10 @@
 use aws_sdk_codebuild::types::{ComputeType, EnvironmentType, EnvironmentVariableType};
 use penstock_app::port::provider::Work;
 use penstock_model::artifact::Artifact;
-use penstock_model::id::ArtifactName;
 
+use crate::offered::codebuild::identifier;
 use crate::provider::failure::Failure;
 
-/// Names that `CodeBuild` or we give to builds.
-const RESERVED: [&str; 2] = ["CODEBUILD_", "PENSTOCK_"];
 /// The environment variable that holds the attempt's id.
 pub(crate) const ATTEMPT: &str = "PENSTOCK_ATTEMPT";
 
@@ -84,14 +82,4 @@ impl Sources {
         }
         Ok(Self { primary: work.inputs[place].clone(), secondary })
     }
-}
-
-/// The artifact's name as a source identifier, which has letters, digits and underscores only.
-pub(crate) fn identifier(name: &ArtifactName) -> String {
-    name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
-}
-
-/// Whether people may not set an environment variable of this name.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -7,66 +7,26 @@ use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use penstock_appspec::appspec::AppSpec;
-use penstock_model::pipeline::Action;
 use serde_json::Value;
 
 use super::deployment::Deployments;
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::S3Artifacts;
+use crate::offered::codedeploy_to_ecs::IMAGES;
 use crate::provider::ecs::task_definition::{self, client};
 use crate::provider::failure::Failure;
 use crate::provider::input_zip::InputZip;
-use crate::provider::settings::{Shape, optional, required};
+use crate::provider::settings::{optional, required};
 
-const SHAPE: Shape = Shape {
-    required: &[
-        "ApplicationName",
-        "DeploymentGroupName",
-        "TaskDefinitionTemplateArtifact",
-        "AppSpecTemplateArtifact",
-    ],
-    optional: &[
-        "TaskDefinitionTemplatePath",
-        "AppSpecTemplatePath",
-        "Image1ArtifactName",
-        "Image1ContainerName",
-        "Image2ArtifactName",
-        "Image2ContainerName",
-        "Image3ArtifactName",
-        "Image3ContainerName",
-        "Image4ArtifactName",
-        "Image4ContainerName",
-    ],
-    inputs: 1..=5,
-    outputs: 0..=0,
-};
 /// The largest file that is read out of an input artifact; the artifacts themselves have at most 3 MB.
 const MAX_FILE: u64 = 1 << 20;
 /// The largest input artifact (`CodePipeline` quotas).
 const MAX_ARTIFACT: u64 = 3 << 20;
-/// How many images can be put into the task definition.
-const IMAGES: u8 = 4;
-
 /// Performs `CodeDeployToECS` actions: owner `AWS`, category `Deploy`.
 pub struct CodeDeployToEcs {
     access: Access,
     artifacts: Arc<S3Artifacts>,
     without_role: WithoutRole,
-}
-
-/// Why `action` cannot be performed, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
-    SHAPE.refuse(action).or_else(|| (1..=IMAGES).find_map(|n| half_image(action, n)))
-}
-
-fn half_image(action: &Action, n: u8) -> Option<String> {
-    let (artifact, container) = (format!("Image{n}ArtifactName"), format!("Image{n}ContainerName"));
-    let has = |key: &String| action.configuration.contains_key(key);
-    match (has(&artifact), has(&container)) {
-        (true, false) => Some(format!("it has `{artifact}` and no `{container}`; set both or neither")),
-        (false, true) => Some(format!("it has `{container}` and no `{artifact}`; set both or neither")),
-        (true, true) | (false, false) => None,
-    }
 }
 
 impl CodeDeployToEcs {

@@ -11,9 +11,9 @@ use penstock_model::id::AttemptId;
 
 use super::content_type::content_type;
 use super::files::Source;
-use super::settings::Settings;
 use crate::bucket;
 use crate::cursor::Cursors;
+use crate::offered::s3_deploy::Settings;
 use crate::provider::failure::Failure;
 
 /// How many files are put at the same time.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::settings::FileOf;
+use super::FileOf;
 
 /// The value of one parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Override {
+pub enum Override {
     /// As written.
     Text(String),
     /// `{"Fn::GetArtifactAtt": [artifact, attribute]}`.
@@ -30,7 +30,7 @@ pub(super) enum Override {
 
 /// What of an artifact is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Attribute {
+pub enum Attribute {
     /// The bucket in which it lies.
     BucketName,
     /// Its key there.
@@ -41,7 +41,7 @@ pub(super) enum Attribute {
 
 impl Override {
     /// Reads the configuration's JSON object.
-    pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Self>, String> {
+    pub fn parse(text: &str) -> Result<BTreeMap<String, Self>, String> {
         let json: Json = serde_json::from_str(text)
             .map_err(|error| format!("`ParameterOverrides` is no JSON: {error}"))?;
         let Json::Object(entries) = json else {
@@ -76,7 +76,7 @@ impl Override {
     }
 
     /// The input artifact that it reads.
-    pub(super) fn artifact(&self) -> Option<&str> {
+    pub fn artifact(&self) -> Option<&str> {
         match self {
             Self::Text(_) => None,
             Self::Attribute { artifact, .. } => Some(artifact),
@@ -97,7 +97,7 @@ impl Attribute {
 }
 
 /// A parameter's value as text: lists are joined by commas, as the API takes them.
-pub(super) fn text(value: &Json) -> Option<String> {
+pub fn text(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
         Json::Number(number) => Some(number.to_string()),

@@ -1,14 +1,16 @@
 //! What a `CloudFormation` action's configuration says.
 
+pub mod overrides;
+
 use std::collections::BTreeMap;
 
 use penstock_model::pipeline::Action;
 
-use super::overrides::Override;
+use self::overrides::Override;
 
 /// What the action does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub enum Mode {
     /// Create the stack or update it; never replace it.
     CreateUpdate,
     /// As `CreateUpdate`, but delete a failed stack first.
@@ -23,24 +25,34 @@ pub(super) enum Mode {
 
 /// A file of an input artifact, written `Artifact::path/to/file`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FileOf {
-    pub(super) artifact: String,
-    pub(super) path: String,
+pub struct FileOf {
+    /// The artifact.
+    pub artifact: String,
+    /// The path in it.
+    pub path: String,
 }
 
 /// The configuration, checked as far as it can be without the artifacts.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Settings {
-    pub(super) mode: Mode,
-    pub(super) stack: String,
+pub struct Settings {
+    /// What the action does.
+    pub mode: Mode,
+    /// The stack's name.
+    pub stack: String,
     /// Present in both modes that need it.
-    pub(super) change_set: String,
-    pub(super) role: Option<String>,
-    pub(super) template: Option<FileOf>,
-    pub(super) capabilities: Vec<String>,
-    pub(super) template_configuration: Option<FileOf>,
-    pub(super) overrides: BTreeMap<String, Override>,
-    pub(super) output_file: Option<String>,
+    pub change_set: String,
+    /// The role that `CloudFormation` works under.
+    pub role: Option<String>,
+    /// The template.
+    pub template: Option<FileOf>,
+    /// What the template may do.
+    pub capabilities: Vec<String>,
+    /// The file with parameters, tags and the stack policy.
+    pub template_configuration: Option<FileOf>,
+    /// Values in the place of those of the file.
+    pub overrides: BTreeMap<String, Override>,
+    /// Where the stack's outputs go, in the output artifact.
+    pub output_file: Option<String>,
 }
 
 impl Settings {
@@ -48,7 +60,7 @@ impl Settings {
     ///
     /// # Errors
     /// What is wrong and what to write instead.
-    pub(super) fn of(action: &Action) -> Result<Self, String> {
+    pub fn of(action: &Action) -> Result<Self, String> {
         let value =
             |key: &str| action.configuration.get(key).map(|value| value.trim()).filter(|v| !v.is_empty());
         let mode = mode(value("ActionMode"))?;
@@ -85,7 +97,7 @@ impl Mode {
     }
 
     /// Whether it works on a change set.
-    pub(super) fn has_change_set(self) -> bool {
+    pub fn has_change_set(self) -> bool {
         match self {
             Self::ChangeSetReplace | Self::ChangeSetExecute => true,
             Self::CreateUpdate | Self::ReplaceOnFailure | Self::DeleteOnly => false,
@@ -174,6 +186,15 @@ fn output_file(name: &str) -> Result<String, String> {
         ));
     }
     Ok(name.to_owned())
+}
+
+/// What of a `CloudFormation` action cannot work, with the way out. Values that are known only when the action starts
+/// are looked at then.
+pub(super) fn refuse(action: &Action) -> Option<String> {
+    if action.configuration.values().any(|value| value.contains("#{")) {
+        return None;
+    }
+    Settings::of(action).err()
 }
 
 #[cfg(test)]

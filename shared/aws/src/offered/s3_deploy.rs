@@ -22,15 +22,19 @@ const MAX_KEY: usize = 1024;
 
 /// The configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Settings {
-    pub(super) bucket: String,
+pub struct Settings {
+    /// The bucket.
+    pub bucket: String,
     /// Whether the artifact's files are put one by one.
-    pub(super) extract: bool,
+    pub extract: bool,
     /// The key of the object, or the folder of the files; empty: none. `{datetime}` and `{uuid}` still stand in it.
-    pub(super) key: String,
-    pub(super) kms_key: Option<String>,
-    pub(super) acl: Option<String>,
-    pub(super) cache_control: Option<String>,
+    pub key: String,
+    /// The key that encrypts.
+    pub kms_key: Option<String>,
+    /// Who may read.
+    pub acl: Option<String>,
+    /// How long caches keep it.
+    pub cache_control: Option<String>,
 }
 
 impl Settings {
@@ -38,7 +42,7 @@ impl Settings {
     ///
     /// # Errors
     /// What is wrong and what to write instead.
-    pub(super) fn of(action: &Action) -> Result<Self, String> {
+    pub fn of(action: &Action) -> Result<Self, String> {
         let value = |key: &str| value(&action.configuration, key);
         let bucket = value("BucketName").ok_or("`BucketName` is missing; name the bucket")?;
         let extract = match value("Extract").as_deref().map(str::to_ascii_lowercase).as_deref() {
@@ -80,7 +84,7 @@ impl Settings {
     ///
     /// # Errors
     /// If it is too long for S3.
-    pub(super) fn key_of(&self, work: &Work) -> Result<String, String> {
+    pub fn key_of(&self, work: &Work) -> Result<String, String> {
         let key = expand(&self.key, &work.attempt.token(), scheduled_at(work));
         let key = key.trim_start_matches('/').to_owned();
         if key.len() > MAX_KEY {
@@ -108,6 +112,15 @@ fn expand(key: &str, token: &str, moment: Timestamp) -> String {
     let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
         .map(|(from, to)| digits.get(from..to).unwrap_or_default());
     key.replace("{datetime}", &date).replace("{uuid}", &parts.join("-"))
+}
+
+/// What of an S3 deploy action cannot work, with the way out. Values that are known only when the action starts are
+/// looked at then.
+pub(super) fn refuse(action: &Action) -> Option<String> {
+    if action.configuration.values().any(|value| value.contains("#{")) {
+        return None;
+    }
+    Settings::of(action).err()
 }
 
 #[cfg(test)]
