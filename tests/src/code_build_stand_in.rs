@@ -146,7 +146,8 @@ impl CodeBuildStandIn {
         held(&self.state.projects).insert(project.name.clone(), project);
     }
 
-    /// From now on, the function of this name is invoked with an event for each change of a build's state.
+    /// From now on, the function of this name is invoked with an event for each build that has ended:
+    /// the template's rule lets nothing else through.
     pub fn send_events_to(&self, function: Option<&str>) {
         *held(&self.state.told) = function.map(str::to_owned);
     }

@@ -178,7 +178,8 @@ async fn change(state: &State, id: &str, change: impl FnOnce(&mut Json)) {
     let Some(record) = change_quietly(state, id, change) else { return };
     let is_untold = held(&state.untold).contains(record["projectName"].as_str().unwrap_or_default());
     let told = held(&state.told).clone();
-    if let Some(function) = told.filter(|_| !is_untold) {
+    let passes = record::is_let_through(&record);
+    if let Some(function) = told.filter(|_| passes && !is_untold) {
         // Events are best effort.
         let _ = state.emulator.invoke(&function, &record::event(&state.settings, &record)).await;
     }

@@ -180,6 +180,11 @@ pub(super) fn event(settings: &Settings, record: &Json) -> Json {
     })
 }
 
+/// Whether the template's rule `BuildEvents` hands this state on: it asks for builds that have ended.
+pub(super) fn is_let_through(record: &Json) -> bool {
+    ["SUCCEEDED", "FAILED", "STOPPED"].iter().any(|status| record["buildStatus"] == *status)
+}
+
 fn now() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or_default()).to_string()
