@@ -1,5 +1,6 @@
 //! Commands as they are carried out here: whatever way each came, the log and the metrics tell what became of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use penstock_app::port::clock::Clock;
 use penstock_app::port::commands::{Commands, Reply};
 use penstock_app::transition::{Outcome, Transition};
 use penstock_aws::telemetry::{Metrics, Unit};
-use penstock_model::id::{CommandId, DefinitionVersion, ExecutionId};
+use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId};
 use penstock_model::pipeline::Pipeline;
 
 /// A [`Transition`] whose every outcome is told.
@@ -28,8 +29,8 @@ impl Commands for Watched {
         if let Some(rejection) = &outcome.rejection {
             tracing::info!(command = %id, %pipeline, by, %rejection, "a command was not accepted");
         }
-        for Event { at: _, fact } in &outcome.events {
-            tracing::info!(command = %id, %pipeline, by, event = kind(fact), execution = fact.execution().map(ExecutionId::as_str), attempt = fact.attempt().map(tracing::field::display), "happened");
+        for (execution, events) in by_execution(&outcome.events) {
+            tracing::info!(command = %id, %pipeline, by, execution, events, "happened");
         }
         self.measure(&outcome);
         let Outcome { rejection, changed, events, state: _ } = outcome;
@@ -71,6 +72,22 @@ impl Watched {
 fn asked_by(request: &Request) -> Option<String> {
     let request = serde_json::to_value(request).ok()?;
     Some(request.get("by").or_else(|| request.get("trigger")?.get("detail"))?.as_str()?.to_owned())
+}
+
+/// What happened to each execution, in one line: logs are paid for by size, and most of a line is what stands in every one.
+fn by_execution(events: &[Event]) -> BTreeMap<Option<&str>, String> {
+    let mut lines = BTreeMap::<_, String>::new();
+    for fact in events.iter().map(|event| &event.fact) {
+        let line = lines.entry(fact.execution().map(ExecutionId::as_str)).or_default();
+        if !line.is_empty() {
+            line.push_str(", ");
+        }
+        line.push_str(&kind(fact));
+        if let Some(AttemptId { stage, action, number, execution: _ }) = fact.attempt() {
+            line.push_str(&format!(" {stage}/{action}/{number}"));
+        }
+    }
+    lines
 }
 
 /// What kind of event, as it is stored.

@@ -14,7 +14,7 @@ impl Cost {
         let logs = counted.per_execution(counted.invocations.iter().map(|it| it.bytes)) / 1e9;
         Self(vec![
             ("Lambda requests", counted.requests() * prices::INVOCATION),
-            ("Lambda duration", gb_seconds(counted) * prices::GB_SECOND),
+            ("Lambda duration", duration(counted)),
             ("DynamoDB writes", counted.units().write * prices::WRITE_UNIT),
             ("DynamoDB reads", counted.units().read * prices::READ_UNIT),
             ("SQS", queues(counted)),
@@ -31,16 +31,15 @@ impl Cost {
     }
 }
 
-fn gb_seconds(counted: &Counted) -> f64 {
+fn duration(counted: &Counted) -> f64 {
     let billed = |invocation: &Invocation| {
         let calls: f64 = invocation.calls.iter().map(|call| prices::seconds(call)).sum();
-        let seconds = prices::OWN_SECONDS + calls;
-        seconds * prices::memory(&invocation.function)
+        (prices::OWN_SECONDS + calls) * prices::second(&invocation.function)
     };
     let invocations: f64 = counted.invocations.iter().map(billed).sum();
     // Of an execution with one source; its commit is pending and succeeds.
-    let git_hub = prices::ARCHIVE_SECONDS * prices::memory("artifact")
-        + 2.0 * prices::STATUS_SECONDS * prices::memory("notification");
+    let git_hub = prices::ARCHIVE_SECONDS * prices::second("artifact")
+        + 2.0 * prices::STATUS_SECONDS * prices::second("notification");
     invocations / counted.executions() + git_hub
 }
 

@@ -1,7 +1,7 @@
 //! The logs of the functions: an invocation is a stream of its own at the emulator, a call a line in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use penstock_aws::sdk::Sdk;
 use penstock_aws::signing::{Signer, Unsigned};
@@ -16,6 +16,10 @@ pub(crate) const FUNCTIONS: [&str; 9] =
 const OF_AN_EVENT: usize = 26;
 /// How long nothing may be logged until everything is over; a sweep is not waited for.
 const QUIET: u32 = 5;
+
+/// With more invocations than these only the latest are looked at, of so many milliseconds.
+const MANY: usize = 1000;
+const RECENT: u64 = 30_000;
 
 /// What one invocation logged.
 #[derive(Debug, Clone, Default)]
@@ -44,35 +48,39 @@ impl Logs {
         Self { url: format!("{}/", stack.emulator.url()), http, signer }
     }
 
-    /// All invocations so far.
-    pub(crate) async fn lines(&self) -> Lines {
+    /// The invocations since a moment: of older ones the emulator would give the first 10,000 lines, and no more.
+    async fn lines(&self, since: u64) -> Lines {
         let mut lines = Lines::new();
         for function in FUNCTIONS {
-            self.read(function, &mut lines).await;
+            self.read(function, since, &mut lines).await;
         }
         lines
     }
 
-    /// The invocations that were not there `before`, without the sweeper's.
-    pub(crate) async fn invocations_since(&self, before: &Lines) -> Vec<Invocation> {
-        let known: BTreeSet<_> = before.keys().collect();
-        let now = self.lines().await;
-        now.iter().filter(|(stream, _)| !known.contains(stream)).map(|(_, it)| it.clone()).collect()
+    /// The invocations since a moment.
+    pub(crate) async fn invocations_since(&self, moment: u64) -> Vec<Invocation> {
+        self.lines(moment).await.into_values().collect()
     }
 
-    /// Waits until nothing happens any more.
-    pub(crate) async fn settled(&self) {
-        let (mut seen, mut quiet) = (0, 0);
+    /// Waits until nothing happens any more; the moment.
+    pub(crate) async fn settled(&self) -> u64 {
+        let (mut since, mut seen, mut quiet) = (now(), BTreeSet::new(), 0);
         while quiet < QUIET {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let now = self.lines().await.keys().filter(|(function, _)| function != "sweeper").count();
-            quiet = if now == seen { quiet + 1 } else { 0 };
-            seen = now;
+            let lines = self.lines(since).await.into_keys();
+            let streams: BTreeSet<_> = lines.filter(|(function, _)| function != "sweeper").collect();
+            quiet = if streams.is_subset(&seen) { quiet + 1 } else { 0 };
+            if streams.len() > MANY {
+                since = now() - RECENT;
+            }
+            seen.extend(streams);
         }
+        now()
     }
 
-    async fn read(&self, function: &str, lines: &mut Lines) {
-        let mut input = json!({"logGroupName": format!("/penstock/{NAME}/{function}"), "limit": 10_000});
+    async fn read(&self, function: &str, since: u64, lines: &mut Lines) {
+        let group = format!("/penstock/{NAME}/{function}");
+        let mut input = json!({"logGroupName": group, "limit": 10_000, "startTime": since});
         loop {
             let page = self.call("FilterLogEvents", &input).await;
             for event in page["events"].as_array().into_iter().flatten() {
@@ -104,6 +112,12 @@ impl Logs {
         assert!(answer.status().is_success(), "{operation}: {}", answer.text().await.unwrap());
         answer.json().await.unwrap()
     }
+}
+
+/// In milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_millis().try_into().unwrap()
 }
 
 impl Invocation {

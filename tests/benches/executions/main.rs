@@ -74,11 +74,10 @@ async fn measure() {
 
 /// Counts everything that some executions do, from their push to the last message about them.
 async fn count(meter: &Meter, logs: &Logs, release: &mut Release<'_>) -> Counted {
-    logs.settled().await;
-    let (begun, metered) = (logs.lines().await, meter.calls().len());
+    let (begun, metered) = (logs.settled().await, meter.calls().len());
     for _ in 0..COUNTED {
         release.run().await;
     }
     logs.settled().await;
-    Counted::new(COUNTED, logs.invocations_since(&begun).await, &meter.calls(), metered)
+    Counted::new(COUNTED, logs.invocations_since(begun).await, &meter.calls(), metered)
 }

@@ -1,41 +1,53 @@
-//! AWS's prices in us-east-1, without free tiers, as of November 2025; and the durations that a bill depends on.
+//! AWS's prices in us-east-1, without free tiers, first tier; and the durations that a bill depends on.
 //!
-//! From the services' pricing pages. A duration cannot be had from an emulator: what a function computes itself is measured
-//! by the benchmark `functions` and is far below a millisecond; it waits for others, and for how long is assumed here,
+//! The pricing pages load their numbers by script, so beside each price stands who wrote it down from them, and when; all
+//! looked up in November 2026. A duration cannot be had from an emulator: what a function computes itself is measured by
+//! the benchmark `functions` and is far below a millisecond; it waits for others, and for how long is assumed here,
 //! generously.
 
-/// Dollars a request to Lambda.
+/// Dollars a request to Lambda ("AWS Lambda pricing"; lambda-13-cost.md of `lambda_local_runner`, May 2026).
 pub(crate) const INVOCATION: f64 = 0.20e-6;
-/// Dollars a GB-second of Lambda on arm64.
-pub(crate) const GB_SECOND: f64 = 0.000_013_333_4;
-/// Dollars a write request unit of `DynamoDB`, on demand.
+/// Dollars a GB-second of Lambda on arm64, the template's default (same; cloudchipr.com, "AWS Lambda Pricing", 2024).
+const GB_SECOND: f64 = 0.000_013_333_4;
+/// Dollars a GB-second of a function's disk beyond 512 MB ("AWS Lambda pricing", March 2022; not found again).
+const DISK_GB_SECOND: f64 = 0.000_000_030_9;
+/// Dollars a write request unit of `DynamoDB`, on demand, since the cut of November 2024 (airbyte.com, "DynamoDB pricing",
+/// July 2025).
 pub(crate) const WRITE_UNIT: f64 = 0.625e-6;
-/// Dollars a read request unit.
+/// Dollars a read request unit (same).
 pub(crate) const READ_UNIT: f64 = 0.125e-6;
-/// Dollars a request to a FIFO queue; the polling of a Lambda trigger is charged as any other.
+/// Dollars a request to a FIFO queue; the polling of a Lambda trigger is charged as any other (cloudburn.io, "Amazon SQS
+/// Pricing", March 2026; factualminds.com, June 2026).
 pub(crate) const FIFO_REQUEST: f64 = 0.50e-6;
-/// Dollars a request to a standard queue.
+/// Dollars a request to a standard queue (same).
 pub(crate) const QUEUE_REQUEST: f64 = 0.40e-6;
-/// Dollars a publication; deliveries to queues and functions are free.
+/// Dollars a publication; deliveries to queues and functions are free, an e-mail is 0.02 dollars a thousand more
+/// (factualminds.com, "Amazon SNS Pricing", June 2026).
 pub(crate) const PUBLICATION: f64 = 0.50e-6;
-/// Dollars a PUT, POST or LIST of S3 Standard.
+/// Dollars a PUT, POST or LIST of S3 Standard (c3x.dev, "S3 request fees explained").
 pub(crate) const S3_PUT: f64 = 5e-6;
-/// Dollars a GET or HEAD.
+/// Dollars a GET or HEAD (same).
 pub(crate) const S3_GET: f64 = 0.4e-6;
-/// Dollars a request to an HTTP API.
+/// Dollars a request to an HTTP API (awsforengineers.com, "AWS API Gateway Pricing Explained", May 2025).
 pub(crate) const HTTP_REQUEST: f64 = 1e-6;
-/// Dollars a GB of logs taken in.
+/// Dollars a GB of Lambda's logs taken in: the first tier since May 2025 (duckbillgroup.com on tiered pricing, May 2025).
 pub(crate) const LOG_GB: f64 = 0.50;
-/// Dollars a call of Secrets Manager.
+/// Dollars a call of Secrets Manager (hivebook.wiki, "AWS Secrets Manager").
 pub(crate) const SECRET_CALL: f64 = 5e-6;
 
 /// The memory of a function in GB, as the template sets it.
-pub(crate) fn memory(function: &str) -> f64 {
+fn memory(function: &str) -> f64 {
     match function {
-        "artifact" => 2.0,
-        "action" | "notification" => 0.5,
+        "artifact" => 1.0,
+        "action" | "api" => 0.5,
         _ => 0.25,
     }
+}
+
+/// Dollars a second of a function: its memory, and the 10 GB of disk of those that unpack.
+pub(crate) fn second(function: &str) -> f64 {
+    let disk = if matches!(function, "action" | "artifact") { 9.5 } else { 0.0 };
+    memory(function) * GB_SECOND + disk * DISK_GB_SECOND
 }
 
 /// The seconds for which an invocation is billed besides its calls: its own work, and the runtime's.
