@@ -1,8 +1,14 @@
 //! From records, of the table's stream or of the queue of untold ones, to what is told, and back to what is delivered again.
 //!
-//! A record of the stream that cannot be told goes into the queue: it holds up none behind it, and is tried again.
+//! A record of the stream that cannot be told goes into the queue: it holds up none behind it, and is tried again. So does
+//! one whose telling panics or takes all the time that the function has: of what the stream gives up nothing is left but its
+//! place in the stream.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
 use penstock_app::port::store::Record;
@@ -10,6 +16,7 @@ use penstock_aws::store::record_from_image;
 use penstock_aws::untold::Untold;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 /// A batch of the stream or of the queue (Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB" and "… with
 /// Amazon SQS").
@@ -69,16 +76,19 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    /// Every record is told, whatever becomes of those before it; who was told is not told again.
-    pub(crate) async fn handle(&self, batch: Batch) -> Answer {
+    /// Every record is told, whatever becomes of those before it; who was told is not told again. What is not told within
+    /// `time` waits.
+    pub(crate) async fn handle(&self, batch: Batch, time: Duration) -> Answer {
+        let end = Instant::now() + time;
         let mut batch_item_failures = vec![];
         for entry in batch.records {
             let (item_identifier, is_done) = match entry {
                 Entry::Streamed { dynamodb: Change { sequence_number, new_image } } => {
-                    let is_done = self.take(new_image.as_ref()).await || self.put_aside(new_image).await;
+                    let is_done =
+                        until(end, self.take(new_image.as_ref())).await || self.put_aside(new_image).await;
                     (sequence_number, is_done)
                 }
-                Entry::Queued { message_id, body } => (message_id, self.take_queued(&body).await),
+                Entry::Queued { message_id, body } => (message_id, until(end, self.take_queued(&body)).await),
             };
             if !is_done {
                 batch_item_failures.push(Failure { item_identifier });
@@ -139,10 +149,29 @@ impl Handler {
     }
 }
 
+/// Whether a record is done with by `end`. A panic ends the telling of this one alone.
+async fn until(end: Instant, telling: impl Future<Output = bool>) -> bool {
+    match timeout_at(end, AssertUnwindSafe(telling).catch_unwind()).await {
+        Ok(Ok(is_done)) => is_done,
+        Ok(Err(_)) => {
+            tracing::error!("telling a record panicked; the line before says where");
+            false
+        }
+        Err(_) => {
+            tracing::error!("a record was not told in the function's time");
+            false
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
+    use penstock_app::base_url::BaseUrl;
+    use penstock_app::control::StartRequest;
+    use penstock_app::port::notifier::{Notice, Notifier};
+    use penstock_testkit::build::{approval, name, pipeline, source};
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::installation::Installation;
     use serde_json::json;
@@ -167,8 +196,70 @@ mod tests {
         }
     }
 
+    const TIME: Duration = Duration::from_secs(50);
+
     fn handler(aside: Aside) -> Handler {
         Handler { notify: Installation::new(FakeProvider::default()).notify, untold: Box::new(aside) }
+    }
+
+    /// Tells nobody: it panics, or never comes back.
+    struct Broken {
+        panics: bool,
+    }
+
+    #[async_trait]
+    impl Notifier for Broken {
+        async fn tell(&self, _notice: &Notice) -> Result<(), PortError> {
+            assert!(!self.panics, "a defect");
+            std::future::pending().await
+        }
+    }
+
+    /// A pipeline whose execution waits for a verdict, told of by `notifier`, and the images of its records.
+    async fn asking(notifier: Broken, aside: Aside) -> (Handler, Vec<Value>) {
+        let Installation { fakes, approvals, control, transition: _, dispatch: _, worker, .. } =
+            Installation::new(FakeProvider::default());
+        let stages = pipeline("web").stage("Source", [source("Fetch", "src")]);
+        let web = stages.stage("Release", [approval("Sign-off")]).build();
+        control.create(web, "alice").await.expect("a pipeline");
+        control.start(StartRequest::by(name("web"), "alice")).await.expect("an execution");
+        while let Some(message) = fakes.queue.take() {
+            worker.handle(message).await.expect("handling a message");
+        }
+        let (at_hand, base_url) = (Arc::new(approvals), BaseUrl::new("http://penstock.example"));
+        let notify =
+            Notify::new(fakes.store.clone(), fakes.outputs.clone(), at_hand, Arc::new(notifier), base_url);
+        let images = fakes.store.all_records().iter().map(image).collect();
+        (Handler { notify, untold: Box::new(aside) }, images)
+    }
+
+    fn image(record: &Record) -> Value {
+        let pk = record.execution.as_ref().map_or("PIPELINE#web".to_owned(), |id| format!("EXECUTION#{id}"));
+        let number = |value: String| json!({ "N": value });
+        json!({
+            "pk": {"S": pk}, "sk": {"S": format!("RECORD#{:012}", record.version)}, "schema": {"N": "1"},
+            "pipeline": {"S": record.pipeline}, "command": {"S": record.command},
+            "version": number(record.version.to_string()), "at": number(record.at.0.to_string()),
+            "json": {"S": serde_json::to_string(&record.events).expect("events")},
+        })
+    }
+
+    #[tokio::test]
+    async fn a_record_whose_telling_panics_or_never_ends_waits_and_the_others_are_told() {
+        for (panics, time) in [(true, TIME), (false, Duration::ZERO)] {
+            let aside = Aside::default();
+            let kept = aside.kept.clone();
+            let (handler, images) = asking(Broken { panics }, aside).await;
+            let records: Vec<Value> =
+                images.iter().enumerate().map(|(index, it)| streamed(&index.to_string(), it)).collect();
+            let answer = handler.handle(batch(&records), time).await;
+            assert!(failed(&answer).is_empty(), "{answer:?}");
+            let kept = kept.lock().expect("what is kept").clone();
+            let [kept] = &kept[..] else { panic!("one record asks for a verdict, not {kept:?}") };
+            let queued = json!({"messageId": "a", "body": kept, "eventSource": "aws:sqs"});
+            let answer = handler.handle(batch(&[queued]), time).await;
+            assert_eq!(failed(&answer), ["a"], "it is tried again");
+        }
     }
 
     fn streamed(number: &str, image: &Value) -> Value {
@@ -190,10 +281,10 @@ mod tests {
         let aside = Aside::default();
         let kept = aside.kept.clone();
         let records = [streamed("1", &unreadable), streamed("2", &other)];
-        let answer = handler(aside).handle(batch(&records)).await;
+        let answer = handler(aside).handle(batch(&records), TIME).await;
         assert!(failed(&answer).is_empty(), "{answer:?}");
         assert_eq!(*kept.lock().expect("what is kept"), [unreadable.to_string()]);
-        let answer = handler(Aside { fails: true, ..Aside::default() }).handle(batch(&records)).await;
+        let answer = handler(Aside { fails: true, ..Aside::default() }).handle(batch(&records), TIME).await;
         assert_eq!(failed(&answer), ["1"], "the stream delivers it again");
     }
 
@@ -202,7 +293,7 @@ mod tests {
         let unreadable = json!({"pk": {"S": "EXECUTION#x"}, "sk": {"S": "RECORD#1"}, "schema": {"N": "99"}});
         let queued = |id: &str, body: &str| json!({"messageId": id, "body": body, "eventSource": "aws:sqs"});
         let records = [queued("a", &unreadable.to_string()), queued("b", "{"), queued("c", "{}")];
-        let answer = handler(Aside::default()).handle(batch(&records)).await;
+        let answer = handler(Aside::default()).handle(batch(&records), TIME).await;
         assert_eq!(failed(&answer), ["a", "b"], "what is no record is done with");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use penstock_engine::command::{Command, Request};
 use penstock_engine::rejection::Rejection;
 use penstock_engine::state::Verdict;
@@ -41,6 +42,21 @@ pub struct Approvals {
     clock: Arc<dyn Clock>,
     base_url: BaseUrl,
     approvers: Option<Arc<dyn Approvers>>,
+}
+
+/// Gives the approvals, whose links follow from a key that may not be readable for a while: what needs no link goes on
+/// without them.
+#[async_trait]
+pub trait ApprovalsAtHand: Send + Sync {
+    /// The approvals; the error of whoever keeps their key.
+    async fn approvals(&self) -> Result<Arc<Approvals>, PortError>;
+}
+
+#[async_trait]
+impl ApprovalsAtHand for Arc<Approvals> {
+    async fn approvals(&self) -> Result<Arc<Approvals>, PortError> {
+        Ok(Self::clone(self))
+    }
 }
 
 /// What an approver needs to know.
@@ -133,11 +149,6 @@ impl Approvals {
     /// The approvers who are asked by name, if this installation has such.
     pub(crate) fn approvers(&self) -> Option<&dyn Approvers> {
         self.approvers.as_deref()
-    }
-
-    /// Where output variables are.
-    pub(crate) fn outputs(&self) -> &dyn Outputs {
-        self.outputs.as_ref()
     }
 
     /// The token of the shared link for `attempt`.

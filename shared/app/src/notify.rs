@@ -10,12 +10,13 @@ use std::sync::Arc;
 use penstock_engine::state::Execution;
 use penstock_model::pipeline::Pipeline;
 
-use crate::approvals::Approvals;
+use crate::approvals::ApprovalsAtHand;
 use crate::base_url::BaseUrl;
 use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::logs::Logs;
 use crate::port::notifier::Notifier;
+use crate::port::outputs::Outputs;
 use crate::port::state_changes::StateChanges;
 use crate::port::statuses::Statuses;
 use crate::port::store::{Record, Store};
@@ -36,7 +37,8 @@ const BUS: &str = "bus";
 /// Tells people and other systems what the records say.
 pub struct Notify {
     store: Arc<dyn Store>,
-    approvals: Arc<Approvals>,
+    outputs: Arc<dyn Outputs>,
+    approvals: Arc<dyn ApprovalsAtHand>,
     notifier: Arc<dyn Notifier>,
     base_url: BaseUrl,
     logs: Option<Arc<dyn Logs>>,
@@ -56,12 +58,14 @@ impl Notify {
     /// with links of their own.
     pub fn new(
         store: Arc<dyn Store>,
-        approvals: Arc<Approvals>,
+        outputs: Arc<dyn Outputs>,
+        approvals: Arc<dyn ApprovalsAtHand>,
         notifier: Arc<dyn Notifier>,
         base_url: BaseUrl,
     ) -> Self {
         Self {
             store,
+            outputs,
             approvals,
             notifier,
             base_url,

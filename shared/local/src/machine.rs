@@ -172,7 +172,13 @@ impl Machine {
         let dispatch = Arc::new(dispatch);
         let notices = Notices::new(&dir, settings.console.clone(), settings.notification_webhook.as_deref())
             .map_err(MachineError::Setting)?;
-        let notify = Notify::new(database.clone(), approvals.clone(), Arc::new(notices), base_url.clone());
+        let notify = Notify::new(
+            database.clone(),
+            database.clone(),
+            Arc::new(approvals.clone()),
+            Arc::new(notices),
+            base_url.clone(),
+        );
 
         in_flight.report_to(dispatch.clone());
         queue.serve(Arc::new(Worker::new(transition.clone(), dispatch)));

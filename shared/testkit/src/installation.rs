@@ -172,12 +172,12 @@ impl Installation {
             approvals.clone(),
             clock.clone(),
         ));
-        let query = Query::new(store.clone(), outputs, approvals.clone(), logs, transition.changes());
+        let query = Query::new(store.clone(), outputs.clone(), approvals.clone(), logs, transition.changes());
         Self {
             fakes,
             worker: Worker::new(transition.clone(), dispatch.clone()),
             deliveries: Arc::new(Deliveries::new(admission.clone(), store.clone(), repository)),
-            notify: Notify::new(store.clone(), approvals.clone(), notifier, base_url),
+            notify: Notify::new(store.clone(), outputs.clone(), Arc::new(approvals.clone()), notifier, base_url),
             sweep: Sweep::new(transition.clone(), store, clock),
             query: Arc::new(query),
             transition,

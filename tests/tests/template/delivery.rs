@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::document::{Resource, Template, list, referred};
 
+/// For as long a stream keeps records (DynamoDB developer guide, "Change data capture for DynamoDB Streams").
+const DAY: i64 = 24 * 3600;
 const FOURTEEN_DAYS: i64 = 14 * 24 * 3600;
 
 #[test]
@@ -108,7 +110,9 @@ fn what_a_rule_a_schedule_or_the_stream_cannot_deliver_is_kept() {
     let stream = sources(functions["notification"], "DynamoDB")[0];
     assert_eq!(referred(&stream["DestinationConfig"]["OnFailure"]["Destination"]), Some("RecordDeadLetters"));
     assert_eq!(stream["BisectBatchOnFunctionError"], true);
-    assert!(stream["MaximumRetryAttempts"].as_i64().unwrap() > 0, "it would block the shard");
+    // The function puts aside what cannot be told; while it fails as a whole, the stream holds everything that it can.
+    assert_eq!((&stream["MaximumRetryAttempts"], &stream["MaximumRecordAgeInSeconds"]), (&json!(-1), &json!(DAY)));
+    assert!(has_alarm(&template, "IteratorAge", &["FunctionName"], functions["notification"].name));
     let pattern = stream["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap();
     let pattern: Value = serde_json::from_str(pattern).unwrap();
     assert_eq!(pattern["dynamodb"]["Keys"]["sk"]["S"], json!([{"prefix": "RECORD#"}]));

@@ -9,7 +9,7 @@ use penstock_model::pipeline::{Action, Category};
 
 use super::plain::{line, lines, log_line};
 use super::{Notify, Story, failure};
-use crate::approvals::{ApprovalView, author};
+use crate::approvals::{ApprovalView, Approvals, author};
 use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::notifier::{Audience, Notice, NoticeKind, NoticedApproval, NoticedCommit};
@@ -29,16 +29,19 @@ pub(super) fn may_concern(fact: &Fact) -> bool {
 impl Notify {
     /// Tells everybody who was not told of `record` yet. Whoever cannot be told does not keep the others from it.
     pub(super) async fn tell_people(&self, record: &Record, story: &Story) -> Result<(), AppError> {
-        let mut notices = vec![];
+        let (mut notices, mut failures) = (vec![], vec![]);
         for event in record.events.iter().filter(|event| may_concern(&event.fact)) {
-            notices.extend(self.notices(record, event, story).await?);
+            match self.notices(record, event, story).await {
+                Ok(found) => notices.extend(found),
+                Err(error) => failures.push(super::into_port_error(error)),
+            }
         }
         if notices.is_empty() {
-            return Ok(());
+            return super::all_of(failures);
         }
         let id = told_id(record, story);
         let before = self.told_of(&id).await;
-        let (mut told, mut failures) = (BTreeSet::new(), vec![]);
+        let mut told = BTreeSet::new();
         for notice in notices {
             let key = format!("{}/{} {}", notice.stage, notice.action, notice.to.key());
             if before.contains(&key) {
@@ -91,63 +94,19 @@ impl Notify {
         let Some(action) = action.filter(|it| it.action_type_id.category == Category::Approval) else {
             return Ok(vec![]);
         };
-        let Some(view) = self.approvals.look(&story.execution.pipeline, id).await? else {
+        let approvals = self.approvals.approvals().await?;
+        let Some(view) = approvals.look(&story.execution.pipeline, id).await? else {
             return Ok(vec![]);
         };
         let mut notices = vec![];
-        for to in self.audiences(id, action, story).await? {
-            let mut notice = Notice { to, ..self.question(event, id, story, &view) };
-            if let Audience::Approver { name, .. } = &notice.to {
-                notice.link = self.approvals.link_of(id, name);
-            }
-            notices.push(notice);
+        for to in audiences(&approvals, id, action, story).await? {
+            let link = match &to {
+                Audience::Approver { name, .. } => approvals.link_of(id, name),
+                Audience::Everyone | Audience::Topic { .. } => approvals.link(id),
+            };
+            notices.push(Notice { to, link, ..question(event, id, story, &view) });
         }
         Ok(notices)
-    }
-
-    fn question(&self, event: &Event, id: &AttemptId, story: &Story, view: &ApprovalView) -> Notice {
-        let commit = commit(story, view.author.clone());
-        let of = commit.as_ref().map(|commit| {
-            let id: String = commit.id.chars().take(12).collect();
-            format!(" of {id} {}", commit.summary.as_deref().unwrap_or_default()).trim_end().to_owned()
-        });
-        Notice {
-            kind: NoticeKind::ApprovalNeeded,
-            summary: format!("{} waits for a verdict{}", id.action, of.unwrap_or_default()),
-            link: self.approvals.link(id),
-            command: format!(
-                "penstock approve {} --stage {} --action {}",
-                story.execution.pipeline, id.stage, id.action
-            ),
-            commit,
-            approval: Some(NoticedApproval {
-                custom_data: view.custom_data.as_deref().map(text),
-                external_entity_link: view.external_link.as_deref().map(|link| line(link, 1000)),
-                will_do: first(&view.will_do),
-                expires: view.expires_at.to_string(),
-            }),
-            ..blank(event, id, story)
-        }
-    }
-
-    /// Everybody, each approver who is asked about the pipeline, and the topic that the action names.
-    async fn audiences(
-        &self,
-        id: &AttemptId,
-        action: &Action,
-        story: &Story,
-    ) -> Result<Vec<Audience>, PortError> {
-        let mut audiences = vec![Audience::Everyone];
-        if let Some(approvers) = self.approvals.approvers() {
-            let asked = approvers.list().await?.into_iter();
-            let asked = asked.filter(|approver| approver.is_asked_about(&story.execution.pipeline));
-            audiences.extend(asked.map(|it| Audience::Approver { name: it.name, topic_arn: it.topic_arn }));
-        }
-        if let Some(topic) = action.configuration.get("NotificationArn").filter(|arn| !arn.is_empty()) {
-            let api_token = self.approvals.api_token(id);
-            audiences.push(Audience::Topic { topic_arn: topic.clone(), api_token });
-        }
-        Ok(audiences)
     }
 
     async fn execution_failed(
@@ -161,7 +120,7 @@ impl Notify {
             return Ok(None);
         };
         let at = (&id.stage, &id.action);
-        let author = author(self.approvals.outputs(), &story.pipeline, execution, at).await?;
+        let author = author(self.outputs.as_ref(), &story.pipeline, execution, at).await?;
         Ok(Some(Notice {
             kind: NoticeKind::ExecutionFailed,
             summary: text(&error.message),
@@ -188,6 +147,50 @@ impl Notify {
         });
         end.iter().map(|line| log_line(line)).collect()
     }
+}
+
+fn question(event: &Event, id: &AttemptId, story: &Story, view: &ApprovalView) -> Notice {
+    let commit = commit(story, view.author.clone());
+    let of = commit.as_ref().map(|commit| {
+        let id: String = commit.id.chars().take(12).collect();
+        format!(" of {id} {}", commit.summary.as_deref().unwrap_or_default()).trim_end().to_owned()
+    });
+    Notice {
+        kind: NoticeKind::ApprovalNeeded,
+        summary: format!("{} waits for a verdict{}", id.action, of.unwrap_or_default()),
+        command: format!(
+            "penstock approve {} --stage {} --action {}",
+            story.execution.pipeline, id.stage, id.action
+        ),
+        commit,
+        approval: Some(NoticedApproval {
+            custom_data: view.custom_data.as_deref().map(text),
+            external_entity_link: view.external_link.as_deref().map(|link| line(link, 1000)),
+            will_do: first(&view.will_do),
+            expires: view.expires_at.to_string(),
+        }),
+        ..blank(event, id, story)
+    }
+}
+
+/// Everybody, each approver who is asked about the pipeline, and the topic that the action names.
+async fn audiences(
+    approvals: &Approvals,
+    id: &AttemptId,
+    action: &Action,
+    story: &Story,
+) -> Result<Vec<Audience>, PortError> {
+    let mut audiences = vec![Audience::Everyone];
+    if let Some(approvers) = approvals.approvers() {
+        let asked = approvers.list().await?.into_iter();
+        let asked = asked.filter(|approver| approver.is_asked_about(&story.execution.pipeline));
+        audiences.extend(asked.map(|it| Audience::Approver { name: it.name, topic_arn: it.topic_arn }));
+    }
+    if let Some(topic) = action.configuration.get("NotificationArn").filter(|arn| !arn.is_empty()) {
+        let api_token = approvals.api_token(id);
+        audiences.push(Audience::Topic { topic_arn: topic.clone(), api_token });
+    }
+    Ok(audiences)
 }
 
 /// Under which it is remembered who was told of `record`.

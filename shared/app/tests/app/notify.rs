@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use penstock_app::approvals::{ApprovalKey, Approvals};
+use penstock_app::approvals::{ApprovalKey, Approvals, ApprovalsAtHand};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::StartRequest;
 use penstock_app::notify::Notify;
@@ -153,7 +153,13 @@ async fn notify(installation: &Installation, outside: &Arc<Outside>) -> (Notify,
         base_url.clone(),
     );
     let approvals = Arc::new(approvals.with_approvers(approvers));
-    let notify = Notify::new(fakes.store.clone(), approvals.clone(), outside.clone(), base_url)
+    let notify = Notify::new(
+        fakes.store.clone(),
+        fakes.outputs.clone(),
+        Arc::new(approvals.clone()),
+        outside.clone(),
+        base_url,
+    )
         .with_told(outside.clone())
         .with_logs(fakes.logs.clone())
         .with_statuses(outside.clone())
@@ -293,6 +299,43 @@ async fn a_failure_is_told_with_the_end_of_its_log_and_the_way_on() {
     assert_eq!(failure["action-execution-id"], attempt(&id, "Build", "Compile", 1).token());
     assert_eq!(failure["type"]["provider"], "CodeBuild");
     assert_eq!(changes[6].detail["input-artifacts"][0]["name"], "src");
+}
+
+/// A key that nobody can read.
+struct NoKey;
+
+#[async_trait]
+impl ApprovalsAtHand for NoKey {
+    async fn approvals(&self) -> Result<Arc<Approvals>, PortError> {
+        Err(PortError::permanent("read the secret `key`: no right to it"))
+    }
+}
+
+#[tokio::test]
+async fn without_the_approvals_key_all_but_approvals_is_told() {
+    let installation = from_github().await;
+    let id = started_with(&installation, SHA).await;
+    installation.settle().await;
+    let (build, all) = (name("Build"), RetryActions::AllActions);
+    installation.control.retry(&web_name(), Some(id), &build, all).await.unwrap();
+    installation.settle().await;
+    let (fakes, outside) = (&installation.fakes, Arc::new(Outside::default()));
+    let notify = Notify::new(
+        fakes.store.clone(),
+        fakes.outputs.clone(),
+        Arc::new(NoKey),
+        outside.clone(),
+        BaseUrl::new("http://penstock.example"),
+    )
+    .with_statuses(outside.clone());
+    let mut failures = vec![];
+    for record in installation.fakes.store.all_records() {
+        failures.extend(notify.tell(&record).await.err().map(|error| error.to_string()));
+    }
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(failures[0].contains("no right to it"), "{failures:?}");
+    assert_eq!(outside.notices.lock().unwrap()[0].kind, NoticeKind::ExecutionFailed);
+    assert!(!outside.states().is_empty());
 }
 
 const SHA: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
