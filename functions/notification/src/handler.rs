@@ -168,9 +168,9 @@ async fn until(end: Instant, telling: impl Future<Output = bool>) -> bool {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use penstock_app::base_url::BaseUrl;
     use penstock_app::control::StartRequest;
     use penstock_app::port::notifier::{Notice, Notifier};
+    use penstock_app::reach::Reach;
     use penstock_testkit::build::{approval, name, pipeline, source};
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::installation::Installation;
@@ -226,9 +226,9 @@ mod tests {
         while let Some(message) = fakes.queue.take() {
             worker.handle(message).await.expect("handling a message");
         }
-        let (at_hand, base_url) = (Arc::new(approvals), BaseUrl::new("http://penstock.example"));
+        let (at_hand, reach) = (Arc::new(approvals), Reach::Signed("penstock".to_owned()));
         let notify =
-            Notify::new(fakes.store.clone(), fakes.outputs.clone(), at_hand, Arc::new(notifier), base_url);
+            Notify::new(fakes.store.clone(), fakes.outputs.clone(), at_hand, Arc::new(notifier), reach);
         let images = fakes.store.all_records().iter().map(image).collect();
         (Handler { notify, untold: Box::new(aside) }, images)
     }

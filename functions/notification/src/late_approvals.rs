@@ -32,14 +32,8 @@ impl ApprovalsAtHand for LateApprovals {
     async fn approvals(&self) -> Result<Arc<Approvals>, PortError> {
         let key = approval_key(self.secrets.as_ref(), &self.key).await?;
         let (store, base_url) = (self.store.clone(), self.base_url.clone());
-        let approvals = Approvals::new(
-            key,
-            store.clone(),
-            store,
-            Arc::new(NoCommands),
-            Arc::new(SystemClock),
-            base_url,
-        );
+        let approvals =
+            Approvals::new(key, store.clone(), store, Arc::new(NoCommands), Arc::new(SystemClock), base_url);
         Ok(Arc::new(approvals.with_approvers(self.approvers.clone())))
     }
 }

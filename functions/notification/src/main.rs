@@ -10,6 +10,7 @@ use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
+use penstock_app::reach::Reach;
 use penstock_aws::approvers::ApproverTable;
 use penstock_aws::attempt_log::AttemptLogs;
 use penstock_aws::environment::{optional, required};
@@ -55,16 +56,16 @@ fn notify(sdk: &Sdk) -> Result<Notify, PortError> {
     let account = required("ACCOUNT_ID")?;
     let secrets = Arc::new(AwsSecrets::new(sdk));
     let store = Arc::new(TableStore::new(sdk, &table));
-    let base_url = BaseUrl::new(&required("BASE_URL")?);
     let approvals = LateApprovals {
         secrets: secrets.clone(),
         key: required("APPROVAL_KEY_ARN")?,
         store: store.clone(),
         approvers: Arc::new(ApproverTable::new(sdk, &table)),
-        base_url: base_url.clone(),
+        base_url: BaseUrl::new(&required("BASE_URL")?),
     };
+    let reach = Reach::Signed(required("STACK_NAME")?);
     let topics = Topics::new(sdk, required("APPROVAL_TOPIC_ARN")?, failures);
-    let mut notify = Notify::new(store.clone(), store, Arc::new(approvals), Arc::new(topics), base_url)
+    let mut notify = Notify::new(store.clone(), store, Arc::new(approvals), Arc::new(topics), reach)
         .with_told(Arc::new(ToldTable::new(sdk, &table)))
         .with_logs(Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?)));
     if let Some(token) = optional("GITHUB_TOKEN_ARN") {

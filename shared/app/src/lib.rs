@@ -13,6 +13,7 @@ mod nonce;
 pub mod notify;
 pub mod port;
 pub mod query;
+pub mod reach;
 pub mod reconcile;
 pub mod reports;
 pub mod sweep;

@@ -11,7 +11,6 @@ use penstock_engine::state::Execution;
 use penstock_model::pipeline::Pipeline;
 
 use crate::approvals::ApprovalsAtHand;
-use crate::base_url::BaseUrl;
 use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::logs::Logs;
@@ -21,6 +20,7 @@ use crate::port::state_changes::StateChanges;
 use crate::port::statuses::Statuses;
 use crate::port::store::{Record, Store};
 use crate::port::told::Told;
+use crate::reach::Reach;
 
 mod commit_status;
 mod failure;
@@ -40,7 +40,7 @@ pub struct Notify {
     outputs: Arc<dyn Outputs>,
     approvals: Arc<dyn ApprovalsAtHand>,
     notifier: Arc<dyn Notifier>,
-    base_url: BaseUrl,
+    reach: Reach,
     logs: Option<Arc<dyn Logs>>,
     told: Option<Arc<dyn Told>>,
     statuses: Option<Arc<dyn Statuses>>,
@@ -54,21 +54,21 @@ struct Story {
 }
 
 impl Notify {
-    /// Tells people by `notifier`; links begin with `base_url`. The approvers whom `approvals` knows by name are asked
-    /// with links of their own.
+    /// Tells people by `notifier` how they reach this installation by `reach`. The approvers whom `approvals` knows by
+    /// name are asked with links of their own.
     pub fn new(
         store: Arc<dyn Store>,
         outputs: Arc<dyn Outputs>,
         approvals: Arc<dyn ApprovalsAtHand>,
         notifier: Arc<dyn Notifier>,
-        base_url: BaseUrl,
+        reach: Reach,
     ) -> Self {
         Self {
             store,
             outputs,
             approvals,
             notifier,
-            base_url,
+            reach,
             logs: None,
             told: None,
             statuses: None,

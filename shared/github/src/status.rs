@@ -35,12 +35,14 @@ impl Statuses for GitHubStatuses {
             ))
         })?;
         let token = self.secrets.secret(&self.secret).await?;
-        let body = json!({
+        let mut body = json!({
             "state": word(status.state),
             "context": status.context,
             "description": status.description,
-            "target_url": status.target_url,
         });
+        if let Some(url) = &status.target_url {
+            body["target_url"] = json!(url);
+        }
         let api = Api::new(&self.base_url, Some(token))?.with_token_from(&self.secret);
         api.set_status(&repository, &status.commit, &body).await
     }

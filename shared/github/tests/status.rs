@@ -74,7 +74,7 @@ fn status(state: StatusState) -> CommitStatus {
         state,
         context: "penstock/web".to_owned(),
         description: "Build/Compile: \"npm test\" failed ✗".to_owned(),
-        target_url: "https://penstock.example/pipelines/web".to_owned(),
+        target_url: Some("https://penstock.example/pipelines/web".to_owned()),
     }
 }
 

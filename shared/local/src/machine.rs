@@ -18,6 +18,7 @@ use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::query::Query;
+use penstock_app::reach::Reach;
 use penstock_app::sweep::Sweep;
 use penstock_app::transition::Transition;
 use penstock_app::worker::Worker;
@@ -177,7 +178,7 @@ impl Machine {
             database.clone(),
             Arc::new(approvals.clone()),
             Arc::new(notices),
-            base_url.clone(),
+            Reach::Open(base_url.clone()),
         );
 
         in_flight.report_to(dispatch.clone());

@@ -19,6 +19,7 @@ use penstock_app::port::queue::Queue;
 use penstock_app::port::repository::Repository;
 use penstock_app::port::store::Store;
 use penstock_app::query::Query;
+use penstock_app::reach::Reach;
 use penstock_app::sweep::Sweep;
 use penstock_app::transition::Transition;
 use penstock_app::worker::Worker;
@@ -177,7 +178,13 @@ impl Installation {
             fakes,
             worker: Worker::new(transition.clone(), dispatch.clone()),
             deliveries: Arc::new(Deliveries::new(admission.clone(), store.clone(), repository)),
-            notify: Notify::new(store.clone(), outputs.clone(), Arc::new(approvals.clone()), notifier, base_url),
+            notify: Notify::new(
+                store.clone(),
+                outputs,
+                Arc::new(approvals.clone()),
+                notifier,
+                Reach::Open(base_url),
+            ),
             sweep: Sweep::new(transition.clone(), store, clock),
             query: Arc::new(query),
             transition,

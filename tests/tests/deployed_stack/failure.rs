@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::mail::Mail;
 use crate::pipelines::Pipeline;
 use crate::push::Delivery;
-use crate::stack::{beside_others, until};
+use crate::stack::{NAME, beside_others, until};
 
 /// Fails until somebody makes the place that it looks for.
 fn buildspec(place: &str) -> String {
@@ -36,7 +36,11 @@ async fn a_failing_build_announces_itself() {
     assert_eq!(message["commit"]["id"], delivery.sha, "{message}");
     assert!(message["summary"].as_str().unwrap().contains("exit"), "{message}");
     assert!(message["log"].to_string().contains("looking for the database"), "{message}");
-    assert_eq!(message["command"], format!("penstock retry failing --stage Build --exec {execution}"));
+    let retry = format!("penstock retry failing --stage Build --exec {execution} --stack {NAME}");
+    assert_eq!(message["command"], retry);
+    let page = format!("penstock proxy --stack {NAME}");
+    assert_eq!(message["page"], json!({"command": page, "url": "http://127.0.0.1:7879/pipelines/failing"}));
+    assert!(message["link"].as_str().unwrap().contains("/codebuild/"), "the build's page: {message}");
     let failed = client.until_action("failing", "Compile", "Failed").await;
     assert!(failed["errorDetails"]["message"].as_str().unwrap().contains("exit"), "{failed}");
     assert!(failed["externalExecutionUrl"].as_str().unwrap().contains("penstock-failing"), "{failed}");

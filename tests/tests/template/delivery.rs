@@ -111,7 +111,10 @@ fn what_a_rule_a_schedule_or_the_stream_cannot_deliver_is_kept() {
     assert_eq!(referred(&stream["DestinationConfig"]["OnFailure"]["Destination"]), Some("RecordDeadLetters"));
     assert_eq!(stream["BisectBatchOnFunctionError"], true);
     // The function puts aside what cannot be told; while it fails as a whole, the stream holds everything that it can.
-    assert_eq!((&stream["MaximumRetryAttempts"], &stream["MaximumRecordAgeInSeconds"]), (&json!(-1), &json!(DAY)));
+    assert_eq!(
+        (&stream["MaximumRetryAttempts"], &stream["MaximumRecordAgeInSeconds"]),
+        (&json!(-1), &json!(DAY))
+    );
     assert!(has_alarm(&template, "IteratorAge", &["FunctionName"], functions["notification"].name));
     let pattern = stream["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap();
     let pattern: Value = serde_json::from_str(pattern).unwrap();

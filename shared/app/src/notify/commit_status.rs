@@ -1,11 +1,13 @@
-//! What became of a commit in a pipeline, decided from the execution as it stands when the status is set: a record that
-//! is told late never sets a status back.
+//! What became of a commit in a pipeline, decided from the execution as it stands right before the status is set: a record
+//! that is told late never sets a status back. Others tell records at the same time, and what was read before theirs may
+//! be set after it; so each status is looked at again once it is set.
 
 use std::sync::Arc;
 
 use penstock_engine::event::Fact;
-use penstock_engine::state::{Execution, ExecutionKind, ExecutionStatus};
+use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus};
 use penstock_model::pipeline::{Action, Category, Pipeline};
+use penstock_model::variable::{self, PIPELINE_NAMESPACE, Reference};
 
 use super::plain::line;
 use super::{Notify, Story};
@@ -17,6 +19,10 @@ use crate::view::trigger_in_words;
 
 /// The longest description that GitHub takes, in characters.
 const MAX_DESCRIPTION: usize = 140;
+/// The longest link, in characters.
+const MAX_LINK: usize = 1000;
+/// How often a status that was set is looked at again and set anew.
+const LOOKS: u32 = 3;
 /// Among how many of the newest executions a newer one of the same commit is looked for.
 const LOOK_BACK: usize = 25;
 
@@ -48,8 +54,8 @@ pub(super) fn may_change(fact: &Fact) -> bool {
 }
 
 impl Notify {
-    /// Sets the status of each commit that the execution carries. What GitHub refuses for good, such as a token
-    /// without the right to it, is logged and no reason to tell the record again.
+    /// Sets the status of each commit that the execution carries. What GitHub refuses for good fails as well: a token
+    /// that gets the right to it meanwhile lets it through.
     pub(super) async fn set_statuses(
         &self,
         statuses: &dyn Statuses,
@@ -57,35 +63,86 @@ impl Notify {
         story: &Story,
     ) -> Result<(), AppError> {
         let mut failures = vec![];
-        for status in of(&story.execution, &story.pipeline, &self.base_url.pipeline_page(&record.pipeline)) {
-            if repeats(record, &story.execution, &status)
-                || self.is_overtaken(&story.execution, &status).await?
-            {
-                continue;
-            }
-            match statuses.set(&status).await {
-                Ok(()) => {}
-                Err(error) if error.retryable => failures.push(error),
-                Err(PortError { message, .. }) => {
-                    tracing::warn!(pipeline = %record.pipeline, commit = status.commit, "failed to {message}");
-                }
-            }
+        for place in places(&story.execution, &story.pipeline) {
+            failures.extend(self.set_status(statuses, record, story, &place).await.err());
         }
-        super::all_of(failures)
+        super::all_of(failures.into_iter().map(super::into_port_error))
     }
 
-    /// Whether a newer execution carries the same commit: its status counts, whatever becomes of this one.
-    async fn is_overtaken(&self, execution: &Execution, status: &CommitStatus) -> Result<bool, AppError> {
-        let newer = |found: &Arc<Execution>| found.sequence > execution.sequence;
-        if !self.store.executions(&execution.pipeline, None, 1).await?.first().is_some_and(newer) {
-            return Ok(false);
+    /// Sets the status of the commit at `place`, and again while it should be another by then.
+    async fn set_status(
+        &self,
+        statuses: &dyn Statuses,
+        record: &Record,
+        story: &Story,
+        place: &Place,
+    ) -> Result<(), AppError> {
+        let mut shown: Option<CommitStatus> = None;
+        for _ in 0..=LOOKS {
+            let counting = self.counting(&story.execution, &place.commit).await?;
+            let due = self.status(&counting, place);
+            match &shown {
+                // The records of a newer execution show what becomes of it.
+                None if counting.id != story.execution.id || repeats(record, &counting, &due) => {
+                    return Ok(());
+                }
+                Some(shown) if shown.says_the_same_as(&due) => return Ok(()),
+                None | Some(_) => statuses.set(&due).await?,
+            }
+            shown = Some(due);
         }
-        let newest = self.store.executions(&execution.pipeline, None, LOOK_BACK).await?;
-        Ok(newest
-            .iter()
-            .filter(|found| newer(found))
-            .any(|found| found.kind == ExecutionKind::Standard && carries(found, &status.commit)))
+        let what = format!("set the status of {} at {}", place.repository, place.commit);
+        Err(PortError::transient(format!("{what}: it changed each time that it was set")).into())
     }
+
+    /// The execution that counts for `commit`, as it stands now: the newest that carries it, whatever becomes of
+    /// `execution`.
+    async fn counting(&self, execution: &Arc<Execution>, commit: &str) -> Result<Arc<Execution>, AppError> {
+        let newest = self.store.executions(&execution.pipeline, None, 1).await?.pop();
+        if let Some(found) = newest.as_ref().filter(|found| found.id == execution.id) {
+            return Ok(Arc::clone(found));
+        }
+        let newer = |found: &Arc<Execution>| found.sequence > execution.sequence;
+        if newest.as_ref().is_some_and(newer) {
+            let newest = self.store.executions(&execution.pipeline, None, LOOK_BACK).await?;
+            let carrying = |it: &Arc<Execution>| it.kind == ExecutionKind::Standard && carries(it, commit);
+            if let Some(found) = newest.into_iter().filter(newer).find(carrying) {
+                return Ok(found);
+            }
+        }
+        let found = self.store.execution(&execution.pipeline, &execution.id).await?;
+        Ok(found.unwrap_or_else(|| Arc::clone(execution)))
+    }
+
+    fn status(&self, execution: &Execution, place: &Place) -> CommitStatus {
+        let (state, description) = standing(execution);
+        let link = self.reach.link(&execution.pipeline, page(execution));
+        CommitStatus {
+            repository: place.repository.clone(),
+            commit: place.commit.clone(),
+            state,
+            context: format!("penstock/{}", execution.pipeline),
+            description: line(&description, MAX_DESCRIPTION),
+            target_url: link.map(|link| line(&link, MAX_LINK)),
+        }
+    }
+}
+
+/// Where a status is shown.
+struct Place {
+    /// `owner/name`.
+    repository: String,
+    commit: String,
+}
+
+/// The page of the attempt that failed, else of the one that began last.
+fn page(execution: &Execution) -> Option<&str> {
+    let attempts = || execution.stages.iter().flat_map(|run| run.actions.values());
+    let url = |attempt: &'_ Attempt| attempt.external.as_ref().is_some_and(|it| it.url.is_some());
+    let told = attempts()
+        .filter(|attempt| url(attempt))
+        .max_by_key(|attempt| (attempt.has_failed(), attempt.started_at, attempt.scheduled_at))?;
+    told.external.as_ref()?.url.as_deref()
 }
 
 fn carries(execution: &Execution, commit: &str) -> bool {
@@ -103,41 +160,43 @@ fn repeats(record: &Record, execution: &Execution, status: &CommitStatus) -> boo
             .any(|event| matches!(event.fact, Fact::ExecutionAdmitted { .. } | Fact::StageRetried { .. }))
 }
 
-/// The statuses of the commits on GitHub that `execution` carries. A rollback sets none: it brings back what has its
-/// status already.
-fn of(execution: &Execution, pipeline: &Pipeline, target_url: &str) -> Vec<CommitStatus> {
+/// The commits on GitHub that `execution` carries. A rollback shows none: it brings back what has its status already.
+fn places(execution: &Execution, pipeline: &Pipeline) -> Vec<Place> {
     if execution.kind != ExecutionKind::Standard {
         return vec![];
     }
-    let (state, description) = standing(execution);
     let sources = pipeline.stages.first().into_iter().flat_map(|stage| &stage.actions);
-    sources
-        .filter_map(|action| Some((repository(action)?, commit(execution, action)?)))
-        .map(|(repository, commit)| CommitStatus {
-            repository,
-            commit,
-            state,
-            context: format!("penstock/{}", execution.pipeline),
-            description: line(&description, MAX_DESCRIPTION),
-            target_url: target_url.to_owned(),
-        })
-        .collect()
+    let place = |action| {
+        Some(Place { repository: repository(execution, action)?, commit: commit(execution, action)? })
+    };
+    sources.filter_map(place).collect()
 }
 
 /// The repository on GitHub that a source action names; `None` if it is another kind of source.
-fn repository(action: &Action) -> Option<String> {
+pub(super) fn repository(execution: &Execution, action: &Action) -> Option<String> {
     let kind = &action.action_type_id;
     let on_github = matches!(kind.provider.as_str(), "GitHub" | "CodeStarSourceConnection");
     if kind.category != Category::Source || !on_github {
         return None;
     }
-    let value = |key: &str| action.configuration.get(key).filter(|value| !value.is_empty());
-    let full_name = value("FullRepositoryId").cloned();
+    let value = |key: &str| configured(execution, action, key);
+    let full_name = value("FullRepositoryId");
     full_name.or_else(|| Some(format!("{}/{}", value("Owner")?, value("Repo")?)))
 }
 
+/// What a source action is configured with; nothing runs before it whose output it could refer to, besides the pipeline's own
+/// variables.
+pub(super) fn configured(execution: &Execution, action: &Action, key: &str) -> Option<String> {
+    let of_pipeline = |reference: Reference<'_>| {
+        let known = execution.variables.get(reference.key);
+        known.filter(|_| reference.namespace == PIPELINE_NAMESPACE).cloned()
+    };
+    let text = action.configuration.get(key).filter(|text| !text.is_empty())?;
+    variable::resolve(text, of_pipeline).ok()
+}
+
 /// The commit that a source action pinned, or was started with.
-fn commit(execution: &Execution, action: &Action) -> Option<String> {
+pub(super) fn commit(execution: &Execution, action: &Action) -> Option<String> {
     let pinned = execution.revisions.get(&action.name).map(|revision| revision.id.as_str());
     let asked = execution.overrides.iter().find(|asked| asked.action == action.name);
     let commit = pinned.or(asked.map(|asked| asked.value.as_str()))?;

@@ -1,35 +1,53 @@
 //! Which action an execution's failure goes back to, read from its records.
 
 use penstock_engine::event::{Event, Fact};
-use penstock_engine::state::{AttemptError, INTERRUPTED};
-use penstock_model::id::{AttemptId, ExecutionId};
+use penstock_engine::state::{AttemptError, Execution, External, INTERRUPTED};
+use penstock_model::id::AttemptId;
 
 use crate::error::AppError;
 use crate::port::store::{Record, Store};
 use crate::query::records;
+
+/// An action's failure.
+pub(super) struct Failure {
+    /// The attempt.
+    pub(super) id: AttemptId,
+    /// Why it failed.
+    pub(super) error: AttemptError,
+    /// Its page at the provider.
+    pub(super) page: Option<String>,
+}
 
 /// The first action that failed, and why. It is read from the records up to `record`, so that a later retry does not
 /// change what is told.
 pub(super) async fn behind(
     store: &dyn Store,
     record: &Record,
-    execution: &ExecutionId,
-) -> Result<Option<(AttemptId, AttemptError)>, AppError> {
-    if let Some(failure) = first(&record.events) {
+    execution: &Execution,
+) -> Result<Option<Failure>, AppError> {
+    if let Some(failure) = first(&record.events, execution) {
         return Ok(Some(failure));
     }
-    let earlier = records(store, execution, record.version).await?;
+    let earlier = records(store, &execution.id, record.version).await?;
     let events: Vec<Event> = earlier.into_iter().flat_map(|record| record.events).collect();
-    Ok(first(since_entry(&events)))
+    Ok(first(since_entry(&events), execution))
 }
 
-fn first(events: &[Event]) -> Option<(AttemptId, AttemptError)> {
+fn first(events: &[Event], execution: &Execution) -> Option<Failure> {
     events.iter().find_map(|event| {
-        let Fact::AttemptFailed { attempt, error, .. } = &event.fact else {
+        let Fact::AttemptFailed { attempt: id, error, external } = &event.fact else {
             return None;
         };
-        (error.code != INTERRUPTED).then(|| (attempt.clone(), error.clone()))
+        let page = || {
+            let begun = execution.attempt(id).and_then(|attempt| attempt.external.as_ref());
+            external.as_ref().and_then(page_of).or_else(|| begun.and_then(page_of))
+        };
+        (error.code != INTERRUPTED).then(|| Failure { id: id.clone(), error: error.clone(), page: page() })
     })
+}
+
+fn page_of(external: &External) -> Option<String> {
+    external.url.clone()
 }
 
 /// The events since a stage was entered or retried last.

@@ -60,11 +60,22 @@ fn failed(notice: &Notice) -> String {
         }
     }
     body.gap();
-    body.say("See it:");
-    body.say(&format!("    {}", notice.link));
+    see(&mut body, notice);
     body.say("Try its failed actions again:");
     body.say(&format!("    {}", notice.command));
     body.0
+}
+
+fn see(body: &mut Body, notice: &Notice) {
+    if let Some(link) = &notice.link {
+        body.say("See it:");
+        body.say(&format!("    {link}"));
+    }
+    if let Some(page) = &notice.page {
+        body.say("See its pipeline, while this command runs:");
+        body.say(&format!("    {}", page.command));
+        body.say(&format!("    {}", page.url));
+    }
 }
 
 fn asked(notice: &Notice) -> String {
@@ -80,7 +91,7 @@ fn asked(notice: &Notice) -> String {
     body.row("Expires", &asked.expires);
     body.gap();
     body.say("Look at it and decide; whoever has this link may:");
-    body.say(&format!("    {}", notice.link));
+    body.say(&format!("    {}", notice.link.as_deref().unwrap_or_default()));
     body.say("Or, on a command line with rights of its own:");
     body.say(&format!("    {}", notice.command));
     body.0
@@ -142,6 +153,7 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::notifier::NoticedPage;
 
     fn notice(kind: NoticeKind) -> Notice {
         Notice {
@@ -151,7 +163,8 @@ mod tests {
             stage: "Build".parse().unwrap(),
             action: "Compile".parse().unwrap(),
             summary: "npm test: exit code 1\nsee the log".to_owned(),
-            link: "https://penstock.example/pipelines/web".to_owned(),
+            link: Some("https://penstock.example/pipelines/web".to_owned()),
+            page: None,
             time: "2023-11-14T22:13:20.000Z".to_owned(),
             error_code: Some("JobFailed".to_owned()),
             trigger: "webhook: push to main".to_owned(),
@@ -201,10 +214,29 @@ Try its failed actions again:
     }
 
     #[test]
+    fn where_no_link_leads_to_the_page_the_way_there_is_told() {
+        let mut notice = notice(NoticeKind::ExecutionFailed);
+        notice.link = None;
+        notice.page = Some(NoticedPage {
+            command: "penstock proxy --stack penstock-dev".to_owned(),
+            url: "http://127.0.0.1:7879/pipelines/web".to_owned(),
+        });
+        let body = Message::of(&notice).body;
+        let way = "\
+    FAILED
+
+See its pipeline, while this command runs:
+    penstock proxy --stack penstock-dev
+    http://127.0.0.1:7879/pipelines/web
+Try its failed";
+        assert!(body.contains(way), "{body}");
+    }
+
+    #[test]
     fn an_approver_reads_what_they_decide() {
         let mut notice = notice(NoticeKind::ApprovalNeeded);
         notice.log = vec![];
-        notice.link = "https://penstock.example/approvals/a.b".to_owned();
+        notice.link = Some("https://penstock.example/approvals/a.b".to_owned());
         notice.command = "penstock approve web --stage Build --action Compile".to_owned();
         notice.approval = Some(NoticedApproval {
             custom_data: Some("Is the changelog written?".to_owned()),

@@ -7,8 +7,9 @@ use penstock_engine::state::ExecutionStatus;
 use penstock_model::id::AttemptId;
 use penstock_model::pipeline::{Action, Category};
 
+use super::failure::{self, Failure};
 use super::plain::{line, lines, log_line};
-use super::{Notify, Story, failure};
+use super::{Notify, Story};
 use crate::approvals::{ApprovalView, Approvals, author};
 use crate::error::AppError;
 use crate::port::PortError;
@@ -104,9 +105,33 @@ impl Notify {
                 Audience::Approver { name, .. } => approvals.link_of(id, name),
                 Audience::Everyone | Audience::Topic { .. } => approvals.link(id),
             };
-            notices.push(Notice { to, link, ..question(event, id, story, &view) });
+            notices.push(Notice { to, link: Some(link), ..self.question(event, id, story, &view) });
         }
         Ok(notices)
+    }
+
+    fn question(&self, event: &Event, id: &AttemptId, story: &Story, view: &ApprovalView) -> Notice {
+        let commit = commit(story, view.author.clone());
+        let of = commit.as_ref().map(|commit| {
+            let id: String = commit.id.chars().take(12).collect();
+            format!(" of {id} {}", commit.summary.as_deref().unwrap_or_default()).trim_end().to_owned()
+        });
+        Notice {
+            kind: NoticeKind::ApprovalNeeded,
+            summary: format!("{} waits for a verdict{}", id.action, of.unwrap_or_default()),
+            command: self.reach.command(&format!(
+                "penstock approve {} --stage {} --action {}",
+                story.execution.pipeline, id.stage, id.action
+            )),
+            commit,
+            approval: Some(NoticedApproval {
+                custom_data: view.custom_data.as_deref().map(text),
+                external_entity_link: view.external_link.as_deref().map(|link| line(link, 1000)),
+                will_do: first(&view.will_do),
+                expires: view.expires_at.to_string(),
+            }),
+            ..blank(event, id, story)
+        }
     }
 
     async fn execution_failed(
@@ -116,7 +141,9 @@ impl Notify {
         story: &Story,
     ) -> Result<Option<Notice>, AppError> {
         let execution = &story.execution;
-        let Some((id, error)) = failure::behind(self.store.as_ref(), record, &execution.id).await? else {
+        let Some(Failure { id, error, page }) =
+            failure::behind(self.store.as_ref(), record, execution).await?
+        else {
             return Ok(None);
         };
         let at = (&id.stage, &id.action);
@@ -125,11 +152,12 @@ impl Notify {
             kind: NoticeKind::ExecutionFailed,
             summary: text(&error.message),
             error_code: Some(error.code),
-            link: self.base_url.pipeline_page(&execution.pipeline),
-            command: format!(
+            link: self.reach.link(&execution.pipeline, page.as_deref()).map(|link| line(&link, 1000)),
+            page: self.reach.page(&execution.pipeline),
+            command: self.reach.command(&format!(
                 "penstock retry {} --stage {} --exec {}",
                 execution.pipeline, id.stage, execution.id
-            ),
+            )),
             commit: commit(story, author),
             log: self.end_of_log(&id).await,
             ..blank(event, &id, story)
@@ -146,30 +174,6 @@ impl Notify {
             vec![]
         });
         end.iter().map(|line| log_line(line)).collect()
-    }
-}
-
-fn question(event: &Event, id: &AttemptId, story: &Story, view: &ApprovalView) -> Notice {
-    let commit = commit(story, view.author.clone());
-    let of = commit.as_ref().map(|commit| {
-        let id: String = commit.id.chars().take(12).collect();
-        format!(" of {id} {}", commit.summary.as_deref().unwrap_or_default()).trim_end().to_owned()
-    });
-    Notice {
-        kind: NoticeKind::ApprovalNeeded,
-        summary: format!("{} waits for a verdict{}", id.action, of.unwrap_or_default()),
-        command: format!(
-            "penstock approve {} --stage {} --action {}",
-            story.execution.pipeline, id.stage, id.action
-        ),
-        commit,
-        approval: Some(NoticedApproval {
-            custom_data: view.custom_data.as_deref().map(text),
-            external_entity_link: view.external_link.as_deref().map(|link| line(link, 1000)),
-            will_do: first(&view.will_do),
-            expires: view.expires_at.to_string(),
-        }),
-        ..blank(event, id, story)
     }
 }
 
@@ -207,7 +211,8 @@ fn blank(event: &Event, id: &AttemptId, story: &Story) -> Notice {
         stage: id.stage.clone(),
         action: id.action.clone(),
         summary: String::new(),
-        link: String::new(),
+        link: None,
+        page: None,
         time: event.at.to_string(),
         error_code: None,
         trigger: line(&trigger_in_words(&story.execution.trigger), 500),

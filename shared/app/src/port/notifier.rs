@@ -31,8 +31,12 @@ pub struct Notice {
     pub action: ActionName,
     /// What happened or is asked, in a line.
     pub summary: String,
-    /// Where to see or decide it.
-    pub link: String,
+    /// What opens in a browser to see or decide it; a failure on AWS that has no page at a provider has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The way to the pipeline's page, if the link does not lead there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<NoticedPage>,
     /// When it happened, RFC 3339.
     pub time: String,
     /// The error's code, of a failure.
@@ -66,6 +70,16 @@ pub enum NoticeKind {
     ExecutionFailed,
     /// An approval waits for a verdict.
     ApprovalNeeded,
+}
+
+/// A page that opens once a command runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticedPage {
+    /// The command, which goes on meanwhile.
+    pub command: String,
+    /// The page.
+    pub url: String,
 }
 
 /// The revision that an execution carries.

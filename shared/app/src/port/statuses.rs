@@ -24,8 +24,15 @@ pub struct CommitStatus {
     pub context: String,
     /// A line for people, at most 140 characters.
     pub description: String,
-    /// Where people see more.
-    pub target_url: String,
+    /// Where people see more, if there is a page that opens in a browser.
+    pub target_url: Option<String>,
+}
+
+impl CommitStatus {
+    /// Whether people read the same in both.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        (self.state, &self.description) == (other.state, &other.description)
+    }
 }
 
 /// Where a commit stands (GitHub REST API, "Create a commit status").

@@ -11,12 +11,15 @@ use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
 use penstock_app::port::approvers::{Approver, Approvers};
 use penstock_app::port::notifier::{Audience, Notice, NoticeKind, Notifier};
+use penstock_app::port::provider::Ending;
 use penstock_app::port::state_changes::{StateChange, StateChanges};
 use penstock_app::port::statuses::{CommitStatus, StatusState, Statuses};
 use penstock_app::port::told::Told;
+use penstock_app::reach::Reach;
 use penstock_engine::command::RetryActions;
-use penstock_engine::state::RevisionOverride;
+use penstock_engine::state::{AttemptError, External, RevisionOverride};
 use penstock_model::id::ExecutionId;
+use penstock_model::pipeline::VariableDeclaration;
 use penstock_testkit::build::name;
 use penstock_testkit::fake::{Conduct, FakeProvider, MemoryApprovers};
 use penstock_testkit::installation::Installation;
@@ -38,7 +41,8 @@ async fn an_approver_is_asked() {
     let notices = told(&installation).await;
     let link = installation.approvals.link(&attempt(&id, "Release", "Sign-off", 1));
     let [asked] = &notices[..] else { panic!("one notice, not {notices:?}") };
-    assert_eq!((asked.kind, &asked.link, &asked.execution_id), (NoticeKind::ApprovalNeeded, &link, &id));
+    assert_eq!((asked.kind, &asked.execution_id), (NoticeKind::ApprovalNeeded, &id));
+    assert_eq!(asked.link.as_ref(), Some(&link));
     assert_eq!(asked.summary, "Sign-off waits for a verdict of c0ffee00 Brew");
     assert_eq!(asked.time, "2023-11-14T22:13:20.000Z");
 }
@@ -58,8 +62,8 @@ async fn a_failure_is_told_as_it_was_whatever_came_after() {
         (NoticeKind::ExecutionFailed, "Build", "Compile")
     );
     assert_eq!(
-        (failed.summary.as_str(), failed.link.as_str()),
-        ("npm test: exit code 1", "http://penstock.example/pipelines/web")
+        (failed.summary.as_str(), failed.link.as_deref()),
+        ("npm test: exit code 1", Some("http://penstock.example/pipelines/web"))
     );
     installation
         .control
@@ -158,12 +162,12 @@ async fn notify(installation: &Installation, outside: &Arc<Outside>) -> (Notify,
         fakes.outputs.clone(),
         Arc::new(approvals.clone()),
         outside.clone(),
-        base_url,
+        Reach::Open(base_url),
     )
-        .with_told(outside.clone())
-        .with_logs(fakes.logs.clone())
-        .with_statuses(outside.clone())
-        .with_state_changes(outside.clone());
+    .with_told(outside.clone())
+    .with_logs(fakes.logs.clone())
+    .with_statuses(outside.clone())
+    .with_state_changes(outside.clone());
     (notify, approvals)
 }
 
@@ -182,7 +186,7 @@ async fn each_approver_is_asked_with_a_link_of_their_own() {
     }
     let notices = std::mem::take(&mut *outside.notices.lock().unwrap());
     let asked = attempt(&id, "Release", "Sign-off", 1);
-    let links: Vec<&str> = notices.iter().map(|notice| notice.link.as_str()).collect();
+    let links: Vec<&str> = notices.iter().filter_map(|notice| notice.link.as_deref()).collect();
     let (shared, ada, jo) = (
         approvals.link(&asked),
         approvals.link_of(&asked, &name("Ada")),
@@ -325,7 +329,7 @@ async fn without_the_approvals_key_all_but_approvals_is_told() {
         fakes.outputs.clone(),
         Arc::new(NoKey),
         outside.clone(),
-        BaseUrl::new("http://penstock.example"),
+        Reach::Open(BaseUrl::new("http://penstock.example")),
     )
     .with_statuses(outside.clone());
     let mut failures = vec![];
@@ -342,16 +346,29 @@ const SHA: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";
 
 /// `web` from GitHub, and what its source pins.
 async fn from_github() -> Installation {
-    let provider = FakeProvider::new(|work| match (work.attempt.stage.as_str(), work.attempt.number) {
+    from_github_by(failing_once()).await
+}
+
+fn failing_once() -> FakeProvider {
+    FakeProvider::new(|work| match (work.attempt.stage.as_str(), work.attempt.number) {
         ("Build", 1) => Conduct::Ends(FakeProvider::failure("npm test: exit code 1")),
         _ => Conduct::Succeeds,
-    });
+    })
+}
+
+fn variable(called: &str, value: &str) -> VariableDeclaration {
+    let default_value = Some(value.to_owned());
+    VariableDeclaration { name: called.to_owned(), default_value, description: None }
+}
+
+async fn from_github_by(provider: FakeProvider) -> Installation {
     let mut pipeline = web();
     let source = &mut pipeline.stages[0].actions[0];
     source.action_type_id.provider = "GitHub".to_owned();
-    for (key, value) in [("Owner", "acme"), ("Repo", "web"), ("Branch", "main")] {
+    for (key, value) in [("Owner", "acme"), ("Repo", "#{variables.Repo}"), ("Branch", "main")] {
         source.configuration.insert(key.to_owned(), value.to_owned());
     }
+    pipeline.variables.push(variable("Repo", "web"));
     with(Installation::new(provider), pipeline).await
 }
 
@@ -379,7 +396,7 @@ async fn a_commits_status_follows_its_execution_and_never_goes_back() {
         (shown.repository.as_str(), shown.commit.as_str(), shown.context.as_str(), shown.state),
         ("acme/web", SHA, "penstock/web", StatusState::Pending)
     );
-    assert_eq!(shown.target_url, "http://penstock.example/pipelines/web");
+    assert_eq!(shown.target_url.as_deref(), Some("http://penstock.example/pipelines/web"));
     assert_eq!(outside.states(), [StatusState::Pending]);
     installation.settle().await;
     for record in &early {
@@ -446,18 +463,94 @@ async fn of_two_executions_of_a_commit_the_newer_one_counts() {
 }
 
 #[tokio::test]
-async fn a_status_that_is_refused_is_set_again_only_if_that_can_help() {
+async fn a_status_that_is_refused_is_set_again_for_a_right_may_be_granted_meanwhile() {
     let installation = from_github().await;
     let outside = Arc::new(Outside::default());
     let (notify, _) = notify(&installation, &outside).await;
     drop(started_with(&installation, SHA).await);
     let records = installation.fakes.store.all_records();
     let first = records.iter().find(|record| record.execution.is_some()).unwrap();
-    for (refusal, expected) in
-        [(PortError::transient("set: 502"), true), (PortError::permanent("set: no right to it"), false)]
-    {
+    for refusal in [PortError::transient("set: 502"), PortError::permanent("set: no right to it")] {
         *outside.refusal.lock().unwrap() = Some(refusal);
-        assert_eq!(notify.tell(first).await.is_err(), expected);
+        notify.tell(first).await.unwrap_err();
         assert_eq!(outside.states(), [StatusState::Pending]);
     }
+    *outside.refusal.lock().unwrap() = None;
+    notify.tell(first).await.unwrap();
+    assert_eq!(outside.states(), [StatusState::Pending]);
+}
+
+/// A code host that takes its time: something happens before a status is shown, the last first.
+struct Slow {
+    outside: Arc<Outside>,
+    installation: Arc<Installation>,
+    meanwhile: Mutex<Vec<Meanwhile>>,
+}
+
+enum Meanwhile {
+    Ends,
+    StartsAgain,
+}
+
+#[async_trait]
+impl Statuses for Slow {
+    async fn set(&self, status: &CommitStatus) -> Result<(), PortError> {
+        let meanwhile = self.meanwhile.lock().unwrap().pop();
+        match meanwhile {
+            Some(Meanwhile::Ends) => self.installation.settle().await,
+            Some(Meanwhile::StartsAgain) => drop(started_with(&self.installation, SHA).await),
+            None => {}
+        }
+        self.outside.set(status).await
+    }
+}
+
+#[tokio::test]
+async fn what_happens_while_a_status_is_set_is_shown_after_it() {
+    let installation = Arc::new(from_github().await);
+    let outside = Arc::new(Outside::default());
+    let id = started_with(&installation, SHA).await;
+    let meanwhile = Mutex::new(vec![Meanwhile::StartsAgain, Meanwhile::Ends]);
+    let slow = Slow { outside: outside.clone(), installation: installation.clone(), meanwhile };
+    let (notify, _) = notify(&installation, &outside).await;
+    let notify = notify.with_statuses(Arc::new(slow));
+    let mut records = installation.fakes.store.all_records().into_iter();
+    let admitted = records.find(|record| record.execution.as_ref() == Some(&id)).unwrap();
+    notify.tell(&admitted).await.unwrap();
+    let expected = [StatusState::Pending, StatusState::Failure, StatusState::Pending];
+    assert_eq!(outside.states(), expected, "it failed meanwhile, then a newer execution began");
+}
+
+#[tokio::test]
+async fn of_a_stack_a_message_leads_to_the_provider_and_names_the_stack() {
+    let page = "https://eu-west-1.console.aws.amazon.com/codesuite/codebuild/1";
+    let provider = FakeProvider::new(move |work| match work.attempt.stage.as_str() {
+        "Build" => {
+            let error = AttemptError { code: "JobFailed".to_owned(), message: "npm test".to_owned() };
+            let external = Some(External { id: "1".to_owned(), url: Some(page.to_owned()) });
+            Conduct::Ends(Ending::Failed { error, external })
+        }
+        _ => Conduct::Succeeds,
+    });
+    let installation = from_github_by(provider).await;
+    let id = started_with(&installation, SHA).await;
+    installation.settle().await;
+    let (fakes, outside) = (&installation.fakes, Arc::new(Outside::default()));
+    let approvals = Arc::new(installation.approvals.clone());
+    let reach = Reach::Signed("penstock-dev".to_owned());
+    let notify = Notify::new(fakes.store.clone(), fakes.outputs.clone(), approvals, outside.clone(), reach)
+        .with_statuses(outside.clone());
+    for record in fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    let notices = outside.notices.lock().unwrap();
+    let [failed] = &notices[..] else { panic!("one notice, not {notices:?}") };
+    assert_eq!(failed.link.as_deref(), Some(page), "a browser that opens the pipeline's page is refused");
+    let retry = format!("penstock retry web --stage Build --exec {id} --stack penstock-dev");
+    assert_eq!(failed.command, retry);
+    let way = failed.page.as_ref().unwrap();
+    assert_eq!(way.command, "penstock proxy --stack penstock-dev");
+    assert_eq!(way.url, "http://127.0.0.1:7879/pipelines/web");
+    let statuses = outside.statuses.lock().unwrap();
+    assert_eq!(statuses.last().unwrap().target_url.as_deref(), Some(page));
 }

@@ -1,9 +1,10 @@
 //! `penstock proxy`: the deployed API on a port of this machine, for clients that cannot sign for it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use clap::Args;
+use penstock_app::reach::PROXY_PORT;
 use tokio::net::TcpListener;
 
 use crate::aws::installation::{Installation, signer};
@@ -12,8 +13,8 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::show::out;
 
-/// Where it listens unless told otherwise.
-const PORT: &str = "7879";
+/// Where it listens unless told otherwise; messages name it.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PROXY_PORT);
 
 /// Let boto3, `aws codepipeline` and the browser reach the deployed API through a port of this machine
 #[derive(Debug, Args)]
@@ -33,7 +34,7 @@ pub(crate) struct Proxy {
     #[arg(long, env = "PENSTOCK_STACK", value_name = "NAME")]
     stack: String,
     /// The port, on loopback only; 0 is a free one
-    #[arg(long, value_name = "[HOST:]PORT", default_value = PORT, value_parser = loopback)]
+    #[arg(long, value_name = "[HOST:]PORT", default_value_t = DEFAULT, value_parser = loopback)]
     listen: SocketAddr,
 }
 

@@ -16,5 +16,7 @@ pub(crate) fn show(notice: &Notice) {
     let place = format!("{} {}/{}", notice.pipeline, notice.stage, notice.action);
     let summary = clean(&notice.summary);
     out::note(format!("{} {} {summary}", look.sign(None).for_stderr(), style(place).bold().for_stderr()));
-    out::note(format!("  {}", style(clean(&notice.link)).dim().for_stderr()));
+    if let Some(link) = &notice.link {
+        out::note(format!("  {}", style(clean(link)).dim().for_stderr()));
+    }
 }
