@@ -76,6 +76,8 @@ pub struct ApprovalView {
     pub custom_data: Option<String>,
     /// What the definition asks the approver to look at, references resolved.
     pub external_link: Option<String>,
+    /// The topic that the definition asks on besides (`NotificationArn`), references resolved.
+    pub topic: Option<String>,
     /// Since when it waits.
     pub requested_at: Timestamp,
     /// When it expires.

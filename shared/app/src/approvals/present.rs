@@ -7,7 +7,7 @@ use penstock_model::id::{ActionName, AttemptId, StageName};
 use penstock_model::pipeline::{Action, Category, Pipeline, Stage};
 
 use super::ApprovalView;
-use crate::dispatch::resolve::resolve;
+use crate::dispatch::resolve::resolve_what_is_known;
 use crate::port::PortError;
 use crate::port::approvers::ApproverName;
 use crate::port::outputs::Outputs;
@@ -16,6 +16,10 @@ use crate::view::{first_revision, trigger_in_words};
 
 /// Which output variables of a source name the author, in the order of preference.
 const AUTHOR_KEYS: [&str; 4] = ["AuthorDisplayName", "AuthorName", "AuthorId", "AuthorEmail"];
+
+/// What of a deployment's configuration says where it deploys, in the order in which it is told.
+const TARGET_KEYS: [&str; 6] =
+    ["ApplicationName", "DeploymentGroupName", "BucketName", "StackName", "ServiceName", "FunctionName"];
 
 /// What the approver of `id` sees; `None` if the state or the definition does not know it.
 pub(super) async fn view(
@@ -27,16 +31,15 @@ pub(super) async fn view(
     let Some((execution, pipeline, action, attempt)) = find(snapshot, &id) else {
         return Ok(None);
     };
-    let configuration = match resolve(outputs, pipeline, execution, &id.stage, action).await {
-        Ok(resolved) => resolved.configuration,
-        Err(failure) => failure.into_port_error().map_or_else(|| Ok(action.configuration.clone()), Err)?,
-    };
+    let resolved = resolve_what_is_known(outputs, pipeline, execution, &id.stage, action).await?;
+    let configuration = resolved.configuration;
     Ok(Some(ApprovalView {
         pipeline: execution.pipeline.clone(),
         stage: id.stage.clone(),
         action: id.action.clone(),
         custom_data: configuration.get("CustomData").cloned(),
         external_link: configuration.get("ExternalEntityLink").cloned(),
+        topic: configuration.get("NotificationArn").filter(|arn| !arn.is_empty()).cloned(),
         requested_at: attempt.scheduled_at,
         expires_at: attempt.deadline,
         commit: first_revision(execution, pipeline).cloned(),
@@ -44,7 +47,7 @@ pub(super) async fn view(
         artifacts: artifacts(execution),
         waiting_behind: waiting_behind(&snapshot.state, &id.stage),
         trigger: trigger_in_words(&execution.trigger),
-        will_do: follows(pipeline, &id.stage, action),
+        will_do: follows(outputs, pipeline, execution, (&id.stage, action)).await?,
         verdict: attempt.verdict.clone(),
         attempt: id,
         approver,
@@ -111,9 +114,29 @@ pub(crate) fn waiting_behind(state: &State, stage: &StageName) -> u32 {
     u32::try_from(state.executions.values().filter(|execution| waits(execution)).count()).unwrap_or(u32::MAX)
 }
 
-/// The deployments that follow: later ones of the approval's stage, then those of the stages up to the next approval.
-fn follows(pipeline: &Pipeline, stage: &StageName, approval: &Action) -> Vec<String> {
+/// The deployments that follow, in words.
+async fn follows(
+    outputs: &dyn Outputs,
+    pipeline: &Pipeline,
+    execution: &Execution,
+    (stage, approval): (&StageName, &Action),
+) -> Result<Vec<String>, PortError> {
     let mut lines = vec![];
+    for (stage, action) in deployments(pipeline, stage, approval) {
+        let target = target(action);
+        let target = resolve_what_is_known(outputs, pipeline, execution, &stage.name, &target).await?;
+        lines.push(deployment(stage, &target));
+    }
+    Ok(lines)
+}
+
+/// Later deployments of the approval's stage, then those of the stages up to the next approval.
+fn deployments<'a>(
+    pipeline: &'a Pipeline,
+    stage: &StageName,
+    approval: &Action,
+) -> Vec<(&'a Stage, &'a Action)> {
+    let mut found = vec![];
     for stage in pipeline.stages.iter().skip_while(|it| it.name != *stage) {
         let here = stage.action(&approval.name).is_some_and(|action| action == approval);
         let after = if here { approval.run_order } else { 0 };
@@ -122,24 +145,27 @@ fn follows(pipeline: &Pipeline, stage: &StageName, approval: &Action) -> Vec<Str
         actions.sort_by_key(|action| action.run_order);
         for action in actions {
             if action.action_type_id.category == Category::Approval {
-                return lines;
+                return found;
             }
-            lines.extend(deployment(stage, action));
+            if action.action_type_id.category == Category::Deploy {
+                found.push((stage, action));
+            }
         }
     }
-    lines
+    found
 }
 
-fn deployment(stage: &Stage, action: &Action) -> Option<String> {
-    let target =
-        ["ApplicationName", "DeploymentGroupName", "BucketName", "StackName", "ServiceName", "FunctionName"]
-            .iter()
-            .filter_map(|key| action.configuration.get(*key))
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" / ");
-    let onto = if target.is_empty() { String::new() } else { format!(" to {target}") };
-    let words =
-        || format!("{} / {}: deploy with {}{onto}", stage.name, action.name, action.action_type_id.provider);
-    (action.action_type_id.category == Category::Deploy).then(words)
+/// `action` with nothing but what says where it deploys: of the rest nothing has to be read.
+fn target(action: &Action) -> Action {
+    let mut target = action.clone();
+    target.configuration.retain(|key, _| TARGET_KEYS.contains(&key.as_str()));
+    target.environment_variables.clear();
+    target
+}
+
+fn deployment(stage: &Stage, action: &Action) -> String {
+    let target: Vec<&str> =
+        TARGET_KEYS.iter().filter_map(|key| action.configuration.get(*key)).map(String::as_str).collect();
+    let onto = if target.is_empty() { String::new() } else { format!(" to {}", target.join(" / ")) };
+    format!("{} / {}: deploy with {}{onto}", stage.name, action.name, action.action_type_id.provider)
 }

@@ -35,16 +35,6 @@ pub(crate) enum ResolveError {
     Port(#[from] PortError),
 }
 
-impl ResolveError {
-    /// The port's failure, if it was one and not the definition's.
-    pub(crate) fn into_port_error(self) -> Option<PortError> {
-        match self {
-            Self::Port(error) => Some(error),
-            Self::Unresolved { .. } | Self::TooLarge { .. } => None,
-        }
-    }
-}
-
 /// `action` of `stage` with every reference replaced by its value in `execution`.
 pub(crate) async fn resolve(
     outputs: &dyn Outputs,
@@ -59,6 +49,27 @@ pub(crate) async fn resolve(
     let values =
         Values::read(outputs, execution, &inputs(pipeline, execution, stage, &action.name), action).await?;
     values.fill(action)
+}
+
+/// `action` with each reference replaced whose value is known by now; the others stay as they are written. For people to
+/// read, and not to be carried out.
+pub(crate) async fn resolve_what_is_known(
+    outputs: &dyn Outputs,
+    pipeline: &Pipeline,
+    execution: &Execution,
+    stage: &StageName,
+    action: &Action,
+) -> Result<Action, PortError> {
+    let mut filled = action.clone();
+    if texts(action).all(|text| !text.contains("#{")) {
+        return Ok(filled);
+    }
+    let values =
+        Values::read(outputs, execution, &inputs(pipeline, execution, stage, &action.name), action).await?;
+    for value in filled.configuration.values_mut() {
+        *value = values.text(value).unwrap_or_else(|_| values.known(value));
+    }
+    Ok(filled)
 }
 
 fn texts(action: &Action) -> impl Iterator<Item = &str> {
@@ -120,6 +131,19 @@ impl<'a> Values<'a> {
             }
             Ok(_) | Err(_) => variable::resolve(text, |reference| self.lookup(reference)),
         }
+    }
+
+    fn known(&self, text: &str) -> String {
+        let Ok(segments) = variable::segments(text) else {
+            return text.to_owned();
+        };
+        let shown = segments.into_iter().map(|segment| match segment {
+            Segment::Text(text) => text.to_owned(),
+            Segment::Reference(reference) => self
+                .lookup(reference)
+                .unwrap_or_else(|| format!("#{{{}.{}}}", reference.namespace, reference.key)),
+        });
+        shown.collect()
     }
 
     fn json(&self, json: &mut Json) -> Result<(), Unresolved> {

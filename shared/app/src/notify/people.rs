@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use penstock_engine::event::{Event, Fact};
 use penstock_engine::state::ExecutionStatus;
 use penstock_model::id::AttemptId;
-use penstock_model::pipeline::{Action, Category};
+use penstock_model::pipeline::Category;
 
 use super::failure::{self, Failure};
 use super::plain::{line, lines, log_line};
@@ -92,15 +92,15 @@ impl Notify {
         story: &Story,
     ) -> Result<Vec<Notice>, AppError> {
         let action = story.pipeline.stage(&id.stage).and_then(|stage| stage.action(&id.action));
-        let Some(action) = action.filter(|it| it.action_type_id.category == Category::Approval) else {
+        if action.is_none_or(|it| it.action_type_id.category != Category::Approval) {
             return Ok(vec![]);
-        };
+        }
         let approvals = self.approvals.approvals().await?;
         let Some(view) = approvals.look(&story.execution.pipeline, id).await? else {
             return Ok(vec![]);
         };
         let mut notices = vec![];
-        for to in audiences(&approvals, id, action, story).await? {
+        for to in audiences(&approvals, &view).await? {
             let link = match &to {
                 Audience::Approver { name, .. } => approvals.link_of(id, name),
                 Audience::Everyone | Audience::Topic { .. } => approvals.link(id),
@@ -178,21 +178,15 @@ impl Notify {
 }
 
 /// Everybody, each approver who is asked about the pipeline, and the topic that the action names.
-async fn audiences(
-    approvals: &Approvals,
-    id: &AttemptId,
-    action: &Action,
-    story: &Story,
-) -> Result<Vec<Audience>, PortError> {
+async fn audiences(approvals: &Approvals, view: &ApprovalView) -> Result<Vec<Audience>, PortError> {
     let mut audiences = vec![Audience::Everyone];
     if let Some(approvers) = approvals.approvers() {
         let asked = approvers.list().await?.into_iter();
-        let asked = asked.filter(|approver| approver.is_asked_about(&story.execution.pipeline));
+        let asked = asked.filter(|approver| approver.is_asked_about(&view.pipeline));
         audiences.extend(asked.map(|it| Audience::Approver { name: it.name, topic_arn: it.topic_arn }));
     }
-    if let Some(topic) = action.configuration.get("NotificationArn").filter(|arn| !arn.is_empty()) {
-        let api_token = approvals.api_token(id);
-        audiences.push(Audience::Topic { topic_arn: topic.clone(), api_token });
+    if let Some(topic_arn) = view.topic.clone() {
+        audiences.push(Audience::Topic { topic_arn, api_token: approvals.api_token(&view.attempt) });
     }
     Ok(audiences)
 }

@@ -174,9 +174,17 @@ async fn notify(installation: &Installation, outside: &Arc<Outside>) -> (Notify,
 #[tokio::test]
 async fn each_approver_is_asked_with_a_link_of_their_own() {
     let mut pipeline = web();
-    let action = &mut pipeline.stages[2].actions[0];
     let topic = "arn:aws:sns:eu-west-1:111122223333:team".to_owned();
-    action.configuration.insert("NotificationArn".to_owned(), topic.clone());
+    pipeline.variables.push(variable("Team", "team"));
+    let [ask, ship] = &mut pipeline.stages[2].actions[..] else { panic!("two actions") };
+    let named = "arn:aws:sns:eu-west-1:111122223333:#{variables.Team}".to_owned();
+    ask.configuration.insert("NotificationArn".to_owned(), named);
+    for (key, value) in [
+        ("ApplicationName", "shop-#{variables.Team}"),
+        ("DeploymentGroupName", "#{Src.CommitId}-#{Src.Later}"),
+    ] {
+        ship.configuration.insert(key.to_owned(), value.to_owned());
+    }
     let installation = with(Installation::default(), pipeline).await;
     let id = started(&installation).await;
     let outside = Arc::new(Outside::default());
@@ -197,7 +205,11 @@ async fn each_approver_is_asked_with_a_link_of_their_own() {
     assert_eq!(notices[3].to, Audience::Topic { topic_arn: topic, api_token });
     let approval = notices[1].approval.as_ref().unwrap();
     assert_eq!(approval.custom_data.as_deref(), Some("Look at c0ffee00"));
-    assert_eq!(approval.will_do, ["Release / Ship: deploy with CodeDeploy to shop"]);
+    assert_eq!(
+        approval.will_do,
+        ["Release / Ship: deploy with CodeDeploy to shop-team / c0ffee00-#{Src.Later}"],
+        "what is not known yet stays as it is written"
+    );
     assert_eq!(notices[1].command, "penstock approve web --stage Release --action Sign-off");
     let token = ada.rsplit('/').next().unwrap();
     let decided = approvals.decide(token, true, "", "").await.unwrap();
