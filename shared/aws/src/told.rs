@@ -18,8 +18,9 @@ use crate::store::schema::EXPIRES_AT;
 use crate::store::table::Table;
 
 const WHO: &str = "who";
-/// A day in the stream and fourteen in a dead-letter queue.
-const KEPT: Duration = Duration::from_secs(15 * 24 * 3600);
+/// A day in the stream, fourteen in the queue and among the dead letters; each redrive puts a record into the queue anew,
+/// for fourteen more. So long that after two of them nobody is told twice.
+const KEPT: Duration = Duration::from_secs(45 * 24 * 3600);
 
 /// The memory in the table.
 #[derive(Debug, Clone)]
