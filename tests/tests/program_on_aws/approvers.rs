@@ -120,13 +120,39 @@ fn nobody_else_gets_the_link_that_names_an_approver() {
     assert!(missing.contains("did you mean `Jo Doe`"), "{missing}");
 }
 
+/// The address of `AlertEmail` is asked once for failures and once for alarms.
+#[test]
+fn the_link_of_any_topic_is_confirmed_so_that_a_signed_call_alone_ends_it() {
+    let mail = Arc::new(Mail::default());
+    let sns = relay(&ACCOUNT.emulator.url(), Arc::clone(&mail));
+    for name in ["penstock-failures", "penstock-alarms"] {
+        let topic = format!("arn:aws:sns:us-east-1:000000000000:{name}");
+        let link = format!(
+            "https://sns.us-east-1.amazonaws.com/confirmation.html?TopicArn={topic}&Token={TOKEN}&Endpoint=ops@example.com"
+        );
+        let confirm = penstock(&["approvers", "confirm", &link]).variable("AWS_ENDPOINT_URL_SNS", &sns);
+        let said = confirm.ends_with(0);
+        assert!(
+            said.contains("only a signed call can end the subscription") && said.contains(&topic),
+            "{said}"
+        );
+        let call = mail.confirmed.lock().unwrap().pop().unwrap();
+        assert!(call.contains("AuthenticateOnUnsubscribe=true") && call.contains(name), "{call}");
+    }
+}
+
 #[test]
 fn links_to_elsewhere_and_old_links_are_refused() {
     let confirm = |link: &str| penstock(&["approvers", "confirm", link]);
     let elsewhere = confirm("https://sns.evil.example/?TopicArn=t&Token=x").ends_with(2);
     assert!(elsewhere.contains("leads to sns.evil.example"), "{elsewhere}");
-    let topic = "arn:aws:sns:us-east-1:000000000000:nobody";
-    let old = format!("https://sns.us-east-1.amazonaws.com/?TopicArn={topic}&Token=old");
-    let old = confirm(&old).ends_with(1);
-    assert!(old.contains("failed to confirm the subscription") && old.contains("approvers add"), "{old}");
+    for (name, way) in [
+        ("dev-approver-nobody", "penstock approvers add NAME EMAIL --stack dev"),
+        ("dev-nobody", "aws sns subscribe --topic-arn arn:aws:sns:us-east-1:000000000000:dev-nobody"),
+    ] {
+        let topic = format!("arn:aws:sns:us-east-1:000000000000:{name}");
+        let old = format!("https://sns.us-east-1.amazonaws.com/?TopicArn={topic}&Token=old");
+        let old = confirm(&old).ends_with(1);
+        assert!(old.contains("failed to confirm the subscription") && old.contains(way), "{old}");
+    }
 }

@@ -31,7 +31,8 @@ Examples:
 
 An approver has a topic, and so a link, of their own: a verdict by that link is recorded under their name. SNS asks them by
 e-mail whether they want the messages. Let them send you the link instead of following it, and confirm it with a signed
-call: then only a signed call ends the subscription, and nobody to whom a message is forwarded can.")]
+call: then only a signed call ends the subscription, and nobody to whom a message is forwarded can. `confirm` takes the link
+of any topic, so also those with which the address of the stack's parameter AlertEmail is asked.")]
 pub(crate) struct Approvers {
     #[command(subcommand)]
     what: What,
@@ -241,8 +242,9 @@ impl Confirm {
         confirmed.map_err(|error| {
             failed(PortError {
                 message: format!(
-                    "{}; a link ends after two days: `penstock approvers add NAME EMAIL --stack STACK` sends another",
-                    error.message
+                    "{}; a link ends after two days: `{}` sends another",
+                    error.message,
+                    asks_again(&confirmation.topic)
                 ),
                 ..error
             })
@@ -252,6 +254,17 @@ impl Confirm {
             confirmation.topic
         ))?;
         Ok(Exit::Succeeded)
+    }
+}
+
+/// The command that sends a new link for `topic`.
+fn asks_again(topic: &str) -> String {
+    let name = topic.rsplit(':').next().unwrap_or_default();
+    match name.split_once("-approver-") {
+        Some((stack, _)) => format!("penstock approvers add NAME EMAIL --stack {stack}"),
+        None => {
+            format!("aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint EMAIL")
+        }
     }
 }
 
