@@ -11,6 +11,7 @@ pub mod error;
 pub mod jobs;
 mod nonce;
 pub mod notify;
+pub mod partition;
 pub mod port;
 pub mod query;
 pub mod reach;

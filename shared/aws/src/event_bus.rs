@@ -5,8 +5,10 @@ use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
+use penstock_app::partition::Partition;
 use penstock_app::port::PortError;
 use penstock_app::port::state_changes::{ChangeOf, StateChange, StateChanges};
+use penstock_model::id::PipelineName;
 use serde_json::{Value, json};
 
 use crate::error::port_error;
@@ -48,9 +50,14 @@ impl EventBus {
             .source(SOURCE)
             .detail_type(change.of.detail_type())
             .detail(Value::Object(detail).to_string())
-            .resources(format!("arn:aws:codepipeline:{}:{}:{}", self.region, self.account, change.pipeline))
+            .resources(self.arn(&change.pipeline))
             .time(DateTime::from_millis(change.at.0))
             .build()
+    }
+
+    fn arn(&self, pipeline: &PipelineName) -> String {
+        let partition = Partition::of(&self.region).name;
+        format!("arn:{partition}:codepipeline:{}:{}:{pipeline}", self.region, self.account)
     }
 
     async fn put(&self, changes: &[StateChange]) -> Result<(), PortError> {
@@ -76,5 +83,21 @@ impl StateChanges for EventBus {
             self.put(batch).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+    use super::*;
+
+    #[test]
+    fn a_pipelines_arn_is_of_the_partition_of_its_region() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12());
+        let sdk = Sdk::from_config(config.region(Region::from_static("cn-north-1")).build());
+        let bus = EventBus::new(&sdk, "default", "111122223333");
+        let arn = bus.arn(&"web".parse().unwrap());
+        assert_eq!(arn, "arn:aws-cn:codepipeline:cn-north-1:111122223333:web");
     }
 }

@@ -22,6 +22,7 @@ use penstock_model::id::{AttemptId, StageName};
 use penstock_model::pipeline::Pipeline;
 use serde_json::{Map, Value, json};
 
+use super::commit_status::{commit, configured, repository};
 use super::plain::line;
 use crate::port::state_changes::{ChangeOf, StateChange};
 use crate::port::store::Record;
@@ -31,17 +32,36 @@ const MAX_SUMMARY: usize = 2000;
 
 /// Whether other systems are told of this.
 pub(super) fn is_one(fact: &Fact) -> bool {
+    !told(fact).is_empty()
+}
+
+/// What has another state, and which.
+enum Told<'a> {
+    Execution(&'static str),
+    Stage(&'a StageName, &'static str),
+    /// Of the stage that the execution is in.
+    CurrentStage(&'static str),
+    Action(&'a AttemptId, &'static str),
+}
+
+/// The table above.
+fn told(fact: &Fact) -> Vec<Told<'_>> {
     match fact {
-        Fact::ExecutionAdmitted { .. }
-        | Fact::StopRequested { .. }
-        | Fact::StageEntered { .. }
-        | Fact::StageRetried { .. }
-        | Fact::StageEnded { .. }
-        | Fact::ExecutionEnded { .. }
-        | Fact::AttemptScheduled { .. }
-        | Fact::AttemptSucceeded { .. }
-        | Fact::AttemptAbandoned { .. } => true,
-        Fact::AttemptFailed { error, .. } => error.code != INTERRUPTED,
+        Fact::ExecutionAdmitted { .. } => vec![Told::Execution("STARTED")],
+        Fact::StopRequested { .. } => vec![Told::Execution("STOPPING"), Told::CurrentStage("STOPPING")],
+        Fact::StageEntered { stage, .. } => vec![Told::Stage(stage, "STARTED")],
+        Fact::StageRetried { stage, .. } => vec![Told::Execution("RESUMED"), Told::Stage(stage, "RESUMED")],
+        Fact::StageEnded { stage, status, .. } => {
+            stage_state(*status).map(|state| Told::Stage(stage, state)).into_iter().collect()
+        }
+        Fact::ExecutionEnded { status, .. } => {
+            execution_state(*status).map(Told::Execution).into_iter().collect()
+        }
+        Fact::AttemptScheduled { attempt, .. } => vec![Told::Action(attempt, "STARTED")],
+        Fact::AttemptSucceeded { attempt, .. } => vec![Told::Action(attempt, "SUCCEEDED")],
+        Fact::AttemptFailed { error, .. } if error.code == INTERRUPTED => vec![],
+        Fact::AttemptFailed { attempt, .. } => vec![Told::Action(attempt, "FAILED")],
+        Fact::AttemptAbandoned { attempt } => vec![Told::Action(attempt, "ABANDONED")],
         Fact::Defined { .. }
         | Fact::Deleted
         | Fact::TransitionDisabled { .. }
@@ -53,14 +73,14 @@ pub(super) fn is_one(fact: &Fact) -> bool {
         | Fact::AttemptChecked { .. }
         | Fact::AttemptCancelling { .. }
         | Fact::CancellationSettled { .. }
-        | Fact::VerdictGiven { .. } => false,
+        | Fact::VerdictGiven { .. } => vec![],
     }
 }
 
 /// The state changes of a record of `execution`, which pins `pipeline`.
 pub(super) fn changes(record: &Record, execution: &Execution, pipeline: &Pipeline) -> Vec<StateChange> {
     let teller = Teller { execution, pipeline };
-    record.events.iter().filter(|event| is_one(&event.fact)).flat_map(|event| teller.of(event)).collect()
+    record.events.iter().flat_map(|event| teller.of(event)).collect()
 }
 
 struct Teller<'a> {
@@ -70,62 +90,56 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn of(&self, event: &Event) -> Vec<StateChange> {
-        match &event.fact {
-            Fact::ExecutionAdmitted { .. } => vec![self.whole(event, "STARTED")],
-            Fact::StopRequested { stop, .. } => {
-                let mut whole = self.whole(event, "STOPPING");
-                whole.detail.insert("stop-execution-comments".to_owned(), json!(stop.reason));
-                let stage = self.execution.current().map(|run| self.stage(event, &run.name, "STOPPING"));
-                std::iter::once(whole).chain(stage).collect()
+        let change = |told| match told {
+            Told::Execution(state) => Some(self.whole(event, state)),
+            Told::Stage(stage, state) => Some(self.stage(event, stage, state)),
+            Told::CurrentStage(state) => {
+                self.execution.current().map(|run| self.stage(event, &run.name, state))
             }
-            Fact::StageEntered { stage, .. } => vec![self.stage(event, stage, "STARTED")],
-            Fact::StageRetried { stage, .. } => {
-                vec![self.whole(event, "RESUMED"), self.stage(event, stage, "RESUMED")]
-            }
-            Fact::StageEnded { stage, status, .. } => {
-                stage_state(*status).map(|state| self.stage(event, stage, state)).into_iter().collect()
-            }
-            Fact::ExecutionEnded { status, .. } => {
-                execution_state(*status).map(|state| self.whole(event, state)).into_iter().collect()
-            }
-            Fact::AttemptScheduled { attempt, .. } => self.action(event, attempt, "STARTED", &[]),
-            Fact::AttemptSucceeded { attempt, success } => {
-                let result = result(success.external.as_ref(), success.summary.as_deref(), None);
-                let produced = success.artifacts.iter().map(artifact).collect();
-                let members = [("output-artifacts", produced), ("execution-result", result)];
-                self.action(event, attempt, "SUCCEEDED", &members)
-            }
-            Fact::AttemptFailed { attempt, error, external } => {
-                let begun = || self.execution.attempt(attempt).and_then(|attempt| attempt.external.as_ref());
-                let external = external.as_ref().or_else(begun);
-                let result = result(external, Some(&error.message), Some(&error.code));
-                self.action(event, attempt, "FAILED", &[("execution-result", result)])
-            }
-            Fact::AttemptAbandoned { attempt } => self.action(event, attempt, "ABANDONED", &[]),
-            Fact::Defined { .. }
-            | Fact::Deleted
-            | Fact::TransitionDisabled { .. }
-            | Fact::TransitionEnabled { .. }
-            | Fact::ArtifactsReleased { .. }
-            | Fact::StageAwaited { .. }
-            | Fact::AttemptStarted { .. }
-            | Fact::AttemptResent { .. }
-            | Fact::AttemptChecked { .. }
-            | Fact::AttemptCancelling { .. }
-            | Fact::CancellationSettled { .. }
-            | Fact::VerdictGiven { .. } => vec![],
-        }
+            Told::Action(attempt, state) => self.action(event, attempt, state),
+        };
+        told(&event.fact).into_iter().filter_map(change).collect()
     }
 
     fn whole(&self, event: &Event, state: &str) -> StateChange {
         let mut change = self.change(event, ChangeOf::Execution, state);
-        let trigger = &self.execution.trigger;
-        let detail = line(&trigger.detail, MAX_SUMMARY);
-        change.detail.insert(
-            "execution-trigger".to_owned(),
-            json!({"trigger-type": trigger.kind, "trigger-detail": detail}),
-        );
+        change.detail.insert("execution-trigger".to_owned(), self.trigger());
+        if let Fact::StopRequested { stop, .. } = &event.fact {
+            change.detail.insert("stop-execution-comments".to_owned(), json!(stop.reason));
+        }
         change
+    }
+
+    /// What started the execution, and the commit that the first source on GitHub carries, as far as it is known yet.
+    fn trigger(&self) -> Value {
+        let (execution, trigger) = (self.execution, &self.execution.trigger);
+        let mut members = json!({
+            "trigger-type": trigger.kind, "trigger-detail": line(&trigger.detail, MAX_SUMMARY),
+        });
+        let mut sources = self.pipeline.stages.first().into_iter().flat_map(|stage| &stage.actions);
+        let found = sources.find_map(|action| Some((action, repository(execution, action)?)));
+        let Some((action, repository)) = found else {
+            return members;
+        };
+        let configured = |key: &str| configured(execution, action, key);
+        let revision = execution.revisions.get(&action.name);
+        for (key, value) in [
+            ("provider-type", Some("GitHub".to_owned())),
+            ("full-repository-name", Some(repository)),
+            ("branch-name", self.branch(|| configured("BranchName").or_else(|| configured("Branch")))),
+            ("commit-id", commit(execution, action)),
+            ("commit-message", revision.and_then(|it| it.summary.as_deref()).map(|it| line(it, MAX_SUMMARY))),
+        ] {
+            if let Some(value) = value {
+                members[key] = json!(value);
+            }
+        }
+        members
+    }
+
+    /// The branch that the source follows; triggers of the pipeline's own may have been set off by another.
+    fn branch(&self, configured: impl Fn() -> Option<String>) -> Option<String> {
+        if self.pipeline.triggers.is_empty() { configured() } else { None }
     }
 
     fn stage(&self, event: &Event, stage: &StageName, state: &str) -> StateChange {
@@ -137,17 +151,8 @@ impl Teller<'_> {
         change
     }
 
-    fn action(
-        &self,
-        event: &Event,
-        attempt: &AttemptId,
-        state: &str,
-        members: &[(&str, Value)],
-    ) -> Vec<StateChange> {
-        let action = self.pipeline.stage(&attempt.stage).and_then(|stage| stage.action(&attempt.action));
-        let Some(action) = action else {
-            return vec![];
-        };
+    fn action(&self, event: &Event, attempt: &AttemptId, state: &str) -> Option<StateChange> {
+        let action = self.pipeline.stage(&attempt.stage)?.action(&attempt.action)?;
         let kind = &action.action_type_id;
         let mut change = self.change(event, ChangeOf::Action, state);
         let mut set = |key: &str, value: Value| drop(change.detail.insert(key.to_owned(), value));
@@ -162,10 +167,16 @@ impl Teller<'_> {
             set("region", json!(region));
         }
         set("input-artifacts", self.inputs(attempt));
-        for (key, value) in members {
-            set(key, value.clone());
+        if let Fact::AttemptSucceeded { success, .. } = &event.fact {
+            set("output-artifacts", success.artifacts.iter().map(artifact).collect());
+            set("execution-result", result(success.external.as_ref(), success.summary.as_deref(), None));
         }
-        vec![change]
+        if let Fact::AttemptFailed { error, external, .. } = &event.fact {
+            let begun = || self.execution.attempt(attempt).and_then(|attempt| attempt.external.as_ref());
+            let external = external.as_ref().or_else(begun);
+            set("execution-result", result(external, Some(&error.message), Some(&error.code)));
+        }
+        Some(change)
     }
 
     fn inputs(&self, attempt: &AttemptId) -> Value {

@@ -423,6 +423,26 @@ async fn a_commits_status_follows_its_execution_and_never_goes_back() {
     assert!(outside.states().iter().all(|state| *state == StatusState::Failure));
 }
 
+/// The members by which rules and their targets tell branches and commits (`CodePipeline` user guide, "Monitoring
+/// `CodePipeline` events").
+#[tokio::test]
+async fn a_state_change_says_which_commit_of_which_branch() {
+    let installation = from_github().await;
+    started_with(&installation, SHA).await;
+    let outside = Arc::new(Outside::default());
+    let (notify, _) = notify(&installation, &outside).await;
+    for record in installation.fakes.store.all_records() {
+        notify.tell(&record).await.unwrap();
+    }
+    let changes = outside.changes.lock().unwrap();
+    let trigger = &changes[0].detail["execution-trigger"];
+    let said = |key: &str| trigger[key].as_str().unwrap_or_default();
+    assert_eq!(
+        ["trigger-type", "provider-type", "full-repository-name", "branch-name", "commit-id"].map(said),
+        ["StartPipelineExecution", "GitHub", "acme/web", "main", SHA]
+    );
+}
+
 #[tokio::test]
 async fn a_success_is_shown_and_a_stop_is_no_verdict_on_the_commit() {
     let installation = from_github().await;

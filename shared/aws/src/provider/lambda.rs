@@ -15,6 +15,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::jobs::{Answer, Invocation, JobId, JobRecords};
+use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::outputs::Outputs;
@@ -178,8 +179,7 @@ impl LambdaInvoke {
         let sdk = self.access.of(work, self.without_role).await?;
         let (region, function) = (sdk.region(), required(work, "FunctionName")?);
         let name = name_of(function);
-        let url =
-            format!("https://{region}.console.aws.amazon.com/lambda/home?region={region}#/functions/{name}");
+        let url = format!("{}/lambda/home?region={region}#/functions/{name}", console(region));
         Ok(External { id: id.to_string(), url: Some(url) })
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
+use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -157,7 +158,7 @@ fn page(sdk: &Sdk, settings: &Settings, key: &str, input: &Artifact) -> External
         "" => String::new(),
         folder => format!("&prefix={folder}/"),
     };
-    let url = format!("https://{region}.console.aws.amazon.com/s3/buckets/{bucket}?region={region}{prefix}");
+    let url = format!("{}/s3/buckets/{bucket}?region={region}{prefix}", console(region));
     let name = if key.is_empty() { input.name.as_str() } else { key };
     External { id: format!("{bucket}/{name}"), url: Some(url) }
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use penstock_app::engine::state::External;
+use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -132,8 +133,10 @@ fn done(
     artifacts: Vec<penstock_model::artifact::Artifact>,
 ) -> Done {
     let url = format!(
-        "https://{region}.console.aws.amazon.com/s3/object/{}?region={region}&prefix={}&versionId={version}",
-        place.bucket, place.key
+        "{}/s3/object/{}?region={region}&prefix={}&versionId={version}",
+        console(region),
+        place.bucket,
+        place.key
     );
     let summary = format!("{} version {version}", place.uri());
     Done {

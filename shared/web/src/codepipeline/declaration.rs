@@ -3,6 +3,7 @@
 //! The model demands members that a definition here may leave out (`roleArn`), and clients send back what they were
 //! shown. So the defaults are shown under recognisable values, which are removed again when they come back.
 
+use penstock_app::partition::Partition;
 use penstock_model::definition::{self, Parsed};
 use penstock_model::id::DefinitionVersion;
 use penstock_model::pipeline::Pipeline;
@@ -37,12 +38,12 @@ pub(crate) fn read(web: &Web, value: &Value) -> Result<Parsed, ApiError> {
 
 /// The role that stands for "none named".
 fn default_role(web: &Web) -> String {
-    format!("arn:aws:iam::{}:role/penstock-default", web.account)
+    format!("arn:{}:iam::{}:role/penstock-default", Partition::of(&web.region).name, web.account)
 }
 
 /// The pipeline's ARN in this installation's region and account.
 pub(crate) fn arn(web: &Web, name: &str) -> String {
-    format!("arn:aws:codepipeline:{}:{}:{name}", web.region, web.account)
+    format!("arn:{}:codepipeline:{}:{}:{name}", Partition::of(&web.region).name, web.region, web.account)
 }
 
 fn each_action(pipeline: &mut Map<String, Value>, change: fn(&mut Map<String, Value>)) {

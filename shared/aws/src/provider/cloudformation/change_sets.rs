@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOut
 use aws_sdk_cloudformation::types::ChangeSetType;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use penstock_app::engine::state::External;
+use penstock_app::partition::console;
 use penstock_app::port::provider::{Ending, Observation};
 
 use super::job::{Job, Progress};
@@ -189,8 +190,10 @@ impl Job<'_> {
         };
         let region = self.sdk.region();
         let page = format!(
-            "https://{region}.console.aws.amazon.com/cloudformation/home?region={region}#/stacks/changesets/changes?stackId={}&changeSetId={}",
-            set.stack_id, set.id
+            "{}/cloudformation/home?region={region}#/stacks/changesets/changes?stackId={}&changeSetId={}",
+            console(region),
+            set.stack_id,
+            set.id
         );
         External { id: set.id.clone(), url: Some(page) }
     }

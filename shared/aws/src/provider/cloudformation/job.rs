@@ -3,6 +3,7 @@
 use aws_sdk_cloudformation::Client;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use penstock_app::engine::state::External;
+use penstock_app::partition::console;
 use penstock_app::port::provider::{Begun, Ending, Observation, Work};
 
 use super::next::{Step, deletion_failed, on_stack};
@@ -294,7 +295,8 @@ impl Job<'_> {
     pub(super) fn external(&self, stack_id: &str) -> External {
         let region = self.sdk.region();
         let page = format!(
-            "https://{region}.console.aws.amazon.com/cloudformation/home?region={region}#/stacks/stackinfo?stackId={stack_id}"
+            "{}/cloudformation/home?region={region}#/stacks/stackinfo?stackId={stack_id}",
+            console(region)
         );
         External { id: stack_id.to_owned(), url: Some(page) }
     }

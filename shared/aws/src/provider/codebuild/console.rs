@@ -1,21 +1,18 @@
 //! Links to the console's page of a build.
 
+use penstock_app::partition::console;
+
 /// The page of the build or batch with this ARN: `arn:PARTITION:codebuild:REGION:ACCOUNT:build/PROJECT:ID`.
 pub(super) fn link(arn: &str) -> Option<String> {
     let mut parts = arn.splitn(6, ':');
-    let (_, partition, _, region, account) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (region, account) = (parts.nth(3)?, parts.next()?);
     let (kind, id) = parts.next()?.split_once('/')?;
     let (project, _) = id.split_once(':')?;
     let page = if kind == "build-batch" { "batch" } else { "build" };
-    let host = match partition {
-        "aws-cn" => "console.amazonaws.cn",
-        "aws-us-gov" => "console.amazonaws-us-gov.com",
-        _ => "console.aws.amazon.com",
-    };
     let id = id.replace(':', "%3A");
     Some(format!(
-        "https://{region}.{host}/codesuite/codebuild/{account}/projects/{project}/{page}/{id}/?region={region}"
+        "{}/codesuite/codebuild/{account}/projects/{project}/{page}/{id}/?region={region}",
+        console(region)
     ))
 }
 

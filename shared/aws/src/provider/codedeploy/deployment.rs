@@ -10,6 +10,7 @@ use aws_sdk_codedeploy::types::{DeploymentInfo, DeploymentStatus, RevisionLocati
 use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
 use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Done, Ending, Observation, Work};
 use penstock_model::time::Timestamp;
@@ -103,9 +104,7 @@ impl Deployments {
     /// The id that `CodeDeploy`'s events carry as `deploymentId`, and the console's page.
     pub(super) fn external(&self, id: &str) -> External {
         let region = &self.region;
-        let url = format!(
-            "https://{region}.console.aws.amazon.com/codesuite/codedeploy/deployments/{id}?region={region}"
-        );
+        let url = format!("{}/codesuite/codedeploy/deployments/{id}?region={region}", console(region));
         External { id: id.to_owned(), url: Some(url) }
     }
 

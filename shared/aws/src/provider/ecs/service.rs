@@ -7,6 +7,7 @@ use aws_sdk_ecs::types::{
     StopServiceDeploymentStopType,
 };
 use penstock_app::engine::state::External;
+use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::Work;
 
@@ -146,7 +147,8 @@ impl Services {
         let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
         let (cluster, service) = (last(&self.cluster), last(&self.name));
         let url = format!(
-            "https://{region}.console.aws.amazon.com/ecs/v2/clusters/{cluster}/services/{service}/deployments?region={region}"
+            "{}/ecs/v2/clusters/{cluster}/services/{service}/deployments?region={region}",
+            console(region)
         );
         External { id: id.to_owned(), url: Some(url) }
     }
