@@ -4,6 +4,7 @@ pub mod api;
 mod archive;
 pub mod branches;
 pub mod payload;
+mod place;
 pub mod signature;
 pub mod source;
 pub mod status;

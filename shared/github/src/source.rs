@@ -15,11 +15,13 @@ use penstock_model::pipeline::Action;
 
 use crate::api::{Api, Commit, Repository};
 use crate::archive::{LeftOut, convert};
+use crate::place::{Place, repository};
 
 /// The secret that holds GitHub's token on one machine, if the repository is private.
 pub const TOKEN_SECRET: &str = "github-token";
 
-/// Fetches from GitHub: providers `GitHub` (`Owner`, `Repo`, `Branch`) and `CodeStarSourceConnection` (`FullRepositoryId`, `BranchName`).
+/// Fetches from GitHub: providers `GitHub` (`Owner`, `Repo`, `Branch`) and `CodeStarSourceConnection` (`FullRepositoryId`, `BranchName`),
+/// and of both what pins a source of ours, `Tag` and `Commit`.
 pub struct GitHubSource {
     base_url: String,
     token_secret: Option<String>,
@@ -47,13 +49,13 @@ impl GitHubSource {
 
     /// Whether `action` names a repository on GitHub; one that names none means the local working tree.
     pub fn serves(action: &Action) -> bool {
-        matches!(place(action), Ok((_, _)))
+        repository(action).is_ok()
     }
 
     async fn fetch(&self, work: &Work) -> Result<Done, PortError> {
-        let (repository, branch) = place(&work.action)?;
+        let Place { repository, branch, reference } = Place::of(&work.action)?;
         let api = self.api().await?;
-        let commit = self.commit(&api, &repository, &branch, work).await?;
+        let commit = self.commit(&api, &repository, &reference, work).await?;
         let folder = tempfile::tempdir()
             .map_err(|error| PortError::transient(format!("make a temporary folder: {error}")))?;
         let (tar_gz, zip) = (folder.path().join("archive.tar.gz"), folder.path().join("source.zip"));
@@ -92,10 +94,10 @@ impl GitHubSource {
         &self,
         api: &Api,
         repository: &Repository,
-        branch: &str,
+        reference: &str,
         work: &Work,
     ) -> Result<Commit, PortError> {
-        let reference = work.revision_override.as_ref().map_or(branch, |revision| revision.value.as_str());
+        let reference = work.revision_override.as_ref().map_or(reference, |revision| revision.value.as_str());
         let commit = api.commit(repository, reference).await?;
         if commit.sha == reference {
             return Ok(commit);
@@ -103,25 +105,6 @@ impl GitHubSource {
         let kept = self.revisions.keep_to(&work.attempt, &commit.sha).await?;
         if kept == commit.sha { Ok(commit) } else { api.commit(repository, &kept).await }
     }
-}
-
-/// The repository and branch that an action's configuration names.
-fn place(action: &Action) -> Result<(Repository, String), PortError> {
-    let value =
-        |key: &str| action.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty());
-    let full_name = match (value("FullRepositoryId"), value("Owner"), value("Repo")) {
-        (Some(full_name), _, _) => full_name.to_owned(),
-        (None, Some(owner), Some(repo)) => format!("{owner}/{repo}"),
-        (None, _, _) => {
-            return Err(PortError::permanent(
-                "find the repository: the configuration names none (Owner and Repo)",
-            ));
-        }
-    };
-    let repository = Repository::new(&full_name).ok_or_else(|| {
-        PortError::permanent(format!("find the repository: `{}` is no owner/name", full_name.escape_debug()))
-    })?;
-    Ok((repository, value("BranchName").or(value("Branch")).unwrap_or("main").to_owned()))
 }
 
 /// The result with the output variables that `CodePipeline` documents for its GitHub sources.

@@ -195,6 +195,34 @@ async fn a_branch_is_pinned_to_its_commit_and_fetched() {
 }
 
 #[tokio::test]
+async fn what_pins_a_source_is_fetched_and_not_its_branch() {
+    let asked = async |configuration: &[(&str, &str)]| {
+        let (base_url, seen) = stand_in(0).await;
+        let (source, _) = source(base_url, Some("t0ken"));
+        let begun = source.start(&work(&[configuration, &[("FullRepositoryId", "acme/web")]].concat()), false).await;
+        let Begun::Ended(Ending::Succeeded(done)) = begun.unwrap() else { panic!("{configuration:?}") };
+        let asked = seen.lock().unwrap().paths[0].clone();
+        (asked, done.variables["BranchName"].clone())
+    };
+    let said = |reference: &str, branch: &str| (format!("commit {reference}"), branch.to_owned());
+    assert_eq!(asked(&[("Tag", "v1.2")]).await, said("tags/v1.2", "HEAD"));
+    assert_eq!(asked(&[("Tag", "v1.2"), ("BranchName", "dev")]).await, said("tags/v1.2", "dev"));
+    assert_eq!(asked(&[("Tag", "v1.2"), ("Commit", SHA)]).await, said(SHA, "HEAD"));
+    assert_eq!(asked(&[("Tag", ""), ("Commit", "")]).await, said("main", "main"));
+}
+
+#[tokio::test]
+async fn a_branch_is_no_commit() {
+    let (base_url, seen) = stand_in(0).await;
+    let (source, _) = source(base_url, Some("t0ken"));
+    let pinned = work(&[("FullRepositoryId", "acme/web"), ("Commit", "main")]);
+    let begun = source.start(&pinned, false).await.unwrap();
+    let Begun::Ended(Ending::Failed { error, .. }) = begun else { panic!("{begun:?}") };
+    assert!(error.message.contains("no commit id"), "{}", error.message);
+    assert!(seen.lock().unwrap().paths.is_empty());
+}
+
+#[tokio::test]
 async fn a_repetition_keeps_to_the_first_commit() {
     let (base_url, seen) = stand_in(0).await;
     let (source, _) = source(base_url, Some("t0ken"));

@@ -62,7 +62,8 @@ fn check_repository(action: &Action, source: &GitSource, findings: &mut Findings
 }
 
 fn check_rest(action: &Action, source: &GitSource, findings: &mut Findings) {
-    if action.setting(source.branch).is_none() {
+    let pinned = action.setting("Commit").or_else(|| action.setting("Tag"));
+    if pinned.is_none() && action.setting(source.branch).is_none() {
         let message = format!(
             "no `{}`: the source follows the branch `{DEFAULT_BRANCH}`, on AWS that of the stack's parameter DefaultBranch; name the one you mean",
             source.branch

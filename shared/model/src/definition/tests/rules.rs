@@ -305,6 +305,7 @@ fn sources() {
     assert_eq!(hub("Owner: a, Branch: main, OAuthToken: t"), ["error missing-configuration"]);
     assert_eq!(hub("RepositoryPath: ../web, Tag: v1"), ["warning local-repository"]);
     assert_eq!(hub("Owner: a, Repo: b"), ["warning default-branch", "warning no-token"]);
+    assert_eq!(hub("Owner: a, Repo: b, Tag: v1, OAuthToken: t"), Vec::<String>::new());
     check(&[
         ("ConnectionArn: arn, ", "", &["error missing-configuration"]),
         ("acme/web", "web", &["error repository-form"]),
