@@ -20,6 +20,9 @@ use crate::place::{Place, repository};
 /// The secret that holds GitHub's token on one machine, if the repository is private.
 pub const TOKEN_SECRET: &str = "github-token";
 
+/// A connection source's setting, and the variable that hands it on.
+const CONNECTION: &str = "ConnectionArn";
+
 /// Fetches from GitHub: providers `GitHub` (`Owner`, `Repo`, `Branch`) and `CodeStarSourceConnection` (`FullRepositoryId`, `BranchName`),
 /// and of both what pins a source of ours, `Tag` and `Commit`.
 pub struct GitHubSource {
@@ -71,7 +74,11 @@ impl GitHubSource {
         if let Some(output) = work.action.output_artifacts.first() {
             artifacts.push(self.artifacts.hand_on(work, &output.name, &zip).await?);
         }
-        Ok(done(&repository, &branch, &commit, &left_out, artifacts))
+        let mut done = done(&repository, &branch, &commit, &left_out, artifacts);
+        if let Some(connection) = work.action.configuration.get(CONNECTION) {
+            done.variables.insert(CONNECTION.to_owned(), connection.clone());
+        }
+        Ok(done)
     }
 
     /// The API, with the token if there is one.

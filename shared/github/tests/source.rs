@@ -199,7 +199,8 @@ async fn what_pins_a_source_is_fetched_and_not_its_branch() {
     let asked = async |configuration: &[(&str, &str)]| {
         let (base_url, seen) = stand_in(0).await;
         let (source, _) = source(base_url, Some("t0ken"));
-        let begun = source.start(&work(&[configuration, &[("FullRepositoryId", "acme/web")]].concat()), false).await;
+        let begun =
+            source.start(&work(&[configuration, &[("FullRepositoryId", "acme/web")]].concat()), false).await;
         let Begun::Ended(Ending::Succeeded(done)) = begun.unwrap() else { panic!("{configuration:?}") };
         let asked = seen.lock().unwrap().paths[0].clone();
         (asked, done.variables["BranchName"].clone())
@@ -209,6 +210,17 @@ async fn what_pins_a_source_is_fetched_and_not_its_branch() {
     assert_eq!(asked(&[("Tag", "v1.2"), ("BranchName", "dev")]).await, said("tags/v1.2", "dev"));
     assert_eq!(asked(&[("Tag", "v1.2"), ("Commit", SHA)]).await, said(SHA, "HEAD"));
     assert_eq!(asked(&[("Tag", ""), ("Commit", "")]).await, said("main", "main"));
+}
+
+#[tokio::test]
+async fn a_connection_source_tells_its_connection() {
+    let (base_url, _) = stand_in(0).await;
+    let (source, _) = source(base_url, Some("t0ken"));
+    let arn = "arn:aws:codeconnections:eu-west-1:111122223333:connection/1";
+    let work = work(&[("FullRepositoryId", "acme/web"), ("BranchName", "main"), ("ConnectionArn", arn)]);
+    let begun = source.start(&work, false).await.unwrap();
+    let Begun::Ended(Ending::Succeeded(done)) = begun else { panic!("{begun:?}") };
+    assert_eq!(done.variables["ConnectionArn"], arn);
 }
 
 #[tokio::test]

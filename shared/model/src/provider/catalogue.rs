@@ -59,12 +59,22 @@ const fn v2(provider: Provider) -> Provider {
     Provider { v2_only: true, ..provider }
 }
 
-/// GitHub and connection sources; the union, because either may stand for the other on one machine.
+/// What a source of a git repository produces here. `CodePipeline` documents more of some; who refers to what is never
+/// produced should hear of it before an execution does.
 const GIT_VARIABLES: Keys = &[
     "AuthorDate",
-    "AuthorDisplayName",
-    "AuthorEmail",
-    "AuthorId",
+    "BranchName",
+    "CommitId",
+    "CommitMessage",
+    "CommitUrl",
+    "CommitterDate",
+    "FullRepositoryName",
+    "RepositoryName",
+];
+
+/// The same of a connection source.
+const CONNECTION_VARIABLES: Keys = &[
+    "AuthorDate",
     "BranchName",
     "CommitId",
     "CommitMessage",
@@ -72,12 +82,7 @@ const GIT_VARIABLES: Keys = &[
     "CommitterDate",
     "ConnectionArn",
     "FullRepositoryName",
-    "ProviderType",
-    "PullRequestId",
-    "PullRequestTitle",
     "RepositoryName",
-    "TagName",
-    "DestinationBranchName",
 ];
 
 pub(super) const PROVIDERS: &[Provider] = &[
@@ -102,7 +107,7 @@ pub(super) const PROVIDERS: &[Provider] = &[
             &["ConnectionArn", "FullRepositoryId", "BranchName"],
             &["OutputArtifactFormat", "DetectChanges", "RepositoryPath", "Commit", "Tag"],
         ),
-        GIT_VARIABLES,
+        CONNECTION_VARIABLES,
     ),
     with_variables(
         aws(

@@ -27,8 +27,32 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
         let source = GIT_SOURCES.iter().find(|source| action.is(Category::Source, source.provider));
         if let Some(source) = source.filter(|_| action.provider().is_some()) {
             check_repository(action, source, findings);
+            check_format(action, findings);
+        }
+        if action.is(Category::Source, "S3") {
+            check_polling(action, findings);
         }
     }
+}
+
+/// A reference to a clone is made for builds that fetch the repository themselves; here they find its files.
+fn check_format(action: &Action, findings: &mut Findings) {
+    let format = action.setting("OutputArtifactFormat");
+    if let Some(format) = format.filter(|format| format.known && format.text == "CODEBUILD_CLONE_REF") {
+        let message = "`CODEBUILD_CLONE_REF` is not made: the output artifact holds the files and no git history; remove `OutputArtifactFormat`, and where a build needs the history let its buildspec clone the repository and check out `#{<namespace>.CommitId}`, handed over in an environment variable";
+        findings.error(format.place, "clone-reference", message);
+    }
+}
+
+/// `CodePipeline` polls a bucket unless it is told not to; nobody here does, whatever is said.
+fn check_polling(action: &Action, findings: &mut Findings) {
+    let polls = action.setting("PollForSourceChanges");
+    if polls.is_some_and(|polls| !polls.known || polls.text.eq_ignore_ascii_case("false")) {
+        return;
+    }
+    let place = polls.map_or(action.place, |polls| polls.place);
+    let message = "buckets are not polled, so a new object starts nothing: start the pipeline after each upload (`penstock start NAME`, or StartPipelineExecution from what an EventBridge rule on the bucket's Object Created events runs), and set `PollForSourceChanges: false` to say that you do";
+    findings.warning(place, "bucket-not-polled", message);
 }
 
 /// Whether `action` names its repository by rules of its own, so that nothing is simply required.

@@ -311,7 +311,20 @@ fn sources() {
         ("acme/web", "web", &["error repository-form"]),
         (" BranchName: main,", "", &["warning default-branch"]),
         ("DetectChanges: true", "DetectChanges: never", &["error configuration-value"]),
+        ("DetectChanges: true", "OutputArtifactFormat: CODE_ZIP", &[]),
+        ("DetectChanges: true", "OutputArtifactFormat: CODEBUILD_CLONE_REF", &["error clone-reference"]),
     ]);
+    let bucket = |rest: &str| {
+        let id = format!(
+            "{{category: Source, owner: AWS, provider: S3, version: '1'}}\n    namespace: Src\n    configuration: {{S3Bucket: b, S3ObjectKey: k{rest}}}"
+        );
+        let (pipeline, _) =
+            changed(source, &id).split_once("triggers:").map(|(it, _)| (it.to_owned(), ())).unwrap();
+        codes(&parse(&pipeline))
+    };
+    assert!(bucket("").contains(&"warning bucket-not-polled".to_owned()));
+    assert!(bucket(", PollForSourceChanges: True").contains(&"warning bucket-not-polled".to_owned()));
+    assert!(!bucket(", PollForSourceChanges: 'False'").contains(&"warning bucket-not-polled".to_owned()));
 }
 
 #[test]
