@@ -194,11 +194,11 @@ impl Dispatch {
 
     /// Ends work that was asked to end and is not known to have.
     async fn end(&self, found: &Found, pipeline: &PipelineName, id: &AttemptId) -> Result<(), AppError> {
-        let now = self.clock.now();
-        let (external, may_begin) = match self.claims.cancel(id, now).await? {
+        let (external, may_begin) = match self.claims.cancel(id, self.clock.now()).await? {
             Claim::Taken | Claim::Cancelled => return self.say(pipeline, id, "end", Report::Cancelled).await,
             Claim::Started { external } => (Some(external), false),
-            Claim::Held { until } => (None, until > now),
+            Claim::Held { .. } => (None, true),
+            // Its worker died, maybe after it began, and nobody begins it any more.
             Claim::TakenOver => (None, false),
         };
         let Some(work) = found.work_begun(self.outputs.as_ref()).await? else {

@@ -135,14 +135,20 @@ impl Claims for TableStore {
         let nonce = nonce();
         let update = self
             .claim_update(attempt, "#status = :cancelled, #expires = :expires", &nonce)
-            .condition_expression("attribute_not_exists(#status)")
+            .condition_expression("attribute_not_exists(#status) OR (#status = :claimed AND #until <= :now)")
             .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#until", UNTIL)
             .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":claimed", AttributeValue::S(CLAIMED.to_owned()))
+            .expression_attribute_values(":now", number(now.0))
             .expression_attribute_values(":cancelled", AttributeValue::S(CANCELLED.to_owned()))
             .expression_attribute_values(":expires", number(expires_at(now, KEPT)));
         match written(&what, &nonce, update).await? {
-            Written::Ours(_) => Ok(Claim::Taken),
-            Written::Refused(item) => standing(&item).map(held),
+            Written::Ours(item) => Ok(if was_claimed(&item) { Claim::TakenOver } else { Claim::Taken }),
+            Written::Refused(item) => Ok(match held(standing(&item)?) {
+                Claim::Cancelled if was_claimed(&item) => Claim::TakenOver,
+                other => other,
+            }),
         }
     }
 
@@ -188,6 +194,11 @@ fn standing(item: &Attributes) -> Result<Standing, PortError> {
         CANCELLED => Standing::Cancelled,
         other => return Err(stored.damaged(&format!("`{other}` is no status of a claim"))),
     })
+}
+
+/// Whether anybody ever took it: then something may have begun, whatever stands there now.
+fn was_claimed(item: &Attributes) -> bool {
+    item.contains_key(TIMES)
 }
 
 /// What a claim that was not taken meets.

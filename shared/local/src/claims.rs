@@ -48,6 +48,8 @@ enum Held {
     Claimed(Timestamp),
     Started(External),
     Cancelled,
+    /// Cancelled after a claim on it expired: its worker may have begun.
+    Withdrawn,
 }
 
 impl ClaimJournal {
@@ -152,7 +154,7 @@ impl Claims for ClaimJournal {
             Some(Held::Claimed(before)) if *before <= now => Claim::TakenOver,
             Some(Held::Claimed(before)) => return Ok(Claim::Held { until: *before }),
             Some(Held::Started(external)) => return Ok(Claim::Started { external: external.clone() }),
-            Some(Held::Cancelled) => return Ok(Claim::Cancelled),
+            Some(Held::Cancelled | Held::Withdrawn) => return Ok(Claim::Cancelled),
         };
         inner.write(&self.path, attempt, Some(Held::Claimed(until)))?;
         Ok(answer)
@@ -171,14 +173,18 @@ impl Claims for ClaimJournal {
         self.lock().write(&self.path, attempt, Some(Held::Started(external.clone())))
     }
 
-    async fn cancel(&self, attempt: &AttemptId, _now: Timestamp) -> Result<Claim, PortError> {
+    async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError> {
         let mut inner = self.lock();
-        match inner.claims.get(attempt) {
-            None => inner.write(&self.path, attempt, Some(Held::Cancelled)).map(|()| Claim::Taken),
-            Some(Held::Claimed(until)) => Ok(Claim::Held { until: *until }),
-            Some(Held::Started(external)) => Ok(Claim::Started { external: external.clone() }),
-            Some(Held::Cancelled) => Ok(Claim::Cancelled),
-        }
+        let (held, answer) = match inner.claims.get(attempt) {
+            None => (Held::Cancelled, Claim::Taken),
+            Some(Held::Claimed(until)) if *until <= now => (Held::Withdrawn, Claim::TakenOver),
+            Some(Held::Claimed(until)) => return Ok(Claim::Held { until: *until }),
+            Some(Held::Started(external)) => return Ok(Claim::Started { external: external.clone() }),
+            Some(Held::Cancelled) => return Ok(Claim::Cancelled),
+            Some(Held::Withdrawn) => return Ok(Claim::TakenOver),
+        };
+        inner.write(&self.path, attempt, Some(held))?;
+        Ok(answer)
     }
 
     async fn look(&self, attempt: &AttemptId) -> Result<Standing, PortError> {
@@ -186,7 +192,7 @@ impl Claims for ClaimJournal {
             None => Standing::Free,
             Some(Held::Claimed(until)) => Standing::Claimed { until: *until },
             Some(Held::Started(external)) => Standing::Started { external: external.clone() },
-            Some(Held::Cancelled) => Standing::Cancelled,
+            Some(Held::Cancelled | Held::Withdrawn) => Standing::Cancelled,
         })
     }
 }

@@ -19,7 +19,9 @@ pub trait Claims: Send + Sync {
     /// Records the provider's id of the work on a claimed attempt.
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError>;
 
-    /// Makes a free attempt cancelled, so that it is never started; says what stood there.
+    /// Makes an attempt cancelled that is free, or whose claim expired before `now`, so that nobody starts it any more;
+    /// says what stood there. One that was ever claimed answers [`Claim::TakenOver`], however often it is asked: its
+    /// worker may have begun before it died, so the provider has to be looked at.
     async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError>;
 
     /// What is known of the attempt.
@@ -31,7 +33,8 @@ pub trait Claims: Send + Sync {
 pub enum Claim {
     /// It was free and is taken (or, for a cancellation, is cancelled now).
     Taken,
-    /// A claim of another expired and is taken over: look at the provider before starting.
+    /// A claim of another expired and is taken over (or, for a cancellation, is cancelled now): look at the provider
+    /// before starting, and before saying that nothing runs.
     TakenOver,
     /// Somebody works on it.
     Held {
@@ -43,7 +46,7 @@ pub enum Claim {
         /// The provider's id.
         external: External,
     },
-    /// It was cancelled before it began.
+    /// It was cancelled before it began; to a claim, also after its worker died.
     Cancelled,
 }
 
@@ -62,6 +65,6 @@ pub enum Standing {
         /// The provider's id.
         external: External,
     },
-    /// It was cancelled before it began.
+    /// It was cancelled before it was known to have begun.
     Cancelled,
 }

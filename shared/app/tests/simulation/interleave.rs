@@ -2,9 +2,13 @@
 //! calls in turn while the second runs to its end.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use penstock_app::control::StartRequest;
+use penstock_app::dispatch::CLAIM;
 use penstock_app::error::AppError;
+use penstock_app::port::claims::Claims;
+use penstock_app::port::clock::Clock;
 use penstock_engine::command::RetryActions;
 use penstock_engine::state::{ExecutionStatus, Position};
 use penstock_model::id::{ExecutionId, PipelineName};
@@ -183,5 +187,37 @@ async fn an_attempt_ends_and_its_execution_is_abandoned() {
         let stopped = execution.status == ExecutionStatus::Stopped;
         assert!(stopped, "held after {calls} calls: {:?}", execution.status);
         assert!(!penstock_engine::is_open(&execution), "nothing is owed for it");
+    }
+}
+
+/// Its first worker died after it claimed the attempt, and a second one has read that the attempt is owed.
+#[tokio::test]
+async fn an_attempt_is_taken_over_and_its_execution_is_abandoned() {
+    for calls in 0..CALLS {
+        let scene = Scene::new(ExecutionMode::Superseded).await;
+        let (process, fakes) = (scene.process.clone(), &scene.process.fakes);
+        let request = StartRequest::by(scene.pipeline.clone(), "alice");
+        let one = process.control.start(request).await.expect("starting");
+        let dispatch = fakes.queue.take().expect("the dispatch");
+        let fetch = format!("{one}/Source/Fetch/1").parse().expect("an attempt");
+        let now = fakes.clock.now();
+        fakes.claims.claim(&fetch, now, now.plus(CLAIM)).await.expect("a claim");
+        fakes.clock.advance(CLAIM);
+        let takes_over = async move { process.worker.handle(dispatch).await };
+        let stops = async {
+            scene.process.control.stop(&scene.pipeline, &one, true, "", "alice").await?;
+            scene.process.settle().await;
+            Ok(())
+        };
+        scene.meet(calls, takes_over, stops).await;
+        for _ in 0..3 {
+            fakes.clock.advance(Duration::from_secs(300));
+            scene.process.sweep.run(false).await.expect("sweeping");
+            scene.process.settle().await;
+        }
+        let execution = scene.process.query.raw_execution(&scene.pipeline, &one).await;
+        assert_eq!(execution.expect("the execution").status, ExecutionStatus::Stopped, "after {calls} calls");
+        let running = fakes.provider.running();
+        assert!(running.is_empty(), "held after {calls} calls, nobody stops {running:?}");
     }
 }

@@ -18,6 +18,7 @@ pub async fn claims_contract(make: impl AsyncFn() -> Arc<dyn Claims>) {
     one_takes_it(make().await).await;
     a_claim_is_renewed_by_its_holder(make().await).await;
     an_expired_claim_is_taken_over(make().await).await;
+    an_expired_claim_is_cancelled_for_good(make().await).await;
     what_is_started_stays_started(make().await).await;
     what_is_cancelled_is_never_taken(make().await).await;
     one_of_many_takes_it(make().await).await;
@@ -49,12 +50,24 @@ async fn an_expired_claim_is_taken_over(claims: Arc<dyn Claims>) {
         claims.claim(&attempt(1), at(61), at(121)).await.expect("claim"),
         Claim::Held { until: at(120) }
     );
-    let expired = claims.cancel(&attempt(1), at(200)).await.expect("cancel");
-    assert_eq!(
-        expired,
-        Claim::Held { until: at(120) },
-        "an expired claim may have begun: it is no free attempt"
-    );
+}
+
+/// Its worker may have begun before it died: whoever ends it has to look, and nobody else may take it meanwhile.
+async fn an_expired_claim_is_cancelled_for_good(claims: Arc<dyn Claims>) {
+    assert_eq!(claims.claim(&attempt(1), at(0), at(60)).await.expect("claim"), Claim::Taken);
+    assert_eq!(claims.cancel(&attempt(1), at(59)).await.expect("cancel"), Claim::Held { until: at(60) });
+    assert!(claims.renew(&attempt(1), at(60), at(90)).await.expect("renew"), "asking changed nothing");
+    for again in 90..93 {
+        let cancelled = claims.cancel(&attempt(1), at(again)).await.expect("cancel");
+        assert_eq!(cancelled, Claim::TakenOver, "it is no free attempt, however often it is asked");
+    }
+    assert_eq!(claims.claim(&attempt(1), at(600), at(660)).await.expect("claim"), Claim::Cancelled);
+    assert!(!claims.renew(&attempt(1), at(90), at(120)).await.expect("renew"), "it is held no more");
+    assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Cancelled);
+    // Its worker was not dead after all, and says what it began.
+    let external = External { id: "build:1".to_owned(), url: None };
+    claims.started(&attempt(1), &external).await.expect("started");
+    assert_eq!(claims.cancel(&attempt(1), at(601)).await.expect("cancel"), Claim::Started { external });
 }
 
 async fn what_is_started_stays_started(claims: Arc<dyn Claims>) {

@@ -1,6 +1,6 @@
 //! Claims in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -14,12 +14,19 @@ use super::locked;
 
 /// Claims in memory.
 #[derive(Debug, Default)]
-pub struct MemoryClaims(Mutex<BTreeMap<AttemptId, Standing>>);
+pub struct MemoryClaims(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    standings: BTreeMap<AttemptId, Standing>,
+    /// Those that were cancelled after a claim on them expired.
+    withdrawn: BTreeSet<AttemptId>,
+}
 
 #[async_trait]
 impl Claims for MemoryClaims {
     async fn claim(&self, attempt: &AttemptId, now: Timestamp, until: Timestamp) -> Result<Claim, PortError> {
-        let mut claims = locked(&self.0);
+        let claims = &mut locked(&self.0).standings;
         let claim = match claims.get(attempt) {
             None | Some(Standing::Free) => Claim::Taken,
             Some(Standing::Claimed { until }) if *until <= now => Claim::TakenOver,
@@ -34,7 +41,7 @@ impl Claims for MemoryClaims {
     }
 
     async fn renew(&self, attempt: &AttemptId, held: Timestamp, until: Timestamp) -> Result<bool, PortError> {
-        let mut claims = locked(&self.0);
+        let claims = &mut locked(&self.0).standings;
         let is_held = claims.get(attempt) == Some(&Standing::Claimed { until: held });
         if is_held {
             claims.insert(attempt.clone(), Standing::Claimed { until });
@@ -43,24 +50,30 @@ impl Claims for MemoryClaims {
     }
 
     async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
-        locked(&self.0).insert(attempt.clone(), Standing::Started { external: external.clone() });
+        locked(&self.0).standings.insert(attempt.clone(), Standing::Started { external: external.clone() });
         Ok(())
     }
 
-    async fn cancel(&self, attempt: &AttemptId, _now: Timestamp) -> Result<Claim, PortError> {
-        let mut claims = locked(&self.0);
-        Ok(match claims.get(attempt) {
-            None | Some(Standing::Free) => {
-                claims.insert(attempt.clone(), Standing::Cancelled);
-                Claim::Taken
+    async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError> {
+        let Known { standings, withdrawn } = &mut *locked(&self.0);
+        let claim = match standings.get(attempt) {
+            None | Some(Standing::Free) => Claim::Taken,
+            Some(Standing::Claimed { until }) if *until <= now => Claim::TakenOver,
+            Some(Standing::Claimed { until }) => return Ok(Claim::Held { until: *until }),
+            Some(Standing::Started { external }) => {
+                return Ok(Claim::Started { external: external.clone() });
             }
-            Some(Standing::Claimed { until }) => Claim::Held { until: *until },
-            Some(Standing::Started { external }) => Claim::Started { external: external.clone() },
-            Some(Standing::Cancelled) => Claim::Cancelled,
-        })
+            Some(Standing::Cancelled) if withdrawn.contains(attempt) => return Ok(Claim::TakenOver),
+            Some(Standing::Cancelled) => return Ok(Claim::Cancelled),
+        };
+        if claim == Claim::TakenOver {
+            withdrawn.insert(attempt.clone());
+        }
+        standings.insert(attempt.clone(), Standing::Cancelled);
+        Ok(claim)
     }
 
     async fn look(&self, attempt: &AttemptId) -> Result<Standing, PortError> {
-        Ok(locked(&self.0).get(attempt).cloned().unwrap_or(Standing::Free))
+        Ok(locked(&self.0).standings.get(attempt).cloned().unwrap_or(Standing::Free))
     }
 }
