@@ -98,6 +98,39 @@ fn missing_trust_tags_rights_and_names_are_told_where_they_stand() {
     }
 }
 
+/// `CodePipeline` makes projects whose role may use its own buckets only.
+#[test]
+fn a_project_whose_role_may_not_touch_the_artifacts_is_told_with_the_policy() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let bucket = &stack.outputs["ArtifactBucket"];
+    let mine = role(&trusted(&stack), &["s3:*", "codebuild:*", "logs:*", "iam:PassRole"], true);
+    let service = json!({"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"});
+    let builds_under = |allow: &[&str]| {
+        let (project, theirs) = (fresh("web"), role(&service, allow, false));
+        let input = json!({
+            "name": project, "serviceRole": theirs, "source": {"type": "CODEPIPELINE"}, "artifacts": {"type": "CODEPIPELINE"},
+            "environment": {"type": "LINUX_CONTAINER", "image": "aws/codebuild/standard:7.0", "computeType": "BUILD_GENERAL1_SMALL"}
+        });
+        ACCOUNT.caller.call("codebuild", "create_project", &input);
+        let build = format!(
+            "    - name: Build\n      actions:\n        - name: Compile\n          actionType: Build\n          provider: CodeBuild\n          configuration: {{ProjectName: {project}}}\n          inputArtifacts: [{{name: Code}}]\n          outputArtifacts: [{{name: App}}]\n"
+        );
+        let whole = definition(&mine, bucket, "'#{variables.F}'");
+        whole.split_once("    - name: Announce").unwrap().0.to_owned() + &build
+    };
+    let (found, said) = problems(&stack, &builds_under(&["logs:*"]), 2);
+    assert_eq!(
+        found,
+        [(18, "permission-missing".to_owned()), (18, "permission-missing".to_owned())],
+        "{said}"
+    );
+    for way_out in ["s3:GetObjectVersion", "s3:PutObject", "aws iam put-role-policy", "penstock-artifacts"] {
+        assert!(said.contains(way_out), "{way_out}: {said}");
+    }
+    let (found, said) = problems(&stack, &builds_under(&["s3:*"]), 0);
+    assert_eq!(found, [], "{said}");
+}
+
 #[test]
 fn another_external_id_and_none_are_told_apart() {
     let stack = Stack::create("http://127.0.0.1:9");

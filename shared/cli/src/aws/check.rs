@@ -9,6 +9,7 @@ use penstock_aws::trust::Roles;
 use penstock_model::definition;
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::document;
+use penstock_model::id::ActionName;
 use penstock_model::pipeline::{Action, Category, OutputArtifact, Owner, Pipeline};
 use penstock_model::stores::Stores;
 
@@ -18,6 +19,7 @@ mod needs;
 mod places;
 mod presence;
 mod role;
+mod service_role;
 
 use needs::Where;
 use places::Places;
@@ -159,6 +161,10 @@ impl Check<'_> {
                 presence::Problem::Unseen(message) => self.warning(place.key(key), "may-not-look", message),
             }
         }
+        let sdk = &self.installation.sdk;
+        for (key, lack) in service_role::lacks(sdk, &self.roles, action, &whereabouts).await? {
+            self.lack(&action.name, place.key(key), lack);
+        }
         Ok(())
     }
 
@@ -264,23 +270,23 @@ impl Check<'_> {
         place: &places::OfAction,
     ) -> anyhow::Result<()> {
         for need in needs::needs(action, whereabouts) {
-            for problem in role::lacking(&self.roles, role, &need).await? {
-                match problem {
-                    role::Lack::Denied(message) => {
-                        self.error(place.role, "permission-missing", format!("`{}`: {message}", action.name));
-                    }
-                    role::Lack::Useful(message) => {
-                        self.warning(
-                            place.role,
-                            "permission-useful",
-                            format!("`{}`: {message}", action.name),
-                        );
-                    }
-                    role::Lack::Unknown(message) => self.warning(place.role, "may-not-ask", message),
-                }
+            for lack in role::lacking(&self.roles, role, &need).await? {
+                self.lack(&action.name, place.role, lack);
             }
         }
         Ok(())
+    }
+
+    fn lack(&mut self, action: &ActionName, place: Place, lack: role::Lack) {
+        match lack {
+            role::Lack::Denied(message) => {
+                self.error(place, "permission-missing", format!("`{action}`: {message}"));
+            }
+            role::Lack::Useful(message) => {
+                self.warning(place, "permission-useful", format!("`{action}`: {message}"));
+            }
+            role::Lack::Unknown(message) => self.warning(place, "may-not-ask", message),
+        }
     }
 
     fn error(&mut self, place: Place, code: &str, message: String) {

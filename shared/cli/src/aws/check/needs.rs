@@ -33,7 +33,7 @@ impl Where {
     }
 
     /// The artifacts in a bucket.
-    fn artifacts(&self, bucket: &str) -> String {
+    pub(super) fn artifacts(&self, bucket: &str) -> String {
         self.objects(&format!("{bucket}/{}", PREFIX.trim_end_matches('/')))
     }
 }
@@ -52,7 +52,7 @@ pub(super) struct Need {
 }
 
 impl Need {
-    fn new(actions: &[&'static str], resource: impl Into<String>) -> Self {
+    pub(super) fn new(actions: &[&'static str], resource: impl Into<String>) -> Self {
         Self { actions: actions.to_vec(), resource: resource.into(), context: vec![], without: None }
     }
 
