@@ -70,6 +70,8 @@ impl Need {
 
 /// What is lost where the role may not read a provider's log or events.
 const REASON: &str = "the provider's reason of a failure is not told";
+/// What is lost where the role may not look for a hook's or a validation's refusal.
+const HOOK: &str = "which resource a hook or a validation refused is not told";
 /// What is lost where the role may not end what it began.
 const STOP: &str = "stopping the execution leaves the work to end by itself";
 
@@ -153,6 +155,10 @@ fn builds(place: &Where, project: &str, action: &Action) -> Vec<Need> {
     if project != "*" && project != place.commands_project {
         needs.push(Need::useful(&["logs:GetLogEvents"], logs, "the end of the build's log is not kept"));
     }
+    let role = known(action, "ServiceRoleArnOverride");
+    if role != "*" {
+        needs.push(Need::pass(role, "codebuild.amazonaws.com"));
+    }
     needs
 }
 
@@ -194,14 +200,33 @@ fn stacks(place: &Where, action: &Action) -> Vec<Need> {
         _ => &["cloudformation:DescribeStacks"],
     };
     let mut needs = vec![Need::new(calls, &stack)];
+    needs.extend(of_files(place, action, &stack));
     // A change set alone touches no stack: there are no events and there is nothing to end.
     if known(action, "ActionMode") != "CHANGE_SET_REPLACE" {
         needs.push(Need::new(&["cloudformation:DescribeStackEvents"], &stack));
+        needs.push(Need::useful(&["cloudformation:DescribeEvents"], &stack, HOOK));
         needs.push(Need::useful(&["cloudformation:CancelUpdateStack"], stack, STOP));
     }
     let role = known(action, "RoleArn");
     if role != "*" && known(action, "ActionMode") != "CHANGE_SET_EXECUTE" {
         needs.push(Need::pass(role, "cloudformation.amazonaws.com"));
+    }
+    needs
+}
+
+/// What only the files of a stack's action decide.
+fn of_files(place: &Where, action: &Action, stack: &str) -> Vec<Need> {
+    let has = |key: &str| action.configuration.get(key).is_some_and(|value| !value.is_empty());
+    let mut needs = vec![];
+    // It is a need of every output artifact besides.
+    if has("TemplatePath") && action.output_artifacts.is_empty() {
+        let large =
+            "a template of more than 51,200 bytes, which is handed over in the artifact bucket, is refused";
+        needs.push(Need::useful(&["s3:PutObject"], place.artifacts(&place.artifact_bucket), large));
+    }
+    if has("TemplateConfiguration") {
+        let policy = "a `StackPolicy` in the file of TemplateConfiguration is refused";
+        needs.push(Need::useful(&["cloudformation:SetStackPolicy"], stack, policy));
     }
     needs
 }
@@ -254,6 +279,10 @@ fn services(place: &Where, action: &Action) -> Vec<Need> {
     needs.push(Need::useful(&["ecs:StopServiceDeployment"], of_service("service-deployment"), STOP));
     let tasks = place.arn("ecs", &format!("task/{cluster}/*"));
     needs.push(Need::useful(&["ecs:DescribeTasks"], tasks, REASON));
+    // Tasks are listed on the container instances of a cluster, the condition that policies narrow the right by.
+    let instances = place.arn("ecs", &format!("container-instance/{cluster}/*"));
+    let of_cluster = vec![("ecs:cluster", place.arn("ecs", &format!("cluster/{cluster}")))];
+    needs.push(Need { context: of_cluster, ..Need::useful(&["ecs:ListTasks"], instances, REASON) });
     needs
 }
 
@@ -319,6 +348,53 @@ mod tests {
         assert!(needs.contains(&Need::new(&read, "arn:aws:s3:::home/artifacts/*")));
         assert!(needs.contains(&Need::new(&["s3:PutObject"], "arn:aws:s3:::bucket/artifacts/*")));
         assert!(needs.contains(&Need::new(&["kms:GenerateDataKey"], key)));
+    }
+
+    #[test]
+    fn a_role_in_place_of_the_projects_is_passed() {
+        let role = "arn:aws:iam::111122223333:role/builder";
+        let build = action(serde_json::json!({
+            "name": "Compile", "actionTypeId": { "category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1" },
+            "configuration": { "ProjectName": "web", "ServiceRoleArnOverride": role }, "inputArtifacts": [{ "name": "Source" }]
+        }));
+        assert!(needs(&build, &place()).contains(&Need::pass(role, "codebuild.amazonaws.com")));
+    }
+
+    #[test]
+    fn what_only_files_decide_is_useful() {
+        let up = |configuration: serde_json::Value| -> Vec<&'static str> {
+            let deploy = action(serde_json::json!({
+                "name": "Up", "actionTypeId": { "category": "Deploy", "owner": "AWS", "provider": "CloudFormation", "version": "1" },
+                "configuration": configuration, "inputArtifacts": [{ "name": "Source" }]
+            }));
+            let needs = needs(&deploy, &place());
+            needs.into_iter().filter(|need| need.without.is_some()).flat_map(|need| need.actions).collect()
+        };
+        let plain = serde_json::json!({ "StackName": "web", "ActionMode": "CREATE_UPDATE", "TemplatePath": "Source::t.yml" });
+        assert_eq!(
+            up(plain.clone()),
+            ["s3:PutObject", "cloudformation:DescribeEvents", "cloudformation:CancelUpdateStack"]
+        );
+        let mut with_policy = plain;
+        with_policy["TemplateConfiguration"] = "Source::t.json".into();
+        assert!(up(with_policy).contains(&"cloudformation:SetStackPolicy"));
+        let gone = serde_json::json!({ "StackName": "web", "ActionMode": "DELETE_ONLY" });
+        assert!(!up(gone).contains(&"s3:PutObject"));
+    }
+
+    #[test]
+    fn why_tasks_stopped_takes_listing_them() {
+        let deploy = action(serde_json::json!({
+            "name": "Go", "actionTypeId": { "category": "Deploy", "owner": "AWS", "provider": "ECS", "version": "1" },
+            "configuration": { "ClusterName": "c", "ServiceName": "s" }, "inputArtifacts": [{ "name": "Source" }]
+        }));
+        let needs = needs(&deploy, &place());
+        let list = needs.iter().find(|need| need.actions == ["ecs:ListTasks"]).unwrap();
+        assert_eq!(list.without, Some(REASON));
+        assert_eq!(
+            list.context,
+            [("ecs:cluster", "arn:aws:ecs:eu-west-1:111122223333:cluster/c".to_owned())]
+        );
     }
 
     #[test]
