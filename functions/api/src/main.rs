@@ -3,6 +3,7 @@
 mod handler;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_http::Error;
 use penstock_app::admission::Admission;
@@ -23,10 +24,14 @@ use penstock_aws::telemetry;
 use penstock_web::Web;
 use tokio::sync::watch;
 
+/// How long one try of a call may take, and all of them; a command is given to `transition` once and may take it all. Less
+/// than the function has, so that a try that hangs is followed by another and a person gets an answer.
+const CALL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(25));
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::of_function()?;
+    let sdk = Sdk::of_function()?.within(CALL.0, CALL.1);
     // Nothing changes state in this process, so a page that waits for a change waits its time out.
     let (_changes, changes) = watch::channel(0);
     lambda_http::run(handler::router(web(&sdk, changes).await?)).await

@@ -1,6 +1,7 @@
 //! The `approval` function: approval pages, for people with a link.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_http::Error;
 use penstock_app::approvals::Approvals;
@@ -15,10 +16,14 @@ use penstock_aws::secrets::AwsSecrets;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 
+/// How long one try of a call may take, and all of them; a verdict is given to `transition` once and may take it all. Less
+/// than the function has, so that a try that hangs is followed by another and a person gets an answer.
+const CALL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(25));
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::of_function()?;
+    let sdk = Sdk::of_function()?.within(CALL.0, CALL.1);
     let table = required("TABLE_NAME")?;
     let store = Arc::new(TableStore::new(&sdk, &table));
     let commands = Arc::new(RemoteTransition::new(&sdk, required("TRANSITION_FUNCTION")?));

@@ -30,12 +30,15 @@ use late_approvals::LateApprovals;
 
 /// How long before its time is over the function tells no more, to put aside what was not told.
 const FAREWELL: Duration = Duration::from_secs(15);
+/// How long one try of a call may take, and all of them: less than the function has, so that a try that hangs is followed
+/// by another.
+const CALL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(25));
 
 /// Nothing outside is asked before there is something to tell: what fails then keeps nobody from being told of the rest.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::of_function()?;
+    let sdk = Sdk::of_function()?.within(CALL.0, CALL.1);
     let untold = Box::new(Untold::new(&sdk, required("NOTIFICATION_QUEUE_URL")?));
     let handler = Arc::new(Handler { notify: notify(&sdk)?, untold });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Batch>| {

@@ -4,6 +4,7 @@
 mod handler;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use penstock_app::clean_up::CleanUp;
@@ -24,10 +25,14 @@ use penstock_github::branches::GitHubBranches;
 
 use handler::{Asked, Handler};
 
+/// How long one try of a call may take, and all of them: less than the function has, so that a try that hangs is followed
+/// by another.
+const CALL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::of_function()?;
+    let sdk = Sdk::of_function()?.within(CALL.0, CALL.1);
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue: Arc<dyn Queue> = Arc::new(SqsQueue::from_environment(&sdk)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

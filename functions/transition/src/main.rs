@@ -4,6 +4,7 @@ mod handler;
 mod watched;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use penstock_app::admission::Admission;
@@ -20,10 +21,14 @@ use penstock_aws::telemetry;
 use handler::{Handler, NoRepository};
 use watched::Watched;
 
+/// How long one try of a call may take, and all of them: less than the function has, so that a try that hangs is followed
+/// by another.
+const CALL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(12));
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::log();
-    let sdk = Sdk::of_function()?;
+    let sdk = Sdk::of_function()?.within(CALL.0, CALL.1);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(TableStore::new(&sdk, &required("TABLE_NAME")?));
     let queue = Arc::new(SqsQueue::from_environment(&sdk)?);

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::primitives::Blob;
 use penstock_app::engine::command::{Command, DefineMode};
 use penstock_app::error::AppError;
@@ -31,6 +32,10 @@ impl RemoteTransition {
         let config = Builder::from(sdk.config())
             .interceptor(sdk.interceptor())
             .retry_config(RetryConfig::disabled())
+            // The only try has all the time that there is.
+            .timeout_config(
+                TimeoutConfig::builder().disable_read_timeout().disable_operation_attempt_timeout().build(),
+            )
             .build();
         Self { client: Client::from_conf(config), function }
     }

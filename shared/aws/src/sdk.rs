@@ -98,6 +98,22 @@ impl Sdk {
         Self { config: builder.build() }
     }
 
+    /// The same, where one try of a call may take `attempt` and all of them `total`. A function has less time than an
+    /// answer may take to begin: it would be ended before a call that hangs is tried again.
+    #[must_use]
+    pub fn within(&self, attempt: Duration, total: Duration) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT.min(attempt))
+            .read_timeout(READ.min(attempt))
+            .operation_attempt_timeout(attempt)
+            .operation_timeout(total);
+        // The pause before another try must not be what takes the time.
+        let retries = self.config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+        let retries = retries.with_initial_backoff(attempt / 6);
+        let config = self.config.to_builder().timeout_config(timeouts.build()).retry_config(retries);
+        Self { config: config.build() }
+    }
+
     /// For `aws_sdk_x::config::Builder::from`.
     pub fn config(&self) -> &SdkConfig {
         &self.config

@@ -13,6 +13,7 @@ mod event_bus;
 mod handover;
 mod multipart;
 mod partial;
+mod patience;
 mod queue;
 mod secrets;
 mod subscriptions;
