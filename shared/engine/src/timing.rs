@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use penstock_model::pipeline::{Action, Category, Owner};
+use penstock_model::time::Timestamp;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -16,9 +17,40 @@ pub fn pause(repeated: u32) -> Duration {
     Duration::from_secs(MINUTE * (1 << repeated.min(4)).min(15))
 }
 
+/// How much longer an attempt may take than its provider gives the work: its end has to be noticed first.
+const MARGIN: Duration = Duration::from_secs(10 * MINUTE);
+
+/// How long the provider of `action` gives the work from its beginning on, where the action says it and the provider has to
+/// be asked: minutes of ECS ("Amazon ECS deploy action reference", `DeploymentTimeout`). What only an execution knows is
+/// taken for the default.
+pub fn own_limit(action: &Action) -> Option<Duration> {
+    if action.action_type_id.provider != "ECS" {
+        return None;
+    }
+    let said = action.configuration.get("DeploymentTimeout").and_then(|minutes| minutes.trim().parse().ok());
+    let minutes: u64 = said.filter(|minutes| (1..=60).contains(minutes)).unwrap_or(60);
+    Some(Duration::from_secs(minutes * MINUTE))
+}
+
+/// When running work of `action` that began at `begun` is asked for again, after `repeated` questions: soon after its own
+/// limit, however rare the questions have become.
+pub(crate) fn next_check(
+    action: Option<&Action>,
+    begun: Timestamp,
+    repeated: u32,
+    now: Timestamp,
+) -> Timestamp {
+    let next = now.plus(pause(repeated));
+    let ends = action.and_then(own_limit).map(|limit| begun.plus(limit));
+    ends.map_or(next, |ends| next.min(ends.max(now.plus(pause(0)))))
+}
+
 /// How long an attempt of `action` may take from its scheduling on, or wait for a verdict (`CodePipeline` user
 /// guide, "Quotas": action timeouts; the build service's own for `CodeBuild`).
 pub fn time_limit(action: &Action) -> Duration {
+    if let Some(limit) = own_limit(action) {
+        return limit + MARGIN;
+    }
     let seconds = match (action.action_type_id.category, action.action_type_id.provider.as_str()) {
         (Category::Approval, _) => {
             action.timeout_in_minutes.map_or(7 * DAY, |minutes| u64::from(minutes) * MINUTE)
@@ -46,5 +78,36 @@ mod tests {
         let minutes: Vec<u64> = (0..7).map(|repeated| pause(repeated).as_secs() / 60).collect();
         assert_eq!(minutes, [1, 2, 4, 8, 15, 15, 15]);
         assert_eq!(pause(u32::MAX), pause(4));
+    }
+
+    fn to_ecs(timeout: &str) -> Action {
+        serde_json::from_value(serde_json::json!({
+            "name": "Go", "actionTypeId": { "category": "Deploy", "owner": "AWS", "provider": "ECS", "version": "1" },
+            "configuration": { "ClusterName": "c", "ServiceName": "s", "DeploymentTimeout": timeout }
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_deployment_ends_by_its_own_limit_before_ours() {
+        for (timeout, minutes) in [("60", 60), ("15", 15), ("1", 1), ("#{variables.minutes}", 60), ("", 60)] {
+            let own = Duration::from_secs(minutes * MINUTE);
+            assert_eq!(own_limit(&to_ecs(timeout)), Some(own), "{timeout}");
+            assert!(time_limit(&to_ecs(timeout)) > own, "{timeout}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_its_own_limit_is_noticed_soon() {
+        let minute = |minutes: i64| Timestamp(minutes * 60_000);
+        let after = |timeout: &str, repeated: u32, now: i64| {
+            next_check(Some(&to_ecs(timeout)), minute(0), repeated, minute(now))
+        };
+        assert_eq!(after("60", 1, 1), minute(3), "before, as rarely as anything");
+        assert_eq!(after("60", 6, 46), minute(60), "46 and a quarter of an hour is too late");
+        assert_eq!(after("60", 7, 60), minute(61), "then each minute");
+        assert_eq!(after("60", 8, 61), minute(62));
+        assert_eq!(after("1", 0, 0), minute(1));
+        assert_eq!(next_check(None, minute(0), 6, minute(46)), minute(61));
     }
 }

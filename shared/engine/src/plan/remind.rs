@@ -6,13 +6,13 @@ use penstock_model::time::Timestamp;
 use crate::draft::{Draft, attempt_id};
 use crate::event::Fact;
 use crate::state::Execution;
-use crate::timing::pause;
+use crate::timing::{next_check, pause};
 
 pub(super) fn remind(draft: &mut Draft<'_>, id: &ExecutionId) {
     let Some(execution) = draft.execution(id) else {
         return;
     };
-    let reminders = reminders(execution, draft.now);
+    let reminders = reminders(draft, execution);
     if reminders.is_empty() || !draft.admits_change(id) {
         return;
     }
@@ -21,10 +21,11 @@ pub(super) fn remind(draft: &mut Draft<'_>, id: &ExecutionId) {
     }
 }
 
-fn reminders(execution: &Execution, now: Timestamp) -> Vec<Fact> {
+fn reminders(draft: &Draft<'_>, execution: &Execution) -> Vec<Fact> {
     let Some(run) = execution.stages.last() else {
         return vec![];
     };
+    let (now, stage) = (draft.now, draft.stage(execution, &run.name));
     let mut facts = vec![];
     for (action, attempt) in &run.actions {
         let id = || attempt_id(execution, run, action, attempt);
@@ -33,10 +34,10 @@ fn reminders(execution: &Execution, now: Timestamp) -> Vec<Fact> {
                 .push(Fact::AttemptResent { attempt: id(), resend_at: now.plus(pause(attempt.resends + 1)) });
         }
         if is_past(attempt.next_check_at, now) {
-            facts.push(Fact::AttemptChecked {
-                attempt: id(),
-                next_check_at: now.plus(pause(attempt.checks + 1)),
-            });
+            let begun = attempt.started_at.unwrap_or(attempt.scheduled_at);
+            let action = stage.and_then(|stage| stage.action(action));
+            let next_check_at = next_check(action, begun, attempt.checks + 1, now);
+            facts.push(Fact::AttemptChecked { attempt: id(), next_check_at });
         }
     }
     facts
