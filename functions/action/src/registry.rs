@@ -50,12 +50,13 @@ impl Registry {
         let limits = Limits { bytes: EXTRACTED, ..Limits::default() };
         let (clock, refused) = (Arc::new(SystemClock), WithoutRole::Refused);
         let builds = CodeBuild::new(access.clone(), &bucket, logs.clone());
-        let commands = Commands::new(access.clone(), &bucket, logs, required("COMMANDS_PROJECT")?);
+        let commands = Commands::new(access.clone(), &bucket, logs.clone(), required("COMMANDS_PROJECT")?);
         let code_deploy = CodeDeploy::new(access.clone(), artifacts.clone(), refused);
         let to_ecs = CodeDeployToEcs::new(access.clone(), artifacts.clone(), refused);
         let stacks = CloudFormation::new(access.clone(), artifacts.clone(), refused);
         let services = Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused);
         let buckets = S3Deploy::new(access.clone(), artifacts.clone(), store.clone(), refused, limits);
+        let buckets = buckets.with_logs(logs.clone());
         let account = required("ACCOUNT_ID")?;
         let functions = LambdaInvoke::new(access.clone(), store.clone(), clock, account, refused);
         let handover = |inner: Arc<dyn Provider>, without_role| {

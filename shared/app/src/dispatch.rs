@@ -16,7 +16,7 @@ use crate::port::PortError;
 use crate::port::claims::{Claim, Claims, Standing};
 use crate::port::clock::Clock;
 use crate::port::outputs::Outputs;
-use crate::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Work};
+use crate::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Stop, Work};
 use crate::port::store::Store;
 use crate::reports::Reports;
 
@@ -43,6 +43,7 @@ pub struct Dispatch {
     outputs: Arc<dyn Outputs>,
     providers: Arc<dyn Providers>,
     clock: Arc<dyn Clock>,
+    renewal: Duration,
 }
 
 impl Dispatch {
@@ -55,7 +56,13 @@ impl Dispatch {
         providers: Arc<dyn Providers>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { reports, store, claims, outputs, providers, clock }
+        Self { reports, store, claims, outputs, providers, clock, renewal: RENEWAL }
+    }
+
+    /// With claims that are renewed so often while their work begins, and looked whether it is still wanted.
+    #[must_use]
+    pub fn renewing_every(self, renewal: Duration) -> Self {
+        Self { renewal, ..self }
     }
 
     /// Carries out `debt`. What has been settled meanwhile is left alone.
@@ -151,9 +158,10 @@ impl Dispatch {
         until: Timestamp,
     ) -> Result<(), AppError> {
         let (pipeline, attempt) = (&work.pipeline, &work.attempt);
+        let stop = Stop::default();
         let begun = tokio::select! {
-            begun = provider.start(work, taken_over) => begun,
-            error = self.keep(attempt, until) => Err(error),
+            begun = provider.start_until(work, taken_over, &stop) => begun,
+            error = self.keep(work, until, &stop) => Err(error),
         };
         match begun {
             Ok(Begun::Running(external)) => self.report_started(pipeline, attempt, external).await,
@@ -166,23 +174,37 @@ impl Dispatch {
         }
     }
 
-    /// Renews a claim again and again; ends only when it is, or may be, held by another, who takes the work over.
-    async fn keep(&self, attempt: &AttemptId, mut held: Timestamp) -> PortError {
+    /// Renews a claim again and again, and looks each time whether the work is still wanted; ends only when the claim is,
+    /// or may be, held by another, who takes the work over.
+    async fn keep(&self, work: &Work, mut held: Timestamp, stop: &Stop) -> PortError {
+        let attempt = &work.attempt;
         loop {
-            tokio::time::sleep(RENEWAL).await;
+            tokio::time::sleep(self.renewal).await;
             let until = self.clock.now().plus(CLAIM);
-            let renewed = tokio::time::timeout(RENEWAL, self.claims.renew(attempt, held, until)).await;
+            let renewal = tokio::time::timeout(self.renewal, self.claims.renew(attempt, held, until));
+            let look = tokio::time::timeout(self.renewal, self.is_wanted(work));
+            let (renewed, wanted) = tokio::join!(renewal, look);
+            if let Ok(Ok(false)) = wanted {
+                stop.ask();
+            }
             match renewed.unwrap_or_else(|_| Err(PortError::transient("renew the claim: no answer came"))) {
                 Ok(true) => held = until,
                 Ok(false) => {
                     return PortError::transient("begin the work: it took too long and was taken over");
                 }
-                Err(error) if self.clock.now().plus(RENEWAL) >= held => {
+                Err(error) if self.clock.now().plus(self.renewal) >= held => {
                     return PortError::transient(format!("begin the work: its claim expires; {error}"));
                 }
                 Err(error) => tracing::warn!(%attempt, %error, "a claim was not renewed; trying again"),
             }
         }
+    }
+
+    /// Whether nobody asked to end the work.
+    async fn is_wanted(&self, work: &Work) -> Result<bool, PortError> {
+        let execution = self.store.execution(&work.pipeline, &work.attempt.execution).await?;
+        let attempt = execution.as_ref().and_then(|execution| execution.attempt(&work.attempt));
+        Ok(attempt.is_some_and(|attempt| attempt.is_live() && attempt.unsettled().is_none()))
     }
 
     async fn cancel(&self, pipeline: &PipelineName, id: &AttemptId) -> Result<(), AppError> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
-use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Stop, Work};
 use penstock_app::port::revisions::Revisions;
 use penstock_app::port::secrets::Secrets;
 use penstock_model::artifact::Revision;
@@ -172,6 +172,10 @@ impl Provider for GitHubSource {
                 Ok(Begun::Ended(Ending::Failed { error, external: None }))
             }
         }
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        stop.or(self.start(work, taken_over)).await
     }
 
     async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
-use penstock_app::port::provider::{Begun, Observation, Provider, Providers, Work};
+use penstock_app::port::provider::{Begun, Observation, Provider, Providers, Stop, Work};
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
 
@@ -202,6 +202,10 @@ impl Choice {
 impl Provider for Choice {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
         self.of(work)?.start(work, taken_over).await
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        self.of(work)?.start_until(work, taken_over, stop).await
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

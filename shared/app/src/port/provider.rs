@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use penstock_engine::state::{AttemptError, External, RevisionOverride, TriggerCause};
@@ -11,6 +12,7 @@ use penstock_model::id::{ActionName, AttemptId, DefinitionVersion, PipelineName}
 use penstock_model::pipeline::{Action, ActionType, Pipeline};
 use penstock_model::stores::Stores;
 use penstock_model::time::Timestamp;
+use tokio::sync::Notify;
 
 use super::PortError;
 
@@ -24,11 +26,60 @@ pub trait Provider: Send + Sync {
     /// A retryable error is tried again by a later dispatch; a permanent one fails the attempt.
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError>;
 
+    /// As [`Self::start`], for work that goes on while it starts and can be left at any step: it ends early, as
+    /// [`Ending::Cancelled`], once `stop` is asked for. Other work is ended by [`Self::cancel`] alone.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    async fn start_until(&self, work: &Work, taken_over: bool, _stop: &Stop) -> Result<Begun, PortError> {
+        self.start(work, taken_over).await
+    }
+
     /// Asks what became of the work.
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError>;
 
     /// Ends the work if it runs. [`Observation::Ended`] or [`Observation::Gone`] confirm the cancellation.
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError>;
+}
+
+/// Whether work that starts is still wanted.
+#[derive(Debug, Default)]
+pub struct Stop {
+    is_asked: AtomicBool,
+    news: Notify,
+}
+
+impl Stop {
+    /// Asks for it.
+    pub fn ask(&self) {
+        self.is_asked.store(true, Ordering::SeqCst);
+        self.news.notify_waiters();
+    }
+
+    /// Waits until it is asked for.
+    pub async fn asked(&self) {
+        let news = self.news.notified();
+        tokio::pin!(news);
+        // From here on no news is missed.
+        news.as_mut().enable();
+        if !self.is_asked.load(Ordering::SeqCst) {
+            news.await;
+        }
+    }
+
+    /// Carries `start` out unless it is asked for first; then what was begun is dropped as it is.
+    ///
+    /// # Errors
+    /// As `start` has it.
+    pub async fn or(
+        &self,
+        start: impl Future<Output = Result<Begun, PortError>>,
+    ) -> Result<Begun, PortError> {
+        tokio::select! {
+            begun = start => begun,
+            () = self.asked() => Ok(Begun::Ended(Ending::Cancelled)),
+        }
+    }
 }
 
 /// An attempt with everything resolved that its provider needs.

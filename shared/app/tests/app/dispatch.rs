@@ -1,8 +1,9 @@
 //! Attempts are started once, with everything resolved, and what cannot be started fails with its reason.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_app::dispatch::CLAIM;
+use penstock_app::dispatch::{CLAIM, Dispatch};
 use penstock_app::port::PortError;
 use penstock_app::port::claims::Claims;
 use penstock_app::port::clock::Clock;
@@ -11,7 +12,7 @@ use penstock_engine::debt::Debt;
 use penstock_engine::state::TriggerCause;
 use penstock_model::pipeline::{Category, Pipeline};
 use penstock_testkit::build::{action, build, pipeline, source};
-use penstock_testkit::fake::{Conduct, FakeProvider};
+use penstock_testkit::fake::{Conduct, FakeProvider, FakeProviders};
 use penstock_testkit::installation::Installation;
 
 use super::{attempt, stages, started, web, web_name, with};
@@ -294,4 +295,40 @@ async fn what_ended_before_its_start_was_reported_is_taken_up() {
     let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
     let numbers: Vec<u32> = history.iter().map(|known| known.id.number).collect();
     assert_eq!(numbers, [1, 2], "the provider knows nothing of it: it is attempted again at once");
+}
+
+/// Work that is done while it starts, as putting files into a bucket is, takes as long as it takes.
+#[tokio::test]
+async fn a_start_that_lasts_is_left_after_a_stop() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Lasts)), web()).await;
+    let fakes = &installation.fakes;
+    let dispatch = Dispatch::new(
+        installation.transition.clone(),
+        fakes.store.clone(),
+        fakes.claims.clone(),
+        fakes.outputs.clone(),
+        Arc::new(FakeProviders::new(fakes.provider.clone())),
+        fakes.clock.clone(),
+    )
+    .renewing_every(Duration::from_millis(2));
+    let request = penstock_app::control::StartRequest::by(web_name(), "alice");
+    let id = installation.control.start(request).await.expect("starting");
+    drop(fakes.queue.take());
+    let fetch = attempt(&id, "Source", "Fetch", 1);
+    let debt = Debt::Dispatch { attempt: fetch.clone() };
+    let stops = async {
+        while fakes.provider.running().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        installation.control.stop(&web_name(), &id, true, "", "alice").await.expect("stopping");
+        installation.settle().await;
+    };
+    let pipeline = web_name();
+    let at_work = tokio::time::timeout(Duration::from_secs(60), dispatch.carry_out(&pipeline, &debt));
+    let (carried_out, ()) = tokio::join!(at_work, stops);
+    carried_out.expect("it is left after a renewal").expect("the end is reported");
+    assert_eq!(fakes.provider.ending(&fetch), Some(Ending::Cancelled));
+    let execution = installation.query.raw_execution(&web_name(), &id).await.expect("the execution");
+    let settled = execution.attempt(&fetch).and_then(|attempt| attempt.cancellation.clone());
+    assert!(settled.expect("a cancellation").settled_at.is_some(), "nobody waits for it any more");
 }

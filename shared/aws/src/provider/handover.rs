@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
-use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_app::port::provider::{Begun, Observation, Provider, Stop, Work};
 use penstock_model::artifact::Artifact;
 use penstock_model::stores::Stores;
 
@@ -86,8 +86,12 @@ async fn one(
 #[async_trait]
 impl Provider for Handover {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        self.start_until(work, taken_over, &Stop::default()).await
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
         match self.brought(work).await {
-            Ok(work) => self.inner.start(&work, taken_over).await,
+            Ok(work) => self.inner.start_until(&work, taken_over, stop).await,
             // The worker that had the claim may have started it: of that, this says nothing.
             Err(failure) => failure.unseen().begun(taken_over),
         }

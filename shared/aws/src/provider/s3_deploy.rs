@@ -9,6 +9,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use penstock_app::engine::state::External;
 use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
-use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Stop, Work};
 use penstock_archive::{ArchiveError, Limits};
 use penstock_model::artifact::Artifact;
 use penstock_model::pipeline::Action;
@@ -28,6 +29,7 @@ use self::upload::{Progress, Upload};
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::{S3Artifacts, disk};
+use crate::attempt_log::AttemptLogs;
 use crate::bucket;
 use crate::cursor::Cursors;
 use crate::offered::s3_deploy::Settings;
@@ -48,6 +50,7 @@ pub struct S3Deploy {
     cursors: Arc<dyn Cursors>,
     without_role: WithoutRole,
     limits: Limits,
+    logs: Option<AttemptLogs>,
 }
 
 impl S3Deploy {
@@ -60,10 +63,16 @@ impl S3Deploy {
         without_role: WithoutRole,
         limits: Limits,
     ) -> Self {
-        Self { access, artifacts, cursors, without_role, limits }
+        Self { access, artifacts, cursors, without_role, limits, logs: None }
     }
 
-    async fn put(&self, work: &Work, taken_over: bool) -> Result<Done, Failure> {
+    /// The same, which tells `logs` how far a deployment came that was stopped.
+    #[must_use]
+    pub fn with_logs(self, logs: AttemptLogs) -> Self {
+        Self { logs: Some(logs), ..self }
+    }
+
+    async fn put(&self, work: &Work, taken_over: bool, tally: &Tally) -> Result<Done, Failure> {
         let until = Instant::now() + STRETCH;
         let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
         let key = settings.key_of(work).map_err(Failure::configuration)?;
@@ -80,7 +89,8 @@ impl S3Deploy {
             let summary = said(&settings.bucket, &key, &sources);
             let progress = Progress { cursors: self.cursors.as_ref(), attempt: &work.attempt };
             let from = if taken_over { progress.read().await? } else { 0 };
-            let put = timeout_at(until, upload.all(&key, sources.files, from, &progress)).await;
+            tally.of.store(sources.files.len(), Ordering::Relaxed);
+            let put = timeout_at(until, upload.all(&key, sources.files, from, &progress, &tally.put)).await;
             put.unwrap_or_else(|_| Err(to_be_continued(&key, &settings.bucket)))?;
             summary
         } else {
@@ -93,6 +103,23 @@ impl S3Deploy {
             external: Some(page(&sdk, &settings, &key, input)),
             ..Done::default()
         })
+    }
+
+    async fn begin(&self, work: &Work, taken_over: bool, tally: &Tally) -> Result<Begun, PortError> {
+        match self.put(work, taken_over, tally).await {
+            Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
+            Err(failure) => failure.begun(false),
+        }
+    }
+
+    /// Says what is in the bucket of a deployment that was stopped.
+    async fn tell(&self, work: &Work, tally: &Tally) {
+        let told = tally.told();
+        tracing::info!(attempt = %work.attempt, told, "a deployment was stopped");
+        let Some(logs) = &self.logs else { return };
+        if let Err(error) = logs.write(&work.attempt, format!("{told}\n").as_bytes()).await {
+            tracing::warn!(attempt = %work.attempt, %error, "how far it came is not in its log");
+        }
     }
 
     async fn extract(&self, zip: PathBuf, into: PathBuf) -> Result<Sources, Failure> {
@@ -121,6 +148,24 @@ fn to_be_continued(key: &str, bucket: &str) -> Failure {
         "put all files into s3://{bucket}/{key} at a stretch; it goes on when it is dispatched again"
     );
     Failure::Passing(PortError::transient(message))
+}
+
+/// How far a deployment is.
+#[derive(Debug, Default)]
+struct Tally {
+    put: AtomicUsize,
+    of: AtomicUsize,
+}
+
+impl Tally {
+    fn told(&self) -> String {
+        match (self.put.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed)) {
+            (_, 0) => "stopped before a file was known to be put".to_owned(),
+            (put, of) => format!(
+                "stopped after {put} of {of} objects were put; they stay, and some that were under way may have got there: deploy again to have all of one artifact"
+            ),
+        }
+    }
 }
 
 fn full(error: &std::io::Error) -> Failure {
@@ -166,10 +211,16 @@ fn page(sdk: &Sdk, settings: &Settings, key: &str, input: &Artifact) -> External
 #[async_trait]
 impl Provider for S3Deploy {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        match self.put(work, taken_over).await {
-            Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
-            Err(failure) => failure.begun(false),
+        self.begin(work, taken_over, &Tally::default()).await
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        let tally = Tally::default();
+        let begun = stop.or(self.begin(work, taken_over, &tally)).await;
+        if matches!(begun, Ok(Begun::Ended(Ending::Cancelled))) {
+            self.tell(work, &tally).await;
         }
+        begun
     }
 
     async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {

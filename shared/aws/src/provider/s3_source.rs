@@ -11,7 +11,7 @@ use penstock_app::engine::state::External;
 use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
-use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Stop, Work};
 use penstock_app::port::revisions::Revisions;
 use penstock_model::artifact::Revision;
 use tokio::io::AsyncWriteExt;
@@ -167,6 +167,10 @@ impl Provider for S3Source {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(failure) => failure.begun(false),
         }
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        stop.or(self.start(work, taken_over)).await
     }
 
     async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {

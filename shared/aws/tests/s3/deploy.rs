@@ -7,9 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::claims::{Claim, Claims};
-use penstock_app::port::provider::{Begun, Provider};
+use penstock_app::port::logs::Logs;
+use penstock_app::port::provider::{Begun, Ending, Provider, Stop};
 use penstock_archive::Limits;
 use penstock_aws::access::WithoutRole;
+use penstock_aws::attempt_log::AttemptLogs;
 use penstock_aws::cursor::Cursors;
 use penstock_aws::provider::s3_deploy::S3Deploy;
 use penstock_aws::sdk::Sdk;
@@ -205,4 +207,31 @@ async fn a_deployment_that_was_killed_goes_on_where_it_was() {
     assert!(names[..250].iter().all(|name| versions[name] == 1), "what was put is not put again");
     table.advance(&work.attempt, 10).await.unwrap();
     assert_eq!(table.read(&work.attempt).await.unwrap(), 500, "it never goes back");
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_stopped_ends_and_says_how_far_it_came() {
+    let stage = Stage::new().await;
+    stage.bucket("stopped", false).await;
+    stage.bucket("logs", false).await;
+    let names: Vec<String> = (0..1500).map(|number| format!("{number}.txt")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "text")).collect();
+    let site = stage.artifact("stopped", "Site", &files).await;
+    let logs = AttemptLogs::new(&stage.sdk(), "logs");
+    let provider = provider(&stage, Limits::default()).with_logs(logs.clone());
+    let work = work("stopped", 1, publishes("stopped", true).build(), vec![site]);
+    let stop = Stop::default();
+    let objects =
+        async || stage.s3.list_objects_v2().bucket("stopped").send().await.unwrap().contents().len();
+    let asks = async {
+        while objects().await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.ask();
+    };
+    let (begun, ()) = tokio::join!(provider.start_until(&work, false, &stop), asks);
+    assert_eq!(begun.unwrap(), Begun::Ended(Ending::Cancelled));
+    let told = logs.tail(&work.attempt, 1).await.unwrap().join("");
+    assert!(told.contains("of 1500 objects were put; they stay"), "{told}");
+    assert!(objects().await < 1500, "nothing goes on");
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Work};
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Stop, Work};
 use penstock_engine::state::{AttemptError, External};
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::diagnostic::Diagnostic;
@@ -23,6 +23,8 @@ pub enum Conduct {
     Ends(Ending),
     /// It runs until [`FakeProvider::finish`].
     Runs,
+    /// Its start goes on until it is stopped.
+    Lasts,
     /// Starting it fails, for now or for good; nothing has begun.
     Refuses(PortError),
 }
@@ -41,6 +43,7 @@ struct Known {
     work: Work,
     ending: Option<Ending>,
     cancelled: bool,
+    lasts: bool,
 }
 
 /// Everything succeeds at once.
@@ -152,16 +155,29 @@ impl Provider for FakeProvider {
             }
             return Ok(begun(known));
         }
-        let ending = match (self.script)(work) {
+        let conduct = (self.script)(work);
+        let lasts = conduct == Conduct::Lasts;
+        let ending = match conduct {
             Conduct::Succeeds => Some(Self::success(work)),
             Conduct::Ends(ending) => Some(ending),
-            Conduct::Runs => None,
+            Conduct::Runs | Conduct::Lasts => None,
             Conduct::Refuses(error) => return Err(error),
         };
-        let known = Known { work: work.clone(), ending, cancelled: false };
+        let known = Known { work: work.clone(), ending, cancelled: false, lasts };
         let begun = begun(&known);
         works.insert(work.attempt.clone(), known);
         Ok(begun)
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        let begun = self.start(work, taken_over).await?;
+        let lasts = |known: &Known| known.lasts && known.ending.is_none();
+        if !locked(&self.works).get(&work.attempt).is_some_and(lasts) {
+            return Ok(begun);
+        }
+        stop.asked().await;
+        self.finish(&work.attempt, Ending::Cancelled);
+        Ok(Begun::Ended(Ending::Cancelled))
     }
 
     async fn observe(&self, work: &Work, _external: &External) -> Result<Observation, PortError> {
@@ -177,6 +193,10 @@ impl Provider for FakeProvider {
             return Ok(Observation::Gone);
         };
         known.cancelled = true;
+        // Only whoever starts it can leave it.
+        if known.lasts {
+            return Ok(Observation::Gone);
+        }
         Ok(Observation::Ended(known.ending.get_or_insert(Ending::Cancelled).clone()))
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::notifier::{Notice, Notifier};
-use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_app::port::provider::{Begun, Observation, Provider, Stop, Work};
 use penstock_engine::state::External;
 
 use super::Faulty;
@@ -12,6 +12,10 @@ use super::Faulty;
 impl<T: Provider + ?Sized> Provider for Faulty<T> {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
         self.faults.around("start", self.inner.start(work, taken_over)).await
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        self.faults.around("start", self.inner.start_until(work, taken_over, stop)).await
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

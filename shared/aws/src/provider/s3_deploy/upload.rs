@@ -1,6 +1,7 @@
 //! Puts files into the bucket, several at a time, each streamed from the disk.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
@@ -54,13 +55,15 @@ pub(super) struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// Puts all `files` into `folder`, but the first `from`, which were put before. Putting one again is harmless.
+    /// Puts all `files` into `folder`, but the first `from`, which were put before, and counts them in `put`. Putting one
+    /// again is harmless.
     pub(super) async fn all(
         &self,
         folder: &str,
         files: Vec<Source>,
         from: usize,
         progress: &Progress<'_>,
+        put: &AtomicUsize,
     ) -> Result<(), Failure> {
         let folder = folder.trim_end_matches('/');
         // In their order, so that one number says which are done.
@@ -72,9 +75,10 @@ impl Upload<'_> {
             })
             .buffered(AT_A_TIME);
         let mut done = from;
-        while let Some(put) = puts.next().await {
-            put?;
+        while let Some(ended) = puts.next().await {
+            ended?;
             done += 1;
+            put.store(done, Ordering::Relaxed);
             progress.at(done).await;
         }
         Ok(())
