@@ -215,4 +215,30 @@ mod tests {
         let reopened = ClaimJournal::open(&path).unwrap();
         assert_eq!(reopened.look(&attempt).await.unwrap(), Standing::Claimed { until: Timestamp(9) });
     }
+
+    /// `/dev/full` is a disk without room.
+    #[tokio::test]
+    async fn a_full_disk_refuses_claims_and_keeps_those_that_were_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("claims.jsonl");
+        let attempt = |number: u32| -> AttemptId {
+            format!("2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Build/Unit/{number}").parse().unwrap()
+        };
+        let claims = ClaimJournal::open(&path).unwrap();
+        assert_eq!(claims.claim(&attempt(1), Timestamp(1), Timestamp(9)).await.unwrap(), Claim::Taken);
+        claims.lock().file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let refused = claims.claim(&attempt(2), Timestamp(1), Timestamp(9)).await.unwrap_err();
+        assert!(refused.retryable, "{refused}");
+        assert_eq!(
+            claims.look(&attempt(2)).await.unwrap(),
+            Standing::Free,
+            "nobody was told that it is taken"
+        );
+        let external = External { id: "1".into(), url: None };
+        assert!(claims.started(&attempt(1), &external).await.unwrap_err().retryable);
+        drop(claims);
+        let reopened = ClaimJournal::open(&path).unwrap();
+        assert_eq!(reopened.look(&attempt(1)).await.unwrap(), Standing::Claimed { until: Timestamp(9) });
+        assert_eq!(reopened.claim(&attempt(2), Timestamp(1), Timestamp(9)).await.unwrap(), Claim::Taken);
+    }
 }

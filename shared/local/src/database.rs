@@ -85,7 +85,14 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] if the file is none of ours, is damaged, or cannot be written.
     pub fn open(path: &Path, lock: Option<Arc<File>>) -> Result<Self, DatabaseError> {
-        let connection = schema::open_writer(path)?;
+        Self::written_by(schema::open_writer(path)?, path, lock)
+    }
+
+    fn written_by(
+        connection: Connection,
+        path: &Path,
+        lock: Option<Arc<File>>,
+    ) -> Result<Self, DatabaseError> {
         let cache = Arc::new(Cache::default());
         read::open_items(&connection, &cache)?;
         let fresh = Arc::new(Fresh::default());
@@ -94,6 +101,22 @@ impl Database {
         let pages = Arc::new(Mutex::new(schema::open_reader(path)?));
         let writer = writer::start(connection, Arc::clone(&cache), Arc::clone(&fresh), sender, lock)?;
         Ok(Self { writer, items, pages, cache, fresh, landed })
+    }
+
+    /// The same with room for so many more pages, so that a test can have the disk run full.
+    #[cfg(test)]
+    pub(crate) fn open_with_room(path: &Path, pages: i64) -> Result<Self, DatabaseError> {
+        let connection = schema::open_writer(path)?;
+        let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        // Pages that were freed would be used first.
+        connection.execute_batch("BEGIN; CREATE TABLE filler (bytes BLOB)")?;
+        while pragma("freelist_count")? > 0 {
+            connection.execute("INSERT INTO filler VALUES (zeroblob(1000))", [])?;
+        }
+        connection.execute_batch("COMMIT")?;
+        let room = pragma("page_count")? + pages;
+        connection.pragma_update_and_check(None, "max_page_count", room, |_| Ok(()))?;
+        Self::written_by(connection, path, None)
     }
 
     /// Counts the groups of commits that have landed; changes with each.

@@ -28,5 +28,7 @@ pub mod workspace;
 
 mod attempt_log;
 mod environment;
+#[cfg(test)]
+mod faults;
 mod follower;
 mod timer;

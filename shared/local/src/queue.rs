@@ -1,10 +1,12 @@
 //! The queue in memory: what is sent is taken up at once by a task of its own. A crash forgets it, and the state,
 //! which is the outbox, is asked for everything owed when the server starts again.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use penstock_app::error::AppError;
 use penstock_app::port::PortError;
 use penstock_app::port::queue::{Message, Queue};
 use penstock_app::worker::Worker;
@@ -15,42 +17,66 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause before a message is delivered again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The queue in memory.
-#[derive(Clone, Default)]
-pub struct MemoryQueue(Arc<Shared>);
+/// Takes messages from the queue.
+pub trait Handler: Send + Sync + 'static {
+    /// Handles `message`; one that fails for now is delivered again.
+    fn handle(&self, message: Message) -> impl Future<Output = Result<(), AppError>> + Send;
+}
 
-#[derive(Default)]
-struct Shared {
-    inner: Mutex<Inner>,
+impl Handler for Worker {
+    fn handle(&self, message: Message) -> impl Future<Output = Result<(), AppError>> + Send {
+        Self::handle(self, message)
+    }
+}
+
+/// The queue in memory.
+pub struct MemoryQueue<H = Worker>(Arc<Shared<H>>);
+
+impl<H> Clone for MemoryQueue<H> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<H> Default for MemoryQueue<H> {
+    fn default() -> Self {
+        let inner = Inner { handler: None, early: vec![], closed: false };
+        let (inner, busy, abandoned) =
+            (Mutex::new(inner), watch::Sender::default(), watch::Sender::default());
+        Self(Arc::new(Shared { inner, busy, abandoned }))
+    }
+}
+
+struct Shared<H> {
+    inner: Mutex<Inner<H>>,
     /// How many messages are being handled.
     busy: watch::Sender<usize>,
     /// Set when even those are to be dropped.
     abandoned: watch::Sender<bool>,
 }
 
-#[derive(Default)]
-struct Inner {
-    worker: Option<Arc<Worker>>,
-    /// What was sent before there was a worker.
+struct Inner<H> {
+    handler: Option<Arc<H>>,
+    /// What was sent before there was a handler.
     early: Vec<Message>,
     closed: bool,
 }
 
-impl MemoryQueue {
-    /// Hands everything sent so far, and from now on, to `worker`.
-    pub fn serve(&self, worker: Arc<Worker>) {
+impl<H: Handler> MemoryQueue<H> {
+    /// Hands everything sent so far, and from now on, to `handler`.
+    pub fn serve(&self, handler: Arc<H>) {
         let mut inner = self.lock();
         for message in inner.early.drain(..) {
-            self.take_up(&worker, message);
+            self.take_up(&handler, message);
         }
-        inner.worker = Some(worker);
+        inner.handler = Some(handler);
     }
 
     /// Takes up nothing more: the state owes it to the next server.
     pub fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        inner.worker = None;
+        inner.handler = None;
         inner.early.clear();
     }
 
@@ -67,27 +93,27 @@ impl MemoryQueue {
         self.0.abandoned.send_replace(true);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner<H>> {
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_up(&self, worker: &Arc<Worker>, message: Message) {
-        let (worker, queue) = (Arc::clone(worker), self.clone());
+    fn take_up(&self, handler: &Arc<H>, message: Message) {
+        let (handler, queue) = (Arc::clone(handler), self.clone());
         let mut abandoned = self.0.abandoned.subscribe();
         self.0.busy.send_modify(|busy| *busy += 1);
         tokio::spawn(async move {
             tokio::select! {
-                () = queue.handle(&worker, message) => {}
+                () = queue.handle(&handler, message) => {}
                 _ = abandoned.wait_for(|abandoned| *abandoned) => {}
             }
-            drop(worker);
+            drop(handler);
             queue.0.busy.send_modify(|busy| *busy -= 1);
         });
     }
 
-    async fn handle(&self, worker: &Worker, message: Message) {
+    async fn handle(&self, handler: &H, message: Message) {
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = worker.handle(message.clone()).await {
+        while let Err(error) = handler.handle(message.clone()).await {
             if !error.is_retryable() {
                 tracing::warn!("a message was given up: {error}");
                 return;
@@ -103,14 +129,14 @@ impl MemoryQueue {
 }
 
 #[async_trait]
-impl Queue for MemoryQueue {
+impl<H: Handler> Queue for MemoryQueue<H> {
     async fn send(&self, messages: Vec<Message>) -> Result<(), PortError> {
         let mut inner = self.lock();
         if inner.closed {
             return Ok(());
         }
-        match inner.worker.clone() {
-            Some(worker) => messages.into_iter().for_each(|message| self.take_up(&worker, message)),
+        match inner.handler.clone() {
+            Some(handler) => messages.into_iter().for_each(|message| self.take_up(&handler, message)),
             None => inner.early.extend(messages),
         }
         Ok(())

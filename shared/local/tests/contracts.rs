@@ -4,18 +4,23 @@
 
 use std::sync::{Arc, Mutex};
 
+use penstock_app::error::AppError;
+use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::claims::Claims;
 use penstock_app::port::logs::Logs;
 use penstock_app::port::outputs::Outputs;
+use penstock_app::port::queue::{Message, Queue};
 use penstock_app::port::revisions::Revisions;
 use penstock_app::port::store::Store;
 use penstock_local::claims::ClaimJournal;
 use penstock_local::database::Database;
 use penstock_local::logs::LogFiles;
 use penstock_local::objects::Objects;
+use penstock_local::queue::{Handler, MemoryQueue};
 use penstock_testkit::contract;
 use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Folders that live as long as the suite.
 #[derive(Default)]
@@ -80,6 +85,54 @@ async fn files_are_logs() {
         let logs = LogFiles::new(&folders.fresh());
         std::io::Write::write_all(&mut logs.append(&attempt).unwrap(), &content).unwrap();
         Arc::new(logs) as Arc<dyn Logs>
+    })
+    .await;
+}
+
+/// Hands on what it gets, each message at its second delivery.
+struct SecondTime {
+    seen: Mutex<Vec<Message>>,
+    handed_on: UnboundedSender<Message>,
+}
+
+impl Handler for SecondTime {
+    async fn handle(&self, message: Message) -> Result<(), AppError> {
+        let mut seen = self.seen.lock().unwrap();
+        if !seen.contains(&message) {
+            seen.push(message);
+            return Err(PortError::transient("not at the first time").into());
+        }
+        self.handed_on.send(message).map_err(|error| PortError::permanent(error.to_string()).into())
+    }
+}
+
+fn memory_queue() -> (MemoryQueue<SecondTime>, Arc<SecondTime>, UnboundedReceiver<Message>) {
+    let (handed_on, received) = unbounded_channel();
+    (MemoryQueue::default(), Arc::new(SecondTime { seen: Mutex::default(), handed_on }), received)
+}
+
+#[tokio::test]
+async fn memory_is_a_queue() {
+    contract::queue_contract(async || {
+        let (queue, handler, mut received) = memory_queue();
+        queue.serve(handler);
+        (Arc::new(queue) as Arc<dyn Queue>, async move || received.recv().await)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_sent_before_anybody_serves_arrives_too() {
+    contract::queue_contract(async || {
+        let (queue, handler, mut received) = memory_queue();
+        let (sender, mut handler) = (queue.clone(), Some(handler));
+        let receive = async move || {
+            if let Some(handler) = handler.take() {
+                queue.serve(handler);
+            }
+            received.recv().await
+        };
+        (Arc::new(sender) as Arc<dyn Queue>, receive)
     })
     .await;
 }

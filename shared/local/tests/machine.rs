@@ -311,3 +311,27 @@ async fn a_program_is_invoked_with_its_arguments_and_never_through_a_shell() {
     assert!(machine.log(&execution, "Call", "Call", 1).await.contains("$(id) First"));
     machine.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_artifact_store_that_cannot_be_written_for_a_while_costs_no_attempt() {
+    let bench = Bench::with(&[("index.html", "one\n")]).await;
+    let machine = bench.start().await;
+    let publish = action("Publish", Category::Deploy, "S3")
+        .consumes("Code")
+        .set("BucketName", "web")
+        .set("Extract", "true");
+    machine
+        .apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [publish]).build())
+        .await;
+    let (store, aside) = (bench.dir().join("artifacts"), bench.dir().join("aside"));
+    std::fs::rename(&store, &aside).unwrap();
+    std::fs::write(&store, "no folder").unwrap();
+    let execution = machine.begin("web").await;
+    machine.log_says(&execution, ("Source", "Pull", 1), &bench.head()).await;
+    std::fs::remove_file(&store).unwrap();
+    std::fs::rename(&aside, &store).unwrap();
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(machine.action(&view, "Pull").attempt, 1);
+    machine.shut_down().await;
+}

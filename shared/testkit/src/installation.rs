@@ -94,14 +94,38 @@ pub struct Installation {
     pub sweep: Sweep,
 }
 
-struct Ports {
-    clock: Arc<dyn Clock>,
-    store: Arc<dyn Store>,
-    queue: Arc<dyn Queue>,
-    claims: Arc<dyn Claims>,
-    outputs: Arc<dyn Outputs>,
-    providers: Arc<dyn Providers>,
-    notifier: Arc<dyn Notifier>,
+/// The ports that the use cases are wired to: the fakes themselves, with faults, or a real adapter here and there.
+pub struct Ports {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// State.
+    pub store: Arc<dyn Store>,
+    /// Messages.
+    pub queue: Arc<dyn Queue>,
+    /// Who works on what.
+    pub claims: Arc<dyn Claims>,
+    /// Output variables.
+    pub outputs: Arc<dyn Outputs>,
+    /// What performs actions.
+    pub providers: Arc<dyn Providers>,
+    /// Whom to tell.
+    pub notifier: Arc<dyn Notifier>,
+}
+
+impl Ports {
+    /// The ports of `fakes`, whose calls fail as `faults` has it.
+    pub fn faulty(fakes: &Fakes, faults: &Arc<Faults>) -> Self {
+        let provider: Arc<dyn Provider> = Faulty::new(fakes.provider.clone(), faults);
+        Self {
+            clock: fakes.clock.clone(),
+            store: Faulty::new(fakes.store.clone(), faults),
+            queue: Faulty::new(fakes.queue.clone(), faults),
+            claims: Faulty::new(fakes.claims.clone(), faults),
+            outputs: Faulty::new(fakes.outputs.clone(), faults),
+            providers: Arc::new(FakeProviders::new(provider)),
+            notifier: Faulty::new(fakes.notifier.clone(), faults),
+        }
+    }
 }
 
 /// Everything succeeds at once.
@@ -129,20 +153,11 @@ impl Installation {
 
     /// One process over `fakes` whose calls to the outside fail as `faults` has it, and whose clock is `clock`.
     pub fn faulty(fakes: &Fakes, faults: &Arc<Faults>, clock: Arc<dyn Clock>) -> Self {
-        let provider: Arc<dyn Provider> = Faulty::new(fakes.provider.clone(), faults);
-        let ports = Ports {
-            clock,
-            store: Faulty::new(fakes.store.clone(), faults),
-            queue: Faulty::new(fakes.queue.clone(), faults),
-            claims: Faulty::new(fakes.claims.clone(), faults),
-            outputs: Faulty::new(fakes.outputs.clone(), faults),
-            providers: Arc::new(FakeProviders::new(provider)),
-            notifier: Faulty::new(fakes.notifier.clone(), faults),
-        };
-        Self::wire(fakes.clone(), ports)
+        Self::wire(fakes.clone(), Ports { clock, ..Ports::faulty(fakes, faults) })
     }
 
-    fn wire(fakes: Fakes, ports: Ports) -> Self {
+    /// All use cases over `ports`; what of `fakes` stands in no port is not used.
+    pub fn wire(fakes: Fakes, ports: Ports) -> Self {
         let Ports { clock, store, queue, claims, outputs, providers, notifier } = ports;
         let logs: Arc<dyn Logs> = fakes.logs.clone();
         let repository: Arc<dyn Repository> = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));

@@ -7,12 +7,15 @@ use penstock_app::port::claims::Claims;
 use penstock_app::port::logs::Logs;
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::queue::Queue;
+use penstock_app::port::revisions::Revisions;
 use penstock_app::port::store::Store;
 use penstock_testkit::contract::{
-    artifacts_contract, claims_contract, logs_contract, outputs_contract, queue_contract, store_contract,
+    approvers_contract, artifacts_contract, claims_contract, logs_contract, outputs_contract, queue_contract,
+    revisions_contract, store_contract,
 };
 use penstock_testkit::fake::{
-    MemoryArtifacts, MemoryClaims, MemoryLogs, MemoryOutputs, MemoryQueue, MemoryStore,
+    MemoryApprovers, MemoryArtifacts, MemoryClaims, MemoryLogs, MemoryOutputs, MemoryQueue, MemoryRevisions,
+    MemoryStore,
 };
 
 #[tokio::test]
@@ -53,4 +56,14 @@ async fn queue() {
         (queue as Arc<dyn Queue>, async move || receiver.take())
     })
     .await;
+}
+
+#[tokio::test]
+async fn approvers() {
+    approvers_contract(&MemoryApprovers::default()).await;
+}
+
+#[tokio::test]
+async fn revisions() {
+    revisions_contract(async || Arc::new(MemoryRevisions::default()) as Arc<dyn Revisions>).await;
 }
