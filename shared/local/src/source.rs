@@ -143,6 +143,12 @@ impl Inner {
         let pinned = self.kept(work, &path, dirty)?;
         let mut log = self.logs.append(&work.attempt)?;
         writeln!(log, "source {} at {}", path.display(), pinned.revision_id())?;
+        if let Some(key) = self.dirty.then(|| names_a_revision(work)).flatten() {
+            writeln!(
+                log,
+                "warning: uncommitted changes stay out, because the source names a `{key}`; leave it out to take the working tree as it lies there"
+            )?;
+        }
         let mut artifacts = vec![];
         for output in &work.action.output_artifacts {
             artifacts.push(self.artifact(work, &output.name, &path, &pinned, &mut log)?);
@@ -229,6 +235,12 @@ impl Inner {
         let digest = self.zipped.lock().unwrap_or_else(PoisonError::into_inner).get(&tree).cloned()?;
         self.objects.adopt(&work.pipeline, &work.attempt, name, &digest)
     }
+}
+
+/// The key of its configuration by which a source means something else than the working tree.
+fn names_a_revision(work: &Work) -> Option<&'static str> {
+    let is_set = |key: &&str| work.action.configuration.get(*key).is_some_and(|value| !value.is_empty());
+    [REPOSITORY_PATH, "Commit", "Tag", "Branch", "BranchName"].into_iter().find(is_set)
 }
 
 fn done(

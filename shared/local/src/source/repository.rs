@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use git2::{ErrorCode, Oid, Repository};
+use git2::{ErrorClass, ErrorCode, Oid, Repository};
 use penstock_app::port::PortError;
 
 use super::SourceError;
@@ -23,6 +23,14 @@ pub(super) fn open(path: &Path) -> Result<Repository, SourceError> {
             );
             return SourceError::Configuration(message);
         }
+        if matches!(error.class(), ErrorClass::Repository | ErrorClass::Config) {
+            let message = format!(
+                "{path} is a git repository that cannot be read here ({}): SHA-256 object ids and reference tables \
+                 are not supported; convert it (`git fast-export`) and set `RepositoryPath` to the copy",
+                error.message()
+            );
+            return SourceError::Configuration(message);
+        }
         SourceError::Git(error)
     })
 }
@@ -37,7 +45,13 @@ pub struct GitRepository {
 impl GitRepository {
     /// The repository that `folder` lies in, if any: the working tree's root, or the git folder of a bare one.
     pub fn discover(folder: &Path) -> Option<Self> {
-        let repository = Repository::discover(folder).ok()?;
+        let repository = match open(folder) {
+            Ok(repository) => repository,
+            Err(error) => {
+                tracing::debug!("no repository to take sources from: {error}");
+                return None;
+            }
+        };
         let path = repository.workdir().unwrap_or_else(|| repository.path()).to_owned();
         Some(Self { path, open: Arc::new(Mutex::new(Some(repository))) })
     }

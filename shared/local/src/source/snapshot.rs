@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use git2::{ObjectType, Oid, Repository, Status, StatusOptions, Tree};
+use git2::{ErrorCode, IndexEntryExtendedFlag, ObjectType, Oid, Repository, Status, StatusOptions, Tree};
 use penstock_archive::{ArchiveError, Writer};
 
 use super::SourceError;
@@ -22,13 +22,13 @@ pub(super) struct Zipped {
 }
 
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
-const MODE_LINK: i32 = 0o120_000;
-const MODE_EXECUTABLE: i32 = 0o100_755;
+const MODE_LINK: u32 = 0o120_000;
+const MODE_EXECUTABLE: u32 = 0o100_755;
 
 /// Writes the tree to the zip at `file`.
 pub(super) fn of_tree(repository: &Repository, tree: Oid, file: &Path) -> Result<Zipped, SourceError> {
     let mut zip = Zip { writer: Writer::create(file)?, done: Zipped::default() };
-    zip.tree(repository, &repository.find_tree(tree)?, "")?;
+    zip.tree(repository, &repository.find_tree(tree).map_err(lacking)?, "")?;
     zip.end()
 }
 
@@ -37,9 +37,17 @@ pub(super) fn of_working_tree(repository: &Repository, file: &Path) -> Result<Zi
     let root = repository
         .workdir()
         .ok_or_else(|| SourceError::Configuration("a bare repository has no working tree".into()))?;
-    let mut paths = BTreeSet::new();
+    let (mut paths, mut left_out) = (BTreeSet::new(), vec![]);
     for entry in repository.index()?.iter() {
-        paths.insert(PathBuf::from(std::ffi::OsStr::from_bytes(&entry.path)));
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(&entry.path));
+        // A sparse checkout leaves it out; nobody deleted it.
+        if entry.flags_extended & IndexEntryExtendedFlag::SKIP_WORKTREE.bits() != 0
+            && root.join(&path).symlink_metadata().is_err()
+        {
+            left_out.push(entry);
+        } else {
+            paths.insert(path);
+        }
     }
     for entry in repository.statuses(Some(&mut changes()))?.iter() {
         paths.insert(PathBuf::from(std::ffi::OsStr::from_bytes(entry.path_bytes())));
@@ -47,6 +55,9 @@ pub(super) fn of_working_tree(repository: &Repository, file: &Path) -> Result<Zi
     let mut zip = Zip { writer: Writer::create(file)?, done: Zipped::default() };
     for path in paths {
         zip.working_file(root, &path)?;
+    }
+    for entry in left_out {
+        zip.blob(repository, &String::from_utf8_lossy(&entry.path), entry.id, entry.mode)?;
     }
     zip.end()
 }
@@ -67,6 +78,17 @@ fn changes() -> StatusOptions {
     options
 }
 
+/// A partial clone has commits whose files it would fetch when they are asked for, which is not done here.
+fn lacking(error: git2::Error) -> SourceError {
+    if error.code() != ErrorCode::NotFound {
+        return error.into();
+    }
+    SourceError::Unavailable(format!(
+        "the repository lacks files of the commit ({}): it is a partial or a damaged clone; complete it with `git fetch --refetch --no-filter`, or clone it whole",
+        error.message()
+    ))
+}
+
 struct Zip {
     writer: Writer,
     done: Zipped,
@@ -81,21 +103,26 @@ impl Zip {
             };
             let path = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
             match entry.kind() {
-                Some(ObjectType::Tree) => self.tree(repository, &repository.find_tree(entry.id())?, &path)?,
+                Some(ObjectType::Tree) => {
+                    self.tree(repository, &repository.find_tree(entry.id()).map_err(lacking)?, &path)?;
+                }
                 Some(ObjectType::Commit) => self.submodule(&path)?,
                 Some(ObjectType::Blob) => {
-                    let blob = repository.find_blob(entry.id())?;
-                    if entry.filemode() == MODE_LINK {
-                        self.link(&path, blob.content())?;
-                    } else {
-                        let mode = if entry.filemode() == MODE_EXECUTABLE { 0o755 } else { 0o644 };
-                        self.file(&path, mode, blob.content().len() as u64, blob.content())?;
-                    }
+                    self.blob(repository, &path, entry.id(), entry.filemode().cast_unsigned())?;
                 }
                 Some(ObjectType::Any | ObjectType::Tag) | None => {}
             }
         }
         Ok(())
+    }
+
+    fn blob(&mut self, repository: &Repository, path: &str, id: Oid, mode: u32) -> Result<(), SourceError> {
+        let blob = repository.find_blob(id).map_err(lacking)?;
+        if mode == MODE_LINK {
+            return self.link(path, blob.content());
+        }
+        let mode = if mode == MODE_EXECUTABLE { 0o755 } else { 0o644 };
+        self.file(path, mode, blob.content().len() as u64, blob.content())
     }
 
     fn working_file(&mut self, root: &Path, path: &Path) -> Result<(), SourceError> {
