@@ -244,7 +244,7 @@ impl<'a> Execution<'a> {
         }
         for event in revision.spec.hooks.keys().filter(|event| !event.is_in_place()) {
             self.say(&format!(
-                "warning: the scripts of {event} do not run: instances here have no load balancer"
+                "note: the scripts of {event} do not run, because the deployment group has no load balancer; they do in a group that has one"
             ));
         }
     }

@@ -8,3 +8,4 @@ mod deploy;
 mod hostile;
 #[cfg(test)]
 mod support;
+mod traffic;
