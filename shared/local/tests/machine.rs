@@ -2,6 +2,7 @@
 
 mod bench;
 
+use penstock_app::control::StartRequest;
 use penstock_app::engine::command::RetryActions;
 use penstock_model::pipeline::{Category, ExecutionMode};
 use penstock_testkit::build::{action, approval, build, deploy, name, pipeline, source};
@@ -327,11 +328,44 @@ async fn an_artifact_store_that_cannot_be_written_for_a_while_costs_no_attempt()
     std::fs::rename(&store, &aside).unwrap();
     std::fs::write(&store, "no folder").unwrap();
     let execution = machine.begin("web").await;
-    machine.log_says(&execution, ("Source", "Pull", 1), &bench.head()).await;
+    machine.until(&execution, |view| machine.action(view, "Pull").attempt == 1).await;
     std::fs::remove_file(&store).unwrap();
     std::fs::rename(&aside, &store).unwrap();
     let view = machine.ended(&execution).await;
     assert_eq!(view.status, "Succeeded", "{view:#?}");
     assert_eq!(machine.action(&view, "Pull").attempt, 1);
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_pipeline_is_reported_and_keeps_no_other_from_running() {
+    let bench = Bench::with(&[("a", "a")]).await;
+    let machine = bench.start().await;
+    for name in ["sound", "damaged", "stuck"] {
+        let ask =
+            pipeline(name).stage("Source", [source("Pull", "Code")]).stage("Approve", [approval("Ask")]);
+        machine.apply(ask.build()).await;
+    }
+    let execution = machine.begin("sound").await;
+    let stuck = machine.begin("stuck").await;
+    for execution in [&execution, &stuck] {
+        machine.until(execution, |view| machine.action(view, "Ask").link.is_some()).await;
+    }
+    machine.shut_down().await;
+    let database = rusqlite::Connection::open(bench.dir().join("penstock.db")).unwrap();
+    database.execute("UPDATE pipelines SET item = '{' WHERE name = 'damaged'", []).unwrap();
+    database.execute("UPDATE executions SET item = 'null' WHERE id = ?1", [stuck.as_str()]).unwrap();
+    drop(database);
+
+    let machine = bench.start().await;
+    machine.approve("sound", "Approve", "Ask").await;
+    assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+    let listed = machine.query.pipelines().await.unwrap();
+    assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["sound"]);
+    for name in ["damaged", "stuck"] {
+        let refused = machine.control.start(StartRequest::by(name.parse().unwrap(), "me")).await.unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("damaged") && refused.contains("restore penstock.db"), "{refused}");
+    }
     machine.shut_down().await;
 }

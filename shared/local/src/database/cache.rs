@@ -12,6 +12,8 @@ use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::time::Timestamp;
 
+use super::DatabaseError;
+
 /// As many closed executions are kept decoded: those that succeeded last in a stage are read by every transition.
 const KEPT_CLOSED: usize = 128;
 
@@ -26,6 +28,8 @@ struct Inner {
     due: BTreeSet<(Timestamp, ExecutionId)>,
     closed: HashMap<ExecutionId, (u64, Arc<Execution>)>,
     closed_order: VecDeque<ExecutionId>,
+    /// Pipelines of which an item cannot be read, with the reason: nothing is decided about them.
+    damaged: HashMap<PipelineName, String>,
 }
 
 #[derive(Default)]
@@ -50,6 +54,19 @@ impl Cache {
     pub(super) fn put_pipeline(&self, version: u64, item: Arc<PipelineState>) {
         let name = item.name.clone();
         self.lock().pipelines.entry(name).or_default().item = Some((version, item));
+    }
+
+    /// Notes that an item of a pipeline cannot be read.
+    pub(super) fn put_damaged(&self, pipeline: PipelineName, reason: String) {
+        self.lock().damaged.insert(pipeline, reason);
+    }
+
+    /// An error if an item of the pipeline cannot be read.
+    pub(super) fn is_sound(&self, pipeline: &PipelineName) -> Result<(), DatabaseError> {
+        match self.lock().damaged.get(pipeline) {
+            Some(reason) => Err(DatabaseError::Damaged(reason.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Takes in an execution's item.
@@ -145,12 +162,10 @@ impl Cache {
 
     /// All pipelines' items, by name.
     pub(super) fn pipelines(&self) -> Vec<Arc<PipelineState>> {
-        let mut items: Vec<_> = self
-            .lock()
-            .pipelines
-            .values()
-            .filter_map(|entry| Some(Arc::clone(&entry.item.as_ref()?.1)))
-            .collect();
+        let inner = self.lock();
+        let sound = inner.pipelines.iter().filter(|(name, _)| !inner.damaged.contains_key(*name));
+        let mut items: Vec<_> =
+            sound.filter_map(|(_, entry)| Some(Arc::clone(&entry.item.as_ref()?.1))).collect();
         items.sort_by(|left, right| left.name.cmp(&right.name));
         items
     }
@@ -181,12 +196,14 @@ impl Cache {
             let due = inner.due.iter().take_while(|(at, _)| *at <= now);
             due.filter_map(|(_, id)| inner.owners.get(id).cloned()).collect()
         };
-        names.into_iter().collect()
+        names.into_iter().filter(|name| !inner.damaged.contains_key(name)).collect()
     }
 
     /// When something is due next.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.lock().due.first().map(|(at, _)| *at)
+        let inner = self.lock();
+        let is_sound = |id| inner.owners.get(id).is_some_and(|owner| !inner.damaged.contains_key(owner));
+        inner.due.iter().find(|(_, id)| is_sound(id)).map(|(at, _)| *at)
     }
 }
 

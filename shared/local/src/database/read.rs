@@ -12,25 +12,41 @@ use serde::de::DeserializeOwned;
 use super::DatabaseError;
 use super::cache::Cache;
 
-/// Decodes all pipelines' items and every open execution into `cache`.
+/// Decodes all pipelines' items and every open execution into `cache`. One that cannot be read is reported and keeps its
+/// pipeline from being worked on, not the others.
 pub(super) fn open_items(connection: &Connection, cache: &Cache) -> Result<(), DatabaseError> {
-    let mut pipelines = connection.prepare("SELECT version, item FROM pipelines")?;
+    let mut pipelines = connection.prepare("SELECT name, version, item FROM pipelines")?;
     let mut rows = pipelines.query([])?;
     while let Some(row) = rows.next()? {
-        cache.put_pipeline(
-            row.get(0)?,
-            Arc::new(decode::<PipelineState>(row.get_ref(1)?.as_str().unwrap_or_default())?),
-        );
+        match decode::<PipelineState>(row.get_ref(2)?.as_str().unwrap_or_default()) {
+            Ok(item) => cache.put_pipeline(row.get(1)?, Arc::new(item)),
+            Err(error) => damaged(cache, &row.get::<_, String>(0)?, "its item", &error),
+        }
     }
     let mut executions =
-        connection.prepare("SELECT version, item, next_due FROM executions WHERE open = 1")?;
+        connection.prepare("SELECT pipeline, version, item, next_due, id FROM executions WHERE open = 1")?;
     let mut rows = executions.query([])?;
     while let Some(row) = rows.next()? {
-        let execution = decode::<Execution>(row.get_ref(1)?.as_str().unwrap_or_default())?;
-        let next_due: Option<i64> = row.get(2)?;
-        cache.put_execution(row.get(0)?, Arc::new(execution), true, next_due.map(Timestamp));
+        let next_due: Option<i64> = row.get(3)?;
+        match decode::<Execution>(row.get_ref(2)?.as_str().unwrap_or_default()) {
+            Ok(item) => cache.put_execution(row.get(1)?, Arc::new(item), true, next_due.map(Timestamp)),
+            Err(error) => {
+                let what = format!("its execution {}", row.get::<_, String>(4)?);
+                damaged(cache, &row.get::<_, String>(0)?, &what, &error);
+            }
+        }
     }
     Ok(())
+}
+
+fn damaged(cache: &Cache, pipeline: &str, what: &str, error: &DatabaseError) {
+    let reason = format!(
+        "{what} is damaged ({error}); restore penstock.db from a copy, or begin anew in another folder"
+    );
+    tracing::error!("the pipeline {} is not worked on: {reason}", pipeline.escape_debug());
+    if let Ok(name) = PipelineName::new(pipeline) {
+        cache.put_damaged(name, reason);
+    }
 }
 
 /// One execution of a pipeline with its item's version.

@@ -19,6 +19,7 @@ use super::{Database, read, records};
 #[async_trait]
 impl Store for Database {
     async fn load(&self, pipeline: &PipelineName, named: &[ExecutionId]) -> Result<Snapshot, PortError> {
+        self.cache.is_sound(pipeline)?;
         let (mut snapshot, missing) = self.cache.snapshot(pipeline, named);
         for id in missing {
             if let Some((version, execution)) =
@@ -53,6 +54,7 @@ impl Store for Database {
     }
 
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError> {
+        self.cache.is_sound(pipeline)?;
         Ok(self.cache.pipeline(pipeline))
     }
 
