@@ -34,6 +34,7 @@ impl LocalCache {
         let Some((key, entry)) = self.find() else {
             return Ok("No cache entry was found".into());
         };
+        used(&entry);
         let mut count = 0;
         for (part, target) in [(RELATIVE, self.source.as_path()), (ABSOLUTE, Path::new("/"))] {
             count += copy_tree(&entry.join(part), target)?;
@@ -108,6 +109,12 @@ impl LocalCache {
     fn entry(&self, key: Option<&str>) -> PathBuf {
         self.version().join(key.map_or_else(|| "unkeyed".to_owned(), |key| digest(key.as_bytes())))
     }
+}
+
+/// Sets the time of an entry's folder: what is not used for long may be removed. The time of `key` says how new it is.
+fn used(entry: &Path) {
+    // A cache that another user wrote still serves.
+    let _ = fs::File::open(entry).and_then(|folder| folder.set_modified(SystemTime::now()));
 }
 
 /// A folder that is named means all that is in it.

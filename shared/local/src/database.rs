@@ -9,6 +9,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use penstock_app::port::PortError;
+use penstock_model::id::PipelineName;
 use penstock_model::time::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
@@ -122,6 +123,11 @@ impl Database {
     /// Counts the groups of commits that have landed; changes with each.
     pub fn landed(&self) -> watch::Receiver<u64> {
         self.landed.clone()
+    }
+
+    /// The names of all pipelines, also of those that were deleted.
+    pub(crate) fn every_pipeline(&self) -> Vec<PipelineName> {
+        self.cache.pipelines().iter().map(|pipeline| pipeline.name.clone()).collect()
     }
 
     /// When something is due next in any open execution.

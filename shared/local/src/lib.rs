@@ -27,6 +27,7 @@ pub mod source;
 pub mod workspace;
 
 mod attempt_log;
+mod clean_up;
 mod environment;
 #[cfg(test)]
 mod faults;

@@ -1,6 +1,6 @@
 //! The attempts' logs: `<dir>/logs/<execution>/<stage>.<action>.<number>.log`, dots of the stage's name as `~`.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,33 @@ impl LogFiles {
         let stage = attempt.stage.as_str().replace('.', "~");
         let file = format!("{stage}.{}.{}.log", attempt.action, attempt.number);
         self.root.join(attempt.execution.as_str()).join(file)
+    }
+
+    /// Every log: its attempt, its file below the folder of all logs, and what is known of that.
+    pub(crate) fn all(&self) -> io::Result<Vec<(AttemptId, PathBuf, Metadata)>> {
+        let Some(executions) = absent(fs::read_dir(&self.root))? else { return Ok(vec![]) };
+        let mut all = vec![];
+        for execution in executions {
+            let execution = execution?;
+            let Ok(files) = fs::read_dir(execution.path()) else { continue };
+            for file in files {
+                let file = file?;
+                let (folder, name) = (execution.file_name(), file.file_name());
+                if let Some(attempt) = attempt(&folder.to_string_lossy(), &name.to_string_lossy()) {
+                    all.push((attempt, Path::new(&folder).join(&name), file.metadata()?));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Removes a file of [`Self::all`], and with the last one the execution's folder.
+    pub(crate) fn remove(&self, file: &Path) -> io::Result<()> {
+        let path = self.root.join(file);
+        absent(fs::remove_file(&path))?;
+        // It stays if there are other logs in it.
+        let _ = fs::remove_dir(path.parent().unwrap_or(&self.root));
+        Ok(())
     }
 
     /// Opens the attempt's log to write at its end.
@@ -71,11 +98,27 @@ impl LogFiles {
 }
 
 fn existing(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
+    absent(File::open(path))
+}
+
+fn absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The attempt whose log is called `file`; the reverse of [`LogFiles::path`].
+fn attempt(execution: &str, file: &str) -> Option<AttemptId> {
+    let (stage, rest) = file.strip_suffix(".log")?.split_once('.')?;
+    let (action, number) = rest.rsplit_once('.')?;
+    Some(AttemptId {
+        execution: execution.parse().ok()?,
+        stage: stage.replace('~', ".").parse().ok()?,
+        action: action.parse().ok()?,
+        number: number.parse().ok()?,
+    })
 }
 
 #[async_trait]
@@ -120,5 +163,19 @@ mod tests {
         let execution = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607";
         let (one, other) = (format!("{execution}/a.b/c/1"), format!("{execution}/a/b.c/1"));
         assert_ne!(path(&one), path(&other));
+    }
+
+    #[test]
+    fn the_attempt_is_read_from_the_files_name() {
+        let logs = LogFiles::new(Path::new("logs"));
+        for text in ["a.b/c/1", "a/b.c/12", "Build/Unit/3"] {
+            let whole: AttemptId = format!("2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/{text}").parse().unwrap();
+            let path = logs.path(&whole);
+            assert_eq!(
+                attempt(whole.execution.as_str(), path.file_name().unwrap().to_str().unwrap()),
+                Some(whole)
+            );
+        }
+        assert_eq!(attempt("2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607", "notes.txt"), None);
     }
 }

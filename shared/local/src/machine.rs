@@ -10,6 +10,7 @@ use std::time::Duration;
 use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
+use penstock_app::clean_up::CleanUp;
 use penstock_app::control::Control;
 use penstock_app::delivery::Deliveries;
 use penstock_app::dispatch::Dispatch;
@@ -27,7 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::claims::ClaimJournal;
-
+use crate::clean_up;
 use crate::database::{Database, DatabaseError};
 use crate::follower::Follower;
 use crate::in_flight::InFlight;
@@ -102,6 +103,7 @@ pub struct Machine {
     end: watch::Sender<bool>,
     follower: Option<JoinHandle<()>>,
     timer: JoinHandle<()>,
+    clean_up: JoinHandle<()>,
     _lock: Arc<File>,
 }
 
@@ -157,7 +159,7 @@ impl Machine {
             database.clone(),
             database.clone(),
             approvals.clone(),
-            Arc::new(logs),
+            Arc::new(logs.clone()),
             transition.changes(),
         ));
         let deliveries =
@@ -186,6 +188,15 @@ impl Machine {
         recover(&claims, &Sweep::new(transition.clone(), database.clone(), clock.clone())).await?;
         let (end, ended) = watch::channel(false);
         let follower = tokio::spawn(Follower::new(database.clone(), notify, claims)?.follow(ended));
+        let stored = clean_up::Stored::new(database.clone(), Self::artifacts(&dir)?, logs);
+        let clean_up = CleanUp::new(
+            database.clone(),
+            Arc::new(stored),
+            database.clone(),
+            Arc::new(queue.clone()),
+            clock.clone(),
+        );
+        let clean_up = tokio::spawn(clean_up::run(clean_up, dir.join("cache"), clock.clone()));
         let timer = tokio::spawn(timer::run(
             database.clone(),
             Sweep::new(transition, database.clone(), clock.clone()),
@@ -205,6 +216,7 @@ impl Machine {
             end,
             follower,
             timer,
+            clean_up,
             _lock: lock,
         })
     }
@@ -226,6 +238,7 @@ impl Machine {
     /// Ends builds and records them as interrupted, leaves deployments where they stand, tells people what there is to
     /// tell. The next start takes everything up again.
     pub async fn shut_down(mut self) {
+        self.clean_up.abort();
         self.queue.close();
         self.in_flight.shut_down().await;
         if tokio::time::timeout(FAREWELL, self.queue.idle()).await.is_err() {
@@ -244,6 +257,7 @@ impl Drop for Machine {
     fn drop(&mut self) {
         self.queue.abandon();
         self.timer.abort();
+        self.clean_up.abort();
         if let Some(follower) = &self.follower {
             follower.abort();
         }

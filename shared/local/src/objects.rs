@@ -1,10 +1,13 @@
 //! The artifact store: zips under their digest, read-only, with every reader's copy checked.
 
-use std::fs::{self, File, Permissions};
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
@@ -19,6 +22,10 @@ pub const BUCKET: &str = "local";
 
 /// How the names of files begin that are to become objects.
 const INCOMING: &str = "incoming.";
+
+/// Held for reading from when a link is made until its object is known to be there, for writing while objects to
+/// which no link leads are removed. One for all stores of this process, which has its folder to itself.
+static REMOVAL: RwLock<()> = RwLock::new(());
 
 /// The artifact store in a folder: `<first two digits>/<digest>.zip`, and `keys/…`, a link for each artifact that says
 /// which object it is, and for each attempt at a source action one that says to which revision it keeps.
@@ -67,6 +74,7 @@ impl Objects {
         name: &ArtifactName,
         sha256: &str,
     ) -> Option<Artifact> {
+        let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = self.stored(pipeline, attempt, name) {
             return Some(there);
         }
@@ -138,11 +146,12 @@ impl Objects {
         name: &ArtifactName,
         file: &Path,
     ) -> io::Result<Artifact> {
+        let (sha256, size) = digest(file)?;
+        let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = self.stored(pipeline, attempt, name) {
             fs::remove_file(file)?;
             return Ok(there);
         }
-        let (sha256, size) = digest(file)?;
         let place = self.place(&sha256);
         self.remember(attempt, name, &sha256)?;
         if place.exists() && digest(&place).is_ok_and(|(there, _)| there == sha256) {
@@ -196,6 +205,62 @@ impl Objects {
             ))),
             Err(error) => Err(PortError::transient(format!("reading {}: {error}", place.display()))),
         }
+    }
+
+    /// Every link that says what an attempt stored, or to which revision it keeps: the attempt's token, the rest of the
+    /// link's name, and when it was made.
+    pub(crate) fn links(&self) -> io::Result<Vec<(String, String, Metadata)>> {
+        let mut links = vec![];
+        for link in self.link_files()? {
+            let name = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if let Some(at) = name.find(['.', '@'])
+                && let Ok(metadata) = fs::symlink_metadata(&link)
+            {
+                links.push((format!("p-{}", &name[..at]), name[at..].to_owned(), metadata));
+            }
+        }
+        Ok(links)
+    }
+
+    /// Removes `links`, tokens with the rest of the links' names, and the objects to which no other leads.
+    pub(crate) fn forget(&self, links: &[(String, String)]) -> io::Result<()> {
+        if links.is_empty() {
+            return Ok(());
+        }
+        let _alone = REMOVAL.write().unwrap_or_else(PoisonError::into_inner);
+        let mut loose = HashSet::new();
+        for (token, rest) in links {
+            let Some(digits) = token.strip_prefix("p-").filter(|digits| digits.len() == 40) else { continue };
+            let link = self.root.join("keys").join(&digits[..2]).join(format!("{digits}{rest}"));
+            let Ok(target) = fs::read_link(&link) else { continue };
+            fs::remove_file(&link)?;
+            loose.insert(target.into_os_string());
+        }
+        for link in self.link_files()? {
+            loose.remove(&fs::read_link(&link)?.into_os_string());
+        }
+        for digest in loose.iter().filter_map(|digest: &OsString| digest.to_str()).filter(|it| is_digest(it))
+        {
+            match fs::remove_file(self.place(digest)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn link_files(&self) -> io::Result<Vec<PathBuf>> {
+        let folders = match fs::read_dir(self.root.join("keys")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+            folders => folders?,
+        };
+        let mut links = vec![];
+        for folder in folders {
+            for link in fs::read_dir(folder?.path())? {
+                links.push(link?.path());
+            }
+        }
+        Ok(links)
     }
 
     fn place(&self, sha256: &str) -> PathBuf {

@@ -1,0 +1,190 @@
+//! Cleaning up on one machine: what the use case walks through is the links below `artifacts/keys` and the files below `logs`.
+//!
+//! An artifact is a link from its attempt's token to an object that other attempts may share: the link is given up, and with the last
+//! one the object. Which pipeline a token belongs to follows from the executions. Build caches, which no execution
+//! needs, go by the time at which they were last used.
+
+mod caches;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use penstock_app::clean_up::CleanUp;
+use penstock_app::port::PortError;
+use penstock_app::port::clean_up::{ObjectVersion, Page, Walk, Walks};
+use penstock_app::port::clock::Clock;
+use penstock_app::port::store::Store;
+use penstock_model::id::{AttemptId, PipelineName};
+use penstock_model::time::Timestamp;
+
+use crate::database::Database;
+use crate::logs::LogFiles;
+use crate::objects::Objects;
+
+/// The cursor's name: when the latest walk began.
+const CURSOR: &str = "clean-up";
+/// How often it is looked whether a walk is due, which the use case decides by the clock.
+const LOOK: Duration = Duration::from_secs(15 * 60);
+/// How many executions are read at once.
+const PAGE: usize = 100;
+
+/// What cleaning up walks through.
+pub(crate) struct Stored {
+    database: Arc<Database>,
+    objects: Objects,
+    logs: LogFiles,
+}
+
+/// The links of an attempt: file names with the time at which they were made.
+type Links = BTreeMap<String, Vec<(String, Timestamp)>>;
+
+impl Stored {
+    pub(crate) fn new(database: Arc<Database>, objects: Objects, logs: LogFiles) -> Self {
+        Self { database, objects, logs }
+    }
+
+    /// The links whose attempts belong to executions of `pipeline`, taken out of `links`.
+    async fn of_pipeline(
+        &self,
+        pipeline: &PipelineName,
+        links: &mut Links,
+    ) -> Result<Vec<ObjectVersion>, PortError> {
+        let (mut versions, mut before) = (vec![], None);
+        while !links.is_empty() {
+            let page = self.database.executions(pipeline, before, PAGE).await?;
+            for execution in &page {
+                for (stage, action, last) in execution.stages.iter().flat_map(|run| {
+                    run.actions.iter().map(|(action, attempt)| (&run.name, action, attempt.number))
+                }) {
+                    for number in 1..=last {
+                        let (execution, stage, action) =
+                            (execution.id.clone(), stage.clone(), action.clone());
+                        let token = AttemptId { execution, stage, action, number }.token();
+                        let found = links.remove(&token).unwrap_or_default().into_iter();
+                        versions.extend(found.map(|(name, written_at)| ObjectVersion {
+                            key: format!("{pipeline}/{token}/{name}"),
+                            version_id: None,
+                            written_at,
+                        }));
+                    }
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => before = Some(last.sequence),
+                Some(_) | None => break,
+            }
+        }
+        Ok(versions)
+    }
+}
+
+#[async_trait]
+impl penstock_app::port::clean_up::Objects for Stored {
+    /// All there is, on one page: by pipeline, the logs last.
+    async fn page(&self, _from: Option<&str>) -> Result<Page, PortError> {
+        let (objects, logs) = (self.objects.clone(), self.logs.clone());
+        let (mut links, logs) = blocking(move || Ok((links(&objects)?, log_files(&logs)?))).await?;
+        let mut versions = vec![];
+        for pipeline in self.database.every_pipeline() {
+            versions.extend(self.of_pipeline(&pipeline, &mut links).await?);
+        }
+        versions.extend(logs);
+        Ok(Page { versions, next: None })
+    }
+
+    async fn give_up(&self, versions: &[ObjectVersion]) -> Result<(), PortError> {
+        let (objects, logs, versions) = (self.objects.clone(), self.logs.clone(), versions.to_vec());
+        blocking(move || {
+            let mut links = vec![];
+            for version in &versions {
+                let parts: Vec<&str> = version.key.split('/').collect();
+                match (parts.as_slice(), &version.version_id) {
+                    (["logs", _], Some(file)) => logs.remove(Path::new(file))?,
+                    ([_, token, name], None) => links.push(((*token).to_owned(), (*name).to_owned())),
+                    _ => {}
+                }
+            }
+            objects.forget(&links)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Walks for Database {
+    async fn latest(&self) -> Result<Option<Walk>, PortError> {
+        let began_at = i64::try_from(self.cursor(CURSOR)?).unwrap_or(i64::MAX);
+        Ok((began_at > 0).then_some(Walk { began_at: Timestamp(began_at), next: None }))
+    }
+
+    async fn remember(&self, walk: &Walk) -> Result<(), PortError> {
+        self.set_cursor(CURSOR, u64::try_from(walk.began_at.0).unwrap_or(0))
+    }
+}
+
+/// Cleans up whenever it is due, until it is dropped.
+pub(crate) async fn run(clean_up: CleanUp, caches: PathBuf, clock: Arc<dyn Clock>) {
+    loop {
+        match clean_up.run().await {
+            Ok(Some(cleaned)) => {
+                tracing::info!(
+                    "cleaned up: {} of {} artifacts and logs given up",
+                    cleaned.given_up,
+                    cleaned.seen
+                );
+                let (caches, now) = (caches.clone(), clock.now());
+                if let Err(error) = blocking(move || caches::clean_up(&caches, now)).await {
+                    tracing::warn!("caches are cleaned up tomorrow: {error}");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!("cleaning up is tried again: {error}"),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn links(objects: &Objects) -> io::Result<Links> {
+    let mut links = Links::new();
+    for (token, name, metadata) in objects.links()? {
+        links.entry(token).or_default().push((name, written_at(&metadata)?));
+    }
+    Ok(links)
+}
+
+/// The use case knows logs by their attempts' tokens; the file is what is to be removed.
+fn log_files(logs: &LogFiles) -> io::Result<Vec<ObjectVersion>> {
+    let version = |(attempt, file, metadata): (AttemptId, PathBuf, fs::Metadata)| {
+        let version_id = Some(file.to_string_lossy().into_owned());
+        Ok(ObjectVersion {
+            key: format!("logs/{}.log", attempt.token()),
+            version_id,
+            written_at: written_at(&metadata)?,
+        })
+    };
+    logs.all()?.into_iter().map(version).collect()
+}
+
+fn written_at(metadata: &fs::Metadata) -> io::Result<Timestamp> {
+    Ok(timestamp(metadata.modified()?))
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, PortError> {
+    let failed = |error: &dyn std::fmt::Display| PortError::transient(format!("clean up: {error}"));
+    tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests;
