@@ -297,8 +297,8 @@ pub enum BatchBuilds {
     List(Vec<BatchedBuild>),
     /// Each after those that it depends on.
     Graph(Vec<BatchedBuild>),
-    /// One build for each combination of settings.
-    Matrix,
+    /// One build for each combination of settings, all in parallel.
+    Matrix(Vec<BatchedBuild>),
     /// One build for each share of the tests.
     Fanout,
 }

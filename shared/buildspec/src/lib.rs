@@ -20,7 +20,7 @@
 //!   artifact fails the upload.
 //! - Failed test cases do not fail a build. Coverage reports are listed, not read.
 //! - The cache is saved after a build that succeeded. `$(codebuild-hash-files …)` is understood in its keys.
-//! - In a batch, builds behind a failed one do not run. `build-matrix` and `build-fanout` are checked, not run.
+//! - In a batch, builds behind a failed one do not run. `build-fanout` is checked, not run.
 //! - Values of secrets with fewer than 4 characters are not masked in logs.
 //! - `env.shell` for Windows, and `run-as` for a user that cannot be had, fail the build with the way out.
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use penstock_model::diagnostic::Place;
 use penstock_model::document::{Key, Node};
 
+use super::matrix;
 use super::reader::Reader;
 use crate::definition::{Batch, BatchBuilds, BatchedBuild};
 
@@ -21,7 +22,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> Option<Batch> {
             "fast-fail" => fast_fail = reader.flag(node, "`fast-fail`"),
             "build-list" => kinds.push(BatchBuilds::List(builds(reader, node, false))),
             "build-graph" => kinds.push(BatchBuilds::Graph(builds(reader, node, true))),
-            "build-matrix" => kinds.push(matrix(reader, node)),
+            "build-matrix" => kinds.push(BatchBuilds::Matrix(matrix::read(reader, node))),
             "build-fanout" => kinds.push(fanout(reader, node)),
             _ => reader.unknown(key, "in `batch`", &KEYS),
         }
@@ -132,17 +133,6 @@ fn cycle(builds: &[(Place, BatchedBuild)]) -> Option<(Place, String)> {
     }
 }
 
-fn matrix(reader: &mut Reader, node: &Node) -> BatchBuilds {
-    for (key, node) in reader.entries(node, "`build-matrix`") {
-        match key.text.as_str() {
-            "static" => check_keys(reader, node, "`static`", &["ignore-failure", "env"]),
-            "dynamic" => check_keys(reader, node, "`dynamic`", &["buildspec", "env"]),
-            _ => reader.unknown(key, "in `build-matrix`", &["static", "dynamic"]),
-        }
-    }
-    BatchBuilds::Matrix
-}
-
 fn fanout(reader: &mut Reader, node: &Node) -> BatchBuilds {
     let keys = ["parallelism", "ignore-failure"];
     check_keys(reader, node, "`build-fanout`", &keys);
@@ -154,7 +144,7 @@ fn fanout(reader: &mut Reader, node: &Node) -> BatchBuilds {
     BatchBuilds::Fanout
 }
 
-fn check_keys(reader: &mut Reader, node: &Node, what: &str, known: &[&str]) {
+pub(super) fn check_keys(reader: &mut Reader, node: &Node, what: &str, known: &[&str]) {
     let unknown = |(key, _): &&(Key, Node)| !known.contains(&key.text.as_str());
     for (key, _) in reader.entries(node, what).iter().filter(unknown) {
         reader.unknown(key, &format!("in {what}"), known);

@@ -3,6 +3,7 @@
 mod artifacts;
 mod batch;
 mod env;
+mod matrix;
 mod on_failure;
 mod phases;
 mod reader;

@@ -170,6 +170,23 @@ fn batches() {
         said(&batch(wrong)),
         ["unknown-dependency 5:5", "duplicate-identifier 6:5", "missing-identifier 7:5"]
     );
+    let matrix = "  build-matrix:\n    static: {ignore-failure: yes, env: {type: LINUX_CONTAINER}}\n    dynamic: {buildspec: [a.yml, b.yml], env: {image: one, variables: {X: [1, 2], Y: [3]}}}\n";
+    let Some(Batch { builds: BatchBuilds::Matrix(builds), .. }) = accepted(&batch(matrix)).batch else {
+        panic!("no matrix");
+    };
+    let shown = |build: &crate::definition::BatchedBuild| {
+        let values: Vec<&str> = build.variables.iter().map(|(_, value)| value.as_str()).collect();
+        format!("{} {} {}", build.identifier, build.buildspec.as_deref().unwrap_or("-"), values.join(""))
+    };
+    let all: Vec<String> = builds.iter().map(shown).collect();
+    assert_eq!(all, ["build_1 a.yml 13", "build_2 a.yml 23", "build_3 b.yml 13", "build_4 b.yml 23"]);
+    assert!(builds.iter().all(|build| build.ignore_failure && build.image.as_deref() == Some("one")));
+    let many: Vec<String> = (0..11).map(|number| number.to_string()).collect();
+    let many = many.join(",");
+    let matrix =
+        format!("  build-matrix: {{dynamic: {{env: {{image: [{many}], variables: {{X: [{many}]}}}}}}}}\n");
+    assert_eq!(said(&batch(&matrix)), ["too-many-builds 4:17"]);
+    assert_eq!(said(&batch("  build-matrix: {dynamic: {env: {image: []}}}\n")), ["empty-batch 4:17"]);
     assert_eq!(said(&batch("  build-fanout: {parallelism: none}\n")), ["bad-parallelism 4:31"]);
 }
 

@@ -69,8 +69,9 @@ pub enum BatchError {
 pub async fn run_batch(request: Request, outputs: &Path) -> Result<BatchOutcome, BatchError> {
     let batch = request.buildspec.batch.clone().ok_or(BatchError::NoBatch)?;
     let builds = match &batch.builds {
-        BatchBuilds::List(builds) | BatchBuilds::Graph(builds) => builds.clone(),
-        BatchBuilds::Matrix => return Err(BatchError::Unsupported("build-matrix")),
+        BatchBuilds::List(builds) | BatchBuilds::Graph(builds) | BatchBuilds::Matrix(builds) => {
+            builds.clone()
+        }
         BatchBuilds::Fanout => return Err(BatchError::Unsupported("build-fanout")),
     };
     let mut requests = HashMap::new();

@@ -65,9 +65,24 @@ phases: {build: {commands: ['[ -z \"$NAP\" ] || sleep $NAP', 'exit ${CODE:-0}']}
 }
 
 #[tokio::test]
-async fn a_matrix_is_refused_with_a_way_out() {
+async fn a_matrix_runs_each_combination() {
     let place = Place::new();
-    let request = place.request("version: 0.2\nbatch: {build-matrix: {dynamic: {env: {image: [a, b]}}}}\n");
+    let text = "version: 0.2
+batch:
+  build-matrix:
+    static: {ignore-failure: yes}
+    dynamic: {env: {variables: {CODE: [0, 1], WHERE: [here, there]}}}
+phases: {build: {commands: ['echo \"$CODE $WHERE\"', 'exit $CODE']}}
+";
+    let (outcome, shown) = batch(&place, text).await;
+    assert_eq!(outcome.status, BuildStatus::Succeeded, "failures are ignored");
+    assert_eq!(shown, "build_1 SUCCEEDED, build_2 SUCCEEDED, build_3 FAILED, build_4 FAILED");
+}
+
+#[tokio::test]
+async fn a_fanout_is_refused_with_a_way_out() {
+    let place = Place::new();
+    let request = place.request("version: 0.2\nbatch: {build-fanout: {parallelism: 2}}\n");
     let error = run_batch(request, place.folder.path()).await.unwrap_err();
     assert!(error.to_string().contains("build-list"), "{error}");
 }
