@@ -1,6 +1,7 @@
 //! One life of the server: from its start to its death, and what can be asked of it meanwhile.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -57,7 +58,8 @@ impl Server {
                 thread::sleep(life);
                 let mut child = child.lock().unwrap();
                 child.kill().unwrap();
-                child.wait().unwrap();
+                let status = child.wait().unwrap();
+                assert_eq!(status.signal(), Some(9), "it ended by itself: {status}");
             })
         });
         let _ = rustls::crypto::ring::default_provider().install_default();
