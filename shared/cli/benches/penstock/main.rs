@@ -1,7 +1,8 @@
 //! How long orchestration takes beside the work: `cargo bench` writes `target/bench/penstock.json`.
 //!
 //! Every figure is measured from outside on the release binary, with durable state and a real source hand-over; the
-//! floor is measured in the same run with the least that could do the same.
+//! floor is measured in the same run with the least that could do the same. `cargo bench -- webhook stages` measures these
+//! only, and writes no file.
 
 mod decide;
 mod figures;
@@ -16,18 +17,31 @@ use std::path::PathBuf;
 
 use figures::Figures;
 
+/// What is measured, in this order.
+const MEASURES: [(&str, fn(&mut Figures)); 5] = [
+    ("idle", idle::measure),
+    ("webhook", webhook::measure),
+    ("stages", stages::measure),
+    ("throughput", throughput::measure),
+    ("decide", decide::measure),
+];
+
 fn main() {
     // `cargo test --benches` runs this with `--test`; benchmarks are for `cargo bench` only.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
+    let chosen: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let mut figures = Figures::default();
-    idle::measure(&mut figures);
-    webhook::measure(&mut figures);
-    stages::measure(&mut figures);
-    throughput::measure(&mut figures);
-    decide::measure(&mut figures);
-    figures.write(&target().join("bench/penstock.json"));
+    for (name, measure) in MEASURES {
+        if chosen.is_empty() || chosen.iter().any(|chosen| chosen == name) {
+            measure(&mut figures);
+        }
+    }
+    if chosen.is_empty() {
+        figures.write(&target().join("bench/penstock.json"));
+    }
 }
 
 /// The build's target folder: the binary lies in its `release`.
