@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 mod cache;
+mod carried;
 mod outputs;
 mod read;
 mod records;
@@ -23,9 +24,11 @@ mod store;
 mod transaction;
 mod writer;
 
+pub use carried::Carried;
 pub use records::Numbered;
 
 use cache::Cache;
+use carried::Settler;
 use outputs::Fresh;
 use writer::Request;
 
@@ -76,6 +79,7 @@ pub struct Database {
     pages: Arc<Mutex<Connection>>,
     cache: Arc<Cache>,
     fresh: Arc<Fresh>,
+    settler: Arc<Settler>,
     landed: watch::Receiver<u64>,
 }
 
@@ -97,11 +101,14 @@ impl Database {
         let cache = Arc::new(Cache::default());
         read::open_items(&connection, &cache)?;
         let fresh = Arc::new(Fresh::default());
+        let settler = Arc::new(Settler::above(carried::highest(&connection)?));
         let (sender, landed) = watch::channel(0);
         let items = Mutex::new(schema::open_reader(path)?);
         let pages = Arc::new(Mutex::new(schema::open_reader(path)?));
-        let writer = writer::start(connection, Arc::clone(&cache), Arc::clone(&fresh), sender, lock)?;
-        Ok(Self { writer, items, pages, cache, fresh, landed })
+        let (shared_cache, shared_fresh, shared_settler) =
+            (Arc::clone(&cache), Arc::clone(&fresh), Arc::clone(&settler));
+        let writer = writer::start(connection, shared_cache, shared_fresh, shared_settler, sender, lock)?;
+        Ok(Self { writer, items, pages, cache, fresh, settler, landed })
     }
 
     /// The same with room for so many more pages, so that a test can have the disk run full.

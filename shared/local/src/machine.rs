@@ -133,6 +133,7 @@ impl Machine {
             in_flight: &in_flight,
             lineage: &lineage,
             clock: &clock,
+            database: &database,
         };
         let providers = Arc::new(parts.registry(repository.as_ref(), further)?);
 

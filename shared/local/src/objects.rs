@@ -1,4 +1,7 @@
 //! The artifact store: zips under their digest, read-only, with every reader's copy checked.
+//!
+//! A large new object is synchronised before it is spoken of. A small one is carried by the database's next commit, which
+//! makes its content durable together with the report that speaks of it.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -6,6 +9,7 @@ use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -17,8 +21,13 @@ use penstock_model::artifact::Artifact;
 use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 use sha2::{Digest, Sha256};
 
+use crate::database::Database;
+
 /// What the state records as the bucket of an artifact that lies here.
 pub const BUCKET: &str = "local";
+
+/// The largest object that the database carries; more would fill its log faster than a file is synchronised.
+const CARRIED: u64 = 128 << 10;
 
 /// How the names of files begin that are to become objects.
 const INCOMING: &str = "incoming.";
@@ -29,9 +38,11 @@ static REMOVAL: RwLock<()> = RwLock::new(());
 
 /// The artifact store in a folder: `<first two digits>/<digest>.zip`, and `keys/…`, a link for each artifact that says
 /// which object it is, and for each attempt at a source action one that says to which revision it keeps.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Objects {
     root: PathBuf,
+    /// What carries small objects; without it, all are synchronised.
+    carrier: Option<Arc<Database>>,
 }
 
 impl Objects {
@@ -41,7 +52,41 @@ impl Objects {
     /// As creating folders gives them.
     pub fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root: root.to_owned(), carrier: None })
+    }
+
+    /// The same store with small objects carried by the commits of `database`. What was carried when the machine went
+    /// down is brought back.
+    ///
+    /// # Errors
+    /// A [`PortError`] as reading the database and writing files give them.
+    pub fn carried_by(self, database: Arc<Database>) -> Result<Self, PortError> {
+        for carried in database.carried(|sha256| self.place(sha256))? {
+            let restored = self.restore(&carried.sha256, &carried.content);
+            restored.map_err(|error| {
+                PortError::transient(format!("bringing back {}: {error}", carried.place.display()))
+            })?;
+            database.settle(carried);
+        }
+        Ok(Self { carrier: Some(database), ..self })
+    }
+
+    /// Makes sure that the object with this digest has its content.
+    fn restore(&self, sha256: &str, content: &[u8]) -> io::Result<()> {
+        let place = self.place(sha256);
+        if digest(&place).is_ok_and(|(there, _)| there == sha256) {
+            return Ok(());
+        }
+        let file = self.root.join(format!("{INCOMING}{sha256}"));
+        fs::write(&file, content)?;
+        self.move_in(&file, &place)
+    }
+
+    /// Makes `file`, which lies in the store's folder, the object at `place`.
+    fn move_in(&self, file: &Path, place: &Path) -> io::Result<()> {
+        fs::create_dir_all(place.parent().unwrap_or(&self.root))?;
+        fs::set_permissions(file, Permissions::from_mode(0o444))?;
+        fs::rename(file, place)
     }
 
     /// A name for a file that is to become an object: in the store's folder, so that moving it costs nothing. Each call
@@ -158,16 +203,15 @@ impl Objects {
             fs::remove_file(file)?;
             return Ok(recorded(pipeline, attempt, name, &sha256, size));
         }
-        let folder = place.parent().unwrap_or(&self.root);
-        if !folder.is_dir() {
-            fs::create_dir_all(folder)?;
-            File::open(&self.root)?.sync_all()?;
-        }
         let file = self.brought_here(file, attempt, name)?;
-        fs::set_permissions(&file, Permissions::from_mode(0o444))?;
-        File::open(&file)?.sync_all()?;
-        fs::rename(&file, &place)?;
-        File::open(folder)?.sync_all()?;
+        match &self.carrier {
+            Some(database) if size <= CARRIED => {
+                let content = fs::read(&file)?;
+                self.move_in(&file, &place)?;
+                database.carry(&sha256, content, place).map_err(io::Error::other)?;
+            }
+            Some(_) | None => self.move_in_durably(&file, &place)?,
+        }
         Ok(recorded(pipeline, attempt, name, &sha256, size))
     }
 
@@ -261,6 +305,17 @@ impl Objects {
             }
         }
         Ok(links)
+    }
+
+    /// The same, on the disk when this returns.
+    fn move_in_durably(&self, file: &Path, place: &Path) -> io::Result<()> {
+        let folder = place.parent().unwrap_or(&self.root);
+        let is_new = !folder.is_dir();
+        fs::set_permissions(file, Permissions::from_mode(0o444))?;
+        File::open(file)?.sync_all()?;
+        self.move_in(file, place)?;
+        File::open(folder)?.sync_all()?;
+        if is_new { File::open(&self.root)?.sync_all() } else { Ok(()) }
     }
 
     fn place(&self, sha256: &str) -> PathBuf {
@@ -414,6 +469,32 @@ mod tests {
         fs::write(&one, b"half").unwrap();
         objects.clear_incoming().unwrap();
         assert!(!one.exists() && objects.checked(&artifact).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_the_database_carries_survives_a_file_that_never_reached_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let database = Arc::new(Database::open(&folder.path().join("penstock.db"), None).unwrap());
+            let objects = Objects::open(&folder.path().join("artifacts")).unwrap();
+            (objects.carried_by(database.clone()).unwrap(), database)
+        };
+        let file = folder.path().join("a.zip");
+        fs::write(&file, b"zip").unwrap();
+        let (pipeline, name) = (PipelineName::new("web").unwrap(), ArtifactName::new("Out").unwrap());
+        let (objects, database) = open();
+        let artifact = objects.store(&pipeline, &attempt(), &name, &file).unwrap();
+        database.close().await;
+        let place = objects.checked(&artifact).unwrap();
+        for lost in ["", "half"] {
+            fs::remove_file(&place).unwrap();
+            if !lost.is_empty() {
+                fs::write(&place, lost).unwrap();
+            }
+            let (objects, database) = open();
+            assert_eq!(fs::read(objects.checked(&artifact).unwrap()).unwrap(), b"zip");
+            database.close().await;
+        }
     }
 
     #[tokio::test]

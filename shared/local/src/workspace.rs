@@ -13,7 +13,7 @@ use penstock_model::id::AttemptId;
 use crate::objects::Objects;
 
 /// Where attempts work: `<dir>/work/<token>`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Workspaces {
     root: PathBuf,
     objects: Objects,

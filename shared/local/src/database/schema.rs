@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::DatabaseError;
 
 /// Raised when a table changes; a newer number than this is refused, an older one is migrated.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Written once and checkpointed at the start, so that the log's file need not grow while transitions wait for it.
 const RESERVED_LOG: usize = 2 << 20;
 
@@ -66,6 +66,15 @@ CREATE TABLE quarantine (
 ) STRICT;
 ";
 
+/// What version 2 adds: objects whose files may not be on the disk yet.
+const CARRIED: &str = "
+CREATE TABLE carried (
+    number INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+";
+
 /// Opens the writing connection and brings the tables up to date.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, DatabaseError> {
     let connection = Connection::open(path)?;
@@ -77,7 +86,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, DatabaseError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(32);
     match connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? {
-        0 => create(&connection)?,
+        0 => create(&connection, &[TABLES, CARRIED])?,
+        1 => create(&connection, &[CARRIED])?,
         VERSION => {}
         newer => return Err(DatabaseError::Newer { path: path.to_owned(), found: newer }),
     }
@@ -95,9 +105,9 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, DatabaseError> {
     Ok(connection)
 }
 
-fn create(connection: &Connection) -> Result<(), DatabaseError> {
+fn create(connection: &Connection, tables: &[&str]) -> Result<(), DatabaseError> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    connection.execute_batch(TABLES)?;
+    connection.execute_batch(&tables.concat())?;
     connection.pragma_update(None, "user_version", VERSION)?;
     Ok(connection.execute_batch("COMMIT")?)
 }

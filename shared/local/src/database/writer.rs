@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::DatabaseError;
 use super::cache::Cache;
+use super::carried::{self, Carried, Settler};
 use super::outputs::Fresh;
 use super::schema;
 use super::transaction::{Landed, Transaction};
@@ -35,6 +36,8 @@ pub(super) enum Request {
     Outputs(AttemptId, Arc<BTreeMap<String, String>>),
     /// Where a reader of records stands: durable no later than the next commit.
     Cursor(&'static str, u64),
+    /// The content of an object whose file is not on the disk yet: durable no later than the next commit.
+    Carry(Carried),
     /// What could not be decided.
     Quarantine(String, String, oneshot::Sender<Result<(), PortError>>),
     /// Write what is left and end.
@@ -49,6 +52,7 @@ struct Writer {
     connection: Connection,
     cache: Arc<Cache>,
     fresh: Arc<Fresh>,
+    settler: Arc<Settler>,
     landed: watch::Sender<u64>,
     /// Requests that need not be durable at once.
     riders: Vec<Request>,
@@ -62,12 +66,21 @@ pub(super) fn start(
     connection: Connection,
     cache: Arc<Cache>,
     fresh: Arc<Fresh>,
+    settler: Arc<Settler>,
     landed: watch::Sender<u64>,
     lock: Option<Arc<File>>,
 ) -> Result<Sender<Request>, DatabaseError> {
     let (sender, receiver) = channel();
-    let mut writer =
-        Writer { connection, cache, fresh, landed, riders: vec![], since_checkpoint: 0, _lock: lock };
+    let mut writer = Writer {
+        connection,
+        cache,
+        fresh,
+        settler,
+        landed,
+        riders: vec![],
+        since_checkpoint: 0,
+        _lock: lock,
+    };
     std::thread::Builder::new().name("database".into()).spawn(move || writer.serve(&receiver))?;
     Ok(sender)
 }
@@ -111,7 +124,9 @@ impl Writer {
         for request in group {
             match request {
                 Request::Commit(transaction, answer) => commits.push((transaction, answer)),
-                rider @ (Request::Outputs(..) | Request::Cursor(..)) => self.riders.push(rider),
+                rider @ (Request::Outputs(..) | Request::Cursor(..) | Request::Carry(_)) => {
+                    self.riders.push(rider);
+                }
                 Request::Quarantine(what, reason, answer) => {
                     drop(answer.send(self.quarantine(&what, &reason)));
                 }
@@ -160,8 +175,11 @@ impl Writer {
         transactions: impl Iterator<Item = &'a Transaction>,
     ) -> Result<Vec<Landed>, DatabaseError> {
         self.execute("BEGIN IMMEDIATE")?;
-        let written =
-            self.riders().and_then(|()| transactions.map(|transaction| self.one(transaction)).collect());
+        // What is not dropped because this fails, the next start drops.
+        let settled = self.settler.settled();
+        let written = carried::delete(&self.connection, &settled)
+            .and_then(|()| self.riders())
+            .and_then(|()| transactions.map(|transaction| self.one(transaction)).collect());
         let landed = match written.and_then(|landed: Vec<Landed>| self.execute("COMMIT").map(|()| landed)) {
             Ok(landed) => landed,
             Err(error) => {
@@ -173,8 +191,10 @@ impl Writer {
         };
         self.since_checkpoint += 1;
         for rider in self.riders.drain(..) {
-            if let Request::Outputs(attempt, _) = rider {
-                self.fresh.landed(&attempt);
+            match rider {
+                Request::Outputs(attempt, _) => self.fresh.landed(&attempt),
+                Request::Carry(carried) => self.settler.settle(carried),
+                Request::Cursor(..) | Request::Commit(..) | Request::Quarantine(..) | Request::Close(_) => {}
             }
         }
         Ok(landed)
@@ -208,6 +228,7 @@ impl Writer {
                         self.connection.prepare_cached("INSERT OR REPLACE INTO cursors VALUES (?1, ?2)")?;
                     insert.execute(params![name, number])?;
                 }
+                Request::Carry(carried) => carried::insert(&self.connection, carried)?,
                 Request::Commit(..) | Request::Quarantine(..) | Request::Close(_) => {}
             }
         }

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::{MachineError, io_at};
 use crate::builds::{self, BuildNumbers, Builds};
 use crate::code_deploy::CodeDeploy;
+use crate::database::Database;
 use crate::in_flight::InFlight;
 use crate::invoke::Invoke;
 use crate::logs::LogFiles;
@@ -33,6 +34,7 @@ pub(super) struct Parts<'a> {
     pub(super) in_flight: &'a InFlight,
     pub(super) lineage: &'a Lineage,
     pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) database: &'a Arc<Database>,
 }
 
 impl Parts<'_> {
@@ -49,6 +51,7 @@ impl Parts<'_> {
             let objects = Objects::open(root)?;
             objects.clear_incoming().map(|()| objects)
         })?;
+        let objects = objects.carried_by(Arc::clone(self.database))?;
         let limits = self.settings.limits;
         let workspaces = at(&dir.join("work"), |root| Workspaces::open(root, objects.clone(), limits))?;
         let sites = at(&dir.join("sites"), |root| std::fs::create_dir_all(root).map(|()| root.to_owned()))?;
