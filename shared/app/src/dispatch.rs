@@ -20,6 +20,7 @@ use crate::port::provider::{Begun, Done, Ending, Observation, Provider, Provider
 use crate::port::store::Store;
 use crate::reports::Reports;
 
+pub mod anticipation;
 pub(crate) mod resolve;
 mod work;
 

@@ -19,6 +19,7 @@ use penstock_model::pipeline::{Category, Pipeline};
 use penstock_model::time::Timestamp;
 use tokio::sync::{OwnedMutexGuard, watch};
 
+use crate::dispatch::anticipation::Anticipation;
 use crate::error::AppError;
 use crate::nonce::command_from;
 use crate::port::PortError;
@@ -44,6 +45,7 @@ pub struct Transition {
     clock: Arc<dyn Clock>,
     changes: watch::Sender<u64>,
     turns: Option<Turns>,
+    anticipation: Option<Anticipation>,
 }
 
 /// What a command led to.
@@ -78,7 +80,7 @@ type Addition = (DefinitionVersion, Arc<Pipeline>);
 impl Transition {
     /// Commands on `store`, what they owe sent to `queue`.
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, queue, clock, changes: watch::Sender::new(0), turns: None }
+        Self { store, queue, clock, changes: watch::Sender::new(0), turns: None, anticipation: None }
     }
 
     /// Lets commands to one pipeline take turns: for an installation whose only writer this is, where a conflict is
@@ -86,6 +88,12 @@ impl Transition {
     #[must_use]
     pub fn taking_turns(self) -> Self {
         Self { turns: Some(Turns::default()), ..self }
+    }
+
+    /// Lets providers make ready while a commit is under way: for an installation whose providers are in this process.
+    #[must_use]
+    pub fn anticipating(self, anticipation: Anticipation) -> Self {
+        Self { anticipation: Some(anticipation), ..self }
     }
 
     async fn turn(&self, pipeline: &PipelineName) -> Option<OwnedMutexGuard<()>> {
@@ -160,18 +168,29 @@ impl Transition {
     ) -> Result<Option<Outcome>, AppError> {
         let now = self.clock.now();
         let decision = self.decide(&snapshot, command, now).await?;
+        let owed = to_send(&snapshot.state, &decision, now);
         let changed = !decision.events.is_empty();
         if changed {
-            match self.store.commit(commit::compose(&snapshot, &decision, command, addition, now)).await {
+            let commit = commit::compose(&snapshot, &decision, command, addition, now);
+            let committed = self.store.commit(commit);
+            let anticipated = self.anticipate(&decision.state, &snapshot.definitions, &owed);
+            // The commit first: it takes longest.
+            let (committed, ()) = tokio::join!(biased; committed, anticipated);
+            match committed {
                 Ok(()) => self.changes.send_modify(|count| *count += 1),
                 Err(CommitError::Conflict) => return Ok(None),
                 Err(CommitError::Port(error)) => return Err(error.into()),
             }
         }
-        let owed = to_send(&snapshot.state, &decision, now);
         self.send(&command.pipeline, &decision.state, &snapshot.definitions, owed).await?;
         let Decision { events, state, rejection, unfinished: _ } = decision;
         Ok(Some(Outcome { rejection, changed, events, state }))
+    }
+
+    async fn anticipate(&self, state: &State, definitions: &Definitions, owed: &[Debt]) {
+        if let Some(anticipation) = &self.anticipation {
+            anticipation.tell(state, definitions, owed).await;
+        }
     }
 
     /// What the engine says; a panic quarantines the command so that it never blocks those behind it.

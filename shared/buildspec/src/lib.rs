@@ -40,6 +40,6 @@ pub use parse::{Parsed, parse};
 pub use reports::{Counts, FailingCase, Report};
 pub use run::{
     Artifact, BatchError, BatchOutcome, BatchedOutcome, BuildInfo, BuildPhase, BuildStatus, Failure, Outcome,
-    Outputs, PhaseOutcome, Request, Variable, VariableValue, run, run_batch,
+    Outputs, PhaseOutcome, Ready, Request, Variable, VariableValue, run, run_batch,
 };
 pub use secrets::{NoSecrets, SecretError, SecretReference, Secrets};

@@ -1,7 +1,7 @@
 //! CodeBuild and Commands actions: a buildspec, or a list of commands, run in child processes of this machine.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,10 +9,11 @@ use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Ending, Observation, Provider, Work};
-use penstock_buildspec::{BuildInfo, Buildspec, LogSink, Outputs, Request, Variable, run, run_batch};
+use penstock_buildspec::{BuildInfo, Buildspec, LogSink, Outputs, Ready, Request, Variable, run_batch};
 use penstock_process::Lineage;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::anticipated::Anticipated;
 use crate::attempt_log::AttemptLog;
 use crate::environment;
 use crate::in_flight::{EndSignal, InFlight, OnShutDown};
@@ -53,6 +54,9 @@ pub(crate) struct Parts {
     pub(crate) numbers: BuildNumbers,
     /// How many builds run at a time.
     pub(crate) places: Arc<Semaphore>,
+    /// How many that is altogether.
+    pub(crate) all_places: usize,
+    pub(crate) anticipated: Anticipated<Laid>,
 }
 
 #[async_trait]
@@ -65,6 +69,17 @@ impl Provider for Builds {
         let (parts, inner, told) = (Arc::clone(&self.0), work.clone(), external.clone());
         let task = move |end: EndSignal| async move { parts.build(inner, told, end).await };
         Ok(self.0.in_flight.begin(&work.pipeline, &work.attempt, external, OnShutDown::End, task).await)
+    }
+
+    fn anticipate(&self, work: &Work) {
+        // A busy machine gains nothing by doing things earlier.
+        if self.0.places.available_permits() * 2 <= self.0.all_places {
+            return;
+        }
+        if let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() {
+            let (parts, inner) = (Arc::clone(&self.0), work.clone());
+            self.0.anticipated.begin(work, async move { parts.lay(inner, place).await });
+        }
     }
 
     async fn observe(&self, work: &Work, _external: &External) -> Result<Observation, PortError> {
@@ -81,32 +96,51 @@ impl Provider for Builds {
 
 impl Parts {
     async fn build(self: Arc<Self>, work: Work, external: External, end: EndSignal) -> Ending {
-        let place = tokio::select! {
-            place = Arc::clone(&self.places).acquire_owned() => place,
-            _ = end.asked() => return Ending::Cancelled,
+        let laid = match self.anticipated.take(&work).await {
+            Some(laid) => laid,
+            None => {
+                let place = tokio::select! {
+                    place = Arc::clone(&self.places).acquire_owned() => place,
+                    _ = end.asked() => return Ending::Cancelled,
+                };
+                let Ok(place) = place else { return Ending::Cancelled };
+                self.clone().lay(work.clone(), place).await
+            }
         };
-        let ending = match self.prepare(&work).await {
-            Ok((workspace, build)) => {
-                let ending = self.run(&work, build, workspace.path(), external, end).await;
+        let log = AttemptLog::open(&self.logs, &work.attempt)
+            .map_err(|error| system(format!("opening the log: {error}")));
+        let ending = match laid.build.and_then(|build| Ok((build, log?))) {
+            Ok((build, log)) => {
+                let workspace = build.workspace;
+                // Nobody else sets it.
+                let _ = build.log.0.set(log);
+                let ending = self.run(&work, build.prepared, workspace.path(), external, end).await;
                 // Removing a large folder must not hold up the report.
                 drop(tokio::task::spawn_blocking(move || drop(workspace)));
                 ending
             }
             Err(error) => Ending::Failed { error, external: Some(external) },
         };
-        drop(place);
+        drop(laid.place);
         ending
     }
 
-    async fn prepare(self: &Arc<Self>, work: &Work) -> Result<(Workspace, Prepared), AttemptError> {
-        let log = AttemptLog::open(&self.logs, &work.attempt)
-            .map_err(|error| system(format!("opening the log: {error}")))?;
-        let (this, inner) = (Arc::clone(self), work.clone());
-        let prepared = tokio::task::spawn_blocking(move || this.lay_out(&inner)).await;
-        let (workspace, plan) = prepared.map_err(|error| system(error.to_string()))??;
-        let ((stop, stopped), batched) = (watch::channel(false), plan.batched);
-        let request = self.request(work, plan, workspace.path(), Arc::new(Told(log)), stopped);
-        Ok((workspace, Prepared { request, stop, batched }))
+    /// Everything before the first command.
+    async fn lay(self: Arc<Self>, work: Work, place: OwnedSemaphorePermit) -> Laid {
+        let runtime = tokio::runtime::Handle::current();
+        let laying = tokio::task::spawn_blocking(move || {
+            let (workspace, plan) = self.lay_out(&work)?;
+            let ((stop, stopped), batched) = (watch::channel(false), plan.batched);
+            let log = Arc::new(Told::default());
+            let request = self.request(&work, plan, workspace.path(), log.clone(), stopped);
+            let build = match batched {
+                true => Kind::Batch(Box::new(request)),
+                false => Kind::Single(Box::new(runtime.block_on(Ready::new(request)))),
+            };
+            Ok(LaidBuild { workspace, log, prepared: Prepared { build, stop } })
+        });
+        let build = laying.await.unwrap_or_else(|error| Err(system(error.to_string())));
+        Laid { build, place }
     }
 
     /// Extracts the inputs and reads what is to be done.
@@ -188,39 +222,60 @@ impl Parts {
         end: EndSignal,
     ) -> Ending {
         let started_at = self.clock.now();
-        let Prepared { request, stop, batched } = build;
+        let Prepared { build, stop } = build;
         let stopping = async {
             end.asked().await;
             stop.send_replace(true);
             std::future::pending::<()>().await;
         };
-        if batched {
-            let zips = folder.join("zips");
-            if let Err(error) = std::fs::create_dir(&zips) {
-                let error = system(format!("making a work folder: {error}"));
-                return Ending::Failed { error, external: Some(external) };
+        match build {
+            Kind::Batch(request) => {
+                let zips = folder.join("zips");
+                if let Err(error) = std::fs::create_dir(&zips) {
+                    let error = system(format!("making a work folder: {error}"));
+                    return Ending::Failed { error, external: Some(external) };
+                }
+                let ended = tokio::select! {
+                    ended = run_batch(*request, &zips) => ended,
+                    () = stopping => return Ending::Cancelled,
+                };
+                self.batch_ending(work, ended, &zips, external, started_at).await
             }
-            let ended = tokio::select! {
-                ended = run_batch(request, &zips) => ended,
-                () = stopping => return Ending::Cancelled,
-            };
-            return self.batch_ending(work, ended, &zips, external, started_at).await;
+            Kind::Single(ready) => {
+                let outcome = tokio::select! {
+                    outcome = ready.run() => outcome,
+                    () = stopping => return Ending::Cancelled,
+                };
+                self.ending(work, outcome, external, started_at).await
+            }
         }
-        let outcome = tokio::select! {
-            outcome = run(request) => outcome,
-            () = stopping => return Ending::Cancelled,
-        };
-        self.ending(work, outcome, external, started_at).await
     }
+}
+
+/// What there is before the first command of a build: everything, or why there will be none.
+pub(crate) struct Laid {
+    build: Result<LaidBuild, AttemptError>,
+    place: OwnedSemaphorePermit,
+}
+
+struct LaidBuild {
+    prepared: Prepared,
+    log: Arc<Told>,
+    /// Behind the build, so that it goes after the shell that works in it.
+    workspace: Workspace,
 }
 
 /// A build that can begin.
 struct Prepared {
-    request: Request,
+    build: Kind,
     /// Ends it.
     stop: watch::Sender<bool>,
-    /// Whether it is a batch.
-    batched: bool,
+}
+
+enum Kind {
+    Single(Box<Ready>),
+    /// The buildspec's batch runs instead of its phases.
+    Batch(Box<Request>),
 }
 
 /// Where the build's artifacts go: one output is the primary artifact, several are the secondary ones of their names.
@@ -254,12 +309,15 @@ fn unusable(error: PortError) -> AttemptError {
     AttemptError { code: code.into(), message: error.message }
 }
 
-/// Writes a build's lines into the attempt's log.
-struct Told(AttemptLog);
+/// Writes a build's lines into the attempt's log, which there is as soon as the build has begun.
+#[derive(Default)]
+struct Told(OnceLock<AttemptLog>);
 
 impl LogSink for Told {
     fn write_line(&self, line: &str) {
-        self.0.line(line);
+        if let Some(log) = self.0.get() {
+            log.line(line);
+        }
     }
 }
 

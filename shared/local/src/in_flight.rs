@@ -64,6 +64,8 @@ struct Shared {
     dispatch: Mutex<Option<Arc<Dispatch>>>,
     /// Changes when work leaves the table.
     left: watch::Sender<u64>,
+    /// `true` once this server ends.
+    leaving: watch::Sender<bool>,
 }
 
 struct Entry {
@@ -90,7 +92,13 @@ impl InFlight {
     /// Work whose start waits up to `patience` for its end.
     pub fn with_patience(patience: Duration) -> Self {
         let (table, dispatch, left) = (Mutex::default(), Mutex::default(), watch::Sender::default());
-        Self(Arc::new(Shared { patience, table, dispatch, left }))
+        let leaving = watch::Sender::default();
+        Self(Arc::new(Shared { patience, table, dispatch, left, leaving }))
+    }
+
+    /// Becomes `true` when this server ends.
+    pub(crate) fn leaving(&self) -> watch::Receiver<bool> {
+        self.0.leaving.subscribe()
     }
 
     /// Says to whom ends are reported.
@@ -161,6 +169,7 @@ impl InFlight {
 
     /// Ends or drops everything and waits until what was ended is reported.
     pub async fn shut_down(&self) {
+        self.0.leaving.send_replace(true);
         self.lock().retain(|_, entry| match entry.on_shut_down {
             OnShutDown::Leave => {
                 entry.task.abort();
@@ -186,6 +195,7 @@ impl InFlight {
 
     /// Drops everything where it stands, as a crash would, and reports no more.
     pub(crate) fn abandon(&self) {
+        self.0.leaving.send_replace(true);
         self.0.dispatch.lock().unwrap_or_else(PoisonError::into_inner).take();
         for (_, entry) in self.lock().drain() {
             entry.task.abort();

@@ -26,6 +26,7 @@ pub mod site;
 pub mod source;
 pub mod workspace;
 
+mod anticipated;
 mod attempt_log;
 mod clean_up;
 mod environment;

@@ -14,6 +14,7 @@ use penstock_app::clean_up::CleanUp;
 use penstock_app::control::Control;
 use penstock_app::delivery::Deliveries;
 use penstock_app::dispatch::Dispatch;
+use penstock_app::dispatch::anticipation::Anticipation;
 use penstock_app::error::AppError;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
@@ -138,7 +139,8 @@ impl Machine {
         let providers = Arc::new(parts.registry(repository.as_ref(), further)?);
 
         let transition = Transition::new(database.clone(), Arc::new(queue.clone()), clock.clone());
-        let transition = Arc::new(transition.taking_turns());
+        let anticipation = Anticipation::new(database.clone(), providers.clone());
+        let transition = Arc::new(transition.taking_turns().anticipating(anticipation));
         let key = ApprovalKey::new(approval_key(&dir)?);
         let approvals = Arc::new(Approvals::new(
             key,

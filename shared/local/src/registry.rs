@@ -208,6 +208,13 @@ impl Provider for Choice {
         self.of(work)?.start_until(work, taken_over, stop).await
     }
 
+    fn anticipate(&self, work: &Work) {
+        // One whose provider is not here is told so when it starts.
+        if let Ok(provider) = self.of(work) {
+            provider.anticipate(work);
+        }
+    }
+
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
         self.of(work)?.observe(work, external).await
     }

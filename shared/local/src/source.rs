@@ -16,8 +16,9 @@ use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::id::ArtifactName;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
+use crate::anticipated::Anticipated;
 use crate::logs::LogFiles;
 use crate::objects::Objects;
 
@@ -84,31 +85,58 @@ struct Inner {
     /// The digest of the zip of each tree that was zipped: the same commit is not zipped twice.
     zipped: Mutex<HashMap<Oid, String>>,
     open: Mutex<HashMap<PathBuf, git2::Repository>>,
+    anticipated: Anticipated<Result<Fetched, PortError>>,
+}
+
+/// What became of a fetch, and what its log says.
+struct Fetched {
+    notes: String,
+    done: Result<Done, SourceError>,
 }
 
 impl GitSource {
     /// Sources without a repository are `default`; with `dirty`, its files as they lie there, uncommitted ones too.
+    /// When `leaving` becomes `true`, nothing is fetched ahead any more.
     pub fn new(
         default: Option<PathBuf>,
         dirty: bool,
         objects: Objects,
         logs: LogFiles,
         clock: Arc<dyn Clock>,
+        leaving: watch::Receiver<bool>,
     ) -> Self {
         let (zipped, open, places) =
             (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(AT_A_TIME)));
-        Self { inner: Arc::new(Inner { places, default, dirty, objects, logs, clock, zipped, open }) }
+        let anticipated = Anticipated::new(leaving);
+        let inner = Inner { places, default, dirty, objects, logs, clock, zipped, open, anticipated };
+        Self { inner: Arc::new(inner) }
+    }
+}
+
+impl GitSource {
+    /// Fetches once there is room for it.
+    async fn fetch(inner: Arc<Inner>, work: Work) -> Result<Fetched, PortError> {
+        let place = Arc::clone(&inner.places).acquire_owned().await;
+        let fetched = tokio::task::spawn_blocking(move || {
+            let mut notes = String::new();
+            let done = inner.fetch(&work, &mut notes);
+            Fetched { notes, done }
+        });
+        let fetched = fetched.await;
+        drop(place);
+        fetched.map_err(|error| PortError::transient(format!("fetching a source: {error}")))
     }
 }
 
 #[async_trait]
 impl Provider for GitSource {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
-        let (inner, work) = (Arc::clone(&self.inner), work.clone());
-        let place = Arc::clone(&inner.places).acquire_owned().await;
-        let fetched = tokio::task::spawn_blocking(move || inner.fetch(&work)).await;
-        drop(place);
-        match fetched.map_err(|error| PortError::transient(format!("fetching a source: {error}")))? {
+        let Fetched { notes, done } = match self.inner.anticipated.take(work).await {
+            Some(fetched) => fetched?,
+            None => Self::fetch(Arc::clone(&self.inner), work.clone()).await?,
+        };
+        let noted = self.inner.logs.append(&work.attempt).and_then(|mut log| log.write_all(notes.as_bytes()));
+        match noted.map_err(SourceError::Io).and(done) {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(SourceError::Moved(message)) => Ok(Begun::Ended(Ending::Interrupted { message })),
             Err(SourceError::Io(error)) => {
@@ -118,6 +146,14 @@ impl Provider for GitSource {
                 let error = AttemptError { code: error.code().into(), message: error.to_string() };
                 Ok(Begun::Ended(Ending::Failed { error, external: None }))
             }
+        }
+    }
+
+    fn anticipate(&self, work: &Work) {
+        // What the store holds under its digest harms nobody if no execution comes to speak of it.
+        if self.inner.places.available_permits() > 0 {
+            let inner = Arc::clone(&self.inner);
+            self.inner.anticipated.begin(work, Self::fetch(inner, work.clone()));
         }
     }
 
@@ -131,7 +167,7 @@ impl Provider for GitSource {
 }
 
 impl Inner {
-    fn fetch(&self, work: &Work) -> Result<Done, SourceError> {
+    fn fetch(&self, work: &Work, notes: &mut String) -> Result<Done, SourceError> {
         let started_at = self.clock.now();
         let configured = work.action.configuration.get(REPOSITORY_PATH).map(PathBuf::from);
         let dirty = self.dirty && configured.is_none() && work.revision_override.is_none();
@@ -141,17 +177,16 @@ impl Inner {
             SourceError::Configuration(message.into())
         })?;
         let pinned = self.kept(work, &path, dirty)?;
-        let mut log = self.logs.append(&work.attempt)?;
-        writeln!(log, "source {} at {}", path.display(), pinned.revision_id())?;
+        note(notes, &format!("source {} at {}", path.display(), pinned.revision_id()));
         if let Some(key) = self.dirty.then(|| names_a_revision(work)).flatten() {
-            writeln!(
-                log,
+            let warning = format!(
                 "warning: uncommitted changes stay out, because the source names a `{key}`; leave it out to take the working tree as it lies there"
-            )?;
+            );
+            note(notes, &warning);
         }
         let mut artifacts = vec![];
         for output in &work.action.output_artifacts {
-            artifacts.push(self.artifact(work, &output.name, &path, &pinned, &mut log)?);
+            artifacts.push(self.artifact(work, &output.name, &path, &pinned, notes)?);
         }
         let mut variables = pinned.variables.clone();
         if let Some(connection) = work.action.configuration.get("ConnectionArn") {
@@ -204,7 +239,7 @@ impl Inner {
         name: &ArtifactName,
         path: &Path,
         pinned: &Pinned,
-        log: &mut dyn Write,
+        notes: &mut String,
     ) -> Result<Artifact, SourceError> {
         if let Some(tree) = pinned.tree
             && let Some(known) = self.known(work, name, tree)
@@ -221,9 +256,9 @@ impl Inner {
             None => snapshot::of_working_tree(&repository, &file)?,
         };
         for warning in &zipped.warnings {
-            writeln!(log, "warning: {warning}")?;
+            note(notes, &format!("warning: {warning}"));
         }
-        writeln!(log, "{} files", zipped.files)?;
+        note(notes, &format!("{} files", zipped.files));
         let artifact = self.objects.store(&work.pipeline, &work.attempt, name, &file)?;
         if let Some(tree) = pinned.tree {
             self.zipped.lock().unwrap_or_else(PoisonError::into_inner).insert(tree, artifact.sha256.clone());
@@ -241,6 +276,12 @@ impl Inner {
 fn names_a_revision(work: &Work) -> Option<&'static str> {
     let is_set = |key: &&str| work.action.configuration.get(*key).is_some_and(|value| !value.is_empty());
     [REPOSITORY_PATH, "Commit", "Tag", "Branch", "BranchName"].into_iter().find(is_set)
+}
+
+/// Adds a line for the log.
+fn note(notes: &mut String, line: &str) {
+    notes.push_str(line);
+    notes.push('\n');
 }
 
 fn done(
@@ -307,7 +348,14 @@ mod tests {
     fn source(folder: &Path, dirty: bool) -> GitSource {
         let objects = Objects::open(&folder.join("artifacts")).unwrap();
         let logs = LogFiles::new(&folder.join("logs"));
-        GitSource::new(Some(folder.join("tree")), dirty, objects, logs, Arc::new(SystemClock))
+        GitSource::new(
+            Some(folder.join("tree")),
+            dirty,
+            objects,
+            logs,
+            Arc::new(SystemClock),
+            watch::channel(false).1,
+        )
     }
 
     #[tokio::test]

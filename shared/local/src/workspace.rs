@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use penstock_app::port::PortError;
 use penstock_archive::{Limits, extract};
@@ -12,7 +13,7 @@ use penstock_model::id::AttemptId;
 
 use crate::objects::Objects;
 
-/// Where attempts work: `<dir>/work/<token>`.
+/// Where attempts work: `<dir>/work/<token>.<number>`; another number each time, because removing a folder takes a while.
 #[derive(Clone)]
 pub struct Workspaces {
     root: PathBuf,
@@ -44,10 +45,9 @@ impl Workspaces {
     /// # Errors
     /// As creating folders gives them.
     pub fn create(&self, attempt: &AttemptId) -> io::Result<Workspace> {
-        let path = self.root.join(attempt.token());
-        if path.exists() {
-            remove(&path)?;
-        }
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join(format!("{}.{number}", attempt.token()));
         fs::create_dir(&path)?;
         Ok(Workspace { path })
     }

@@ -35,6 +35,11 @@ pub trait Provider: Send + Sync {
         self.start(work, taken_over).await
     }
 
+    /// Makes ready for work that is about to be begun, so that `start` need not. The commit that says so is still
+    /// under way: `start` with the same work follows in a moment, or never. Nothing of the work itself may run, and
+    /// nothing may be done that somebody else sees or that would have to be undone.
+    fn anticipate(&self, _work: &Work) {}
+
     /// Asks what became of the work.
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError>;
 
@@ -83,7 +88,7 @@ impl Stop {
 }
 
 /// An attempt with everything resolved that its provider needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Work {
     /// The attempt; its token is the idempotency key.
     pub attempt: AttemptId,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use penstock_process::Account;
 use regex::Regex;
 
-use super::environment::{self, Environment, Unavailable};
+use super::environment::{self, Environment, Prepared, Unavailable};
 use super::halt::{Halt, Halted};
 use super::outcome::{BuildPhase, BuildStatus, Failure, Outcome, PhaseOutcome};
 use super::request::Request;
@@ -15,12 +15,17 @@ use super::{runtimes, upload};
 use crate::definition::{OnFailure, Phase, PhaseName, Shell};
 use crate::log::{Log, Masker};
 
+/// Variables that name a file which a shell runs before anything else.
+const STARTUP_FILES: [&str; 2] = ["BASH_ENV", "ENV"];
+
 /// A build under way.
 pub(super) struct Build {
     pub(super) request: Request,
     pub(super) log: Log,
     pub(super) halt: Halt,
     pub(super) shells: Shells,
+    /// What was found out before the build began.
+    ahead: Option<Prepared>,
     /// Names set from secrets outside the buildspec.
     unexported: Vec<String>,
     phases: Vec<PhaseOutcome>,
@@ -88,7 +93,32 @@ impl Build {
         let log = Log::new(request.sink.clone(), Masker::default(), request.now);
         let halt = Halt::new(request.timeout, request.stop.clone());
         let shells = Shells::new(request.buildspec.version, shell_spec(&request, &Environment::default()));
-        Self { request, log, halt, shells, unexported: Vec::new(), phases: Vec::new(), failure: None }
+        Self {
+            request,
+            log,
+            halt,
+            shells,
+            ahead: None,
+            unexported: Vec::new(),
+            phases: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Finds the environment out and starts the first shell, unless that would be another user's or would run something
+    /// of its own. Says nothing: whatever fails here is tried again when the build runs.
+    pub(super) async fn make_ready(&mut self) {
+        let buildspec = &self.request.buildspec;
+        if !can_be_run(buildspec.env.shell) {
+            return;
+        }
+        let Ok(prepared) = environment::prepare(&self.request).await else { return };
+        self.shells = Shells::new(buildspec.version, shell_spec(&self.request, &prepared.environment));
+        let as_another = buildspec.run_as.is_some() || buildspec.phases.iter().any(|it| it.run_as.is_some());
+        if !as_another && STARTUP_FILES.iter().all(|name| prepared.environment.get(name).is_none()) {
+            self.shells.start();
+        }
+        self.ahead = Some(prepared);
     }
 
     pub(super) async fn run(mut self) -> Outcome {
@@ -149,16 +179,23 @@ impl Build {
         let buildspec = self.request.buildspec.clone();
         self.log.marker("Phase is DOWNLOAD_SOURCE");
         self.log.marker(&format!("CODEBUILD_SRC_DIR={}", self.request.source.display()));
-        if matches!(buildspec.env.shell, Shell::PowerShell | Shell::Cmd) {
+        if !can_be_run(buildspec.env.shell) {
             let message =
                 "powershell.exe and cmd.exe need Windows; write `env: {shell: bash}` or leave `shell` out";
             return Err(Problem::new("CLIENT_ERROR", message).into());
         }
-        let prepared = environment::prepare(&self.request).await.map_err(Problem::from)?;
+        let prepared = match self.ahead.take() {
+            Some(prepared) => prepared,
+            None => {
+                let prepared = environment::prepare(&self.request).await.map_err(Problem::from)?;
+                self.shells =
+                    Shells::new(buildspec.version, shell_spec(&self.request, &prepared.environment));
+                prepared
+            }
+        };
         let masker = Masker::new(&prepared.secrets);
         self.log.mask_with(masker.map_err(|error| Problem::new("CLIENT_ERROR", error.to_string()))?);
         self.unexported = prepared.unexported;
-        self.shells = Shells::new(buildspec.version, shell_spec(&self.request, &prepared.environment));
         self.log.marker(&format!("Phases found in YAML: {}", buildspec.phases.len()));
         for phase in &buildspec.phases {
             let (name, count) = (shown(phase.name), phase.commands.len());
@@ -328,6 +365,13 @@ impl Build {
             BuildStatus::Succeeded | BuildStatus::Failed => Ok(()),
             BuildStatus::Fault | BuildStatus::TimedOut | BuildStatus::Stopped => Err(status),
         }
+    }
+}
+
+fn can_be_run(shell: Shell) -> bool {
+    match shell {
+        Shell::Bash | Shell::Sh => true,
+        Shell::PowerShell | Shell::Cmd => false,
     }
 }
 

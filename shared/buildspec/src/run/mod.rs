@@ -16,6 +16,25 @@ pub use batch::{BatchError, BatchOutcome, BatchedOutcome, run_batch};
 pub use outcome::{Artifact, BuildPhase, BuildStatus, Failure, Outcome, PhaseOutcome};
 pub use request::{BuildInfo, Outputs, Request, Variable, VariableValue};
 
+/// A build that has been made ready: its environment is known, and its shell waits for the first command.
+///
+/// Nothing of it has run and nothing has been written to its log. Dropping it ends the shell.
+pub struct Ready(build::Build);
+
+impl Ready {
+    /// Makes a build ready as far as that goes; what does not go yet is tried again, and reported, by [`Self::run`].
+    pub async fn new(request: Request) -> Self {
+        let mut build = build::Build::new(request);
+        build.make_ready().await;
+        Self(build)
+    }
+
+    /// Runs the build to its end, as [`run`] does.
+    pub async fn run(self) -> Outcome {
+        self.0.run().await
+    }
+}
+
 /// Runs one build to its end; never fails itself: what went wrong stands in the outcome.
 ///
 /// Every process of the build has ended when this returns. Dropping the future kills them.

@@ -94,6 +94,18 @@ impl ShellProcess {
         Ok(Self { child, shell: spec.shell, pipes, commands, replies, output, fresh: true, buffer })
     }
 
+    /// Feeds the first lines to a new shell, which then waits for more.
+    pub(super) fn introduce(&mut self) -> io::Result<()> {
+        let prelude = script::prelude(self.shell, &self.pipes);
+        // The runtime does not know yet that there is room in the pipe; a new one takes this whole.
+        let written = nix::unistd::write(&self.commands, prelude.as_bytes())?;
+        if written == prelude.len() {
+            self.fresh = false;
+            return Ok(());
+        }
+        Err(io::Error::other("a new pipe had no room"))
+    }
+
     /// Feeds `text` to the shell and waits for its reply; what is written meanwhile goes to the log.
     pub(super) async fn ask(
         &mut self,

@@ -29,6 +29,16 @@ impl Shells {
         Self { version, first: spec.clone(), spec, current: None, started: 0 }
     }
 
+    /// Starts a shell before there is anything to run. If that fails, it is tried again, and told of, when there is.
+    pub(super) fn start(&mut self) {
+        let introduced = self.shell().and_then(ShellProcess::introduce);
+        if introduced.is_err()
+            && let Some(shell) = self.current.take()
+        {
+            shell.remove_pipes();
+        }
+    }
+
     /// Runs one item of a command list.
     pub(super) async fn run(
         &mut self,

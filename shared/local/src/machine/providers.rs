@@ -12,6 +12,7 @@ use penstock_process::Lineage;
 use tokio::sync::Semaphore;
 
 use super::{MachineError, io_at};
+use crate::anticipated::Anticipated;
 use crate::builds::{self, BuildNumbers, Builds};
 use crate::code_deploy::CodeDeploy;
 use crate::database::Database;
@@ -63,6 +64,7 @@ impl Parts<'_> {
                 objects.clone(),
                 logs.clone(),
                 clock.clone(),
+                self.in_flight.leaving(),
             ),
             builds: self.builds(files.clone(), workspaces.clone(), objects),
             code_deploy: CodeDeploy {
@@ -96,6 +98,7 @@ impl Parts<'_> {
 
     fn builds(&self, files: MachineFiles, workspaces: Workspaces, objects: Objects) -> Builds {
         let dir = self.settings.dir.clone();
+        let places = self.settings.parallel_builds.max(1);
         Builds(Arc::new(builds::Parts {
             files,
             workspaces,
@@ -106,7 +109,9 @@ impl Parts<'_> {
             lineage: self.lineage.clone(),
             clock: Arc::clone(self.clock),
             numbers: BuildNumbers::open(&dir),
-            places: Arc::new(Semaphore::new(self.settings.parallel_builds.max(1))),
+            places: Arc::new(Semaphore::new(places)),
+            all_places: places,
+            anticipated: Anticipated::new(self.in_flight.leaving()),
             dir,
         }))
     }
