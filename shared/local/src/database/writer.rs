@@ -23,10 +23,13 @@ use super::transaction::{Landed, Transaction};
 const MAX_GROUP: usize = 256;
 /// What need not be durable at once is written after so long without a commit that takes it along.
 const IDLE: Duration = Duration::from_millis(50);
-/// After so many commits a quiet moment is used to move the log into the database...
-const CHECKPOINT_AFTER: u32 = 100;
+/// After so many commits a quiet moment is used to move the log into the database: before it outgrows what is reserved,
+/// because a file that grows takes longer to synchronise...
+const CHECKPOINT_AFTER: u32 = 32;
+/// ...where so long without a request is quiet...
+const QUIET: Duration = Duration::from_millis(10);
 /// ...and after so many it is done in any case.
-const CHECKPOINT_AT: u32 = 4000;
+const CHECKPOINT_AT: u32 = 1000;
 
 /// What is asked of the thread.
 pub(super) enum Request {
@@ -88,11 +91,9 @@ pub(super) fn start(
 impl Writer {
     fn serve(&mut self, receiver: &Receiver<Request>) {
         loop {
-            let idle = self.riders.is_empty() && self.since_checkpoint < CHECKPOINT_AFTER;
-            let first = if idle {
-                receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                receiver.recv_timeout(IDLE)
+            let first = match self.patience() {
+                Some(patience) => receiver.recv_timeout(patience),
+                None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let mut group = vec![];
             match first {
@@ -115,6 +116,14 @@ impl Writer {
                 return;
             }
         }
+    }
+
+    /// How long to wait for a request before something else is done; for ever if there is nothing else.
+    fn patience(&self) -> Option<Duration> {
+        if self.since_checkpoint >= CHECKPOINT_AFTER {
+            return Some(QUIET);
+        }
+        (!self.riders.is_empty()).then_some(IDLE)
     }
 
     /// Carries out a group of requests; returns whom to tell when the thread is to end.
