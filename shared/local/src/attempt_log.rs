@@ -25,9 +25,17 @@ impl AttemptLog {
 
     /// Writes a line, control characters left out. A full disk must not end the work itself.
     pub(crate) fn line(&self, text: &str) {
-        let mut line: String = text.chars().filter(|c| !c.is_control() || *c == '\t').collect();
-        line.push('\n');
-        self.bytes(line.as_bytes());
+        self.lines(&[text]);
+    }
+
+    /// Writes several lines at once.
+    pub(crate) fn lines<T: AsRef<str>>(&self, lines: &[T]) {
+        let mut text = String::new();
+        for line in lines {
+            text.extend(line.as_ref().chars().filter(|c| !c.is_control() || *c == '\t'));
+            text.push('\n');
+        }
+        self.bytes(text.as_bytes());
     }
 
     /// Writes bytes as they are.

@@ -319,6 +319,12 @@ impl LogSink for Told {
             log.line(line);
         }
     }
+
+    fn write_lines(&self, lines: &[String]) {
+        if let Some(log) = self.0.get() {
+            log.lines(lines);
+        }
+    }
 }
 
 /// What a plan is made of, shared with the modules beneath.

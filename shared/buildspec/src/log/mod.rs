@@ -16,10 +16,17 @@ pub trait LogSink: Send + Sync {
     /// Takes one line, without its end: valid UTF-8 of at most [`MAX_LINE`] bytes (longer ones come in pieces),
     /// without control characters other than tab.
     fn write_line(&self, line: &str);
+
+    /// Takes several lines, in order.
+    fn write_lines(&self, lines: &[String]) {
+        lines.iter().for_each(|line| self.write_line(line));
+    }
 }
 
 /// The longest line in bytes; a longer one is written in pieces.
 pub const MAX_LINE: usize = 16 * 1024;
+/// So many lines are held at most.
+const MOST_HELD: usize = 64;
 /// How many of the last lines a failure shows.
 const TAIL_LINES: usize = 30;
 
@@ -34,12 +41,20 @@ pub(crate) struct Log {
     tail: VecDeque<String>,
     now: Clock,
     masked: Vec<u8>,
+    /// Lines that have not been passed on: the build's own come in bursts between its commands.
+    held: Vec<String>,
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.flush();
+    }
 }
 
 impl Log {
     pub(crate) fn new(sink: Arc<dyn LogSink>, masker: Masker, now: Clock) -> Self {
         let splitter = Splitter::default();
-        Self { sink, masker, splitter, tail: VecDeque::new(), now, masked: Vec::new() }
+        Self { sink, masker, splitter, tail: VecDeque::new(), now, masked: Vec::new(), held: Vec::new() }
     }
 
     /// From here on, other secrets are masked.
@@ -52,12 +67,21 @@ impl Log {
     pub(crate) fn output(&mut self, bytes: &[u8]) {
         self.masker.push(bytes, &mut self.masked);
         self.pass_on();
+        self.flush();
+    }
+
+    /// Passes on what is held; to be called before the build waits for anything.
+    pub(crate) fn flush(&mut self) {
+        if !self.held.is_empty() {
+            self.sink.write_lines(&self.held);
+            self.held.clear();
+        }
     }
 
     fn pass_on(&mut self) {
-        let Self { masked, splitter, sink, tail, .. } = self;
+        let Self { masked, splitter, held, tail, .. } = self;
         splitter.push(masked, |line| {
-            sink.write_line(line);
+            held.push(line.to_owned());
             if tail.len() == TAIL_LINES {
                 tail.pop_front();
             }
@@ -84,9 +108,12 @@ impl Log {
         line.push(b'\n');
         let mut prefix = format!("[Container] {} ", stamp((self.now)()));
         Splitter::default().push(&line, |line| {
-            self.sink.write_line(&format!("{prefix}{line}"));
+            self.held.push(format!("{prefix}{line}"));
             prefix.clear();
         });
+        if self.held.len() >= MOST_HELD {
+            self.flush();
+        }
     }
 
     /// Forgets the last lines, because another command starts.
@@ -158,6 +185,7 @@ mod tests {
         log.output(b"password hun");
         log.output(b"ter22\nno end");
         log.marker("Running command echo hunter22\necho two");
+        log.flush();
         let expected = [
             "[Container] 2025/12/14 22:48:31.261140 Entering phase BUILD",
             "password ***",

@@ -132,6 +132,7 @@ impl Build {
         };
         let ended = self.through(&mut outcome).await;
         let finished = self.shells.finish(&mut self.log).await;
+        self.log.flush();
         outcome.status = match (ended, finished) {
             (Ok(()), Ok(())) if self.failure.is_none() => BuildStatus::Succeeded,
             (Ok(()) | Err(BuildStatus::Failed), Ok(())) => BuildStatus::Failed,
@@ -202,6 +203,7 @@ impl Build {
             self.log.marker(&format!(" {name}: {count} commands"));
         }
         let wanted = buildspec.phase(PhaseName::Install).map(|phase| phase.runtime_versions.as_slice());
+        self.log.flush();
         for line in runtimes::lines(wanted.unwrap_or_default(), &prepared.environment).await {
             self.log.marker(&line);
         }

@@ -120,6 +120,7 @@ impl ShellProcess {
         script += text;
         let mut rest = script.as_bytes();
         let mut received = Vec::new();
+        log.flush();
         loop {
             tokio::select! {
                 halted = halt.halted() => return self.halt(halted, log).await,

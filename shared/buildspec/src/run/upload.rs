@@ -70,6 +70,7 @@ async fn blocking<T: Send + 'static>(
     build: &mut Build,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, NoAnswer> {
+    build.log.flush();
     tokio::select! {
         halted = build.halt.halted() => Err(NoAnswer::Halted(halted)),
         done = tokio::task::spawn_blocking(work) => done.map_err(|error| NoAnswer::Io(error.into())),
