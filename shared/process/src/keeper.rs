@@ -1,4 +1,4 @@
-//! The thread that starts a reaper and waits for it.
+//! The threads that start reapers and wait for them; one that has nothing to wait for is used again.
 //!
 //! A reaper shares the calling program's memory, as a thread does, but is a process of its own with its own descriptors
 //! and directory. A fork would have to copy the page tables of a large program and make every other thread fault on what
@@ -13,7 +13,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::ThreadId;
+use std::time::Duration;
 
 use libc::{c_int, c_void, pid_t};
 use nix::fcntl::OFlag;
@@ -27,6 +29,10 @@ use crate::reaper::{self, Kept};
 const REAPER_STACK: usize = 128 * 1024;
 /// The stack of the thread that waits for it.
 const THREAD_STACK: usize = 64 * 1024;
+/// So many threads wait for more to start...
+const MOST_IDLE: usize = 4;
+/// ...and so long.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// No status is known.
 const NO_STATUS: c_int = c_int::MIN;
 
@@ -65,25 +71,94 @@ pub(crate) struct Started {
     pub(crate) ended: oneshot::Receiver<ExitStatus>,
 }
 
+/// What a thread is given.
+struct Job {
+    order: Order,
+    /// Takes exactly one answer.
+    answer: mpsc::SyncSender<io::Result<Started>>,
+}
+
+/// A thread that waits for a job.
+struct Idle {
+    thread: ThreadId,
+    jobs: mpsc::SyncSender<Job>,
+}
+
+/// Whoever takes a thread from here gives it a job.
+static IDLE: Mutex<Vec<Idle>> = Mutex::new(Vec::new());
+
 /// Starts a reaper and its program.
 pub(crate) fn start(order: Order) -> io::Result<Started> {
-    let (sender, answered) = mpsc::sync_channel(1);
-    std::thread::Builder::new()
-        .name("keeper".into())
-        .stack_size(THREAD_STACK)
-        .spawn(move || keep(order, &sender))?;
+    let (answer, answered) = mpsc::sync_channel(1);
+    hand_over(Job { order, answer })?;
     answered.recv().map_err(io::Error::other)?
 }
 
-/// The thread: starts the reaper, says what came of it, waits for its end.
-fn keep(order: Order, sender: &mpsc::SyncSender<io::Result<Started>>) {
+fn hand_over(mut job: Job) -> io::Result<()> {
+    loop {
+        let Some(idle) = idle().pop() else { break };
+        match idle.jobs.send(job) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::SendError(refused)) => job = refused,
+        }
+    }
+    let thread = std::thread::Builder::new().name("keeper".into()).stack_size(THREAD_STACK);
+    thread.spawn(move || serve(job)).map(drop)
+}
+
+/// The thread: one job after the other, until there has been none for a while.
+fn serve(first: Job) {
     block_signals();
+    let (sender, jobs) = mpsc::sync_channel(1);
+    let (mut next, mut stack) = (Some(first), None);
+    while let Some(job) = next {
+        keep(job, &mut stack);
+        next = wait_for_job(&sender, &jobs);
+    }
+}
+
+fn wait_for_job(sender: &mpsc::SyncSender<Job>, jobs: &mpsc::Receiver<Job>) -> Option<Job> {
+    let thread = std::thread::current().id();
+    {
+        let mut idle = idle();
+        if idle.len() >= MOST_IDLE {
+            return None;
+        }
+        idle.push(Idle { thread, jobs: sender.clone() });
+    }
+    jobs.recv_timeout(PATIENCE).ok().or_else(|| {
+        let mut idle = idle();
+        match idle.iter().position(|it| it.thread == thread) {
+            Some(at) => {
+                idle.remove(at);
+                None
+            }
+            // Somebody has just taken this thread: the job is on its way.
+            None => {
+                drop(idle);
+                jobs.recv().ok()
+            }
+        }
+    })
+}
+
+fn idle() -> MutexGuard<'static, Vec<Idle>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the reaper, says what came of it, waits for its end.
+fn keep(job: Job, stack: &mut Option<Stack>) {
+    let Job { order, answer: sender } = job;
     // The receiver waits for exactly one answer.
     let say = |answer| drop(sender.send(answer));
-    let (read, write, stack) = match pipe2(OFlag::O_CLOEXEC)
-        .map_err(io::Error::from)
-        .and_then(|(read, write)| Ok((read, write, Stack::new()?)))
-    {
+    let made = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from).and_then(|pipe| {
+        let stack = match stack {
+            Some(stack) => stack,
+            none => none.insert(Stack::new()?),
+        };
+        Ok((pipe, stack.top()))
+    });
+    let ((read, write), stack) = match made {
         Ok(made) => made,
         Err(error) => return say(Err(error)),
     };
@@ -93,9 +168,8 @@ fn keep(order: Order, sender: &mpsc::SyncSender<io::Result<Started>>) {
     let mut task = Task { launch, kept, streams: descriptors, directory, answer, status };
     // SAFETY: the stack is ours and large enough; `task` and the stack lie still until `wait` has returned. The new
     // process has descriptors, a directory and signal handlers of its own, and all signals are blocked in it.
-    let pid = unsafe {
-        libc::clone(reaper::run, stack.top(), libc::CLONE_VM, ptr::from_mut(&mut task).cast::<c_void>())
-    };
+    let pid =
+        unsafe { libc::clone(reaper::run, stack, libc::CLONE_VM, ptr::from_mut(&mut task).cast::<c_void>()) };
     if pid == -1 {
         return say(Err(io::Error::last_os_error()));
     }
@@ -114,7 +188,6 @@ fn keep(order: Order, sender: &mpsc::SyncSender<io::Result<Started>>) {
         NO_STATUS => own,
         status => status,
     };
-    drop(stack);
     // Nobody may be waiting any more.
     let _ = send_end.send(ExitStatus::from_raw(status));
 }
