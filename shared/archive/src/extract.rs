@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use zip::ZipArchive;
 use zip::read::ZipFile;
@@ -53,7 +54,24 @@ pub struct Extracted {
 pub fn extract(archive: &Path, into: &Path, limits: Limits) -> Result<Extracted, ArchiveError> {
     let file = File::open(archive).map_err(ArchiveError::io(format!("opening {}", archive.display())))?;
     let packed = file.metadata().map_err(ArchiveError::io(format!("reading {}", archive.display())))?.len();
-    let mut zip = ZipArchive::new(BufReader::new(file))?;
+    extract_all(BufReader::new(file), packed, into, limits)
+}
+
+/// Like [`extract`], from a zip in memory.
+///
+/// # Errors
+/// As [`extract`].
+pub fn extract_bytes(archive: &[u8], into: &Path, limits: Limits) -> Result<Extracted, ArchiveError> {
+    extract_all(Cursor::new(archive), archive.len() as u64, into, limits)
+}
+
+fn extract_all(
+    archive: impl Read + Seek,
+    packed: u64,
+    into: &Path,
+    limits: Limits,
+) -> Result<Extracted, ArchiveError> {
+    let mut zip = ZipArchive::new(archive)?;
     if zip.len() > limits.files {
         return Err(ArchiveError::TooLarge(format!(
             "it has {} entries; at most {} are taken",
@@ -108,10 +126,12 @@ impl Run<'_> {
             self.folder(parent)?;
         }
         let left = self.budget - self.done.bytes;
+        // Owner may always write: a build must be able to clean its own folder.
+        let mode = mode | 0o600;
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(mode)
             .open(self.into.join(path))
             .map_err(ArchiveError::io(format!("creating `{path}`")))?;
         let written = std::io::copy(&mut content.take(left + 1), &mut file)
@@ -121,8 +141,10 @@ impl Run<'_> {
             return Err(ArchiveError::TooLarge(format!("it extracts to more than {} bytes", self.budget)));
         }
         self.done.bytes += written;
-        // Owner may always write: a build must be able to clean its own folder.
-        file.set_permissions(fs::Permissions::from_mode(mode | 0o600))
+        if mode & masked() == 0 {
+            return Ok(());
+        }
+        file.set_permissions(fs::Permissions::from_mode(mode))
             .map_err(ArchiveError::io(format!("setting the mode of `{path}`")))
     }
 
@@ -162,6 +184,16 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The bits that the system takes from the modes of new files: this process's umask, all of them if it is not known.
+fn masked() -> u32 {
+    static MASKED: LazyLock<u32> = LazyLock::new(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+        umask.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok()).unwrap_or(0o777)
+    });
+    *MASKED
 }
 
 /// The entry's name as a relative path without `.` and empty parts.
@@ -232,6 +264,23 @@ mod tests {
             fs::read(path).unwrap()
         };
         assert_eq!(bytes("1"), bytes("2"));
+    }
+
+    #[test]
+    fn a_zip_that_outgrows_memory_comes_back_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let zip = folder.path().join("a.zip");
+        let noise: Vec<u8> = (0..400_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let mut writer = Writer::create(&zip).unwrap();
+        for name in ["a", "b", "c"] {
+            writer.file(name, 0o644, noise.len() as u64, noise.as_slice()).unwrap();
+        }
+        writer.finish().unwrap();
+        let out = folder.path().join("out");
+        extract(&zip, &out, Limits::default()).unwrap();
+        for name in ["a", "b", "c"] {
+            assert!(fs::read(out.join(name)).unwrap() == noise);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod extract;
 mod write;
 
 pub use entry::{entry_names, read_entry};
-pub use extract::{Extracted, Limits, extract};
+pub use extract::{Extracted, Limits, extract, extract_bytes};
 pub use write::Writer;
 
 /// Why a zip could not be written or extracted.

@@ -1,7 +1,7 @@
 //! Writing: the same entries give the same bytes, so that a digest tells whether anything changed.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{self, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -11,12 +11,14 @@ use crate::{ArchiveError, check_link};
 
 /// Files below this many bytes are stored as they are: compressing them costs more than it saves.
 const STORED_BELOW: u64 = 256;
+/// A zip is held in memory up to this size.
+const MOST_HELD: usize = 256 << 10;
 /// Entries from this size on need zip64 headers.
 const ZIP64_FROM: u64 = u32::MAX as u64;
 
 /// Writes one zip. Times are fixed (1980-01-01); the caller gives entries in a fixed order.
 pub struct Writer {
-    zip: ZipWriter<BufWriter<File>>,
+    zip: ZipWriter<Spilling>,
 }
 
 impl Writer {
@@ -27,7 +29,12 @@ impl Writer {
     pub fn create(path: &Path) -> Result<Self, ArchiveError> {
         let file =
             File::create_new(path).map_err(ArchiveError::io(format!("creating {}", path.display())))?;
-        Ok(Self { zip: ZipWriter::new(BufWriter::with_capacity(64 << 10, file)) })
+        Ok(Self {
+            zip: ZipWriter::new(Spilling {
+                file: BufWriter::with_capacity(64 << 10, file),
+                held: Some(Cursor::default()),
+            }),
+        })
     }
 
     /// Adds a file of `size` bytes; only the permission bits of `mode` count.
@@ -46,7 +53,7 @@ impl Writer {
         let options = options(mode).compression_method(method).large_file(size >= ZIP64_FROM);
         let level = (method == CompressionMethod::Deflated).then_some(1);
         self.zip.start_file(name, options.compression_level(level))?;
-        std::io::copy(&mut content, &mut self.zip)
+        io::copy(&mut content, &mut self.zip)
             .map_err(ArchiveError::io(format!("adding `{name}` to an archive")))?;
         Ok(())
     }
@@ -73,9 +80,59 @@ impl Writer {
     /// # Errors
     /// [`ArchiveError`] if writing fails.
     pub fn finish(self) -> Result<File, ArchiveError> {
-        let mut buffered = self.zip.finish()?;
-        buffered.flush().map_err(ArchiveError::io("writing an archive"))?;
-        buffered.into_inner().map_err(|error| ArchiveError::io("writing an archive")(error.into_error()))
+        let spilling = self.zip.finish()?;
+        spilling.finish().map_err(ArchiveError::io("writing an archive"))
+    }
+}
+
+/// A file whose content stays in memory as long as it is small: a zip's headers are written in many small pieces, and
+/// again once sizes are known.
+struct Spilling {
+    file: BufWriter<File>,
+    /// `None` once it was too large.
+    held: Option<Cursor<Vec<u8>>>,
+}
+
+impl Spilling {
+    fn finish(mut self) -> io::Result<File> {
+        self.spill()?;
+        self.file.flush()?;
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+
+    /// From here on, everything goes to the file at once.
+    fn spill(&mut self) -> io::Result<()> {
+        if let Some(held) = self.held.take() {
+            let at = held.position();
+            self.file.write_all(&held.into_inner())?;
+            self.file.seek(SeekFrom::Start(at))?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Spilling {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.held.as_ref().is_some_and(|held| held.get_ref().len() + bytes.len() > MOST_HELD) {
+            self.spill()?;
+        }
+        match &mut self.held {
+            Some(held) => held.write(bytes),
+            None => self.file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Spilling {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match &mut self.held {
+            Some(held) => held.seek(position),
+            None => self.file.seek(position),
+        }
     }
 }
 

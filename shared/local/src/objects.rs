@@ -220,6 +220,33 @@ impl Objects {
     /// # Errors
     /// A permanent [`PortError`] if it is missing or damaged.
     pub fn checked(&self, artifact: &Artifact) -> Result<PathBuf, PortError> {
+        let place = self.place_of(artifact)?;
+        sound(artifact, &place, digest(&place).map(|(sha256, _)| sha256))?;
+        Ok(place)
+    }
+
+    /// The content of `artifact`, its digest checked, if it is small enough to be carried.
+    ///
+    /// # Errors
+    /// As [`Self::checked`].
+    pub fn small(&self, artifact: &Artifact) -> Result<Option<Vec<u8>>, PortError> {
+        if artifact.size > CARRIED {
+            return Ok(None);
+        }
+        let place = self.place_of(artifact)?;
+        let (content, sha256) = match fs::read(&place) {
+            Ok(content) => {
+                let sha256 = hex::encode(Sha256::digest(&content));
+                (content, Ok(sha256))
+            }
+            Err(error) => (vec![], Err(error)),
+        };
+        sound(artifact, &place, sha256)?;
+        Ok(Some(content))
+    }
+
+    /// Where the object of `artifact` lies if it is one of this store.
+    fn place_of(&self, artifact: &Artifact) -> Result<PathBuf, PortError> {
         if artifact.bucket != BUCKET || !is_digest(&artifact.sha256) {
             let message = format!(
                 "reading the artifact `{}`: it lies in `{}`, not on this machine",
@@ -234,21 +261,7 @@ impl Objects {
             );
             return Err(PortError::permanent(message));
         }
-        let place = self.place(&artifact.sha256);
-        match digest(&place) {
-            Ok((sha256, _)) if sha256 == artifact.sha256 => Ok(place),
-            Ok(_) => Err(PortError::permanent(format!(
-                "reading the artifact `{}`: {} does not have the digest that was recorded; start the pipeline anew",
-                artifact.name,
-                place.display()
-            ))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PortError::permanent(format!(
-                "reading the artifact `{}`: {} is gone; start the pipeline anew",
-                artifact.name,
-                place.display()
-            ))),
-            Err(error) => Err(PortError::transient(format!("reading {}: {error}", place.display()))),
-        }
+        Ok(self.place(&artifact.sha256))
     }
 
     /// Every link that says what an attempt stored, or to which revision it keeps: the attempt's token, the rest of the
@@ -337,6 +350,21 @@ impl Objects {
             Err(error) => return Err(error),
         }
         Ok(here)
+    }
+}
+
+/// Refuses an object that does not have the digest that was recorded.
+fn sound(artifact: &Artifact, place: &Path, found: io::Result<String>) -> Result<(), PortError> {
+    let (name, place) = (&artifact.name, place.display());
+    match found {
+        Ok(sha256) if sha256 == artifact.sha256 => Ok(()),
+        Ok(_) => Err(PortError::permanent(format!(
+            "reading the artifact `{name}`: {place} does not have the digest that was recorded; start the pipeline anew"
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PortError::permanent(format!(
+            "reading the artifact `{name}`: {place} is gone; start the pipeline anew"
+        ))),
+        Err(error) => Err(PortError::transient(format!("reading {place}: {error}"))),
     }
 }
 

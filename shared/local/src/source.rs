@@ -33,6 +33,8 @@ use snapshot::Zipped;
 
 /// So many sources are fetched at a time: hundreds of threads for as many executions would only cost memory.
 const AT_A_TIME: usize = 4;
+/// So many handles of a repository are kept open.
+const KEPT_OPEN: usize = 2;
 /// The key of an action's configuration that names a repository's folder.
 pub const REPOSITORY_PATH: &str = "RepositoryPath";
 
@@ -84,7 +86,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// The digest of the zip of each tree that was zipped: the same commit is not zipped twice.
     zipped: Mutex<HashMap<Oid, String>>,
-    open: Mutex<HashMap<PathBuf, git2::Repository>>,
+    /// Handles that nobody uses at the moment.
+    open: Mutex<HashMap<PathBuf, Vec<git2::Repository>>>,
     anticipated: Anticipated<Result<Fetched, PortError>>,
 }
 
@@ -215,7 +218,7 @@ impl Inner {
         self.pin(path, &wanted, Some(&kept), false)
     }
 
-    /// Says which commit is meant, or about the commit `kept`, under the lock of the repository's handle.
+    /// Says which commit is meant, or about the commit `kept`.
     fn pin(
         &self,
         path: &Path,
@@ -223,14 +226,28 @@ impl Inner {
         kept: Option<&str>,
         dirty: bool,
     ) -> Result<Pinned, SourceError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let repository = match open.remove(path) {
+        self.with_repository(path, |repository| pinned::pin(repository, wanted, kept, dirty))
+    }
+
+    /// Reads from a repository by a handle of its own, as a rule one that was opened before.
+    fn with_repository<T>(
+        &self,
+        path: &Path,
+        read: impl FnOnce(&git2::Repository) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
+        let handles = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = handles().get_mut(path).and_then(Vec::pop);
+        let repository = match known {
             Some(repository) => repository,
             None => repository::open(path)?,
         };
-        let pinned = pinned::pin(&repository, wanted, kept, dirty);
-        open.insert(path.to_owned(), repository);
-        pinned
+        let found = read(&repository)?;
+        let mut handles = handles();
+        let kept = handles.entry(path.to_owned()).or_default();
+        if kept.len() < KEPT_OPEN {
+            kept.push(repository);
+        }
+        Ok(found)
     }
 
     fn artifact(
@@ -250,11 +267,10 @@ impl Inner {
         if file.exists() {
             std::fs::remove_file(&file)?;
         }
-        let repository = repository::open(path)?;
-        let zipped: Zipped = match pinned.tree {
-            Some(tree) => snapshot::of_tree(&repository, tree, &file)?,
-            None => snapshot::of_working_tree(&repository, &file)?,
-        };
+        let zipped: Zipped = self.with_repository(path, |repository| match pinned.tree {
+            Some(tree) => snapshot::of_tree(repository, tree, &file),
+            None => snapshot::of_working_tree(repository, &file),
+        })?;
         for warning in &zipped.warnings {
             note(notes, &format!("warning: {warning}"));
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use penstock_app::port::PortError;
-use penstock_archive::{Limits, extract};
+use penstock_archive::{Limits, extract, extract_bytes};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::AttemptId;
 
@@ -65,8 +65,11 @@ impl Workspaces {
     /// # Errors
     /// A [`PortError`]: retryable if the disk failed, permanent if the artifact is refused.
     pub fn extract(&self, artifact: &Artifact, into: &Path) -> Result<(), PortError> {
-        let zip = self.objects.checked(artifact)?;
-        match extract(&zip, into, self.limits) {
+        let extracted = match self.objects.small(artifact)? {
+            Some(zip) => extract_bytes(&zip, into, self.limits),
+            None => extract(&self.objects.checked(artifact)?, into, self.limits),
+        };
+        match extracted {
             Ok(_) => Ok(()),
             Err(error @ penstock_archive::ArchiveError::Io { .. }) => {
                 Err(PortError::transient(format!("extracting the artifact `{}`: {error}", artifact.name)))
