@@ -17,6 +17,7 @@ pub mod machine;
 pub mod machine_files;
 pub mod notices;
 pub mod objects;
+mod placement;
 pub mod projects;
 pub mod queue;
 pub mod registry;

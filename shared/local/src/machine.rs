@@ -36,6 +36,7 @@ use crate::in_flight::InFlight;
 use crate::logs::LogFiles;
 use crate::notices::Notices;
 use crate::objects::Objects;
+use crate::placement;
 use crate::queue::MemoryQueue;
 use crate::registry::Further;
 use crate::settings::Settings;
@@ -279,7 +280,9 @@ async fn recover(claims: &ClaimJournal, sweep: &Sweep) -> Result<(), MachineErro
 
 /// Makes the state folder and gives its absolute path.
 fn prepare(dir: &Path) -> Result<PathBuf, MachineError> {
-    fs::create_dir_all(dir).and_then(|()| dir.canonicalize()).map_err(io_at(dir))
+    let dir = fs::create_dir_all(dir).and_then(|()| dir.canonicalize()).map_err(io_at(dir))?;
+    placement::apart(&dir);
+    Ok(dir)
 }
 
 /// Takes the folder's lock. A server that was just ended may hold it for a moment, as may a child that it was starting.

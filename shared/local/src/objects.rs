@@ -22,6 +22,7 @@ use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 use sha2::{Digest, Sha256};
 
 use crate::database::Database;
+use crate::placement;
 
 /// What the state records as the bucket of an artifact that lies here.
 pub const BUCKET: &str = "local";
@@ -29,6 +30,8 @@ pub const BUCKET: &str = "local";
 /// The largest object that the database carries; more would fill its log faster than a file is synchronised.
 const CARRIED: u64 = 128 << 10;
 
+/// The folder of the links that say what attempts stored.
+const KEYS: &str = "keys";
 /// How the names of files begin that are to become objects.
 const INCOMING: &str = "incoming.";
 
@@ -51,7 +54,9 @@ impl Objects {
     /// # Errors
     /// As creating folders gives them.
     pub fn open(root: &Path) -> io::Result<Self> {
-        fs::create_dir_all(root)?;
+        let keys = root.join(KEYS);
+        fs::create_dir_all(&keys)?;
+        placement::apart(&keys);
         Ok(Self { root: root.to_owned(), carrier: None })
     }
 
@@ -176,7 +181,7 @@ impl Objects {
     fn named(&self, attempt: &AttemptId, ending: &str) -> PathBuf {
         let token = attempt.token();
         let token = token.trim_start_matches("p-");
-        self.root.join("keys").join(&token[..2]).join(format!("{token}{ending}"))
+        self.root.join(KEYS).join(&token[..2]).join(format!("{token}{ending}"))
     }
 
     /// Stores the zip at `file`, which is moved away, and returns what is recorded of it. What the attempt stored

@@ -12,6 +12,7 @@ use penstock_model::artifact::Artifact;
 use penstock_model::id::AttemptId;
 
 use crate::objects::Objects;
+use crate::placement;
 
 /// Where attempts work: `<dir>/work/<token>.<number>`; another number each time, because removing a folder takes a while.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ impl Workspaces {
             remove(root)?;
         }
         fs::create_dir_all(root)?;
+        placement::apart(root);
         Ok(Self { root: root.to_owned(), objects, limits })
     }
 
