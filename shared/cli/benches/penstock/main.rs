@@ -17,8 +17,11 @@ use std::path::PathBuf;
 
 use figures::Figures;
 
+/// Measures and adds its figures.
+type Measure = fn(&mut Figures);
+
 /// What is measured, in this order.
-const MEASURES: [(&str, fn(&mut Figures)); 5] = [
+const MEASURES: [(&str, Measure); 5] = [
     ("idle", idle::measure),
     ("webhook", webhook::measure),
     ("stages", stages::measure),
