@@ -58,7 +58,10 @@ impl ArchiveError {
 /// link points to. With that rule, and no entry below a link, every link resolves inside by induction.
 pub(crate) fn check_link(path: &str, target: &str) -> Result<(), String> {
     if target.is_empty() || target.starts_with('/') || target.contains('\0') {
-        return Err(format!("its link target `{}` is not relative", target.escape_debug()));
+        return Err(format!(
+            "its link target `{}` is not relative; link to a path beside it, or leave the link out",
+            target.escape_debug()
+        ));
     }
     let mut depth = path.split('/').count() - 1;
     let mut named = false;

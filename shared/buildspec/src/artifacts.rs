@@ -32,9 +32,11 @@ pub(crate) struct Collected {
 /// Why there is no artifact, as CodeBuild says it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CollectError {
-    #[error("no matching base directory path found for {0}")]
+    #[error(
+        "no matching base directory path found for {0}; change `base-directory` of `artifacts`, or have the build make it"
+    )]
     NoBase(String),
-    #[error("no matching artifact paths found")]
+    #[error("no matching artifact paths found; change `files` of `artifacts`, or have the build write them")]
     NoFiles,
     #[error("{0}")]
     Pattern(String),
@@ -182,7 +184,8 @@ mod tests {
             "no matching base directory path found for nowhere"
         );
         let none = collection(folder.path(), &["nothing*"]);
-        assert_eq!(none.collect().unwrap_err().0.to_string(), "no matching artifact paths found");
+        let error = none.collect().unwrap_err().0.to_string();
+        assert!(error.starts_with("no matching artifact paths found; change `files`"), "{error}");
     }
 
     #[test]

@@ -3,16 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::forms::{Form, forms};
+
 const MASK: &[u8] = b"***";
-/// Shorter values are not masked: they would hide half of every log and could still be guessed.
-const SHORTEST: usize = 4;
-/// The shortest run of base64 or of one line of a secret that is masked by itself.
-const SHORTEST_PART: usize = 8;
 /// Bytes of the regular expression that finds all forms of all secrets.
 const MAX_REGEX: usize = 64 << 20;
 /// An AWS access key id, which `CodeBuild` hides in logs.
@@ -29,8 +24,8 @@ pub struct MaskError;
 /// Masks one stream.
 pub(crate) struct Masker {
     regex: Option<Regex>,
-    forms: Vec<Vec<u8>>,
-    /// The length of the longest form.
+    forms: Vec<Form>,
+    /// The length of the longest text of any form.
     longest: usize,
     /// What may yet turn out to be the start of a secret.
     held: Vec<u8>,
@@ -46,11 +41,11 @@ impl Default for Masker {
 impl Masker {
     /// Masks `secrets` in every form that [`forms`] knows, and AWS key ids.
     pub(crate) fn new(secrets: &[String]) -> Result<Self, MaskError> {
-        let all: BTreeSet<Vec<u8>> = secrets.iter().flat_map(|secret| forms(secret)).collect();
-        let mut forms: Vec<Vec<u8>> = all.into_iter().collect();
+        let all: BTreeSet<Form> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+        let mut forms: Vec<Form> = all.into_iter().collect();
         // The longest first: alternatives are tried in order.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        let longest = forms.first().map_or(0, Vec::len).max(KEY_ID_BYTES);
+        forms.sort_by_key(|form| std::cmp::Reverse(form.shortest()));
+        let longest = forms.iter().map(Form::longest).max().unwrap_or(0).max(KEY_ID_BYTES);
         let regex = if forms.is_empty() { KEY_IDS.clone() } else { Some(regex_of(&forms)?) };
         Ok(Self { regex, forms, longest, held: Vec::new() })
     }
@@ -97,8 +92,7 @@ impl Masker {
         let from = self.held.len().saturating_sub(self.longest - 1);
         let starts = |at: &usize| {
             let end = &self.held[*at..];
-            starts_key_id(end)
-                || self.forms.iter().any(|form| form.len() > end.len() && form.starts_with(end))
+            starts_key_id(end) || self.forms.iter().any(|form| form.is_begun_by(end))
         };
         (from..self.held.len()).find(starts).unwrap_or(self.held.len())
     }
@@ -111,16 +105,10 @@ fn starts_key_id(end: &[u8]) -> bool {
         && end[head..].iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-fn regex_of(forms: &[Vec<u8>]) -> Result<Regex, MaskError> {
+fn regex_of(forms: &[Form]) -> Result<Regex, MaskError> {
     let mut pattern = String::from("(?s-u:");
     for form in forms {
-        for byte in form {
-            if byte.is_ascii_alphanumeric() {
-                pattern.push(char::from(*byte));
-            } else {
-                pattern += &format!("\\x{byte:02x}");
-            }
-        }
+        form.write_pattern(&mut pattern);
         pattern.push('|');
     }
     pattern += KEY_ID;
@@ -129,55 +117,11 @@ fn regex_of(forms: &[Vec<u8>]) -> Result<Regex, MaskError> {
     builder.size_limit(MAX_REGEX).dfa_size_limit(4 << 20).build().map_err(|_| MaskError)
 }
 
-/// A secret as it may show up: as it is, line by line, in base64 at each of the three alignments, URL encoded, in JSON.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let whole = secret.trim_end_matches(['\n', '\r']);
-    if whole.len() < SHORTEST {
-        return Vec::new();
-    }
-    let mut forms: Vec<Vec<u8>> = vec![whole.into()];
-    forms.extend(whole.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_PART).map(Vec::from));
-    for shift in 0..3 {
-        for text in [encoded(&STANDARD_NO_PAD, whole, shift), encoded(&URL_SAFE_NO_PAD, whole, shift)] {
-            forms.extend((text.len() >= SHORTEST_PART.min(whole.len())).then_some(text));
-        }
-    }
-    let percent = utf8_percent_encode(whole, NON_ALPHANUMERIC).to_string();
-    forms.push(percent.to_ascii_lowercase().into_bytes());
-    // What encoders leave as it is differs: RFC 3986's unreserved characters, or forms' `+` for a space.
-    let unreserved = percent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~");
-    forms.push(unreserved.replace("%20", "+").into_bytes());
-    forms.push(lower_hex(&unreserved).into_bytes());
-    forms.push(unreserved.into_bytes());
-    forms.push(percent.into_bytes());
-    forms.extend(serde_json::to_string(whole).ok().map(|json| json.as_bytes()[1..json.len() - 1].to_vec()));
-    forms
-}
-
-/// What base64 shows of `text` behind `shift` other bytes: only the characters that no neighbour can change.
-fn encoded(engine: &impl Engine, text: &str, shift: usize) -> Vec<u8> {
-    let mut bytes = vec![0; shift];
-    bytes.extend_from_slice(text.as_bytes());
-    let characters = engine.encode(&bytes).into_bytes();
-    let start = (shift * 8).div_ceil(6);
-    let end = bytes.len() * 8 / 6;
-    characters.get(start..end).unwrap_or_default().to_vec()
-}
-
-/// `%2F` as `%2f`.
-fn lower_hex(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut lower = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
-        lower += &format!("%{}{rest}", digits.to_ascii_lowercase());
-    }
-    lower
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     use proptest::prelude::*;
 
     use super::*;
@@ -207,6 +151,33 @@ mod tests {
             [SECRET.to_owned(), percent.clone(), percent.replace("%20", "+"), percent.to_ascii_lowercase()]
         {
             assert_eq!(masked(&[b"<", text.as_bytes(), b">"]), "<***>");
+        }
+    }
+
+    #[test]
+    fn what_common_encoders_write_is_masked() {
+        let secret = "a/b:c@d!e*f g~h%i'(é)";
+        let texts = [
+            // Python: urllib.parse.quote, quote_plus.
+            "a/b%3Ac%40d%21e%2Af%20g~h%25i%27%28%C3%A9%29",
+            "a%2Fb%3Ac%40d%21e%2Af+g~h%25i%27%28%C3%A9%29",
+            // JavaScript: encodeURIComponent.
+            "a%2Fb%3Ac%40d!e*f%20g~h%25i'(%C3%A9)",
+            // Java: URLEncoder, and lower-case digits as .NET writes them.
+            "a%2Fb%3Ac%40d%21e*f+g%7Eh%25i%27%28%C3%A9%29",
+            "a%2fb%3ac%40d!e*f+g%7eh%25i%27(%c3%a9)",
+            secret,
+        ];
+        for text in texts {
+            for cut in 0..text.len() {
+                let mut masker = Masker::new(&[secret.to_owned()]).unwrap();
+                let mut out = b"<".to_vec();
+                masker.push(&text.as_bytes()[..cut], &mut out);
+                masker.push(&text.as_bytes()[cut..], &mut out);
+                masker.push(b">", &mut out);
+                masker.finish(&mut out);
+                assert_eq!(String::from_utf8_lossy(&out), "<***>", "{text} cut at {cut}");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! A build's log: commands' output and phase markers, line by line, with secrets masked, in bounded memory.
 
+mod forms;
 mod lines;
 mod mask;
 

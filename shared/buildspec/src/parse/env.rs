@@ -32,6 +32,7 @@ pub(super) fn read(reader: &mut Reader, node: &Node, env: &mut Env) {
         }
     }
     repeated(reader, node, env);
+    exported_secrets(reader, node, env);
 }
 
 /// Version 0.1's name for the block, with `plaintext` for `variables`.
@@ -109,6 +110,20 @@ fn exported(reader: &mut Reader, node: &Node) -> Vec<String> {
         }
     }
     names
+}
+
+fn exported_secrets(reader: &mut Reader, node: &Node, env: &Env) {
+    let Some(place) = node.get("exported-variables").map(|node| node.place) else {
+        return;
+    };
+    let parameters = env.parameter_store.iter().map(|(name, _)| name);
+    let secrets: Vec<_> = parameters.chain(env.secrets_manager.iter().map(|(name, _)| name)).collect();
+    for name in env.exported_variables.iter().filter(|name| secrets.contains(name)) {
+        let message = format!(
+            "`{name}` is a secret and is not exported; take it out, and let the action that needs it read the secret itself"
+        );
+        reader.warn(place, "exported-secret", message);
+    }
 }
 
 /// Whether a shell can have a variable of this name.

@@ -206,3 +206,15 @@ proptest! {
         parse(&format!("version: 0.2\n{key}: {value}\n"));
     }
 }
+
+#[test]
+fn an_exported_secret_is_warned_of() {
+    let text = "version: 0.2
+env:
+  parameter-store: {TOKEN: /ci/token}
+  secrets-manager: {PASSWORD: 'db:password'}
+  exported-variables: [TAG, PASSWORD, TOKEN]
+phases: {build: {commands: [make]}}
+";
+    assert_eq!(said(text), ["~exported-secret 5:23", "~exported-secret 5:23"]);
+}

@@ -28,6 +28,8 @@ pub(super) struct Build {
     ahead: Option<Prepared>,
     /// Names set from secrets outside the buildspec.
     unexported: Vec<String>,
+    /// The values of secrets.
+    secrets: Vec<String>,
     phases: Vec<PhaseOutcome>,
     failure: Option<Failure>,
 }
@@ -100,6 +102,7 @@ impl Build {
             shells,
             ahead: None,
             unexported: Vec::new(),
+            secrets: Vec::new(),
             phases: Vec::new(),
             failure: None,
         }
@@ -196,7 +199,7 @@ impl Build {
         };
         let masker = Masker::new(&prepared.secrets);
         self.log.mask_with(masker.map_err(|error| Problem::new("CLIENT_ERROR", error.to_string()))?);
-        self.unexported = prepared.unexported;
+        (self.unexported, self.secrets) = (prepared.unexported, prepared.secrets);
         self.log.marker(&format!("Phases found in YAML: {}", buildspec.phases.len()));
         for phase in &buildspec.phases {
             let (name, count) = (shown(phase.name), phase.commands.len());
@@ -327,7 +330,20 @@ impl Build {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        self.shells.values(&names, &mut self.log, &mut self.halt).await
+        let values = self.shells.values(&names, &mut self.log, &mut self.halt).await?;
+        Ok(self.without_secrets(values))
+    }
+
+    /// Exported values are stored, shown and handed to other actions, whose logs know nothing of this build's secrets.
+    fn without_secrets(&mut self, values: Vec<(String, String)>) -> Vec<(String, String)> {
+        let tells = |value: &String| self.secrets.contains(value) || self.log.masked(value) != *value;
+        let (kept, secret): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, value)| !tells(value));
+        for (name, _) in secret {
+            self.log.marker(&format!(
+                "{name} is not exported: its value contains a secret; let the action that needs it read the secret itself"
+            ));
+        }
+        kept
     }
 
     /// Records how a phase ended; an error is that the build ends with it.

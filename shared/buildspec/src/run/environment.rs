@@ -111,6 +111,8 @@ fn reserved(request: &Request, environment: &mut Environment) {
         ("CODEBUILD_BUILD_SUCCEEDING", "1".into()),
         ("CODEBUILD_CI", "true".into()),
         ("CODEBUILD_INITIATOR", build.initiator.clone()),
+        // The key of S3's own encryption, which CodeBuild names where nobody chose one.
+        ("CODEBUILD_KMS_KEY_ID", format!("arn:aws:kms:{region}:{account}:alias/aws/s3")),
         ("CODEBUILD_LOG_PATH", build.id.clone()),
         ("CODEBUILD_PROJECT_ARN", arn(&format!("project/{project}"))),
         ("CODEBUILD_SRC_DIR", source.clone().into_owned()),

@@ -177,13 +177,14 @@ env:
   variables: {A: buildspec, B: buildspec, C: buildspec}
   parameter-store: {TOKEN: /ci/token}
   secrets-manager: {PASSWORD: 'db:password'}
-  exported-variables: [PASSWORD, HIDDEN]
+  exported-variables: [PASSWORD, HIDDEN, LINK, A]
 phases:
   build:
     commands:
       - test \"$TOKEN\" = tok/en+secret && test \"$PASSWORD\" = 'pass word!' && echo $A $B $C
       - echo $TOKEN
       - printf 'tok/en+'; printf secret
+      - export LINK=https://me:tok%2Fen+secret@example.com/
       - printf '%s' \"x:$TOKEN\" | base64
       - printf '<testsuite><testcase name=\"%s\"><failure/></testcase></testsuite>' $TOKEN >r.xml
       - echo \"$PASSWORD\" >&2; exit 1
@@ -201,7 +202,9 @@ reports:
     let outcome = run(request).await;
     assert_eq!(place.output(), ["buildspec project action", "***", "***", "eDp***", "***"]);
     assert!(!place.log().contains("tok/en+secret") && !place.log().contains("pass word!"));
-    assert_eq!(outcome.exported_variables, [("PASSWORD".into(), "pass word!".into())]);
+    assert_eq!(outcome.exported_variables, [("A".into(), "buildspec".into())]);
+    assert!(place.log().contains("PASSWORD is not exported: its value contains a secret"), "{}", place.log());
+    assert!(place.log().contains("LINK is not exported"), "{}", place.log());
     assert_eq!(outcome.reports[0].failing[0].name, "***");
     let failure = outcome.failure.unwrap();
     assert_eq!((failure.exit_code, failure.last_lines), (Some(1), vec!["***".to_owned()]));
