@@ -1,12 +1,14 @@
 //! What a worker does with what is owed: start an attempt at its provider once, observe it, end it, report.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use penstock_engine::command::{Command, Report, Request, Success};
 use penstock_engine::debt::Debt;
 use penstock_engine::state::{AttemptError, AttemptStatus, External, MAX_ERROR};
 use penstock_model::id::{AttemptId, PipelineName};
+use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 
@@ -99,7 +101,7 @@ impl Dispatch {
         self.say(pipeline, attempt, "end", report).await
     }
 
-    /// Reports that a provider has taken the work up.
+    /// Reports that a provider has taken the work up at `started_at`.
     ///
     /// # Errors
     /// As [`Self::report`].
@@ -108,9 +110,11 @@ impl Dispatch {
         pipeline: &PipelineName,
         attempt: &AttemptId,
         external: External,
+        started_at: Timestamp,
     ) -> Result<(), AppError> {
         self.claims.started(attempt, &external).await?;
-        self.say(pipeline, attempt, "start", Report::Started { external: Some(external) }).await
+        let report = Report::Started { external: Some(external), started_at: Some(started_at) };
+        self.say(pipeline, attempt, "start", report).await
     }
 
     /// Everything that can fail for good is tried before the claim; the claim comes right before the start.
@@ -144,7 +148,8 @@ impl Dispatch {
             Claim::TakenOver => self.begin(provider.as_ref(), &work, true, until).await,
             Claim::Started { external } => {
                 // Whoever started it died before saying so, maybe long ago: look at once what became of it.
-                self.say(pipeline, id, "start", Report::Started { external: Some(external) }).await?;
+                let report = Report::Started { external: Some(external), started_at: None };
+                self.say(pipeline, id, "start", report).await?;
                 self.observe(pipeline, id).await
             }
             Claim::Held { .. } | Claim::Cancelled => Ok(()),
@@ -159,15 +164,20 @@ impl Dispatch {
         until: Timestamp,
     ) -> Result<(), AppError> {
         let (pipeline, attempt) = (&work.pipeline, &work.attempt);
-        let stop = Stop::default();
+        let (stop, started_at) = (Stop::default(), self.clock.now());
+        let held = AtomicI64::new(until.0);
         let begun = tokio::select! {
             begun = provider.start_until(work, taken_over, &stop) => begun,
-            error = self.keep(work, until, &stop) => Err(error),
+            error = self.keep(work, &held, &stop) => return Err(error.into()),
         };
         match begun {
-            Ok(Begun::Running(external)) => self.report_started(pipeline, attempt, external).await,
+            Ok(Begun::Running(external)) => {
+                self.report_started(pipeline, attempt, external, started_at).await
+            }
             Ok(Begun::Ended(ending)) => self.report(pipeline, attempt, ending).await,
-            Err(error) if error.retryable => Err(error.into()),
+            Err(error) if error.retryable => {
+                self.not_begun(work, Timestamp(held.load(Ordering::SeqCst)), error).await
+            }
             Err(error) => {
                 let error = AttemptError { code: "JobFailed".into(), message: error.message };
                 self.fail(pipeline, attempt, error).await
@@ -175,25 +185,43 @@ impl Dispatch {
         }
     }
 
+    /// After a try that failed for now. A fetch leaves nothing outside that could be begun twice: its claim is given back,
+    /// so that the next try, or a stop, need not wait for it to expire; and where a stop was asked for, there is none.
+    async fn not_begun(&self, work: &Work, held: Timestamp, error: PortError) -> Result<(), AppError> {
+        let (pipeline, attempt) = (&work.pipeline, &work.attempt);
+        if work.action.action_type_id.category != Category::Source {
+            return Err(error.into());
+        }
+        self.claims.renew(attempt, held, self.clock.now()).await?;
+        let found = self.find(pipeline, attempt).await?;
+        if found.is_some_and(|found| found.is_being_stopped()) {
+            let message = format!("it was not begun again, as the execution was stopped; before: {error}");
+            let error = AttemptError { code: "RevisionUnavailable".into(), message };
+            return self.fail(pipeline, attempt, error).await;
+        }
+        Err(error.into())
+    }
+
     /// Renews a claim again and again, and looks each time whether the work is still wanted; ends only when the claim is,
     /// or may be, held by another, who takes the work over.
-    async fn keep(&self, work: &Work, mut held: Timestamp, stop: &Stop) -> PortError {
+    async fn keep(&self, work: &Work, held: &AtomicI64, stop: &Stop) -> PortError {
         let attempt = &work.attempt;
         loop {
             tokio::time::sleep(self.renewal).await;
             let until = self.clock.now().plus(CLAIM);
-            let renewal = tokio::time::timeout(self.renewal, self.claims.renew(attempt, held, until));
+            let mine = Timestamp(held.load(Ordering::SeqCst));
+            let renewal = tokio::time::timeout(self.renewal, self.claims.renew(attempt, mine, until));
             let look = tokio::time::timeout(self.renewal, self.is_wanted(work));
             let (renewed, wanted) = tokio::join!(renewal, look);
             if let Ok(Ok(false)) = wanted {
                 stop.ask();
             }
             match renewed.unwrap_or_else(|_| Err(PortError::transient("renew the claim: no answer came"))) {
-                Ok(true) => held = until,
+                Ok(true) => held.store(until.0, Ordering::SeqCst),
                 Ok(false) => {
                     return PortError::transient("begin the work: it took too long and was taken over");
                 }
-                Err(error) if self.clock.now().plus(self.renewal) >= held => {
+                Err(error) if self.clock.now().plus(self.renewal) >= mine => {
                     return PortError::transient(format!("begin the work: its claim expires; {error}"));
                 }
                 Err(error) => tracing::warn!(%attempt, %error, "a claim was not renewed; trying again"),

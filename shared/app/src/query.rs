@@ -9,7 +9,7 @@ use penstock_engine::rejection::Rejection;
 use penstock_engine::state::{Execution, PipelineState};
 use penstock_engine::{AttemptHistory, attempts};
 use penstock_model::id::{AttemptId, DefinitionVersion, ExecutionId, PipelineName, StageName};
-use penstock_model::pipeline::{Action, Pipeline};
+use penstock_model::pipeline::{Action, Category, Pipeline};
 use tokio::sync::watch;
 
 use crate::approvals::Approvals;
@@ -21,7 +21,7 @@ use crate::port::commands::Commands;
 use crate::port::logs::Logs;
 use crate::port::outputs::Outputs;
 use crate::port::store::{Record, Snapshot, Store};
-use crate::view::ExecutionView;
+use crate::view::{ActionView, ExecutionView};
 
 mod present;
 
@@ -89,8 +89,28 @@ impl Query {
             None => self.latest(pipeline).await?,
         };
         let snapshot = self.store.load(pipeline, std::slice::from_ref(&id)).await?;
-        present::view(&snapshot, &id, &self.approvals, self.logs.as_ref())
-            .ok_or_else(|| Rejection::ExecutionNotFound { execution: id }.into())
+        let mut view = present::view(&snapshot, &id, &self.approvals, self.logs.as_ref())
+            .ok_or(Rejection::ExecutionNotFound { execution: id })?;
+        self.add_progress(&mut view).await;
+        Ok(view)
+    }
+
+    /// Of a source that is not through yet, the last line of its log is what there is to say: why it is tried again.
+    async fn add_progress(&self, view: &mut ExecutionView) {
+        for stage in &mut view.stages {
+            let running = |it: &&mut ActionView| it.category == Category::Source && it.status == "InProgress";
+            for action in stage.actions.iter_mut().filter(running) {
+                let attempt = AttemptId {
+                    execution: view.execution_id.clone(),
+                    stage: stage.name.clone(),
+                    action: action.name.clone(),
+                    number: action.attempt,
+                };
+                // A log that cannot be read must not hide the execution.
+                let last = self.logs.tail(&attempt, 1).await.unwrap_or_default();
+                action.summary = last.into_iter().next().or(action.summary.take());
+            }
+        }
     }
 
     /// An execution as the state has it.

@@ -38,8 +38,9 @@ pub fn apply(state: &mut State, event: &Event) {
         Fact::AttemptScheduled { attempt, deadline, resend_at } => {
             attempt::scheduled(state, attempt, *deadline, *resend_at, at);
         }
-        Fact::AttemptStarted { attempt, external, next_check_at } => {
-            attempt::started(state, attempt, external.as_ref(), *next_check_at, at);
+        Fact::AttemptStarted { attempt, external, next_check_at, started_at } => {
+            let started_at = started_at.map_or(at, |started_at| started_at.min(at));
+            attempt::started(state, attempt, external.as_ref(), *next_check_at, started_at);
         }
         Fact::AttemptResent { attempt, resend_at } => attempt::resent(state, attempt, *resend_at),
         Fact::AttemptChecked { attempt, next_check_at } => attempt::checked(state, attempt, *next_check_at),

@@ -148,6 +148,9 @@ pub enum Report {
     Started {
         /// The provider's id of the work.
         external: Option<External>,
+        /// When the work began, where that was before the report.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started_at: Option<Timestamp>,
     },
     /// It runs still; observed at the provider.
     Running,

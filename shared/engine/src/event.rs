@@ -122,6 +122,9 @@ pub enum Fact {
         external: Option<External>,
         /// When the provider is asked first.
         next_check_at: Option<Timestamp>,
+        /// When the work began, where that was before this was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started_at: Option<Timestamp>,
     },
     /// A dispatch or cancellation was due to be sent again.
     AttemptResent {

@@ -55,8 +55,21 @@ pub(crate) fn failure(
     what: &str,
     external: Option<External>,
 ) -> Ending {
-    let mut message = what.to_owned();
     let last = logs.last_lines(attempt, LAST_LINES).unwrap_or_default();
+    failure_with(logs, attempt, code, what, &last, external)
+}
+
+/// The same, where the lines that tell of it are not the log's last.
+pub(crate) fn failure_with(
+    logs: &LogFiles,
+    attempt: &AttemptId,
+    code: &str,
+    what: &str,
+    last: &[String],
+    external: Option<External>,
+) -> Ending {
+    let mut message = what.to_owned();
+    let last = &last[last.len().saturating_sub(LAST_LINES)..];
     if !last.is_empty() {
         message.push_str("\nthe last lines of the log:");
         for line in last {

@@ -184,7 +184,8 @@ impl Parts {
             id,
             number,
             initiator: format!("codepipeline/{}", work.pipeline),
-            image: plan.image,
+            image: Some(plan.image.unwrap_or_else(|| LOCAL_IMAGE.into())),
+            source_repo_url: Some(source_url(work)),
             resolved_source_version: revision.clone(),
             source_version: revision,
             further: vec![
@@ -292,6 +293,11 @@ fn outputs(work: &Work, folder: &Path) -> Outputs {
     }
 }
 
+/// Where the commit is seen; empty, as in `CodePipeline`, where it is no URL.
+fn source_url(work: &Work) -> String {
+    work.revisions.values().next().and_then(|revision| revision.url.clone()).unwrap_or_default()
+}
+
 /// A UUID that follows from the attempt's token.
 fn build_id(token: &str) -> String {
     let digits = token.trim_start_matches("p-");
@@ -331,5 +337,7 @@ impl LogSink for Told {
 type Variables = Vec<Variable>;
 /// A buildspec that is not changed any more.
 type SharedBuildspec = Arc<Buildspec>;
+/// What a build's image is called where the project names none: commands run on this machine as it is.
+const LOCAL_IMAGE: &str = "local";
 /// How long a Commands action may take (AWS CodePipeline user guide, quotas).
 const COMMANDS_TIMEOUT: Duration = Duration::from_secs(55 * 60);

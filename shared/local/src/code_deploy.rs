@@ -17,10 +17,11 @@ use penstock_appspec::{
     Deployment, DeploymentId, DeploymentStatus, EventStatus, Group, Observer, Outcome, RollbackPolicy, Stop,
     deploy, stop_channel,
 };
+use penstock_model::plain;
 use penstock_model::time::Timestamp;
 use penstock_process::Lineage;
 
-use crate::attempt_log::{AttemptLog, failure};
+use crate::attempt_log::{AttemptLog, failure, failure_with};
 use crate::deployment_groups::{self, DeploymentGroup};
 use crate::environment;
 use crate::in_flight::{EndCause, EndSignal, InFlight, OnShutDown};
@@ -181,10 +182,22 @@ impl CodeDeploy {
             }
             DeploymentStatus::Stopped => Ending::Cancelled,
             DeploymentStatus::Failed | DeploymentStatus::InProgress => {
-                failure(&self.logs, &work.attempt, "JobFailed", &why(outcome), Some(external))
+                let (logs, why, external) = (&self.logs, why(outcome), Some(external));
+                match own_lines(outcome) {
+                    Some(last) => failure_with(logs, &work.attempt, "JobFailed", &why, &last, external),
+                    None => failure(logs, &work.attempt, "JobFailed", &why, external),
+                }
             }
         }
     }
+}
+
+/// What the script that failed had written, if a rollback has written more into the log since.
+fn own_lines(outcome: &Outcome) -> Option<Vec<String>> {
+    outcome.rollback.as_ref()?;
+    let (_, event) = outcome.first_failure()?;
+    let lines: Vec<String> = event.diagnostics.as_ref()?.log_tail.lines().map(plain::line).collect();
+    (!lines.is_empty()).then_some(lines)
 }
 
 /// What failed first, and whether the last good revision was brought back.

@@ -41,6 +41,17 @@ pub enum DatabaseError {
     /// The system failed.
     #[error("the database's thread could not be started: {0}")]
     Io(#[from] std::io::Error),
+    /// It is no database, or is damaged.
+    #[error(
+        "{} cannot be used: {reason}; if it is damaged, move it away (what it knows of pipelines and executions goes with it) and start again",
+        path.display()
+    )]
+    Unusable {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
     /// A later release wrote it.
     #[error("{} has the format {found} of a later Penstock; use that one, or another folder", path.display())]
     Newer {
@@ -65,7 +76,9 @@ impl From<DatabaseError> for PortError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Sqlite(_) | DatabaseError::Io(_) => Self::transient(error.to_string()),
-            DatabaseError::Newer { .. } | DatabaseError::Damaged(_) => Self::permanent(error.to_string()),
+            DatabaseError::Unusable { .. } | DatabaseError::Newer { .. } | DatabaseError::Damaged(_) => {
+                Self::permanent(error.to_string())
+            }
         }
     }
 }
@@ -90,7 +103,14 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] if the file is none of ours, is damaged, or cannot be written.
     pub fn open(path: &Path, lock: Option<Arc<File>>) -> Result<Self, DatabaseError> {
-        Self::written_by(schema::open_writer(path)?, path, lock)
+        let unusable = |error: DatabaseError| match error {
+            DatabaseError::Sqlite(error) => {
+                DatabaseError::Unusable { path: path.to_owned(), reason: error.to_string() }
+            }
+            other => other,
+        };
+        let connection = schema::open_writer(path).map_err(unusable)?;
+        Self::written_by(connection, path, lock).map_err(unusable)
     }
 
     fn written_by(

@@ -35,3 +35,4 @@ mod environment;
 mod faults;
 mod follower;
 mod timer;
+mod tries;

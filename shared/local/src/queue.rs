@@ -15,7 +15,7 @@ use tokio::sync::watch;
 /// The first pause before a message is delivered again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause before a message is delivered again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Takes messages from the queue.
 pub trait Handler: Send + Sync + 'static {

@@ -12,9 +12,11 @@ use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, St
 use crate::builds::Builds;
 use crate::code_deploy::CodeDeploy;
 use crate::invoke::{self, Invoke};
+use crate::logs::LogFiles;
 use crate::machine_files::MachineFiles;
 use crate::site::Sites;
 use crate::source::{GitSource, REPOSITORY_PATH};
+use crate::tries::Tries;
 
 /// A provider from outside this crate, such as GitHub's.
 pub struct Further {
@@ -23,6 +25,14 @@ pub struct Further {
     pub serves: Box<dyn Fn(&Action) -> bool + Send + Sync>,
     /// The provider.
     pub provider: Arc<dyn Provider>,
+}
+
+impl Further {
+    /// The same; what cannot be begun is tried for a while only, and said in the attempt's log.
+    fn trying_for(self, logs: &LogFiles) -> Self {
+        let provider = Arc::new(Tries::new(self.provider, logs.clone()));
+        Self { serves: self.serves, provider }
+    }
 }
 
 /// The providers of one machine.
@@ -49,8 +59,14 @@ pub(crate) struct Own {
 
 impl Registry {
     /// The providers `own`, and before them those `further` ones that say they serve an action.
-    pub(crate) fn new(own: Own, further: Vec<Further>, files: MachineFiles, has_repository: bool) -> Self {
-        let further = Arc::new(further);
+    pub(crate) fn new(
+        own: Own,
+        further: Vec<Further>,
+        files: MachineFiles,
+        has_repository: bool,
+        logs: &LogFiles,
+    ) -> Self {
+        let further = Arc::new(further.into_iter().map(|it| it.trying_for(logs)).collect());
         let wrap = |provider: Arc<dyn Provider>| -> Arc<dyn Provider> {
             Arc::new(Choice { further: Arc::clone(&further), otherwise: Some(provider) })
         };

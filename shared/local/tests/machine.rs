@@ -113,6 +113,72 @@ async fn code_deploy_reaches_every_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_deployment_tells_its_cause_and_not_its_rollback() {
+    let validate = "#!/bin/sh\ntest -e \"$PENSTOCK_INSTANCE_ROOT/broken\" || exit 0\n\
+        rm \"$PENSTOCK_INSTANCE_ROOT/broken\"\necho the disk is gone\nexit 1\n";
+    let files = [("appspec.yml", APPSPEC), ("index.html", "one\n"), ("validate.sh", validate)];
+    let bench = Bench::with(&files).await;
+    let machine = bench.start().await;
+    std::fs::write(
+        bench.dir().join("deployment-groups.yml"),
+        "applications: {web: {live: {instances: [blue]}}}\n",
+    )
+    .unwrap();
+    let action =
+        deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
+    machine
+        .apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build())
+        .await;
+    let execution = machine.begin("web").await;
+    assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+    std::fs::write(bench.dir().join("instances/web/live/blue/broken"), "").unwrap();
+    let execution = machine.begin("web").await;
+    let view = machine.ended(&execution).await;
+    assert_eq!(view.status, "Failed");
+    let summary = machine.action(&view, "Roll").summary.unwrap_or_default();
+    assert!(summary.contains("brought the last good revision back"), "{summary}");
+    assert!(summary.contains("the disk is gone") && !summary.contains("rolling back"), "{summary}");
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_a_second_is_recorded_as_a_second() {
+    let buildspec = "version: 0.2\nphases: {build: {commands: ['sleep 1']}}\n";
+    let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
+    let machine = bench.start().await;
+    let definition = pipeline("web")
+        .stage("Source", [source("Pull", "Code")])
+        .stage("Build", [build("Make").consumes("Code")])
+        .build();
+    machine.apply(definition).await;
+    let execution = machine.begin("web").await;
+    let view = machine.ended(&execution).await;
+    let made = machine.action(&view, "Make");
+    let taken = made.ended_at.unwrap().0 - made.started_at.unwrap().0;
+    assert!(taken >= 1000, "{taken} ms");
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documented_variables_are_there() {
+    let buildspec = "version: 0.2\nphases:\n  build:\n    commands:\n      - 'echo \"<$CODEBUILD_BUILD_IMAGE> \
+        <$CODEBUILD_KMS_KEY_ID> <${CODEBUILD_SOURCE_REPO_URL-unset}>\"'\n";
+    let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
+    let machine = bench.start().await;
+    let definition = pipeline("web")
+        .stage("Source", [source("Pull", "Code")])
+        .stage("Build", [build("Make").consumes("Code")])
+        .build();
+    machine.apply(definition).await;
+    let execution = machine.begin("web").await;
+    machine.ended(&execution).await;
+    let log = machine.log(&execution, "Build", "Make", 1).await;
+    let line = "<local> <arn:aws:kms:us-east-1:000000000000:alias/aws/s3> <>";
+    assert!(log.lines().any(|shown| shown == line), "{log}");
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_under_way_when_the_server_dies_is_attempted_again() {
     let buildspec =
         "version: 0.2\nphases: {build: {commands: ['echo begun', 'test -e ../../../ready || sleep 1000']}}\n";

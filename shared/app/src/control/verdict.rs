@@ -2,7 +2,7 @@
 
 use penstock_engine::rejection::Rejection;
 use penstock_engine::state::{AttemptStatus, Execution};
-use penstock_model::id::{ActionName, AttemptId, PipelineName, StageName};
+use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 
@@ -43,6 +43,28 @@ impl Control {
                 }
             }
         };
+        self.approvals.give(pipeline, &attempt, approved, by, comment).await
+    }
+
+    /// Gives a verdict on the approval `action` of `stage` in `execution`, for a local caller, and says when it was taken.
+    ///
+    /// # Errors
+    /// As [`Self::verdict`].
+    #[expect(clippy::too_many_arguments, reason = "an action's place, a verdict and who gives it")]
+    pub async fn verdict_in(
+        &self,
+        pipeline: &PipelineName,
+        execution: &ExecutionId,
+        stage: &StageName,
+        action: &ActionName,
+        approved: bool,
+        by: &str,
+        comment: &str,
+    ) -> Result<Timestamp, AppError> {
+        self.known_approval(pipeline, stage, action).await?;
+        let mut waiting = self.waiting(pipeline, stage, action).await?;
+        waiting.retain(|attempt| attempt.execution == *execution);
+        let attempt = only(waiting, action)?;
         self.approvals.give(pipeline, &attempt, approved, by, comment).await
     }
 
@@ -130,7 +152,7 @@ fn only(mut waiting: Vec<AttemptId>, action: &ActionName) -> Result<AttemptId, A
         (Some(attempt), 0) => Ok(attempt),
         (Some(_), others) => {
             let problem = format!(
-                "{} executions wait for a verdict on `{action}`; decide each by its link or token",
+                "{} executions wait for a verdict on `{action}`; name one (`penstock approve … --exec ID`), or decide each by its link or token",
                 others + 1
             );
             Err(Rejection::Invalid { problem }.into())

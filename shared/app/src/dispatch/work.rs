@@ -46,6 +46,11 @@ impl Found {
         self.attempt().is_some_and(|attempt| attempt.unsettled().is_some())
     }
 
+    /// Whether its execution was asked to stop.
+    pub(super) fn is_being_stopped(&self) -> bool {
+        self.execution.stop.is_some()
+    }
+
     pub(super) fn action(&self) -> Option<&Action> {
         self.pipeline.stage(&self.id.stage)?.action(&self.id.action)
     }

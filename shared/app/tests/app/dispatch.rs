@@ -135,24 +135,31 @@ async fn a_duplicate_starts_nothing_twice() {
 #[tokio::test]
 async fn a_start_that_failed_for_now_is_looked_at_before_it_is_repeated() {
     let tries = std::sync::atomic::AtomicU32::new(0);
-    let provider =
-        FakeProvider::new(move |_| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-            0 => Conduct::Refuses(PortError::transient("start: throttled")),
-            _ => Conduct::Runs,
-        });
+    let provider = FakeProvider::new(move |work| match work.action.action_type_id.category {
+        Category::Source => Conduct::Succeeds,
+        _ if tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 => {
+            Conduct::Refuses(PortError::transient("start: throttled"))
+        }
+        _ => Conduct::Runs,
+    });
     let installation = with(Installation::new(provider), web()).await;
     let request = penstock_app::control::StartRequest::by(web_name(), "alice");
     let id = installation.control.start(request).await.expect("starting");
-    let first = installation.fakes.queue.take().expect("a dispatch");
-    assert!(installation.worker.handle(first.clone()).await.expect_err("throttled").is_retryable());
+    let first = loop {
+        let message = installation.fakes.queue.take().expect("a dispatch that fails");
+        if let Err(error) = installation.worker.handle(message.clone()).await {
+            assert!(error.is_retryable(), "throttled: {error}");
+            break message;
+        }
+    };
     installation.worker.handle(first).await.expect("somebody holds the claim");
-    assert!(installation.fakes.provider.started().is_empty());
+    assert!(installation.fakes.provider.running().is_empty());
     installation.fakes.clock.advance(Duration::from_secs(61));
     installation.sweep.run(false).await.expect("sweeping");
     installation.settle().await;
     assert_eq!(
         stages(&installation, &id).await,
-        "InProgress: Source InProgress, Build NotStarted, Release NotStarted"
+        "InProgress: Source Succeeded, Build InProgress, Release NotStarted"
     );
     assert_eq!(installation.fakes.provider.running().len(), 1);
     assert!(CLAIM < Duration::from_secs(60));
@@ -279,6 +286,28 @@ async fn what_was_never_begun_is_cancelled_before_it_begins() {
     let now = installation.fakes.clock.now();
     let claim = installation.fakes.claims.claim(&fetch, now, now).await.expect("a claim");
     assert_eq!(claim, penstock_app::port::claims::Claim::Cancelled);
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_be_reached_is_stopped_between_two_tries() {
+    for abandon in [true, false] {
+        let unreachable = |_: &_| Conduct::Refuses(PortError::transient("reach the host: no route"));
+        let installation = with(Installation::new(FakeProvider::new(unreachable)), web()).await;
+        let request = penstock_app::control::StartRequest::by(web_name(), "alice");
+        let id = installation.control.start(request).await.expect("starting");
+        let dispatch = installation.fakes.queue.take().expect("the dispatch");
+        let failed = installation.worker.handle(dispatch.clone()).await;
+        assert!(failed.is_err_and(|error| error.is_retryable()), "it is delivered again");
+        installation.control.stop(&web_name(), &id, abandon, "", "alice").await.expect("stopping");
+        installation.settle().await;
+        installation.worker.handle(dispatch).await.expect("there is nothing to do any more");
+        installation.settle().await;
+        let execution = installation.query.raw_execution(&web_name(), &id).await.expect("the execution");
+        let fetch = execution.attempt(&attempt(&id, "Source", "Fetch", 1)).expect("the attempt");
+        assert!(execution.status.is_terminal(), "abandon: {abandon}: {execution:?}");
+        let settled = fetch.cancellation.as_ref().is_none_or(|it| it.settled_at.is_some());
+        assert!(settled, "abandon: {abandon}: {fetch:?}");
+    }
 }
 
 #[tokio::test]

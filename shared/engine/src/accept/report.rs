@@ -8,6 +8,7 @@
 //! | ended, or not the latest     | stale         | stale    | stale                                     |
 
 use penstock_model::id::AttemptId;
+use penstock_model::time::Timestamp;
 
 use super::execution;
 use crate::command::{Report, Success};
@@ -34,8 +35,10 @@ pub(super) fn report(draft: &mut Draft<'_>, id: &AttemptId, report: &Report) -> 
         });
     }
     let fact = match report {
-        Report::Started { external } => started(draft, attempt, id, external.as_ref()),
-        Report::Running => started(draft, attempt, id, None),
+        Report::Started { external, started_at } => {
+            started(draft, attempt, id, external.as_ref(), *started_at)
+        }
+        Report::Running => started(draft, attempt, id, None, None),
         Report::Succeeded(_) | Report::Failed { .. } | Report::Interrupted { .. } | Report::Cancelled
             if cancelling =>
         {
@@ -63,6 +66,7 @@ fn started(
     attempt: &Attempt,
     id: &AttemptId,
     external: Option<&External>,
+    started_at: Option<Timestamp>,
 ) -> Option<Fact> {
     let unknown = attempt.external.is_none() && external.is_some();
     let next_check_at = match (attempt.status, attempt.unsettled()) {
@@ -78,7 +82,7 @@ fn started(
             _,
         ) => return None,
     };
-    Some(Fact::AttemptStarted { attempt: id.clone(), external: external.cloned(), next_check_at })
+    Some(Fact::AttemptStarted { attempt: id.clone(), external: external.cloned(), next_check_at, started_at })
 }
 
 fn succeeded(id: &AttemptId, success: &Success) -> Fact {

@@ -14,6 +14,9 @@ use crate::state::{POLLED, PipelineState, RevisionOverride, TriggerCause, WEBHOO
 /// The longest value of a pipeline-level variable, in characters (`CodePipeline` API, `PipelineVariable`).
 const MAX_VALUE: usize = 1000;
 
+/// The providers whose revisions are commits.
+const GIT: [&str; 4] = ["GitHub", "CodeStarSourceConnection", "CodeCommit", "Git"];
+
 pub(super) struct Start<'a> {
     pub(super) id: &'a ExecutionId,
     pub(super) trigger: &'a TriggerCause,
@@ -68,10 +71,21 @@ fn check_overrides(definition: &Pipeline, overrides: &[RevisionOverride]) -> Res
         let mut actions = definition.stages.iter().flat_map(|stage| &stage.actions);
         actions.any(|action| action.name == name && action.action_type_id.category == Category::Source)
     };
-    match overrides.iter().find(|it| !is_source(it.action.clone())) {
-        Some(wrong) => Err(Rejection::NoSourceAction { action: wrong.action.clone() }),
-        None => Ok(()),
+    if let Some(wrong) = overrides.iter().find(|it| !is_source(it.action.clone())) {
+        return Err(Rejection::NoSourceAction { action: wrong.action.clone() });
     }
+    let is_git = |name| {
+        let mut actions = definition.stages.iter().flat_map(|stage| &stage.actions);
+        actions.any(|action| action.name == name && GIT.contains(&action.action_type_id.provider.as_str()))
+    };
+    let wrong = |it: &&RevisionOverride| it.kind != "COMMIT_ID" && is_git(it.action.clone());
+    overrides.iter().find(wrong).map_or(Ok(()), |wrong| {
+        let problem = format!(
+            "`{}` is a git source and takes no revision override {}, only COMMIT_ID",
+            wrong.action, wrong.kind
+        );
+        Err(Rejection::Invalid { problem })
+    })
 }
 
 /// Polling finds commits whose webhook is lost, or late: of the two, whoever comes second starts nothing. Two webhooks

@@ -54,7 +54,7 @@ pub(super) fn started(
         return;
     };
     attempt.external = external.cloned().or(attempt.external.take());
-    attempt.started_at.get_or_insert(at);
+    attempt.started_at.get_or_insert(at.max(attempt.scheduled_at));
     if attempt.status == AttemptStatus::Scheduled {
         attempt.status = AttemptStatus::InProgress;
     }

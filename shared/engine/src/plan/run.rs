@@ -72,7 +72,7 @@ fn schedule(draft: &mut Draft<'_>, action: &Action, attempt: AttemptId) {
     let deadline = draft.now.plus(time_limit(action));
     if action.action_type_id.category == Category::Approval {
         draft.record(Fact::AttemptScheduled { attempt: attempt.clone(), deadline, resend_at: None });
-        draft.record(Fact::AttemptStarted { attempt, external: None, next_check_at: None });
+        draft.record(Fact::AttemptStarted { attempt, external: None, next_check_at: None, started_at: None });
     } else {
         let resend_at = Some(draft.now.plus(pause(0)));
         draft.record(Fact::AttemptScheduled { attempt, deadline, resend_at });

@@ -213,7 +213,10 @@ fn pick<T>(mut from: Vec<T>, index: u8) -> Option<T> {
 
 fn report(outcome: Outcome) -> Report {
     match outcome {
-        Outcome::Started => Report::Started { external: Some(External { id: "build-1".into(), url: None }) },
+        Outcome::Started => {
+            let external = Some(External { id: "build-1".into(), url: None });
+            Report::Started { external, started_at: None }
+        }
         Outcome::Running => Report::Running,
         Outcome::Succeeded => Report::Succeeded(Success::default()),
         Outcome::Failed => {

@@ -170,7 +170,7 @@ impl Story {
     pub(crate) fn started(&mut self, path: &str) {
         let external =
             Some(External { id: format!("build-of-{}", path.replace([' ', '/'], "-")), url: None });
-        self.report(path, "reports its start", Report::Started { external });
+        self.report(path, "reports its start", Report::Started { external, started_at: None });
     }
 
     pub(crate) fn succeed(&mut self, path: &str) {

@@ -162,7 +162,7 @@ fn read_in(source: &Path, name: &str) -> Result<String, AttemptError> {
     let path = source.join(name.trim_start_matches('/'));
     let missing = || {
         let message = format!(
-            "YAML_FILE_ERROR: `{}` does not exist in the source; add it, or name another with BuildspecOverride or in projects.yml",
+            "YAML_FILE_ERROR: `{}` does not exist in the source; git add and commit it (`penstock run --dirty` takes it uncommitted), or name another with BuildspecOverride or in projects.yml",
             name.escape_debug()
         );
         AttemptError { code: "JobFailed".into(), message }
@@ -247,7 +247,11 @@ mod tests {
         std::fs::write(folder.path().join("b.yml"), text).unwrap();
         assert!(buildspec(&source, Some("ci/b.yml")).is_ok());
         assert!(buildspec(&source, Some(text)).is_ok());
-        assert!(buildspec(&source, None).unwrap_err().message.contains("`buildspec.yml` does not exist"));
+        let missing = buildspec(&source, None).unwrap_err().message;
+        assert!(
+            missing.contains("`buildspec.yml` does not exist") && missing.contains("run --dirty"),
+            "{missing}"
+        );
         assert!(buildspec(&source, Some("../b.yml")).unwrap_err().message.contains("outside"));
         let invalid = buildspec(&source, Some("version: 9\nphases: {}\n")).unwrap_err();
         assert!(

@@ -93,7 +93,7 @@ impl Parts<'_> {
                 clock,
             },
         };
-        Ok(Registry::new(own, further, files, tree.is_some()))
+        Ok(Registry::new(own, further, files, tree.is_some(), self.logs))
     }
 
     fn builds(&self, files: MachineFiles, workspaces: Workspaces, objects: Objects) -> Builds {

@@ -1,0 +1,128 @@
+//! A provider outside this machine that cannot be reached: each try is said in the attempt's log, and after a while the
+//! attempt fails with the last reason instead of being tried until its time-out.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use penstock_app::engine::state::External;
+use penstock_app::port::PortError;
+use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_model::id::AttemptId;
+use tokio::time::Instant;
+
+use crate::attempt_log::AttemptLog;
+use crate::logs::LogFiles;
+
+/// For how long work is tried to be begun.
+const BOUND: Duration = Duration::from_secs(15 * 60);
+
+/// A provider whose failing tries to begin are counted.
+pub(crate) struct Tries {
+    provider: Arc<dyn Provider>,
+    logs: LogFiles,
+    failing: Mutex<HashMap<AttemptId, Failing>>,
+}
+
+/// An attempt that could not be begun so far.
+struct Failing {
+    since: Instant,
+    tries: u32,
+}
+
+impl Tries {
+    pub(crate) fn new(provider: Arc<dyn Provider>, logs: LogFiles) -> Self {
+        Self { provider, logs, failing: Mutex::default() }
+    }
+
+    /// Notes a try that failed; the error that follows from it.
+    fn failed(&self, attempt: &AttemptId, error: PortError) -> PortError {
+        let (tries, gives_up) = {
+            let mut failing = self.lock();
+            let entry =
+                failing.entry(attempt.clone()).or_insert_with(|| Failing { since: Instant::now(), tries: 0 });
+            entry.tries += 1;
+            (entry.tries, entry.since.elapsed() >= BOUND)
+        };
+        let next = if gives_up { "giving up" } else { "trying again" };
+        // A full disk must not end the work.
+        if let Ok(log) = AttemptLog::open(&self.logs, attempt) {
+            log.line(&format!("try {tries} failed, {next}: {}", error.message));
+        }
+        if !gives_up {
+            return error;
+        }
+        self.lock().remove(attempt);
+        let minutes = BOUND.as_secs() / 60;
+        PortError::permanent(format!("{} (tried for {minutes} minutes)", error.message))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Provider for Tries {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        match self.provider.start(work, taken_over).await {
+            Err(error) if error.retryable => Err(self.failed(&work.attempt, error)),
+            settled => {
+                self.lock().remove(&work.attempt);
+                settled
+            }
+        }
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        self.provider.observe(work, external).await
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        self.lock().remove(&work.attempt);
+        self.provider.cancel(work, external).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn tries_are_told_and_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = LogFiles::new(dir.path());
+        let tries = Tries::new(Arc::new(Never), logs.clone());
+        let attempt: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Pull/1".parse().unwrap();
+        let fails = || tries.failed(&attempt, PortError::transient("reach GitHub: connection refused"));
+        assert!(fails().retryable);
+        tokio::time::advance(BOUND / 2).await;
+        assert!(fails().retryable);
+        tokio::time::advance(BOUND / 2).await;
+        let last = fails();
+        assert!(!last.retryable && last.message.contains("connection refused"), "{last}");
+        let lines = logs.last_lines(&attempt, 10).unwrap();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0], "try 1 failed, trying again: reach GitHub: connection refused");
+        assert_eq!(lines[2], "try 3 failed, giving up: reach GitHub: connection refused");
+        assert!(fails().retryable, "another execution's patience begins anew");
+    }
+
+    struct Never;
+
+    #[async_trait]
+    impl Provider for Never {
+        async fn start(&self, _: &Work, _: bool) -> Result<Begun, PortError> {
+            Err(PortError::transient("never"))
+        }
+
+        async fn observe(&self, _: &Work, _: &External) -> Result<Observation, PortError> {
+            Ok(Observation::Gone)
+        }
+
+        async fn cancel(&self, _: &Work, _: Option<&External>) -> Result<Observation, PortError> {
+            Ok(Observation::Gone)
+        }
+    }
+}
