@@ -31,8 +31,8 @@ pub fn line(text: &str) -> String {
     block(text).replace(['\n', '\t'], " ")
 }
 
-/// Characters that neither a terminal nor a page obeys.
-fn is_harmless(character: char) -> bool {
+/// Whether `character` is one that neither a terminal nor a page obeys.
+pub fn is_harmless(character: char) -> bool {
     matches!(character, '\n' | '\t') || !(character.is_control() || reorders(character))
 }
 

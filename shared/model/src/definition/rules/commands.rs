@@ -59,6 +59,11 @@ pub(super) fn check_commands(commands: &[Text], findings: &mut Findings) {
                 "a command has one line; write each line as a command of its own, or put them into a script";
             findings.error(command.place, "command-lines", message);
         }
+        if command.text.contains("#{") {
+            let message = "`#{...}` in a command stays as written, because its value is other people's text; pass it in \
+                           `environmentVariables` and let the command read the variable";
+            findings.warning(command.place, "reference-in-command", message);
+        }
         length(command, "a command", MAX_COMMAND_CHARS, findings);
     }
 }

@@ -330,10 +330,9 @@ fn sources() {
 #[test]
 fn commands_actions() {
     let many = format!("    commands: [{}]\n    environment", "'a', ".repeat(51));
-    let commands = "    commands: ['echo #{Make.VERSION} #{variables.Region} #{codepipeline.PipelineExecutionId}', 'export TAG=1']\n    environment";
+    let commands = "    commands: ['echo \"$VERSION\"', 'export TAG=1']\n    environment";
     let long = format!("'{}'", "a".repeat(1001));
-    let environment =
-        format!("[{}", (0..11).map(|n| format!("{{name: V{n}, value: a}}, ")).collect::<String>());
+    let environment = (0..11).map(|n| format!("{{name: V{n}, value: a}}, ")).collect::<String>();
     let variables = format!("[{}TAG]", (0..15).map(|n| format!("V{n}, ")).collect::<String>());
     let files = format!("[{}]", "'a', ".repeat(11));
     check(&[
@@ -342,10 +341,11 @@ fn commands_actions() {
         ("'export TAG=1'", &long, &["error text-length"]),
         ("'export TAG=1'", "\"export TAG=1\\ntrue\"", &["error command-lines"]),
         ("'export TAG=1'", "''", &["error text-length"]),
-        ("[{name: TOKEN, value: 'a:b', type: SECRETS_MANAGER}", &environment, &["error too-many"]),
+        ("'export TAG=1'", "'export TAG=#{Make.VERSION}'", &["warning reference-in-command"]),
+        ("{name: TOKEN, value: 'a:b', type: SECRETS_MANAGER}", &environment, &["error too-many"]),
         ("type: SECRETS_MANAGER", "type: PARAMETER_STORE", &["error environment-variable"]),
         ("{name: TOKEN,", "{name: TO-KEN,", &["error environment-variable"]),
-        ("[{name: TOKEN,", "[{name: TOKEN, value: a}, {name: TOKEN,", &["error environment-variable"]),
+        ("{name: TOKEN,", "{name: TOKEN, value: a}, {name: TOKEN,", &["error environment-variable"]),
         ("[TAG]", &variables, &["error too-many"]),
         ("['out/**']", &files, &["error too-many"]),
         ("    provider: S3\n", "    provider: S3\n    commands: [ls]\n", &["error commands-elsewhere"]),
