@@ -1,7 +1,7 @@
 //! JSON answers of Penstock's own endpoints, and their errors: `{"code", "message"}`.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use penstock_app::engine::rejection::Rejection;
 use penstock_app::error::AppError;
@@ -59,6 +59,21 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.status, Json(self)).into_response()
     }
+}
+
+/// Says in words which methods an address takes that was asked with another.
+pub(crate) async fn name_allowed(response: Response) -> Response {
+    let allowed = response.headers().get(header::ALLOW).and_then(|value| value.to_str().ok());
+    let (StatusCode::METHOD_NOT_ALLOWED, Some(allowed)) = (response.status(), allowed) else {
+        return response;
+    };
+    let message = format!("this address takes {allowed} only");
+    let said = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message).into_response();
+    let (mut parts, _) = response.into_parts();
+    let (of_failure, body) = said.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(of_failure.headers);
+    Response::from_parts(parts, body)
 }
 
 impl From<InvalidId> for Failure {

@@ -2,7 +2,8 @@
 //!
 //! The link is the right to decide, so the pages are never cached and send no referrer. Mail scanners open links, run
 //! their scripts and even post forms; that is why the name must be typed. An approver's own link says who decides;
-//! whoever opens a shared one types their name, which is recorded as claimed.
+//! whoever opens a shared one types their name, which is recorded as claimed. A program that posts the form's three fixed
+//! fields without a name is recorded as somebody with the link.
 
 mod view;
 
@@ -24,6 +25,9 @@ use crate::{assets, body, headers};
 /// The largest form.
 const MAX_FORM: usize = 64 << 10;
 
+/// Who decides by a shared link without giving a name.
+const NOBODY: &str = "somebody with the link";
+
 /// What answers approval pages, and what lies around them.
 #[derive(Clone)]
 struct Desk {
@@ -34,7 +38,8 @@ struct Desk {
 /// What the form sends.
 #[derive(Debug, Default)]
 struct Form {
-    name: String,
+    /// `None` where the form has no such field: other programs post without it.
+    name: Option<String>,
     pipeline: String,
     verdict: String,
     comment: String,
@@ -83,7 +88,7 @@ async fn decide(
         return desk.ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&problem));
     }
     let comment = form.comment.replace("\r\n", "\n");
-    match desk.approvals.decide(&token, form.verdict == "approve", &form.name, &comment).await {
+    match desk.approvals.decide(&token, form.verdict == "approve", form.by(), &comment).await {
         Ok(view) => desk.decided(&view),
         Err(ApprovalError::Rejected(rejection)) => {
             desk.ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&rejection.to_string()))
@@ -128,7 +133,7 @@ fn read_form(body: &[u8]) -> Form {
             .position(|byte| *byte == b'=')
             .map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
         let field = match name {
-            b"name" => &mut form.name,
+            b"name" => form.name.get_or_insert_default(),
             b"pipeline" => &mut form.pipeline,
             b"verdict" => &mut form.verdict,
             b"comment" => &mut form.comment,
@@ -151,7 +156,7 @@ fn problem(view: &ApprovalView, form: &Form) -> Option<String> {
     if form.pipeline.trim() != view.pipeline.as_str() {
         return Some(format!("Type the pipeline's name, {}, to confirm.", view.pipeline));
     }
-    if view.approver.is_none() && form.name.trim().is_empty() {
+    if view.approver.is_none() && form.by().trim().is_empty() {
         return Some("Type your name; it is recorded with the verdict.".to_owned());
     }
     if !matches!(form.verdict.as_str(), "approve" | "reject") {
@@ -159,6 +164,13 @@ fn problem(view: &ApprovalView, form: &Form) -> Option<String> {
     }
     (form.comment.chars().count() > view::MAX_COMMENT)
         .then(|| format!("Shorten the comment to {} characters.", view::MAX_COMMENT))
+}
+
+impl Form {
+    /// Who decides, as far as the form says.
+    fn by(&self) -> &str {
+        self.name.as_deref().unwrap_or(NOBODY)
+    }
 }
 
 impl Desk {
@@ -216,9 +228,11 @@ mod tests {
         let form = read_form(
             b"name=Jo+B.&pipeline=web&verdict=approve&comment=looks+good%21%0D%0A%E2%9C%93&other=1&&=",
         );
-        assert_eq!(form.name, "Jo B.");
+        assert_eq!(form.by(), "Jo B.");
         assert_eq!((form.pipeline.as_str(), form.verdict.as_str()), ("web", "approve"));
         assert_eq!(form.comment, "looks good!\r\n✓");
         assert_eq!(read_form(&[0xff, b'%', b'=', b'%']).pipeline, "");
+        assert_eq!(read_form(b"pipeline=web").by(), NOBODY);
+        assert_eq!(read_form(b"name=&pipeline=web").by(), "");
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use approval::approval_router;
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{get, post};
 pub use guard::is_foreign;
 use penstock_app::approvals::Approvals;
@@ -76,11 +76,13 @@ pub fn router(web: Web) -> Router {
         Some(webhooks) => router.merge(webhook::routes(webhooks)),
         None => router,
     };
-    router
+    let router = router
         .fallback(page::not_found)
         .layer(from_fn_with_state(Arc::clone(&web), guard::check))
         .layer(from_fn(headers::add))
-        .with_state(web)
+        .with_state(web);
+    // Which methods an address takes is known only outside of all that.
+    Router::new().fallback_service(router).layer(map_response(answer::name_allowed))
 }
 
 /// Whether the server answers.

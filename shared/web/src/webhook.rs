@@ -45,8 +45,10 @@ async fn admit(webhooks: &Webhooks, headers: &HeaderMap, body: Body) -> Result<R
     let body = body::read(body, MAX_BODY).await.map_err(unread)?;
     webhooks.webhook.verify(text(headers, "x-hub-signature-256"), &body)?;
     let required = |name| {
-        text(headers, name)
-            .ok_or_else(|| Failure::bad_request(format!("the header {name} is missing; GitHub sends it")))
+        text(headers, name).ok_or_else(|| {
+            let what = if headers.contains_key(name) { "is no ASCII text" } else { "is missing" };
+            Failure::bad_request(format!("the header {name} {what}; GitHub sends it"))
+        })
     };
     let delivery_id = DeliveryId::new(required("x-github-delivery")?)?;
     let event = required("x-github-event")?;

@@ -165,7 +165,7 @@ fn decider(view: &ApprovalView, form: &Form) -> Markup {
                     "Your name"
                     span { "Recorded with the verdict as claimed: this link does not say who you are." }
                 }
-                input #name name="name" type="text" required maxlength=(MAX_TYPED_NAME) value=(form.name) autocomplete="name";
+                input #name name="name" type="text" required maxlength=(MAX_TYPED_NAME) value=(form.name.as_deref().unwrap_or_default()) autocomplete="name";
             },
         }
     }
@@ -199,7 +199,7 @@ pub(super) fn settled(around: Around, outcome: &str) -> Markup {
             div class="card" {
                 h1 { "This approval is settled" }
                 p { (plain::short(outcome, 1000)) }
-                p class="quiet" { "A link decides once. There is nothing left to do here." }
+                p class="quiet" { "A link decides once, and this one decides nothing any more." }
                 (way_on(around))
             }
         }

@@ -41,6 +41,7 @@ pub(super) struct Applied {
     name: PipelineName,
     version: DefinitionVersion,
     created: bool,
+    unchanged: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -59,12 +60,13 @@ pub(super) async fn apply(
         return Err(Failure::refused(diagnostics));
     };
     let name = pipeline.name.clone();
-    let created = missing(&web, &name).await?;
+    let before = latest(&web, &name).await?;
     let by = headers.get("penstock-user").and_then(|value| value.to_str().ok()).unwrap_or("api");
     match web.control.apply(pipeline, by).await {
         Ok((version, more)) => {
             diagnostics.extend(more);
-            Ok(Json(Applied { name, version, created, diagnostics }))
+            let (created, unchanged) = (before.is_none(), before == Some(version));
+            Ok(Json(Applied { name, version, created, unchanged, diagnostics }))
         }
         Err(AppError::Refused(more)) => {
             diagnostics.extend(more);
@@ -74,10 +76,11 @@ pub(super) async fn apply(
     }
 }
 
-async fn missing(web: &Web, name: &PipelineName) -> Result<bool, Failure> {
+/// The pipeline's version, if there is one.
+async fn latest(web: &Web, name: &PipelineName) -> Result<Option<DefinitionVersion>, Failure> {
     match web.query.definition(name, None).await {
-        Ok(_) => Ok(false),
-        Err(AppError::NotFound(_) | AppError::Rejected(Rejection::PipelineNotFound { .. })) => Ok(true),
+        Ok((_, _, version)) => Ok(Some(version)),
+        Err(AppError::NotFound(_) | AppError::Rejected(Rejection::PipelineNotFound { .. })) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -15,9 +15,11 @@ use crate::Web;
 use crate::answer::Failure;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Verdict {
     approved: bool,
+    /// Where several executions wait: which.
+    execution_id: Option<ExecutionId>,
     #[serde(default)]
     comment: String,
 }
@@ -37,8 +39,14 @@ pub(super) async fn verdict(
     let (pipeline, stage): (PipelineName, StageName) = (pipeline.parse()?, stage.parse()?);
     let action: ActionName = action.parse()?;
     let verdict: Verdict = super::request(body).await?;
-    let (by, Verdict { approved, comment }) = (by(&headers), verdict);
-    let at = web.control.verdict(&pipeline, &stage, &action, None, approved, by, &comment).await?;
+    let (by, control) = (by(&headers), &web.control);
+    let Verdict { approved, execution_id, comment } = verdict;
+    let at = match execution_id {
+        None => control.verdict(&pipeline, &stage, &action, None, approved, by, &comment).await?,
+        Some(execution) => {
+            control.verdict_in(&pipeline, &execution, &stage, &action, approved, by, &comment).await?
+        }
+    };
     Ok(Json(Taken { at }))
 }
 

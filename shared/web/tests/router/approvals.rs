@@ -41,7 +41,7 @@ async fn a_verdict_needs_the_pipelines_name() {
         "pipeline=other&verdict=approve&comment=%3Cb%3E",
         "pipeline=canal&verdict=maybe",
         "name=Jo&pipeline=canal",
-        "pipeline=canal&verdict=approve",
+        "name=&pipeline=canal&verdict=approve",
         "name=+%09&pipeline=canal&verdict=approve",
     ] {
         let page = server.form(&path, wrong).await;
@@ -56,6 +56,16 @@ async fn a_verdict_needs_the_pipelines_name() {
     );
     assert_eq!(server.form(&path, &"x".repeat(70_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(server.get(&path).await.status, StatusCode::OK, "nothing was decided");
+}
+
+#[tokio::test]
+async fn the_three_fixed_fields_are_enough() {
+    let server = Server::with_pipeline().await;
+    let id = server.start("good").await;
+    let page =
+        server.form(&server.approval_path(&id), "pipeline=canal&verdict=approve&comment=by+a+program").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    assert!(page.text().contains("somebody with the link (claimed)"), "{}", page.text());
 }
 
 #[tokio::test]

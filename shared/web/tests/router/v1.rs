@@ -36,6 +36,10 @@ async fn a_definition_is_applied() {
     );
     let same = server.post("/penstock/v1/apply", &[], DEFINITION).await.json();
     assert_eq!((&same["version"], &same["created"]), (&json!(1), &json!(false)));
+    assert_eq!((&made.json()["unchanged"], &same["unchanged"]), (&json!(false), &json!(true)));
+    let wrong = server.get("/penstock/v1/apply").await;
+    assert_eq!((wrong.status, wrong.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+    assert_eq!(wrong.json()["message"], "this address takes POST only");
     let listed = server.get("/penstock/v1/pipelines").await.json();
     assert_eq!((&listed[0]["name"], &listed[0]["version"]), (&json!("weir"), &json!(1)));
     assert!(listed[0]["updatedAt"].is_number());
