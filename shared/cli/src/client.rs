@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use crate::exit::{Exit, Failure};
 use crate::reach::me;
 
+pub(crate) mod executions;
 mod reach;
 pub(crate) mod suggest;
 
@@ -82,17 +83,17 @@ impl Client {
 
     /// The answer to a GET of one of Penstock's own endpoints.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        Ok(self.send(self.request(Method::GET, path)).await?.json().await?)
+        self.read(self.send(self.request(Method::GET, path)).await?).await
     }
 
     /// The answer to a POST of one of Penstock's own endpoints.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Json) -> anyhow::Result<T> {
-        Ok(self.send(self.request(Method::POST, path).json(body)).await?.json().await?)
+        self.read(self.send(self.request(Method::POST, path).json(body)).await?).await
     }
 
     /// The answer to a POST of a file as it is.
     pub(crate) async fn post_text<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
-        Ok(self.send(self.request(Method::POST, path).body(body)).await?.json().await?)
+        self.read(self.send(self.request(Method::POST, path).body(body)).await?).await
     }
 
     /// The answer to an operation of `CodePipeline`'s API.
@@ -103,7 +104,21 @@ impl Client {
             .header("x-amz-target", format!("{TARGET}.{name}"))
             .body(body.to_string());
         let text = self.send(request).await?.text().await?;
-        Ok(if text.is_empty() { Json::Null } else { serde_json::from_str(&text)? })
+        if text.is_empty() { Ok(Json::Null) } else { serde_json::from_str(&text).map_err(|_| self.foreign()) }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> anyhow::Result<T> {
+        let bytes = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&bytes).map_err(|_| self.foreign())
+    }
+
+    /// The answer of some other program, which listens where a Penstock was looked for.
+    fn foreign(&self) -> anyhow::Error {
+        let message = format!(
+            "what answers at {} is no Penstock; start one with `penstock up`, or name another with --endpoint or PENSTOCK_ENDPOINT",
+            self.endpoint
+        );
+        Failure::new(Exit::Unreachable, message).into()
     }
 
     /// A request to the server.
@@ -125,7 +140,11 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
-        let error = refusal(status, &response.text().await.unwrap_or_default());
+        let text = response.text().await.unwrap_or_default();
+        if self.signer.is_none() && !is_ours(&text) {
+            return Err(self.foreign());
+        }
+        let error = refusal(status, &text);
         match (&self.signer, status) {
             (Some(_), StatusCode::FORBIDDEN) => Err(forbidden(&self.endpoint, &error)),
             (Some(_) | None, _) => Err(error),
@@ -159,6 +178,13 @@ struct Refusal {
     message: String,
     #[serde(default)]
     diagnostics: Vec<Diagnostic>,
+}
+
+/// Whether a refusal has a shape in which Penstock refuses.
+fn is_ours(body: &str) -> bool {
+    serde_json::from_str::<Refusal>(body).is_ok_and(|refusal| {
+        !(refusal.code.is_empty() && refusal.message.is_empty() && refusal.diagnostics.is_empty())
+    })
 }
 
 fn refusal(status: StatusCode, body: &str) -> anyhow::Error {
@@ -208,5 +234,14 @@ mod tests {
         assert_eq!(of(StatusCode::BAD_REQUEST, r#"{"__type":"StageNotRetryableException"}"#), Exit::Stopped);
         assert_eq!(of(StatusCode::CONFLICT, "{}"), Exit::Stopped);
         assert_eq!(of(StatusCode::INTERNAL_SERVER_ERROR, "oops"), Exit::Failed);
+    }
+
+    #[test]
+    fn the_refusal_of_another_program_is_told_apart() {
+        assert!(is_ours(r#"{"code":"NotFound","message":"x"}"#));
+        assert!(is_ours(r#"{"__type":"PipelineNotFoundException"}"#));
+        for foreign in ["", "<h1>404</h1>", "{}", "[]", r#"{"detail":"x"}"#] {
+            assert!(!is_ours(foreign), "{foreign}");
+        }
     }
 }

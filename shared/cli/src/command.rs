@@ -34,7 +34,6 @@ mod transition;
 mod up;
 mod verdict;
 
-#[cfg(feature = "aws")]
 pub(crate) use list::pipelines;
 use server::Server;
 
@@ -50,9 +49,10 @@ pub(crate) const ADDRESS: &str = "127.0.0.1:7878";
     max_term_width = 110,
     after_help = "\
 First steps:
-  penstock demo                 watch a commit travel to a deployed page
-  penstock new && penstock run  a pipeline for the project in this folder, once, in the foreground
-  penstock up                   the server: webhooks, approval pages, CodePipeline's API
+  penstock demo         watch a commit travel to a deployed page
+  penstock new          first files for the project in this folder: git add and commit them, or run with --dirty
+  penstock run --dirty  its pipeline, once, in the foreground
+  penstock up           the server: webhooks, approval pages, CodePipeline's API
 
 On AWS, in a build with the cargo feature `aws` (cargo run --features aws -- ...):
   penstock list --stack NAME    every command that speaks to a server, to the deployed one, signed

@@ -3,10 +3,39 @@
 use std::io::Read;
 use std::path::Path;
 
-use penstock_model::diagnostic::{Diagnostic, Place};
-use penstock_model::document::MAX_BYTES;
+use penstock_model::diagnostic::{Diagnostic, Place, refuses};
+use penstock_model::document::{MAX_BYTES, Node};
 use penstock_model::kind::{self, Kind};
 use penstock_model::{definition, document};
+
+/// `found`, what names an action at the place where `source` names it: whoever refuses to perform an action knows the
+/// pipeline and not its file.
+pub(crate) fn placed(source: &str, found: &[Diagnostic]) -> Vec<Diagnostic> {
+    let document = document::parse(source);
+    let root = document.root.as_ref();
+    let pipeline =
+        root.and_then(|root| root.get("pipeline").filter(|node| node.map().is_some()).or(Some(root)));
+    let actions: Vec<(String, Place)> = pipeline.map(actions).unwrap_or_default();
+    let place = |diagnostic: &Diagnostic| {
+        let named = actions.iter().find(|(start, _)| diagnostic.message.starts_with(start.as_str()));
+        named.filter(|_| diagnostic.place == Place::START).map_or(diagnostic.place, |(_, place)| *place)
+    };
+    found.iter().map(|diagnostic| Diagnostic { place: place(diagnostic), ..diagnostic.clone() }).collect()
+}
+
+/// How messages about each action begin, and where it stands.
+fn actions(pipeline: &Node) -> Vec<(String, Place)> {
+    let elements =
+        |node: &'_ Node, key: &str| node.get(key).and_then(Node::list).unwrap_or_default().to_vec();
+    let name = |node: &Node| node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+    let of_stage = |stage: Node| {
+        let in_stage = name(&stage);
+        elements(&stage, "actions")
+            .into_iter()
+            .map(move |action| (format!("action `{}` of stage `{in_stage}` ", name(&action)), action.place))
+    };
+    elements(pipeline, "stages").into_iter().flat_map(of_stage).collect()
+}
 
 /// A file that was checked.
 pub(crate) struct Checked {
@@ -41,7 +70,11 @@ fn check_text(name: &str, source: String, kind: Option<Kind>) -> Checked {
     Checked { kind, diagnostics, source }
 }
 
+/// A file that is broken may be anything: what is broken says enough.
 fn unknown(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if refuses(&diagnostics) {
+        return diagnostics;
+    }
     let message = "neither a pipeline, a buildspec nor an appspec; say which with --kind";
     diagnostics.push(Diagnostic::error(Place::START, "unknown-kind", message));
     diagnostics
@@ -90,6 +123,29 @@ mod tests {
         let checked = check(Path::new("/nonexistent/buildspec.yml"), None);
         assert_eq!(checked.kind, Kind::Buildspec);
         assert_eq!(checked.diagnostics[0].code, "unreadable");
+    }
+
+    #[test]
+    fn a_broken_file_is_not_called_unknown_as_well() {
+        let codes = |text: &str| {
+            let found = check_text("x.yml", text.to_owned(), None).diagnostics;
+            found.into_iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes("a: [1\n").len(), 1);
+        assert_eq!(codes("a: 1\n---\nb: 2\n").len(), 1);
+        assert_eq!(codes("a: 1\n"), ["unknown-kind"]);
+    }
+
+    #[test]
+    fn a_refusal_stands_where_its_action_does() {
+        let source = "name: web\nstages:\n- name: Go\n  actions:\n  - name: One\n  - name: Two\n";
+        let message = "action `Two` of stage `Go` cannot be performed here: it needs AWS";
+        let found = [
+            Diagnostic::error(Place::START, "provider-not-here", message),
+            Diagnostic::error(Place::START, "other", "something else"),
+        ];
+        let places: Vec<Place> = placed(source, &found).iter().map(|it| it.place).collect();
+        assert_eq!(places, [Place { line: 6, column: 5 }, Place::START]);
     }
 
     #[test]

@@ -210,6 +210,7 @@ pub(crate) fn asking(view: &ExecutionView) -> Option<(ApprovalPlace, &ActionView
     let action = stage.actions.iter().find(|a| of_action(a) == Look::Asking && a.started_at.is_some())?;
     let place = ApprovalPlace {
         pipeline: view.pipeline.clone(),
+        execution: Some(view.execution_id.clone()),
         stage: stage.name.clone(),
         action: action.name.clone(),
     };

@@ -34,8 +34,12 @@ impl Reach for InProcess<'_> {
     }
 
     async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
-        let ApprovalPlace { pipeline, stage, action } = place;
-        self.0.control.verdict(pipeline, stage, action, None, approved, &me(), comment).await?;
+        let ApprovalPlace { pipeline, execution, stage, action } = place;
+        let (control, me) = (&self.0.control, me());
+        match execution {
+            None => control.verdict(pipeline, stage, action, None, approved, &me, comment).await?,
+            Some(id) => control.verdict_in(pipeline, id, stage, action, approved, &me, comment).await?,
+        };
         Ok(())
     }
 

@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod definition;
 mod demo;
+mod endpoint;
 mod exit;
 mod follow;
 mod in_process;

@@ -11,6 +11,8 @@ use penstock_local::registry::Further;
 use penstock_local::secrets::MachineSecrets;
 use penstock_local::settings::Settings;
 
+use crate::endpoint::is_http;
+use crate::exit::Failure;
 use crate::show::notice;
 
 /// The environment variable that names another GitHub API: an Enterprise server's, or a test's.
@@ -30,6 +32,12 @@ pub(crate) fn with_console(settings: Settings) -> Settings {
 
 /// Starts the machine.
 pub(crate) async fn start(settings: Settings) -> anyhow::Result<Machine> {
+    if settings.dir.exists() && !settings.dir.is_dir() {
+        let dir = settings.dir.display();
+        return Err(
+            Failure::misused(format!("{dir} is a file; the state needs a folder, named with --dir")).into()
+        );
+    }
     keep_out_of_git(&settings.dir).with_context(|| format!("cannot use {}", settings.dir.display()))?;
     let github = github(&settings.dir)?;
     Ok(Machine::start(settings, vec![github]).await?)
@@ -46,6 +54,13 @@ fn github(dir: &Path) -> anyhow::Result<Further> {
     // A second installation of the same provider is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let base_url = std::env::var(GITHUB_API).unwrap_or_else(|_| DEFAULT_BASE_URL.to_owned());
+    if !is_http(&base_url) {
+        return Err(Failure::misused(format!(
+            "{GITHUB_API} is `{}`, which is no address of an API; write https://HOST/api/v3, or unset it for github.com",
+            base_url.escape_debug()
+        ))
+        .into());
+    }
     let objects = Arc::new(Machine::artifacts(dir)?);
     let source = GitHubSource::new(base_url, Arc::new(MachineSecrets::new(dir)), objects.clone(), objects);
     let source = source.with_token_from(TOKEN_SECRET);

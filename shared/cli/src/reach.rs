@@ -44,6 +44,8 @@ pub(crate) trait Reach: Send + Sync {
 pub(crate) struct ApprovalPlace {
     /// The pipeline.
     pub(crate) pipeline: PipelineName,
+    /// The execution; without one, the only one that waits there.
+    pub(crate) execution: Option<ExecutionId>,
     /// The stage.
     pub(crate) stage: StageName,
     /// The action.

@@ -36,9 +36,12 @@ impl Reach for Client {
     }
 
     async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
-        let ApprovalPlace { pipeline, stage, action } = place;
+        let ApprovalPlace { pipeline, execution, stage, action } = place;
         let path = format!("/penstock/v1/pipelines/{pipeline}/stages/{stage}/actions/{action}/verdict");
-        let body = json!({ "approved": approved, "comment": comment });
+        let mut body = json!({ "approved": approved, "comment": comment });
+        if let Some(execution) = execution {
+            body["executionId"] = execution.as_str().into();
+        }
         self.send(self.request(Method::POST, &path).json(&body)).await?;
         Ok(())
     }

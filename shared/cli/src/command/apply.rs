@@ -40,6 +40,9 @@ pub(crate) struct Applied {
     /// Whether it is new.
     #[serde(default)]
     pub(crate) created: bool,
+    /// Whether it was so already.
+    #[serde(default)]
+    pub(crate) unchanged: bool,
     /// Warnings.
     #[serde(default)]
     pub(crate) diagnostics: Vec<Diagnostic>,
@@ -58,19 +61,25 @@ impl Apply {
             Ok(answer) => answer,
             Err(error) => match error.downcast_ref() {
                 Some(Refused { diagnostics }) if !self.output.is_json() => {
-                    show(&file, diagnostics, shown);
+                    show(&file, &definition::placed(&source, diagnostics), shown);
                     return Ok(Exit::Misused);
                 }
                 Some(_) | None => return Err(error),
             },
         };
-        show(&file, &answer.diagnostics, shown);
+        show(&file, &definition::placed(&source, &answer.diagnostics), shown);
         if self.output.is_json() {
-            let Applied { name, version, created, .. } = &answer;
-            out::json(&json!({ "name": name, "version": version, "created": created }))?;
+            let Applied { name, version, created, unchanged, .. } = &answer;
+            out::json(
+                &json!({ "name": name, "version": version, "created": created, "unchanged": unchanged }),
+            )?;
         } else {
-            let done = if answer.created { "Created" } else { "Updated" };
-            out::line(format!("{done} pipeline {}, version {}", answer.name, answer.version))?;
+            let Applied { name, version, .. } = &answer;
+            out::line(match (answer.created, answer.unchanged) {
+                (_, true) => format!("Pipeline {name} is unchanged, version {version}"),
+                (true, false) => format!("Created pipeline {name}, version {version}"),
+                (false, false) => format!("Updated pipeline {name}, version {version}"),
+            })?;
             out::line(format!("Start it: penstock start {} --follow{}", answer.name, client.again()))?;
         }
         Ok(Exit::Succeeded)

@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::Args;
 use console::style;
 use penstock_app::view::{ActionView, ExecutionView, StageView};
-use penstock_model::id::{AttemptId, ExecutionId};
+use penstock_model::id::AttemptId;
 
 use super::Server;
-use crate::client::{Client, suggest};
+use crate::client::{executions, suggest};
 use crate::exit::{Exit, Failure};
 use crate::reach::Reach;
 use crate::show::clean::log_line;
@@ -23,12 +23,12 @@ const TICK: Duration = Duration::from_millis(150);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  penstock logs 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607
+  penstock logs 2b1f0c3a
   penstock logs 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 --action Build/Compile --follow
   penstock logs 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 --action Compile --attempt 1")]
 pub(crate) struct Logs {
-    /// The execution
-    execution: ExecutionId,
+    /// The execution, or the beginning of its id
+    execution: String,
     /// Only this action: its name, or STAGE/ACTION
     #[arg(long)]
     action: Option<String>,
@@ -46,9 +46,10 @@ impl Logs {
     /// Prints them.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client().await?;
+        let execution = executions::named(&client, None, &self.execution).await?;
         let mut printer = Printer::new(&client, self.action.is_none());
         loop {
-            let view = self.view(&client).await?;
+            let view: ExecutionView = client.get(&format!("/penstock/v1/executions/{execution}")).await?;
             let over = look(&view.status) != Look::Busy;
             for attempt in self.attempts(&view)? {
                 printer.print(&attempt, over || !self.follow).await?;
@@ -58,10 +59,6 @@ impl Logs {
             }
             tokio::time::sleep(TICK.max(client.patience())).await;
         }
-    }
-
-    async fn view(&self, client: &Client) -> anyhow::Result<ExecutionView> {
-        client.get(&format!("/penstock/v1/executions/{}", self.execution)).await
     }
 
     /// The attempts whose logs are asked for, in the order of the definition.

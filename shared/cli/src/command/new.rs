@@ -19,11 +19,16 @@ const FILES: [(&str, &str, &str); 3] = [
     ("appspec.yml", include_str!("new/appspec.yml"), "how the Deploy action deploys"),
 ];
 
+/// The folder in which runs and servers keep their state.
+const STATE: &str = ".penstock/";
+
 /// Write a first penstock.yml, and buildspec.yml and appspec.yml if they are missing
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  penstock new && penstock check && penstock run")]
+  penstock new && penstock check && penstock run --dirty
+
+A run without --dirty carries the checked-out commit: git add and commit the new files first.")]
 pub(crate) struct New {
     /// The pipeline's name; by default that of this folder
     name: Option<PipelineName>,
@@ -50,9 +55,37 @@ impl New {
             let note = if look == Look::Good { what } else { "is there already and stays as it is" };
             out::line(format!("{} {file:14} {note}", look.sign(None)))?;
         }
-        out::line("Next: penstock check, then penstock run")?;
+        if ignore_state(&self.dir)? {
+            out::line(format!(
+                "{} {:14} keeps {STATE} out of your commits",
+                Look::Good.sign(None),
+                ".gitignore"
+            ))?;
+        }
+        out::line("Next: penstock check, then git add and commit and penstock run, or penstock run --dirty")?;
         Ok(Exit::Succeeded)
     }
+}
+
+/// Adds the state folder to the folder's `.gitignore` unless it is in there. Whether it was added.
+fn ignore_state(folder: &Path) -> anyhow::Result<bool> {
+    let path = folder.join(".gitignore");
+    let mut text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let is_state = |line: &str| line.trim().trim_matches('/') == STATE.trim_matches('/');
+    if text.lines().any(is_state) {
+        return Ok(false);
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(STATE);
+    text.push('\n');
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(true)
 }
 
 /// Writes a file that is not there yet. Whether it was written.
@@ -96,5 +129,17 @@ mod tests {
         new().carry_out().unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("buildspec.yml")).unwrap(), "mine");
         assert!(new().carry_out().is_err());
+    }
+
+    #[test]
+    fn the_state_is_ignored_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".gitignore");
+        fs::write(&path, "target").unwrap();
+        assert!(ignore_state(folder.path()).unwrap());
+        assert!(!ignore_state(folder.path()).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "target\n.penstock/\n");
+        fs::write(&path, "/.penstock\n").unwrap();
+        assert!(!ignore_state(folder.path()).unwrap());
     }
 }

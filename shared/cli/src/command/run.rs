@@ -18,8 +18,11 @@ use crate::machine;
 use crate::reach::me;
 use crate::show::{diagnostics, out};
 
+mod left_open;
+
 /// Where a run keeps its state: beside a server's, so that both can be at work.
 const DIR: &str = ".penstock/run";
+
 /// Run a pipeline once over the git working tree, in the foreground
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -48,19 +51,19 @@ pub(crate) struct Run {
 impl Run {
     /// Runs it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
-        let Some(pipeline) = self.read()? else {
+        let Some((pipeline, source)) = self.read()? else {
             return Ok(Exit::Misused);
         };
         let mut settings = machine::settings(Path::new(DIR))?;
         settings.dirty = self.dirty;
         let machine = machine::start(settings).await?;
-        let exit = self.perform(&machine, pipeline).await;
+        let exit = self.perform(&machine, pipeline, &source).await;
         machine.shut_down().await;
         exit
     }
 
-    /// The definition; `None` if it is refused, which was said then.
-    fn read(&self) -> anyhow::Result<Option<Pipeline>> {
+    /// The definition and its text; `None` if it is refused, which was said then.
+    fn read(&self) -> anyhow::Result<Option<(Pipeline, String)>> {
         let file = self.file.display().to_string();
         let source = crate::definition::read(&self.file).map_err(|diagnostic| {
             Failure::misused(format!(
@@ -72,15 +75,18 @@ impl Run {
         for diagnostic in parsed.diagnostics.iter().filter(|it| diagnostics::is_news(it)) {
             diagnostics::lines(&file, diagnostic, Some(&source)).into_iter().for_each(out::note);
         }
-        Ok(if refuses(&parsed.diagnostics) { None } else { parsed.pipeline })
+        let refused = refuses(&parsed.diagnostics);
+        Ok(parsed.pipeline.filter(|_| !refused).map(|pipeline| (pipeline, source)))
     }
 
-    async fn perform(&self, machine: &Machine, pipeline: Pipeline) -> anyhow::Result<Exit> {
+    async fn perform(&self, machine: &Machine, pipeline: Pipeline, source: &str) -> anyhow::Result<Exit> {
+        left_open::stop(machine).await?;
         let name = pipeline.name.clone();
         let defined = machine.control.apply(pipeline, &me()).await;
         if let Err(AppError::Refused(found)) = &defined {
             let file = self.file.display().to_string();
-            found.iter().flat_map(|it| diagnostics::lines(&file, it, None)).for_each(out::note);
+            let found = crate::definition::placed(source, found);
+            found.iter().flat_map(|it| diagnostics::lines(&file, it, Some(source))).for_each(out::note);
             return Ok(Exit::Misused);
         }
         defined?;

@@ -15,6 +15,7 @@ pub(crate) struct Server {
     #[arg(
         long,
         value_name = "URL",
+        value_parser = crate::endpoint::parse,
         conflicts_with = "stack",
         help = "The server, as `penstock up` prints it [env: PENSTOCK_ENDPOINT] [default: http://127.0.0.1:7878]"
     )]
@@ -79,7 +80,13 @@ impl Server {
                 "PENSTOCK_ENDPOINT says {endpoint} and PENSTOCK_STACK says {stack}; unset one, or say --endpoint or --stack"
             ))
             .into()),
-            (Some(endpoint), None) => Ok(endpoint_of(endpoint)),
+            (Some(endpoint), None) => {
+                let url = crate::endpoint::parse(&endpoint);
+                let url = url.map_err(|way_out| {
+                    Failure::misused(format!("PENSTOCK_ENDPOINT is `{}`: {way_out}", endpoint.escape_debug()))
+                })?;
+                Ok(endpoint_of(url))
+            }
             (None, Some(stack)) => Ok(Target::Stack(stack)),
             (None, None) => Ok(Target::Plain(LOCAL.to_owned())),
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::list::pipelines;
 use super::{Output, Server};
-use crate::client::{Client, suggest};
+use crate::client::{Client, executions, suggest};
 use crate::exit::{Exit, Failure};
 use crate::follow::{Approvals, Follow, OnInterrupt};
 use crate::keyboard::Keyboard;
@@ -28,8 +28,8 @@ With --follow the exit code tells how the execution ended; without, that it coul
 pub(crate) struct Status {
     /// The pipeline
     pipeline: PipelineName,
-    /// The execution; by default the latest
-    execution: Option<ExecutionId>,
+    /// The execution, or the beginning of its id; by default the latest
+    execution: Option<String>,
     /// Look on until it ends
     #[arg(long, short)]
     follow: bool,
@@ -43,7 +43,7 @@ impl Status {
     /// Shows it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client().await?;
-        let found = client.execution(&self.pipeline, self.execution.as_ref()).await;
+        let found = self.find(&client).await;
         let view = or_suggest(&client, &self.pipeline, found).await?;
         if self.follow && !self.output.is_json() {
             return follow(&client, &view.pipeline, &view.execution_id, OnInterrupt::EndLooking).await;
@@ -54,6 +54,16 @@ impl Status {
             print(&client, &view).await?;
         }
         Ok(Exit::Succeeded)
+    }
+}
+
+impl Status {
+    async fn find(&self, client: &Client) -> anyhow::Result<ExecutionView> {
+        let id = match &self.execution {
+            Some(text) => Some(executions::named(client, Some(&self.pipeline), text).await?),
+            None => None,
+        };
+        client.execution(&self.pipeline, id.as_ref()).await
     }
 }
 
@@ -97,7 +107,10 @@ pub(super) async fn or_suggest<T>(
         return Err(error);
     }
     let names: Vec<String> = known.iter().map(|listed| listed.name.to_string()).collect();
-    let hint = suggest::hint(pipeline.as_str(), &names);
+    let hint = match names.as_slice() {
+        [] => "; penstock apply creates one".to_owned(),
+        names => suggest::hint(pipeline.as_str(), names),
+    };
     Err(Failure::misused(format!("there is no pipeline `{pipeline}`{hint}")).into())
 }
 

@@ -5,6 +5,7 @@ use penstock_model::id::{ActionName, PipelineName, StageName};
 
 use super::Server;
 use super::stage::or_suggest_place;
+use crate::client::executions;
 use crate::exit::Exit;
 use crate::reach::{ApprovalPlace, Reach};
 use crate::show::out;
@@ -39,6 +40,9 @@ struct Verdict {
     /// The approval action
     #[arg(long)]
     action: ActionName,
+    /// The execution, or the beginning of its id, where several wait
+    #[arg(long, value_name = "EXECUTION")]
+    exec: Option<String>,
     /// Why; at most 512 characters
     #[arg(long, default_value = "", hide_default_value = true)]
     comment: String,
@@ -63,9 +67,14 @@ impl Reject {
 impl Verdict {
     async fn give(self, approved: bool) -> anyhow::Result<Exit> {
         let client = self.server.client().await?;
-        let place = ApprovalPlace { pipeline: self.pipeline, stage: self.stage, action: self.action };
+        let execution = match &self.exec {
+            Some(text) => Some(executions::named(&client, Some(&self.pipeline), text).await?),
+            None => None,
+        };
+        let place =
+            ApprovalPlace { pipeline: self.pipeline, execution, stage: self.stage, action: self.action };
         let given = client.verdict(&place, approved, &self.comment).await;
-        let ApprovalPlace { pipeline, stage, action } = &place;
+        let ApprovalPlace { pipeline, stage, action, .. } = &place;
         or_suggest_place(&client, pipeline, stage, Some(action.as_str()), given).await?;
         out::line(format!("{} {stage}/{action}", if approved { "Approved" } else { "Rejected" }))?;
         Ok(Exit::Succeeded)

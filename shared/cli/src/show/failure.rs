@@ -51,9 +51,13 @@ async fn of_action(
         details.retain(|line| !line.starts_with(NARRATION));
         details.drain(..details.len().saturating_sub(LINES));
     }
-    if !details.is_empty() {
-        lines.extend(details.iter().map(|line| format!("  {} {line}", style("│").red())));
+    lines.extend(details.iter().map(|line| format!("  {} {line}", style("│").red())));
+    if !details.is_empty() || has_log(reach, &attempt).await {
         lines.push(format!("  {} {}", style(WHOLE_LOG).dim(), reach.whole_log(&attempt)));
     }
     lines
+}
+
+async fn has_log(reach: &dyn Reach, attempt: &AttemptId) -> bool {
+    reach.log(attempt, 0).await.is_ok_and(|part| !part.bytes.is_empty())
 }

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+use penstock_model::plain::is_harmless;
+
 /// Writes `line` to standard output.
 pub(crate) fn line(line: impl Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -17,8 +19,20 @@ pub(crate) fn note(line: impl Display) {
 
 /// Writes `value` as pretty JSON to standard output.
 pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    line(serde_json::to_string_pretty(value)?)?;
+    line(escaped(&serde_json::to_string_pretty(value)?))?;
     Ok(())
+}
+
+/// `json` with an escape for each character that a terminal would obey; they occur in strings only.
+fn escaped(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        match is_harmless(character) {
+            true => shown.push(character),
+            false => shown.push_str(&format!("\\u{:04x}", u32::from(character))),
+        }
+    }
+    shown
 }
 
 /// Whether a person watches standard output on a terminal that can be drawn on.
@@ -44,4 +58,17 @@ pub(crate) fn part(text: impl Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(out, "{text}")?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_and_means_the_same() {
+        let text = "a\u{202e}b\u{9b}c\u{7f}d\n";
+        let json = escaped(&serde_json::to_string(text).unwrap());
+        assert_eq!(json, r#""a\u202eb\u009bc\u007fd\n""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
 }

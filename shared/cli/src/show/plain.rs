@@ -19,6 +19,8 @@ pub(crate) struct Plain {
     over: bool,
     actions: HashMap<String, Said>,
     notes: HashMap<String, String>,
+    /// What was said last of an action that runs.
+    progress: HashMap<String, String>,
 }
 
 /// What was said of an action.
@@ -56,10 +58,21 @@ impl Plain {
         }
         let last = news.iter().map(|(at, _)| *at).max().unwrap_or_default();
         for stage in &view.stages {
+            for action in &stage.actions {
+                news.extend(self.progress(stage, action).map(|line| (last, line)));
+            }
             news.extend(self.waiting(stage).map(|line| (last, line)));
         }
         news.sort_by_key(|(at, _)| *at);
         news.into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn progress(&mut self, stage: &StageView, action: &ActionView) -> Option<String> {
+        let text =
+            action.summary.as_deref().filter(|_| look(&action.status) == Look::Busy).map(first_line)?;
+        let place = format!("{}/{}", stage.name, action.name);
+        let said = self.progress.insert(place.clone(), text.clone());
+        (said.as_ref() != Some(&text)).then(|| format!("{place}: {text}"))
     }
 
     fn waiting(&mut self, stage: &StageView) -> Option<String> {
