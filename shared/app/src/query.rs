@@ -18,7 +18,7 @@ use crate::dispatch::resolve::{ResolveError, resolve};
 use crate::error::AppError;
 use crate::jobs::Jobs;
 use crate::port::commands::Commands;
-use crate::port::logs::Logs;
+use crate::port::logs::{FAILED_TRY, Logs};
 use crate::port::outputs::Outputs;
 use crate::port::store::{Record, Snapshot, Store};
 use crate::view::{ActionView, ExecutionView};
@@ -95,7 +95,7 @@ impl Query {
         Ok(view)
     }
 
-    /// Of a source that is not through yet, the last line of its log is what there is to say: why it is tried again.
+    /// Of a source that is tried again, the last line of its log says why.
     async fn add_progress(&self, view: &mut ExecutionView) {
         for stage in &mut view.stages {
             let running = |it: &&mut ActionView| it.category == Category::Source && it.status == "InProgress";
@@ -108,7 +108,8 @@ impl Query {
                 };
                 // A log that cannot be read must not hide the execution.
                 let last = self.logs.tail(&attempt, 1).await.unwrap_or_default();
-                action.summary = last.into_iter().next().or(action.summary.take());
+                let failed = last.into_iter().find(|line| line.starts_with(FAILED_TRY));
+                action.summary = failed.or(action.summary.take());
             }
         }
     }

@@ -239,7 +239,7 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        request.send().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
+        request.send().await.map_err(|error| PortError::transient(format!("{what}: {}", with_cause(&error))))
     }
 
     fn judge(&self, response: Response, what: &str) -> Result<Response, PortError> {
@@ -284,4 +284,14 @@ fn refusal(
         429 | 500..=599 => PortError::transient(format!("{what}: GitHub answered {status}")),
         _ => PortError::permanent(format!("{what}: GitHub answered {status}")),
     }
+}
+
+/// The error with its first cause, such as a refused connection, which it does not tell itself.
+fn with_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let (said, first) = (error.to_string(), cause.to_string());
+    if said.contains(&first) { said } else { format!("{said}: {first}") }
 }

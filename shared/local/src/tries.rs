@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
+use penstock_app::port::logs::FAILED_TRY;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use penstock_model::id::AttemptId;
 use tokio::time::Instant;
@@ -48,7 +49,7 @@ impl Tries {
         let next = if gives_up { "giving up" } else { "trying again" };
         // A full disk must not end the work.
         if let Ok(log) = AttemptLog::open(&self.logs, attempt) {
-            log.line(&format!("try {tries} failed, {next}: {}", error.message));
+            log.line(&format!("{FAILED_TRY}{tries}, {next}: {}", error.message));
         }
         if !gives_up {
             return error;
@@ -104,8 +105,8 @@ mod tests {
         assert!(!last.retryable && last.message.contains("connection refused"), "{last}");
         let lines = logs.last_lines(&attempt, 10).unwrap();
         assert_eq!(lines.len(), 3);
-        assert_eq!(lines[0], "try 1 failed, trying again: reach GitHub: connection refused");
-        assert_eq!(lines[2], "try 3 failed, giving up: reach GitHub: connection refused");
+        assert_eq!(lines[0], "failed try 1, trying again: reach GitHub: connection refused");
+        assert_eq!(lines[2], "failed try 3, giving up: reach GitHub: connection refused");
         assert!(fails().retryable, "another execution's patience begins anew");
     }
 

@@ -6,6 +6,9 @@ use penstock_model::id::AttemptId;
 
 use super::PortError;
 
+/// How a line of a log begins that tells of a try to begin the work that failed: what people see of work that has not begun.
+pub const FAILED_TRY: &str = "failed try ";
+
 /// The logs of attempts.
 #[async_trait]
 pub trait Logs: Send + Sync {
