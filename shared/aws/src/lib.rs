@@ -4,8 +4,8 @@ pub mod calls;
 pub mod cursor;
 pub mod environment;
 mod error;
-pub mod scratch;
 pub mod offered;
+pub mod scratch;
 pub mod sdk;
 pub mod session;
 
