@@ -1,6 +1,7 @@
 //! Small objects on their way to the disk: their content is durable with the commit that tells of them, so that no
 //! execution waits until a new file is. The file is synchronised in a quiet moment, and only then the content dropped.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,10 @@ use rusqlite::{Connection, params};
 use super::writer::Request;
 use super::{Database, DatabaseError};
 
-/// So long files gather before they are synchronised: one journal entry of the file system does for many.
-const GATHER: Duration = Duration::from_secs(1);
+/// So long files gather before they are synchronised: by then the system has written most of them by itself...
+const GATHER: Duration = Duration::from_secs(30);
+/// ...or until they are so many: each start looks at what is left.
+const MOST_WAITING: usize = 64;
 
 /// An object whose file has been written but may not be on the disk.
 #[derive(Debug)]
@@ -87,31 +90,31 @@ fn settle_all(waiting: &Receiver<Unsettled>, settled: &Mutex<Vec<u64>>) {
     while let Ok(first) = waiting.recv() {
         let deadline = Instant::now() + GATHER;
         let mut batch = vec![first];
-        loop {
+        while batch.len() < MOST_WAITING {
             match waiting.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(next) => batch.push(next),
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        for Unsettled { number, place } in batch {
-            match synchronise(&place) {
-                Ok(()) => settled.lock().unwrap_or_else(PoisonError::into_inner).push(number),
-                Err(error) => {
-                    tracing::warn!("{} stays in the database until the next start: {error}", place.display());
-                }
+        match synchronise(&batch) {
+            Ok(()) => {
+                let numbers = batch.iter().map(|file| file.number);
+                settled.lock().unwrap_or_else(PoisonError::into_inner).extend(numbers);
             }
+            Err(error) => tracing::warn!("artifacts stay in the database until the next start: {error}"),
         }
     }
 }
 
-/// The file, its name, and the name of its folder.
-fn synchronise(place: &Path) -> io::Result<()> {
-    File::open(place)?.sync_all()?;
-    for folder in place.ancestors().skip(1).take(2) {
-        File::open(folder)?.sync_all()?;
+/// The files, their names, and the names of their folders.
+fn synchronise(files: &[Unsettled]) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for file in files {
+        File::open(&file.place)?.sync_all()?;
+        folders.extend(file.place.ancestors().skip(1).take(2));
     }
-    Ok(())
+    folders.into_iter().try_for_each(|folder: &Path| File::open(folder)?.sync_all())
 }
 
 /// Writes an object's content.
@@ -164,5 +167,28 @@ impl Database {
     /// The file of `carried` is there again, and is to be synchronised.
     pub fn settle(&self, carried: Carried) {
         self.settler.settle(carried);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_files_are_synchronised_at_once_and_those_that_are_gone_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("ab")).unwrap();
+        let (sender, receiver) = channel();
+        for number in 0..MOST_WAITING as u64 {
+            let place = folder.path().join("ab").join(number.to_string());
+            std::fs::write(&place, "zip").unwrap();
+            sender.send(Unsettled { number, place }).unwrap();
+        }
+        drop(sender);
+        let settled = Mutex::default();
+        settle_all(&receiver, &settled);
+        assert_eq!(settled.into_inner().unwrap().len(), MOST_WAITING);
+        let gone = Unsettled { number: 1, place: folder.path().join("gone") };
+        assert!(synchronise(&[gone]).is_err());
     }
 }
