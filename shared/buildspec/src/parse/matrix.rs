@@ -62,7 +62,7 @@ fn constant(reader: &mut Reader, node: &Node) -> bool {
         match key.text.as_str() {
             "ignore-failure" => ignore_failure = reader.flag(node, "`ignore-failure`"),
             "env" => {
-                super::batch::check_keys(reader, node, "`env` of `static`", &["privileged-mode", "type"])
+                super::batch::check_keys(reader, node, "`env` of `static`", &["privileged-mode", "type"]);
             }
             _ => reader.unknown(key, "in `static`", &["ignore-failure", "env"]),
         }
