@@ -95,7 +95,7 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
         ("S3", Category::Source) => {
             let objects = place.objects(known(action, "S3Bucket"));
             let read = Need::new(&["s3:GetObject", "s3:GetObjectVersion"], objects);
-            let stored = place.own_store.then(|| artifacts(place, action)).unwrap_or_default();
+            let stored = if place.own_store { artifacts(place, action) } else { vec![] };
             return [vec![read], stored].concat();
         }
         ("S3", _) => uploads(place, action),
