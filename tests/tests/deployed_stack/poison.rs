@@ -86,6 +86,7 @@ async fn a_message_of_a_newer_release_does_not_hold_up_others_for_ever() {
     let again = sqs.send_message().queue_url(stack.resource("CommandQueue")).message_body(newer);
     let again = again.message_group_id("rolled-back").message_deduplication_id("moved");
     again.message_attributes(penstock_aws::queue::WAITED, waited).send().await.unwrap();
+    stack.git_hub.push("acme/rolled-back", "Change it", &[("a", "b")]);
     let execution = client.operate("StartPipelineExecution", &json!({"name": "rolled-back"})).await;
     client.approve("rolled-back").await;
     let ended = client.until_execution("rolled-back", "Succeeded").await;
