@@ -76,6 +76,12 @@ impl Handler {
                 for (pipeline, error) in found.failed {
                     tracing::warn!(%pipeline, %error, "a branch could not be compared");
                 }
+                for (repository, count) in found.redelivered {
+                    tracing::warn!(repository, count, "deliveries that had failed are made again");
+                }
+                for (repository, error) in found.unredelivered {
+                    tracing::warn!(repository, %error, "failed deliveries could not be made again");
+                }
             }
             Err(error) => tracing::error!(%error, "branches were not compared"),
         }

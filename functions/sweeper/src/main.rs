@@ -22,6 +22,7 @@ use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 use penstock_github::api::DEFAULT_BASE_URL;
 use penstock_github::branches::GitHubBranches;
+use penstock_github::redeliveries::GitHubRedeliveries;
 
 use handler::{Asked, Handler};
 
@@ -40,7 +41,7 @@ async fn main() -> Result<(), Error> {
     let handler = Arc::new(Handler {
         dead_letters: letters(&sdk, "DEAD_LETTER_QUEUE_URLS")?.with_commands(&required("COMMAND_QUEUE_URL")?),
         unmovable_letters: letters(&sdk, "UNMOVABLE_LETTER_QUEUE_URLS")?,
-        reconciliation: Reconciliation::new(store.clone(), Arc::new(branches(&sdk)), queue.clone()),
+        reconciliation: reconciliation(&sdk, &store, &queue),
         clean_up: CleanUp::new(store.clone(), objects, store.clone(), queue.clone(), clock.clone()),
         store,
         queue,
@@ -58,12 +59,21 @@ fn letters(sdk: &Sdk, variable: &str) -> Result<DeadLetters, PortError> {
     Ok(DeadLetters::new(sdk, required(variable)?.split(',').map(str::to_owned).collect()))
 }
 
-/// Public repositories, and with a token those that it may read.
-fn branches(sdk: &Sdk) -> GitHubBranches {
-    let branches =
-        GitHubBranches::new(optional("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()));
-    match optional("GITHUB_TOKEN_ARN") {
-        Some(token) => branches.with_token_from(Arc::new(AwsSecrets::new(sdk)), &token),
-        None => branches,
+/// Branches of public repositories; with a token, of those that it may read, and deliveries that failed.
+fn reconciliation(sdk: &Sdk, store: &Arc<TableStore>, queue: &Arc<dyn Queue>) -> Reconciliation {
+    let api = optional("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+    let branches = GitHubBranches::new(api.clone());
+    let Some(token) = optional("GITHUB_TOKEN_ARN") else {
+        return Reconciliation::new(store.clone(), Arc::new(branches), queue.clone());
+    };
+    let secrets = Arc::new(AwsSecrets::new(sdk));
+    let branches = branches.with_token_from(secrets.clone(), &token);
+    let reconciliation = Reconciliation::new(store.clone(), Arc::new(branches), queue.clone());
+    match optional("WEBHOOK_URL") {
+        Some(url) => {
+            let redeliveries = GitHubRedeliveries::new(api, secrets, &token, url);
+            reconciliation.redelivering(Arc::new(redeliveries))
+        }
+        None => reconciliation,
     }
 }

@@ -12,6 +12,7 @@ pub mod notifier;
 pub mod outputs;
 pub mod provider;
 pub mod queue;
+pub mod redeliveries;
 pub mod repository;
 pub mod revisions;
 pub mod secrets;

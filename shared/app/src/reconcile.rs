@@ -4,8 +4,9 @@
 //! would have. A webhook that comes late for it starts nothing more, and the other way round: the engine knows both.
 
 mod admitted;
+mod redelivery;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use penstock_engine::command::{Command, Request};
@@ -20,6 +21,7 @@ use crate::nonce::command_from;
 use crate::port::PortError;
 use crate::port::branches::{Branches, Comparison, Head, Relation};
 use crate::port::queue::{Message, Queue};
+use crate::port::redeliveries::Redeliveries;
 use crate::port::store::Store;
 use admitted::Admitted;
 
@@ -30,6 +32,7 @@ const PROVIDERS: [&str; 2] = ["GitHub", "CodeStarSourceConnection"];
 pub struct Reconciliation {
     store: Arc<dyn Store>,
     branches: Arc<dyn Branches>,
+    redeliveries: Option<Arc<dyn Redeliveries>>,
     queue: Arc<dyn Queue>,
 }
 
@@ -68,6 +71,10 @@ pub struct Reconciled {
     pub started: Vec<(PipelineName, String)>,
     /// Those that could not be compared, with the reason; the next reconciliation tries them again.
     pub failed: Vec<(PipelineName, AppError)>,
+    /// The repositories of which deliveries that had failed are made again, with how many.
+    pub redelivered: Vec<(String, usize)>,
+    /// Those of which that could not be found out or asked for, with the reason.
+    pub unredelivered: Vec<(String, PortError)>,
 }
 
 /// What was learnt from the code host, so that pipelines of one repository ask once.
@@ -76,7 +83,13 @@ type Heads = BTreeMap<(String, String), Result<Head, PortError>>;
 impl Reconciliation {
     /// Comparing the branches that the pipelines in `store` follow; what is to start is sent to `queue`.
     pub fn new(store: Arc<dyn Store>, branches: Arc<dyn Branches>, queue: Arc<dyn Queue>) -> Self {
-        Self { store, branches, queue }
+        Self { store, branches, redeliveries: None, queue }
+    }
+
+    /// The same, which also has failed deliveries made again.
+    #[must_use]
+    pub fn redelivering(self, redeliveries: Arc<dyn Redeliveries>) -> Self {
+        Self { redeliveries: Some(redeliveries), ..self }
     }
 
     /// Compares the pipelines of `share`. One that fails does not keep the others.
@@ -85,23 +98,42 @@ impl Reconciliation {
     /// [`AppError::Port`] if the pipelines could not be listed.
     pub async fn run(&self, share: Share) -> Result<Reconciled, AppError> {
         let (mut found, mut heads) = (Reconciled::default(), Heads::new());
+        let mut repositories = BTreeSet::new();
         for state in share.of_all(self.store.pipelines().await?) {
-            match self.pipeline(&state, &mut heads).await {
+            match self.pipeline(&state, &mut heads, &mut repositories).await {
                 Ok(commits) => {
                     found.started.extend(commits.into_iter().map(|commit| (state.name.clone(), commit)));
                 }
                 Err(error) => found.failed.push((state.name.clone(), error)),
             }
         }
+        for repository in repositories {
+            self.redeliver(repository, &mut found).await;
+        }
         Ok(found)
     }
 
-    /// The commits that start `state`'s pipeline.
-    async fn pipeline(&self, state: &PipelineState, heads: &mut Heads) -> Result<Vec<String>, AppError> {
+    async fn redeliver(&self, repository: String, found: &mut Reconciled) {
+        let Some(redeliveries) = &self.redeliveries else { return };
+        match redelivery::redeliver(redeliveries.as_ref(), &repository).await {
+            Ok(0) => {}
+            Ok(count) => found.redelivered.push((repository, count)),
+            Err(error) => found.unredelivered.push((repository, error)),
+        }
+    }
+
+    /// The commits that start `state`'s pipeline. Its `repositories` are gathered, also those of which it follows tags.
+    async fn pipeline(
+        &self,
+        state: &PipelineState,
+        heads: &mut Heads,
+        repositories: &mut BTreeSet<String>,
+    ) -> Result<Vec<String>, AppError> {
         let mut commits = vec![];
         let Some(definition) = self.store.definition(&state.name, state.definition).await? else {
             return Ok(commits);
         };
+        repositories.extend(hosted(&definition).into_iter().filter_map(|source| source.repository));
         for Followed { source, repository, branch } in followed(&definition) {
             let head = self.head(&repository, &branch, heads).await?;
             let Some(paths) = self.news(state, &source, &repository, &head).await? else {
@@ -165,17 +197,21 @@ struct Followed {
 /// The sources of which a push to their own branch starts `pipeline`. Which other branches a trigger's patterns mean,
 /// only the webhook says.
 fn followed(pipeline: &Pipeline) -> Vec<Followed> {
+    let places = hosted(pipeline).into_iter().filter_map(|source| {
+        let (repository, branch) = (source.repository.clone()?, source.branch.clone()?);
+        Some(Followed { source, repository, branch })
+    });
+    places.filter(|it| starts(pipeline, it)).collect()
+}
+
+/// The sources that lie at GitHub.
+fn hosted(pipeline: &Pipeline) -> Vec<GitSource> {
     let actions = || pipeline.stages.iter().flat_map(|stage| &stage.actions);
     let is_hosted = |source: &GitSource| {
         let mut own = actions().filter(|action| action.name == source.action);
         own.any(|action| PROVIDERS.contains(&action.action_type_id.provider.as_str()))
     };
-    let sources = git_sources(pipeline).into_iter().filter(is_hosted);
-    let places = sources.filter_map(|source| {
-        let (repository, branch) = (source.repository.clone()?, source.branch.clone()?);
-        Some(Followed { source, repository, branch })
-    });
-    places.filter(|it| starts(pipeline, it)).collect()
+    git_sources(pipeline).into_iter().filter(is_hosted).collect()
 }
 
 fn starts(pipeline: &Pipeline, followed: &Followed) -> bool {

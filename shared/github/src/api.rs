@@ -117,6 +117,33 @@ pub struct ChangedFile {
     pub previous_filename: Option<String>,
 }
 
+/// A webhook of a repository.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Webhook {
+    /// Its number.
+    pub id: u64,
+    /// Where it goes.
+    pub config: WebhookConfig,
+}
+
+/// Where a webhook goes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WebhookConfig {
+    /// The address.
+    pub url: Option<String>,
+}
+
+/// One try of a webhook's delivery.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DeliveryAttempt {
+    /// The number of this try.
+    pub id: u64,
+    /// What `X-GitHub-Delivery` says, the same in each try.
+    pub guid: String,
+    /// The status of the answer; not one of HTTP's if there was none.
+    pub status_code: u32,
+}
+
 impl Api {
     /// A client of the API at `base_url`.
     ///
@@ -214,6 +241,53 @@ impl Api {
         );
         let url = format!("{}/repos/{}/statuses/{sha}", self.base_url, repository.full_name());
         self.send(self.client.post(url).timeout(STATUS).json(status), &what).await.map(drop)
+    }
+
+    /// The webhooks of a repository; none if the token may not see them.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn webhooks(&self, repository: &Repository) -> Result<Vec<Webhook>, PortError> {
+        let what = format!("list the webhooks of {}", repository.full_name());
+        let response =
+            match self.get(&format!("/repos/{}/hooks?per_page=100", repository.full_name()), &what).await {
+                // 403 or 404: it lacks the right. What else may be wrong with it, other calls tell.
+                Err(error) if !error.retryable => return Ok(vec![]),
+                response => response?,
+            };
+        response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
+    }
+
+    /// The latest tries of a webhook's deliveries, newest first.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn deliveries(
+        &self,
+        repository: &Repository,
+        webhook: u64,
+    ) -> Result<Vec<DeliveryAttempt>, PortError> {
+        let what = format!("list the deliveries to {}", repository.full_name());
+        let path = format!("/repos/{}/hooks/{webhook}/deliveries?per_page=100", repository.full_name());
+        let response = self.get(&path, &what).await?;
+        response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
+    }
+
+    /// Has a delivery made again.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn redeliver(
+        &self,
+        repository: &Repository,
+        webhook: u64,
+        attempt: u64,
+    ) -> Result<(), PortError> {
+        let name = repository.full_name();
+        let what =
+            format!("have delivery {attempt} of {name} made again (the token needs `webhooks: write`)");
+        let url = format!("{}/repos/{name}/hooks/{webhook}/deliveries/{attempt}/attempts", self.base_url);
+        self.send(self.client.post(url), &what).await.map(drop)
     }
 
     async fn get(&self, path: &str, what: &str) -> Result<Response, PortError> {

@@ -5,6 +5,7 @@ mod archive;
 pub mod branches;
 pub mod payload;
 mod place;
+pub mod redeliveries;
 pub mod signature;
 pub mod source;
 pub mod status;

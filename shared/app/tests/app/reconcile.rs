@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
 use penstock_app::port::queue::Message;
+use penstock_app::port::redeliveries::{Attempted, Redeliveries};
 use penstock_app::port::store::Store;
 use penstock_app::reconcile::{Reconciliation, Share};
 use penstock_model::id::DeliveryId;
@@ -72,6 +73,41 @@ fn push_to(branch: &str, commit: &str) -> GitEvent {
         changed_paths: None,
         deleted: false,
     })
+}
+
+/// A webhook of which one delivery failed.
+#[derive(Default)]
+struct Failed(Mutex<Vec<u64>>);
+
+#[async_trait]
+impl Redeliveries for Failed {
+    async fn latest(&self, repository: &str) -> Result<Vec<Attempted>, PortError> {
+        assert_eq!(repository, "acme/web");
+        let attempted = |id, succeeded| Attempted { webhook: 1, id, delivery: format!("d-{id}"), succeeded };
+        Ok(vec![attempted(2, false), attempted(1, true)])
+    }
+
+    async fn again(&self, _: &str, attempted: &Attempted) -> Result<(), PortError> {
+        self.0.lock().unwrap().push(attempted.id);
+        Ok(())
+    }
+}
+
+/// Of a tag only the webhook tells.
+#[tokio::test]
+async fn a_failed_delivery_is_made_again_also_where_no_branch_is_followed() {
+    let mut definition = web("main");
+    let trigger = serde_json::json!({
+        "providerType": "CodeStarSourceConnection",
+        "gitConfiguration": {"sourceActionName": "Fetch", "push": [{"tags": {"includes": ["v*"]}}]},
+    });
+    definition.triggers = vec![serde_json::from_value(trigger).unwrap()];
+    let world = World::new(definition).await;
+    let failed = Arc::new(Failed::default());
+    let reconciliation = world.reconciliation.redelivering(failed.clone());
+    let found = reconciliation.run().await.unwrap();
+    assert_eq!(found.redelivered, [("acme/web".to_owned(), 1)]);
+    assert_eq!(*failed.0.lock().unwrap(), [2]);
 }
 
 struct World {
