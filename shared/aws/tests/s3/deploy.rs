@@ -217,7 +217,7 @@ async fn a_deployment_that_is_stopped_ends_and_says_how_far_it_came() {
     let names: Vec<String> = (0..1500).map(|number| format!("{number}.txt")).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "text")).collect();
     let site = stage.artifact("stopped", "Site", &files).await;
-    let logs = AttemptLogs::new(&stage.sdk(), "logs");
+    let logs = AttemptLogs::new(&Sdk::from_config(stage.config.clone()), "logs");
     let provider = provider(&stage, Limits::default()).with_logs(logs.clone());
     let work = work("stopped", 1, publishes("stopped", true).build(), vec![site]);
     let stop = Stop::default();
