@@ -42,7 +42,7 @@ fn definition(role: &str, bucket: &str, function: &str) -> String {
         - name: Fetch
           actionType: Source
           provider: S3
-          configuration: {{S3Bucket: {bucket}, S3ObjectKey: web.zip}}
+          configuration: {{S3Bucket: {bucket}, S3ObjectKey: web.zip, PollForSourceChanges: 'false'}}
           outputArtifacts: [{{name: Code}}]
     - name: Announce
       actions:

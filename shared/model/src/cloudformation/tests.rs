@@ -56,7 +56,7 @@ fn json_templates_are_read() {
     let parsed = imported(&source.to_string()).remove(0);
     assert_eq!(
         codes(&parsed),
-        ["template", "not-imported", "configuration-not-text"],
+        ["template", "not-imported", "bucket-not-polled", "configuration-not-text"],
         "{:#?}",
         parsed.diagnostics
     );

@@ -318,9 +318,7 @@ fn sources() {
         let id = format!(
             "{{category: Source, owner: AWS, provider: S3, version: '1'}}\n    namespace: Src\n    configuration: {{S3Bucket: b, S3ObjectKey: k{rest}}}"
         );
-        let (pipeline, _) =
-            changed(source, &id).split_once("triggers:").map(|(it, _)| (it.to_owned(), ())).unwrap();
-        codes(&parse(&pipeline))
+        codes(&parse(&changed(source, &id)))
     };
     assert!(bucket("").contains(&"warning bucket-not-polled".to_owned()));
     assert!(bucket(", PollForSourceChanges: True").contains(&"warning bucket-not-polled".to_owned()));
