@@ -181,7 +181,7 @@ mod tests {
     /// Keeps what is put aside, or nothing.
     #[derive(Default)]
     struct Aside {
-        kept: std::sync::Arc<Mutex<Vec<String>>>,
+        kept: Arc<Mutex<Vec<String>>>,
         fails: bool,
     }
 

@@ -22,10 +22,6 @@ struct Token(&'static str);
 
 #[async_trait]
 impl Secrets for Token {
-    async fn parameter(&self, name: &str) -> Result<String, PortError> {
-        Err(PortError::permanent(name))
-    }
-
     async fn secret(&self, _name: &str) -> Result<String, PortError> {
         Ok(self.0.to_owned())
     }

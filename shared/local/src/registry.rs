@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
+use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Observation, Provider, Providers, Stop, Work};
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
@@ -29,8 +30,8 @@ pub struct Further {
 
 impl Further {
     /// The same; what cannot be begun is tried for a while only, and said in the attempt's log.
-    fn trying_for(self, logs: &LogFiles) -> Self {
-        let provider = Arc::new(Tries::new(self.provider, logs.clone()));
+    pub(crate) fn trying_for(self, logs: &LogFiles, clock: &Arc<dyn Clock>) -> Self {
+        let provider = Arc::new(Tries::new(self.provider, logs.clone(), Arc::clone(clock)));
         Self { serves: self.serves, provider }
     }
 }
@@ -59,14 +60,8 @@ pub(crate) struct Own {
 
 impl Registry {
     /// The providers `own`, and before them those `further` ones that say they serve an action.
-    pub(crate) fn new(
-        own: Own,
-        further: Vec<Further>,
-        files: MachineFiles,
-        has_repository: bool,
-        logs: &LogFiles,
-    ) -> Self {
-        let further = Arc::new(further.into_iter().map(|it| it.trying_for(logs)).collect());
+    pub(crate) fn new(own: Own, further: Vec<Further>, files: MachineFiles, has_repository: bool) -> Self {
+        let further = Arc::new(further);
         let wrap = |provider: Arc<dyn Provider>| -> Arc<dyn Provider> {
             Arc::new(Choice { further: Arc::clone(&further), otherwise: Some(provider) })
         };

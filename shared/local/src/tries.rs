@@ -8,10 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
+use penstock_app::port::clock::Clock;
 use penstock_app::port::logs::FAILED_TRY;
-use penstock_app::port::provider::{Begun, Observation, Provider, Work};
+use penstock_app::port::provider::{Begun, Observation, Provider, Stop, Work};
 use penstock_model::id::AttemptId;
-use tokio::time::Instant;
+use penstock_model::time::Timestamp;
 
 use crate::attempt_log::AttemptLog;
 use crate::logs::LogFiles;
@@ -23,28 +24,28 @@ const BOUND: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Tries {
     provider: Arc<dyn Provider>,
     logs: LogFiles,
+    clock: Arc<dyn Clock>,
     failing: Mutex<HashMap<AttemptId, Failing>>,
 }
 
 /// An attempt that could not be begun so far.
 struct Failing {
-    since: Instant,
+    since: Timestamp,
     tries: u32,
 }
 
 impl Tries {
-    pub(crate) fn new(provider: Arc<dyn Provider>, logs: LogFiles) -> Self {
-        Self { provider, logs, failing: Mutex::default() }
+    pub(crate) fn new(provider: Arc<dyn Provider>, logs: LogFiles, clock: Arc<dyn Clock>) -> Self {
+        Self { provider, logs, clock, failing: Mutex::default() }
     }
 
     /// Notes a try that failed; the error that follows from it.
     fn failed(&self, attempt: &AttemptId, error: PortError) -> PortError {
         let (tries, gives_up) = {
-            let mut failing = self.lock();
-            let entry =
-                failing.entry(attempt.clone()).or_insert_with(|| Failing { since: Instant::now(), tries: 0 });
+            let (mut failing, now) = (self.lock(), self.clock.now());
+            let entry = failing.entry(attempt.clone()).or_insert(Failing { since: now, tries: 0 });
             entry.tries += 1;
-            (entry.tries, entry.since.elapsed() >= BOUND)
+            (entry.tries, entry.since.plus(BOUND) <= now)
         };
         let next = if gives_up { "giving up" } else { "trying again" };
         // A full disk must not end the work.
@@ -67,13 +68,21 @@ impl Tries {
 #[async_trait]
 impl Provider for Tries {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        match self.provider.start(work, taken_over).await {
+        self.start_until(work, taken_over, &Stop::default()).await
+    }
+
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        match self.provider.start_until(work, taken_over, stop).await {
             Err(error) if error.retryable => Err(self.failed(&work.attempt, error)),
             settled => {
                 self.lock().remove(&work.attempt);
                 settled
             }
         }
+    }
+
+    fn anticipate(&self, work: &Work) {
+        self.provider.anticipate(work);
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
@@ -88,19 +97,21 @@ impl Provider for Tries {
 
 #[cfg(test)]
 mod tests {
+    use penstock_testkit::fake::ManualClock;
+
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn tries_are_told_and_end() {
+    #[test]
+    fn tries_are_told_and_end() {
         let dir = tempfile::tempdir().unwrap();
-        let logs = LogFiles::new(dir.path());
-        let tries = Tries::new(Arc::new(Never), logs.clone());
+        let (logs, clock) = (LogFiles::new(dir.path()), Arc::new(ManualClock::default()));
+        let tries = Tries::new(Arc::new(Never), logs.clone(), clock.clone());
         let attempt: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Source/Pull/1".parse().unwrap();
         let fails = || tries.failed(&attempt, PortError::transient("reach GitHub: connection refused"));
         assert!(fails().retryable);
-        tokio::time::advance(BOUND / 2).await;
+        clock.advance(BOUND / 2);
         assert!(fails().retryable);
-        tokio::time::advance(BOUND / 2).await;
+        clock.advance(BOUND / 2);
         let last = fails();
         assert!(!last.retryable && last.message.contains("connection refused"), "{last}");
         let lines = logs.last_lines(&attempt, 10).unwrap();

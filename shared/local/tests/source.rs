@@ -19,6 +19,7 @@ use penstock_local::source::GitSource;
 use penstock_model::id::DefinitionVersion;
 use penstock_model::time::Timestamp;
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// A folder with repositories, and what a source makes of them.
 struct Bench {
@@ -98,7 +99,9 @@ impl Bench {
     async fn ending(&self, dirty: bool, number: u32, change: impl FnOnce(&mut Work)) -> Ending {
         let objects = Objects::open(&self.path("artifacts")).unwrap();
         let logs = LogFiles::new(&self.path("logs"));
-        let source = GitSource::new(Some(self.path("tree")), dirty, objects, logs, Arc::new(SystemClock));
+        let (_staying, leaving) = watch::channel(false);
+        let clock = Arc::new(SystemClock);
+        let source = GitSource::new(Some(self.path("tree")), dirty, objects, logs, clock, leaving);
         let mut work = work(number);
         change(&mut work);
         match source.start(&work, false).await.unwrap() {

@@ -4,17 +4,21 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration,
 };
+use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Provider, Work};
 use penstock_archive::Limits;
 use penstock_aws::access::WithoutRole;
 use penstock_aws::artifacts::S3Artifacts;
+use penstock_aws::cursor::Cursors;
 use penstock_aws::provider::handover::Handover;
 use penstock_aws::provider::s3_deploy::S3Deploy;
+use penstock_model::id::AttemptId;
 use penstock_model::pipeline::{ArtifactStore, Category};
 use penstock_model::stores::Stores;
 use penstock_testkit::build::action;
@@ -26,6 +30,20 @@ use super::stage::{Stage, greeting};
 const HOME: &str = "us-east-1";
 const AWAY: &str = "eu-west-1";
 const KEY: &str = "arn:aws:kms:eu-west-1:000000000000:key/0c3a5a4e-0000-4000-8000-000000000000";
+
+/// No place for cursors: what is deployed here is small.
+struct Nowhere;
+
+#[async_trait]
+impl Cursors for Nowhere {
+    async fn read(&self, _attempt: &AttemptId) -> Result<usize, PortError> {
+        Ok(0)
+    }
+
+    async fn advance(&self, _attempt: &AttemptId, _place: usize) -> Result<(), PortError> {
+        Err(PortError::transient("remember it: there is no place"))
+    }
+}
 
 /// A client of S3 in `region`.
 fn client(stage: &Stage, region: &str) -> Client {
@@ -101,7 +119,8 @@ async fn a_build_away_gets_its_input_there_and_what_it_made_is_read_at_home() {
     work.action = publish.set("BucketName", "regions-site").set("Extract", "true").build();
     work.inputs = vec![made.clone()];
     let own = Arc::new(S3Artifacts::new(&stage.sdk, &stage.place.bucket));
-    let deploy = S3Deploy::new(stage.access(), own, WithoutRole::Refused, Limits::default());
+    let deploy =
+        S3Deploy::new(stage.access(), own, Arc::new(Nowhere), WithoutRole::Refused, Limits::default());
     succeeded(perform(&handover(&stage, deploy), &work).await);
     let page = s3.get_object().bucket("regions-site").key("greeting").send().await.unwrap();
     assert_eq!(page.body.collect().await.unwrap().into_bytes(), "hello world of site at c0ffee\n");

@@ -105,7 +105,7 @@ async fn a_failed_delivery_is_made_again_also_where_no_branch_is_followed() {
     let world = World::new(definition).await;
     let failed = Arc::new(Failed::default());
     let reconciliation = world.reconciliation.redelivering(failed.clone());
-    let found = reconciliation.run().await.unwrap();
+    let found = reconciliation.run(ALL).await.unwrap();
     assert_eq!(found.redelivered, [("acme/web".to_owned(), 1)]);
     assert_eq!(*failed.0.lock().unwrap(), [2]);
 }

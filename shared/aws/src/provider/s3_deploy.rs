@@ -20,7 +20,6 @@ use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Stop, Work};
 use penstock_archive::{ArchiveError, Limits};
 use penstock_model::artifact::Artifact;
-use penstock_model::pipeline::Action;
 use tokio::time::{Instant, timeout_at};
 
 use self::content_type::content_type;

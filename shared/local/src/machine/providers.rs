@@ -93,7 +93,8 @@ impl Parts<'_> {
                 clock,
             },
         };
-        Ok(Registry::new(own, further, files, tree.is_some(), self.logs))
+        let further = further.into_iter().map(|it| it.trying_for(self.logs, self.clock)).collect();
+        Ok(Registry::new(own, further, files, tree.is_some()))
     }
 
     fn builds(&self, files: MachineFiles, workspaces: Workspaces, objects: Objects) -> Builds {
