@@ -145,10 +145,11 @@ impl Claims for TableStore {
             .expression_attribute_values(":expires", number(expires_at(now, KEPT)));
         match written(&what, &nonce, update).await? {
             Written::Ours(item) => Ok(if was_claimed(&item) { Claim::TakenOver } else { Claim::Taken }),
-            Written::Refused(item) => Ok(match held(standing(&item)?) {
-                Claim::Cancelled if was_claimed(&item) => Claim::TakenOver,
-                other => other,
-            }),
+            Written::Refused(item) => {
+                let found = held(standing(&item)?);
+                let begun = found == Claim::Cancelled && was_claimed(&item);
+                Ok(if begun { Claim::TakenOver } else { found })
+            }
         }
     }
 
