@@ -56,27 +56,31 @@ pub(crate) fn failure(
     external: Option<External>,
 ) -> Ending {
     let last = logs.last_lines(attempt, LAST_LINES).unwrap_or_default();
-    failure_with(logs, attempt, code, what, &last, external)
+    let message = with_lines(what, "the last lines of the log", &last);
+    located(logs, attempt, code, message, external)
 }
 
-/// The same, where the lines that tell of it are not the log's last.
-pub(crate) fn failure_with(
+/// The failure that `message` tells of, and where the whole log is.
+pub(crate) fn located(
     logs: &LogFiles,
     attempt: &AttemptId,
     code: &str,
-    what: &str,
-    last: &[String],
+    mut message: String,
     external: Option<External>,
 ) -> Ending {
-    let mut message = what.to_owned();
-    let last = &last[last.len().saturating_sub(LAST_LINES)..];
-    if !last.is_empty() {
-        message.push_str("\nthe last lines of the log:");
-        for line in last {
-            message.push_str("\n  ");
-            message.push_str(&line);
-        }
-    }
     message.push_str(&format!("\nthe whole log: {}", logs.path(attempt).display()));
     Ending::Failed { error: AttemptError { code: code.into(), message }, external }
+}
+
+/// `what` and, if there are any, the last of `lines`, called `name`.
+pub(crate) fn with_lines(what: &str, name: &str, lines: &[String]) -> String {
+    let mut message = what.to_owned();
+    if !lines.is_empty() {
+        message.push_str(&format!("\n{name}:"));
+    }
+    for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+        message.push_str("\n  ");
+        message.push_str(line);
+    }
+    message
 }

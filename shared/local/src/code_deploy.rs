@@ -21,7 +21,7 @@ use penstock_model::plain;
 use penstock_model::time::Timestamp;
 use penstock_process::Lineage;
 
-use crate::attempt_log::{AttemptLog, failure, failure_with};
+use crate::attempt_log::{AttemptLog, failure, located, with_lines};
 use crate::deployment_groups::{self, DeploymentGroup};
 use crate::environment;
 use crate::in_flight::{EndCause, EndSignal, InFlight, OnShutDown};
@@ -184,7 +184,10 @@ impl CodeDeploy {
             DeploymentStatus::Failed | DeploymentStatus::InProgress => {
                 let (logs, why, external) = (&self.logs, why(outcome), Some(external));
                 match own_lines(outcome) {
-                    Some(last) => failure_with(logs, &work.attempt, "JobFailed", &why, &last, external),
+                    Some(last) => {
+                        let why = with_lines(&why, "the last lines before its rollback", &last);
+                        located(logs, &work.attempt, "JobFailed", why, external)
+                    }
                     None => failure(logs, &work.attempt, "JobFailed", &why, external),
                 }
             }

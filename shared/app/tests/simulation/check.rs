@@ -84,20 +84,22 @@ async fn ended_rightly(world: &World, execution: &Execution) {
             let well = matches!(ending, Some(Ending::Succeeded(_)));
             match attempt.status {
                 AttemptStatus::Succeeded => assert!(well, "{id} is said to have succeeded, but {ending:?}"),
-                AttemptStatus::Failed => failed_rightly(&id, attempt, ending.as_ref()),
+                AttemptStatus::Failed => failed_rightly(execution, &id, attempt, ending.as_ref()),
                 AttemptStatus::Scheduled | AttemptStatus::InProgress | AttemptStatus::Abandoned => {}
             }
         }
     }
 }
 
-/// An attempt fails because its work did, its worker died, or its time was over; never because of the weather.
-fn failed_rightly(id: &AttemptId, attempt: &Attempt, ending: Option<&Ending>) {
+/// An attempt fails because its work did, its worker died, or its time was over; because of the weather only a fetch that is
+/// not tried again after a stop.
+fn failed_rightly(execution: &Execution, id: &AttemptId, attempt: &Attempt, ending: Option<&Ending>) {
     let error = attempt.error.as_ref().expect("a failure has a reason");
     match error.code.as_str() {
         "JobFailed" => {
             assert!(matches!(ending, Some(Ending::Failed { .. })), "{id}: {error:?}, but {ending:?}");
         }
+        "RevisionUnavailable" => assert!(execution.stop.is_some(), "{id}: {error:?}, and nobody stopped it"),
         "TimedOut" => assert!(attempt.cancellation.is_some(), "{id}: {error:?}"),
         code => assert_eq!(code, "Interrupted", "{id}: {error:?}"),
     }
