@@ -103,11 +103,11 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] if the file is none of ours, is damaged, or cannot be written.
     pub fn open(path: &Path, lock: Option<Arc<File>>) -> Result<Self, DatabaseError> {
-        let unusable = |error: DatabaseError| match error {
-            DatabaseError::Sqlite(error) => {
-                DatabaseError::Unusable { path: path.to_owned(), reason: error.to_string() }
+        let unusable = |error: DatabaseError| {
+            if let DatabaseError::Sqlite(error) = error {
+                return DatabaseError::Unusable { path: path.to_owned(), reason: error.to_string() };
             }
-            other => other,
+            error
         };
         let connection = schema::open_writer(path).map_err(unusable)?;
         Self::written_by(connection, path, lock).map_err(unusable)

@@ -128,10 +128,9 @@ impl Bench {
     }
 
     async fn refused(&self, change: impl FnOnce(&mut Work)) -> AttemptError {
-        match self.ending(false, 1, change).await {
-            Ending::Failed { error, .. } => error,
-            other => panic!("{other:?}"),
-        }
+        let ending = self.ending(false, 1, change).await;
+        let Ending::Failed { error, .. } = ending else { panic!("{ending:?}") };
+        error
     }
 }
 

@@ -71,22 +71,21 @@ impl Witness {
         let mut deployments: BTreeMap<(&str, &str), &str> = BTreeMap::new();
         let mut resumed = 0;
         for (server, line) in &self.lines {
-            match line.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                ["event-begun", application, commit, deployment, instance, event] => {
-                    let first = deployments.entry((application, commit)).or_insert(deployment);
-                    assert_eq!(first, deployment, "{commit} was deployed twice to {application}");
-                    let event = EVENTS.iter().position(|known| known == event).unwrap();
-                    let before = at.insert((deployment, instance), (event, server));
-                    match before {
-                        None => assert_eq!(event, 0, "{deployment} began with {event}"),
-                        Some((last, earlier)) if last == event => {
-                            assert!(server > earlier, "{deployment} repeated {event} without a cause");
-                            resumed += 1;
-                        }
-                        Some((last, _)) => assert_eq!(last + 1, event, "{deployment} jumped"),
-                    }
+            let line: Vec<&str> = line.iter().map(String::as_str).collect();
+            let ["event-begun", application, commit, deployment, instance, event] = line.as_slice() else {
+                continue;
+            };
+            let first = deployments.entry((application, commit)).or_insert(deployment);
+            assert_eq!(first, deployment, "{commit} was deployed twice to {application}");
+            let event = EVENTS.iter().position(|known| known == event).unwrap();
+            let before = at.insert((deployment, instance), (event, server));
+            match before {
+                None => assert_eq!(event, 0, "{deployment} began with {event}"),
+                Some((last, earlier)) if last == event => {
+                    assert!(server > earlier, "{deployment} repeated {event} without a cause");
+                    resumed += 1;
                 }
-                _ => {}
+                Some((last, _)) => assert_eq!(last + 1, event, "{deployment} jumped"),
             }
         }
         assert_eq!(at.len(), deployments.len() * INSTANCES, "an instance was left out");

@@ -135,12 +135,14 @@ async fn a_duplicate_starts_nothing_twice() {
 #[tokio::test]
 async fn a_start_that_failed_for_now_is_looked_at_before_it_is_repeated() {
     let tries = std::sync::atomic::AtomicU32::new(0);
-    let provider = FakeProvider::new(move |work| match work.action.action_type_id.category {
-        Category::Source => Conduct::Succeeds,
-        _ if tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 => {
-            Conduct::Refuses(PortError::transient("start: throttled"))
+    let provider = FakeProvider::new(move |work| {
+        if work.action.action_type_id.category == Category::Source {
+            return Conduct::Succeeds;
         }
-        _ => Conduct::Runs,
+        match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => Conduct::Refuses(PortError::transient("start: throttled")),
+            _ => Conduct::Runs,
+        }
     });
     let installation = with(Installation::new(provider), web()).await;
     let request = penstock_app::control::StartRequest::by(web_name(), "alice");
