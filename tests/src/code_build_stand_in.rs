@@ -4,7 +4,7 @@
 //! sources from S3, runs its buildspec in child processes of this machine, and puts its artifacts into S3 and its log
 //! into `CloudWatch` Logs. S3, Logs, Secrets Manager, Parameter Store and Lambda are those of an emulator: `MiniStack`.
 //!
-//! ```ignore
+//! ```text
 //! let settings = Settings::new(&ministack.url()).checking_requests_with(&Environment::of(Requirements::Emulators).programs());
 //! let code_build = CodeBuildStandIn::start(settings);
 //! code_build.add_project(Project::new("web-build"));

@@ -179,10 +179,8 @@ mod tests {
         based.base = "[ab]".into();
         assert_eq!(names(&based.collect().unwrap()), ["same"]);
         based.base = "nowhere".into();
-        assert_eq!(
-            based.collect().unwrap_err().0.to_string(),
-            "no matching base directory path found for nowhere"
-        );
+        let error = based.collect().unwrap_err().0.to_string();
+        assert!(error.starts_with("no matching base directory path found for nowhere; "), "{error}");
         let none = collection(folder.path(), &["nothing*"]);
         let error = none.collect().unwrap_err().0.to_string();
         assert!(error.starts_with("no matching artifact paths found; change `files`"), "{error}");

@@ -39,8 +39,24 @@ const MAX_BODY: usize = 4 << 20;
 
 /// `POST /` with `X-Amz-Target: CodePipeline_20150709.NAME`.
 pub(crate) async fn json(State(web): State<Arc<Web>>, headers: HeaderMap, body: Body) -> Response {
+    answer(&web, Served::Everything, &headers, body).await
+}
+
+/// `POST /jobs`: as [`json`], but only what an invoked function needs, so that the right to come here gives no other.
+pub(crate) async fn jobs(State(web): State<Arc<Web>>, headers: HeaderMap, body: Body) -> Response {
+    answer(&web, Served::Jobs, &headers, body).await
+}
+
+/// Which operations an address serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Served {
+    Everything,
+    Jobs,
+}
+
+async fn answer(web: &Web, served: Served, headers: &HeaderMap, body: Body) -> Response {
     let id = RequestId::next();
-    let result = json_result(&web, &headers, body).await;
+    let result = json_result(web, served, headers, body).await;
     Protocol::Json.respond(result, &id)
 }
 
@@ -56,7 +72,12 @@ pub(crate) async fn rpc(
     Protocol::Cbor.respond(result, &id)
 }
 
-async fn json_result(web: &Web, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+async fn json_result(
+    web: &Web,
+    served: Served,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, ApiError> {
     let target = text(headers, "x-amz-target").ok_or_else(|| {
         ApiError::unknown_operation(format!(
             "this is CodePipeline's API: name the operation in the header X-Amz-Target: {SERVICE}.NAME"
@@ -66,6 +87,12 @@ async fn json_result(web: &Web, headers: &HeaderMap, body: Body) -> Result<Vec<u
         .strip_prefix(SERVICE)
         .and_then(|rest| rest.strip_prefix('.'))
         .ok_or_else(|| unknown_service(target))?;
+    if served == Served::Jobs && !jobs::OPERATIONS.contains(&name) {
+        return Err(ApiError::unknown_operation(format!(
+            "only {} are answered here; everything else is at the API's own address",
+            jobs::OPERATIONS.join(", ")
+        )));
+    }
     if !matches!(
         body::media_type(headers),
         "application/x-amz-json-1.1" | "application/x-amz-json-1.0" | "application/json"

@@ -64,6 +64,7 @@ pub fn router(web: Web) -> Router {
     let web = Arc::new(web);
     let router = Router::new()
         .route("/", get(dashboard::pipelines).post(codepipeline::json))
+        .route("/jobs", post(codepipeline::jobs))
         .route("/service/{service}/operation/{operation}", post(codepipeline::rpc))
         .route("/healthz", get(healthz))
         .route("/assets/{name}", get(assets::serve))

@@ -15,7 +15,7 @@ def answer(operation, body):
         "x-amz-target": "CodePipeline_20150709." + operation,
     }
     session = boto3.Session()
-    request = AWSRequest("POST", os.environ["PENSTOCK_API"], data=json.dumps(body), headers=headers)
+    request = AWSRequest("POST", os.environ["PENSTOCK_JOBS"], data=json.dumps(body), headers=headers)
     SigV4Auth(session.get_credentials(), "execute-api", os.environ["AWS_REGION"]).add_auth(request)
     signed = urllib.request.Request(request.url, request.body, dict(request.headers))
     urllib.request.urlopen(signed).read()

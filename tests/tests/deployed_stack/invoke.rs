@@ -65,7 +65,7 @@ async fn function(stack: &Stack) {
     writer.file("index.py", 0o644, code.len() as u64, &code[..]).unwrap();
     drop(writer.finish().unwrap());
     let code = FunctionCode::builder().zip_file(Blob::new(std::fs::read(&zip).unwrap())).build();
-    let environment = Environment::builder().variables("PENSTOCK_API", stack.url("/")).build();
+    let environment = Environment::builder().variables("PENSTOCK_JOBS", stack.url("/jobs")).build();
     let create = Lambda::new(&stack.sdk()).create_function().function_name("checker").role(role);
     let create = create.runtime(Runtime::Python312).handler("index.handler").timeout(60);
     create.code(code).environment(environment).send().await.unwrap();

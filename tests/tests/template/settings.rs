@@ -58,6 +58,7 @@ fn the_outputs_say_what_to_do_next() {
         "ApprovalTopicArn",
         "ArtifactBucket",
         "FailureTopicArn",
+        "JobsUrl",
         "NextCommands",
         "TableName",
         "WebhookSecretArn",

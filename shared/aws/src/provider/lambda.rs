@@ -152,7 +152,7 @@ impl LambdaInvoke {
         let passed = self.clock.now().since(invocation.at);
         if passed > ANSWER {
             let message = format!(
-                "the function did not answer within 20 minutes; let it call PutJobSuccessResult or PutJobFailureResult for the job {} at this installation's API (AWS_ENDPOINT_URL_CODEPIPELINE)",
+                "the function did not answer within 20 minutes; let it call PutJobSuccessResult or PutJobFailureResult for the job {} at this installation's JobsUrl, signed for execute-api (README, \"What runs there\")",
                 latest.id
             );
             return Ok(failed(external, "JobFailed", message));

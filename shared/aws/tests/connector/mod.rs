@@ -3,7 +3,7 @@
 //! A test target takes it in with `#[path = "../connector/mod.rs"] mod connector;` (from `tests/SUBJECT/main.rs`) and
 //! writes, with `EMULATOR: LazyLock<Emulator>`:
 //!
-//! ```ignore
+//! ```text
 //! let faults = Faults::over(&EMULATOR.url());
 //! let queue = SqsQueue::new(&faults.sdk(), …);
 //! every_fault(&faults, async |case| {

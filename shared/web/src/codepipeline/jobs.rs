@@ -12,6 +12,9 @@ use super::error::ApiError;
 use super::input::Input;
 use super::operation::{self, Call};
 
+/// What an invoked function needs of the API.
+pub(super) const OPERATIONS: [&str; 3] = ["GetJobDetails", "PutJobFailureResult", "PutJobSuccessResult"];
+
 /// The model's limits.
 const MAX_TOKEN: usize = 2048;
 const MAX_SUMMARY: usize = 2048;

@@ -38,6 +38,21 @@ async fn an_answer_that_fits_no_job_is_refused() {
 }
 
 #[tokio::test]
+async fn the_address_of_jobs_answers_nothing_else() {
+    let server = Server::with_pipeline().await;
+    let call = async |operation: &str| {
+        let target = format!("CodePipeline_20150709.{operation}");
+        let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.1")];
+        let members = json!({"jobId": UNKNOWN, "name": "canal"}).to_string();
+        server.post("/jobs", &headers, members).await.json()["__type"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(call("PutJobSuccessResult").await, "JobNotFoundException");
+    for other in ["GetPipeline", "StartPipelineExecution", "DeletePipeline", "PutApprovalResult"] {
+        assert_eq!(call(other).await, "UnknownOperationException", "{other}");
+    }
+}
+
+#[tokio::test]
 async fn a_success_ends_the_attempt_once_with_its_variables() {
     let server = Server::with_pipeline().await;
     let (attempt, job) = invoked(&server).await;
