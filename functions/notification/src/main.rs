@@ -32,6 +32,8 @@ use late_approvals::LateApprovals;
 const FAREWELL: Duration = Duration::from_secs(15);
 /// How long one try of a call may take, and all of them: less than the function has, so that a try that hangs is followed
 /// by another.
+const PUT_ASIDE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(10));
+/// As long a call may take that tells somebody.
 const CALL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(25));
 
 /// Nothing outside is asked before there is something to tell: what fails then keeps nobody from being told of the rest.
@@ -39,7 +41,8 @@ const CALL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs
 async fn main() -> Result<(), Error> {
     telemetry::log();
     let sdk = Sdk::of_function()?.within(CALL.0, CALL.1);
-    let untold = Box::new(Untold::new(&sdk, required("NOTIFICATION_QUEUE_URL")?));
+    let untold =
+        Box::new(Untold::new(&sdk.within(PUT_ASIDE.0, PUT_ASIDE.1), required("NOTIFICATION_QUEUE_URL")?));
     let handler = Arc::new(Handler { notify: notify(&sdk)?, untold });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Batch>| {
         let (handler, time) = (Arc::clone(&handler), time_to_tell(&event.context));

@@ -38,8 +38,8 @@ pub(crate) struct Handler {
     pub(crate) queue: Arc<dyn Queue>,
     /// Those that go back to where they came from.
     pub(crate) dead_letters: DeadLetters,
-    /// Those that came from no queue.
-    pub(crate) unmovable_letters: DeadLetters,
+    /// Those that are left to people.
+    pub(crate) other_letters: DeadLetters,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciliation: Reconciliation,
     pub(crate) clean_up: CleanUp,
@@ -106,8 +106,8 @@ impl Handler {
 
     /// How many dead letters there are; from time to time they are given another try.
     async fn dead_letters(&self, now: Timestamp) -> Option<u64> {
-        let depths = try_join(self.dead_letters.depth(), self.unmovable_letters.depth()).await;
-        let (depth, unmovable) = match depths {
+        let depths = try_join(self.dead_letters.depth(), self.other_letters.depth()).await;
+        let (depth, other) = match depths {
             Ok(depths) => depths,
             Err(error) => {
                 tracing::error!(%error, "dead letters were not counted");
@@ -120,7 +120,7 @@ impl Handler {
                 Err(error) => tracing::error!(%error, depth, "dead letters were not redriven"),
             }
         }
-        Some(depth + unmovable)
+        Some(depth + other)
     }
 }
 

@@ -40,7 +40,7 @@ async fn main() -> Result<(), Error> {
     let objects = Arc::new(BucketObjects::new(&sdk, &required("ARTIFACT_BUCKET")?));
     let handler = Arc::new(Handler {
         dead_letters: letters(&sdk, "DEAD_LETTER_QUEUE_URLS")?.with_commands(&required("COMMAND_QUEUE_URL")?),
-        unmovable_letters: letters(&sdk, "UNMOVABLE_LETTER_QUEUE_URLS")?,
+        other_letters: letters(&sdk, "OTHER_LETTER_QUEUE_URLS")?,
         reconciliation: reconciliation(&sdk, &store, &queue),
         clean_up: CleanUp::new(store.clone(), objects, store.clone(), queue.clone(), clock.clone()),
         store,

@@ -81,7 +81,15 @@ impl Deliveries {
                 Err(error) => tracing::warn!(pipeline = %pipeline.name, %error, "a delivery failed here too"),
             }
         }
-        failure.map_or(Ok(answers), Err)
+        match failure {
+            // What ails one pipeline for good is for a person to mend; the others have taken the delivery.
+            Some(error) if !error.is_retryable() && !answers.is_empty() => {
+                tracing::error!(%delivery, %error, "a delivery did not reach every pipeline");
+                Ok(answers)
+            }
+            Some(error) => Err(error),
+            None => Ok(answers),
+        }
     }
 
     async fn one(

@@ -192,7 +192,14 @@ impl Dispatch {
         if work.action.action_type_id.category != Category::Source {
             return Err(error.into());
         }
-        self.claims.renew(attempt, held, self.clock.now()).await?;
+        match self.claims.renew(attempt, held, self.clock.now()).await {
+            Ok(true) => {}
+            Ok(false) => return Err(error.into()),
+            Err(lost) => {
+                tracing::warn!(%attempt, error = %lost, "a claim was not given back");
+                return Err(error.into());
+            }
+        }
         let found = self.find(pipeline, attempt).await?;
         if found.is_some_and(|found| found.is_being_stopped()) {
             let message = format!("it was not begun again, as the execution was stopped; before: {error}");

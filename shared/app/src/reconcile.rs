@@ -98,19 +98,33 @@ impl Reconciliation {
     /// [`AppError::Port`] if the pipelines could not be listed.
     pub async fn run(&self, share: Share) -> Result<Reconciled, AppError> {
         let (mut found, mut heads) = (Reconciled::default(), Heads::new());
-        let mut repositories = BTreeSet::new();
-        for state in share.of_all(self.store.pipelines().await?) {
-            match self.pipeline(&state, &mut heads, &mut repositories).await {
+        let pipelines = self.store.pipelines().await?;
+        // Whatever share its pipelines are in, a repository has its turn once an hour: the tries are few.
+        if share.part == 0 && self.redeliveries.is_some() {
+            for repository in self.repositories(&pipelines).await? {
+                self.redeliver(repository, &mut found).await;
+            }
+        }
+        for state in share.of_all(pipelines) {
+            match self.pipeline(&state, &mut heads).await {
                 Ok(commits) => {
                     found.started.extend(commits.into_iter().map(|commit| (state.name.clone(), commit)));
                 }
                 Err(error) => found.failed.push((state.name.clone(), error)),
             }
         }
-        for repository in repositories {
-            self.redeliver(repository, &mut found).await;
-        }
         Ok(found)
+    }
+
+    /// The repositories of all sources, also those of which only tags are followed.
+    async fn repositories(&self, pipelines: &[Arc<PipelineState>]) -> Result<BTreeSet<String>, AppError> {
+        let mut repositories = BTreeSet::new();
+        for state in pipelines {
+            let definition = self.store.definition(&state.name, state.definition).await?;
+            let sources = definition.iter().flat_map(|definition| hosted(definition));
+            repositories.extend(sources.filter_map(|source| source.repository));
+        }
+        Ok(repositories)
     }
 
     async fn redeliver(&self, repository: String, found: &mut Reconciled) {
@@ -122,18 +136,12 @@ impl Reconciliation {
         }
     }
 
-    /// The commits that start `state`'s pipeline. Its `repositories` are gathered, also those of which it follows tags.
-    async fn pipeline(
-        &self,
-        state: &PipelineState,
-        heads: &mut Heads,
-        repositories: &mut BTreeSet<String>,
-    ) -> Result<Vec<String>, AppError> {
+    /// The commits that start `state`'s pipeline.
+    async fn pipeline(&self, state: &PipelineState, heads: &mut Heads) -> Result<Vec<String>, AppError> {
         let mut commits = vec![];
         let Some(definition) = self.store.definition(&state.name, state.definition).await? else {
             return Ok(commits);
         };
-        repositories.extend(hosted(&definition).into_iter().filter_map(|source| source.repository));
         for Followed { source, repository, branch } in followed(&definition) {
             let head = self.head(&repository, &branch, heads).await?;
             let Some(paths) = self.news(state, &source, &repository, &head).await? else {

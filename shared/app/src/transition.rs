@@ -208,8 +208,9 @@ impl Transition {
                 let reason = format!("deciding panicked: {}", said(panic.as_ref()));
                 let what = serde_json::to_string(command).unwrap_or_else(|_| command.id.to_string());
                 self.store.quarantine(&what, &reason).await?;
-                let message = format!("carry out {}: {reason}; the command was put aside", command.id);
-                Err(PortError::permanent(message).into())
+                tracing::error!(command = %command.id, pipeline = %command.pipeline, reason, "a command was put aside");
+                let problem = format!("carry out {}: {reason}; the command was put aside", command.id);
+                Err(Rejection::Invalid { problem }.into())
             }
         }
     }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::ErrorMetadata;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::Work;
@@ -160,6 +161,10 @@ impl NotAssumed {
 fn source_said(error: &CredentialsError) -> Option<&ErrorMetadata> {
     let mut cause = error.source();
     while let Some(error) = cause {
+        // What the model names has no further cause that would say the code.
+        if let Some(refused) = error.downcast_ref::<AssumeRoleError>() {
+            return Some(refused.meta());
+        }
         if let Some(said) = error.downcast_ref() {
             return Some(said);
         }

@@ -140,8 +140,28 @@ pub struct DeliveryAttempt {
     pub id: u64,
     /// What `X-GitHub-Delivery` says, the same in each try.
     pub guid: String,
+    /// What it tells of, such as `push`.
+    #[serde(default)]
+    pub event: String,
     /// The status of the answer; not one of HTTP's if there was none.
     pub status_code: u32,
+}
+
+/// A delivery with what it said.
+#[derive(Debug, Deserialize)]
+struct Delivered {
+    request: DeliveredRequest,
+}
+
+#[derive(Debug, Deserialize)]
+struct DeliveredRequest {
+    payload: DeliveredPayload,
+}
+
+#[derive(Debug, Deserialize)]
+struct DeliveredPayload {
+    #[serde(rename = "ref")]
+    reference: Option<String>,
 }
 
 impl Api {
@@ -271,6 +291,23 @@ impl Api {
         let path = format!("/repos/{}/hooks/{webhook}/deliveries?per_page=100", repository.full_name());
         let response = self.get(&path, &what).await?;
         response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
+    }
+
+    /// The reference that a delivery is about, such as `refs/tags/v1`, if it is about one.
+    ///
+    /// # Errors
+    /// [`PortError`] that says whether trying again can help.
+    pub async fn delivered_reference(
+        &self,
+        repository: &Repository,
+        webhook: u64,
+        id: u64,
+    ) -> Result<Option<String>, PortError> {
+        let what = format!("read a delivery to {}", repository.full_name());
+        let path = format!("/repos/{}/hooks/{webhook}/deliveries/{id}", repository.full_name());
+        let delivered = self.get(&path, &what).await?.json::<Delivered>().await;
+        let delivered = delivered.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
+        Ok(delivered.request.payload.reference)
     }
 
     /// Has a delivery made again.

@@ -43,13 +43,21 @@ impl Redeliveries for GitHubRedeliveries {
             webhook: hook.id,
             id: it.id,
             delivery: it.guid,
+            event: it.event,
             succeeded: (200..300).contains(&it.status_code),
         };
         Ok(attempts.map(attempted).collect())
     }
 
-    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<(), PortError> {
-        self.api().await?.redeliver(&named(repository)?, attempted.webhook, attempted.id).await
+    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<bool, PortError> {
+        let (api, repository) = (self.api().await?, named(repository)?);
+        if attempted.event == "push" {
+            let pushed = api.delivered_reference(&repository, attempted.webhook, attempted.id).await?;
+            if !pushed.is_some_and(|reference| reference.starts_with("refs/tags/")) {
+                return Ok(false);
+            }
+        }
+        api.redeliver(&repository, attempted.webhook, attempted.id).await.map(|()| true)
     }
 }
 

@@ -53,6 +53,11 @@ async fn deliveries(Path((_, _, hook)): Path<(String, String, u64)>) -> Response
     .into_response()
 }
 
+async fn delivery(Path((_, _, _, id)): Path<(String, String, u64, u64)>) -> Response {
+    let reference = if id == 11 { "refs/heads/main" } else { "refs/tags/v1" };
+    Json(json!({"id": id, "event": "push", "request": {"headers": {}, "payload": {"ref": reference, "after": "c0ffee"}}})).into_response()
+}
+
 async fn again(
     State(asked): State<Asked>,
     Path((owner, name, hook, id)): Path<(String, String, u64, u64)>,
@@ -66,6 +71,7 @@ async fn host(token: &'static str) -> (GitHubRedeliveries, Asked) {
     let router = Router::new()
         .route("/repos/{owner}/{name}/hooks", get(hooks))
         .route("/repos/{owner}/{name}/hooks/{hook}/deliveries", get(deliveries))
+        .route("/repos/{owner}/{name}/hooks/{hook}/deliveries/{id}", get(delivery))
         .route("/repos/{owner}/{name}/hooks/{hook}/deliveries/{id}/attempts", post(again))
         .with_state(asked.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -77,16 +83,29 @@ async fn host(token: &'static str) -> (GitHubRedeliveries, Asked) {
 #[tokio::test]
 async fn deliveries_of_our_webhook_are_told_and_made_again() {
     let (host, asked) = host("admin").await;
-    let attempted = |id, delivery: &str, succeeded| Attempted {
+    let attempted = |id, delivery: &str, event: &str, succeeded| Attempted {
         webhook: 7,
         id,
         delivery: delivery.to_owned(),
+        event: event.to_owned(),
         succeeded,
     };
     let latest = host.latest("acme/web").await.unwrap();
-    assert_eq!(latest, [attempted(12, "b", true), attempted(11, "b", false), attempted(10, "a", false)]);
-    host.again("acme/web", &latest[2]).await.unwrap();
-    assert_eq!(*asked.lock().unwrap(), ["acme/web 7 10"]);
+    assert_eq!(
+        latest,
+        [
+            attempted(12, "b", "push", true),
+            attempted(11, "b", "push", false),
+            attempted(10, "a", "create", false)
+        ]
+    );
+    assert!(host.again("acme/web", &latest[2]).await.unwrap());
+    assert!(
+        !host.again("acme/web", &latest[1]).await.unwrap(),
+        "a late push would go back behind a later one"
+    );
+    assert!(host.again("acme/web", &attempted(13, "c", "push", false)).await.unwrap(), "a tag's");
+    assert_eq!(*asked.lock().unwrap(), ["acme/web 7 10", "acme/web 7 13"]);
 }
 
 #[tokio::test]

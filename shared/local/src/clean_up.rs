@@ -91,7 +91,14 @@ impl penstock_app::port::clean_up::Objects for Stored {
         let (mut links, logs) = blocking(move || Ok((links(&objects)?, log_files(&logs)?))).await?;
         let mut versions = vec![];
         for pipeline in self.database.every_pipeline() {
-            versions.extend(self.of_pipeline(&pipeline, &mut links).await?);
+            match self.of_pipeline(&pipeline, &mut links).await {
+                Ok(found) => versions.extend(found),
+                // What cannot be read is kept, and keeps nothing else.
+                Err(error) if !error.retryable => {
+                    tracing::warn!(%pipeline, %error, "artifacts were not looked at");
+                }
+                Err(error) => return Err(error),
+            }
         }
         versions.extend(logs);
         Ok(Page { versions, next: None })

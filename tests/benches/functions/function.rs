@@ -126,7 +126,7 @@ fn environment(runtime: &Runtime, name: &str) -> Vec<(&'static str, String)> {
         ("ACTION_QUEUE_URL", queue("actions")),
         ("ARTIFACT_QUEUE_URL", queue("artifacts")),
         ("DEAD_LETTER_QUEUE_URLS", ["a", "b", "c", "d"].map(queue).join(",")),
-        ("UNMOVABLE_LETTER_QUEUE_URLS", ["e", "f", "g"].map(queue).join(",")),
+        ("OTHER_LETTER_QUEUE_URLS", ["e", "f", "g"].map(queue).join(",")),
         ("DEFAULT_BRANCH", "main".to_owned()),
         ("API_ENDPOINT", runtime.url()),
         ("TRANSITION_FUNCTION", "transition".to_owned()),

@@ -13,6 +13,8 @@ pub struct Attempted {
     pub id: u64,
     /// What all tries of one delivery have in common.
     pub delivery: String,
+    /// What it tells of, such as `push`.
+    pub event: String,
     /// Whether it was answered with success.
     pub succeeded: bool,
 }
@@ -23,6 +25,7 @@ pub trait Redeliveries: Send + Sync {
     /// The latest tries for `repository` (`owner/name`), newest first. None if there is no webhook, or none that may be seen.
     async fn latest(&self, repository: &str) -> Result<Vec<Attempted>, PortError>;
 
-    /// Has a delivery made again.
-    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<(), PortError>;
+    /// Has a delivery made again, unless it is of a push to a branch: of that the comparison of heads tells, and in the
+    /// right order. Says whether it does.
+    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<bool, PortError>;
 }

@@ -8,14 +8,17 @@ use crate::port::redeliveries::{Attempted, Redeliveries};
 /// How often a delivery is tried, the first time included. What fails as often fails for a reason that stays.
 const TRIES: usize = 4;
 
-/// Has the failed deliveries of `repository` made again; says how many.
+/// Has the failed deliveries of `repository` made again; says how many. One that is refused keeps no other.
 pub(super) async fn redeliver(host: &dyn Redeliveries, repository: &str) -> Result<usize, PortError> {
     let attempts = host.latest(repository).await?;
-    let failed = failed(&attempts);
-    for attempted in &failed {
-        host.again(repository, attempted).await?;
+    let (mut made, mut refused) = (0, None);
+    for attempted in failed(&attempts) {
+        match host.again(repository, attempted).await {
+            Ok(is_made) => made += usize::from(is_made),
+            Err(error) => refused = refused.or(Some(error)),
+        }
     }
-    Ok(failed.len())
+    refused.map_or(Ok(made), Err)
 }
 
 /// The latest try of each delivery that never succeeded and was not tried too often.
@@ -37,7 +40,7 @@ mod tests {
     use super::*;
 
     fn attempted(id: u64, delivery: &str, succeeded: bool) -> Attempted {
-        Attempted { webhook: 1, id, delivery: delivery.to_owned(), succeeded }
+        Attempted { webhook: 1, id, delivery: delivery.to_owned(), event: "create".to_owned(), succeeded }
     }
 
     #[test]

@@ -83,13 +83,19 @@ struct Failed(Mutex<Vec<u64>>);
 impl Redeliveries for Failed {
     async fn latest(&self, repository: &str) -> Result<Vec<Attempted>, PortError> {
         assert_eq!(repository, "acme/web");
-        let attempted = |id, succeeded| Attempted { webhook: 1, id, delivery: format!("d-{id}"), succeeded };
+        let attempted = |id, succeeded| Attempted {
+            webhook: 1,
+            id,
+            delivery: format!("d-{id}"),
+            event: "create".to_owned(),
+            succeeded,
+        };
         Ok(vec![attempted(2, false), attempted(1, true)])
     }
 
-    async fn again(&self, _: &str, attempted: &Attempted) -> Result<(), PortError> {
+    async fn again(&self, _: &str, attempted: &Attempted) -> Result<bool, PortError> {
         self.0.lock().unwrap().push(attempted.id);
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -89,6 +89,7 @@ impl S3Deploy {
             let progress = Progress { cursors: self.cursors.as_ref(), attempt: &work.attempt };
             let from = if taken_over { progress.read().await? } else { 0 };
             tally.of.store(sources.files.len(), Ordering::Relaxed);
+            tally.put.store(from, Ordering::Relaxed);
             let put = timeout_at(until, upload.all(&key, sources.files, from, &progress, &tally.put)).await;
             put.unwrap_or_else(|_| Err(to_be_continued(&key, &settings.bucket)))?;
             summary

@@ -80,13 +80,15 @@ impl Log {
     }
 
     fn pass_on(&mut self) {
-        let Self { masked, splitter, held, tail, .. } = self;
+        let Self { masked, splitter, held, tail, masker, .. } = self;
         splitter.push(masked, |line| {
-            held.push(line.to_owned());
+            // Without the sequences in its midst, such as colours, a secret may have come together.
+            let line = masker.mask(line);
             if tail.len() == TAIL_LINES {
                 tail.pop_front();
             }
-            tail.push_back(line.to_owned());
+            tail.push_back(line.clone());
+            held.push(line);
         });
         masked.clear();
     }
@@ -109,7 +111,7 @@ impl Log {
         line.push(b'\n');
         let mut prefix = format!("[Container] {} ", stamp((self.now)()));
         Splitter::default().push(&line, |line| {
-            self.held.push(format!("{prefix}{line}"));
+            self.held.push(format!("{prefix}{}", self.masker.mask(line)));
             prefix.clear();
         });
         if self.held.len() >= MOST_HELD {
@@ -176,6 +178,15 @@ mod tests {
 
     fn fixed() -> SystemTime {
         UNIX_EPOCH + Duration::from_micros(1_765_752_511_261_140)
+    }
+
+    #[test]
+    fn a_secret_with_a_colour_inside_is_masked() {
+        let lines = Arc::new(Lines::default());
+        let mut log = Log::new(lines.clone(), Masker::new(&["hunter22".to_owned()]).unwrap(), fixed);
+        log.output(b"\x1b[01;31m\x1b[Khun\x1b[m\x1b[Kter22\n");
+        log.flush();
+        assert_eq!(*lines.0.lock().unwrap(), ["***"]);
     }
 
     #[test]

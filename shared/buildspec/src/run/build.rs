@@ -15,7 +15,11 @@ use super::{runtimes, upload};
 use crate::definition::{OnFailure, Phase, PhaseName, Shell};
 use crate::log::{Log, Masker};
 
-/// Variables that name a file which a shell runs before anything else.
+/// The length in bytes from which a secret is one though it be the whole of an exported value.
+const SHORTEST: usize = 4;
+/// The length in bytes from which a secret tells itself by standing within an exported value.
+const TELLING: usize = 8;
+/// Variables that name files which a shell runs as it starts.
 const STARTUP_FILES: [&str; 2] = ["BASH_ENV", "ENV"];
 
 /// A build under way.
@@ -336,7 +340,12 @@ impl Build {
 
     /// Exported values are stored, shown and handed to other actions, whose logs know nothing of this build's secrets.
     fn without_secrets(&mut self, values: Vec<(String, String)>) -> Vec<(String, String)> {
-        let tells = |value: &String| self.secrets.contains(value) || self.log.masked(value) != *value;
+        // A short one, such as the name of a stage, stands in many a value by chance.
+        let long: Vec<String> = self.secrets.iter().filter(|it| it.len() >= TELLING).cloned().collect();
+        let masker = Masker::new(&long).unwrap_or_default();
+        let tells = |value: &String| {
+            (value.len() >= SHORTEST && self.secrets.contains(value)) || masker.mask(value) != *value
+        };
         let (kept, secret): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, value)| !tells(value));
         for (name, _) in secret {
             self.log.marker(&format!(

@@ -119,7 +119,7 @@ fn synchronise(files: &[Unsettled]) -> io::Result<()> {
 
 /// Writes an object's content.
 pub(super) fn insert(connection: &Connection, carried: &Carried) -> Result<(), DatabaseError> {
-    let mut insert = connection.prepare_cached("INSERT INTO carried VALUES (?1, ?2, ?3)")?;
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO carried VALUES (?1, ?2, ?3)")?;
     insert.execute(params![carried.number, carried.sha256, carried.content])?;
     Ok(())
 }

@@ -14,6 +14,10 @@ impl<T: Provider + ?Sized> Provider for Faulty<T> {
         self.faults.around("start", self.inner.start(work, taken_over)).await
     }
 
+    fn anticipate(&self, work: &Work) {
+        self.inner.anticipate(work);
+    }
+
     async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
         self.faults.around("start", self.inner.start_until(work, taken_over, stop)).await
     }
