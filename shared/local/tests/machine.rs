@@ -2,6 +2,8 @@
 
 mod bench;
 
+use std::time::{Duration, Instant};
+
 use penstock_app::control::StartRequest;
 use penstock_app::engine::command::RetryActions;
 use penstock_model::pipeline::{Category, ExecutionMode};
@@ -51,9 +53,14 @@ async fn a_commit_travels_to_the_site() {
     assert_eq!(std::fs::read_to_string(bench.dir().join("sites/web/index.html")).unwrap(), "one\n");
     let log = machine.log(&execution, "Build", "Make", 1).await;
     assert!(log.contains("mkdir out"), "{log}");
+    // People are told beside the work, never in its way.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let told = || std::fs::read_to_string(bench.dir().join("notifications.jsonl")).unwrap_or_default();
+    while !told().contains("approval-needed") {
+        assert!(Instant::now() < deadline, "{}", told());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     machine.shut_down().await;
-    let told = std::fs::read_to_string(bench.dir().join("notifications.jsonl")).unwrap();
-    assert!(told.contains("approval-needed"), "{told}");
     assert_eq!(std::fs::read_dir(bench.dir().join("work")).unwrap().count(), 0, "work folders are removed");
 }
 
