@@ -129,6 +129,7 @@ fn environment(runtime: &Runtime, name: &str) -> Vec<(&'static str, String)> {
         ("OTHER_LETTER_QUEUE_URLS", ["e", "f", "g"].map(queue).join(",")),
         ("DEFAULT_BRANCH", "main".to_owned()),
         ("API_ENDPOINT", runtime.url()),
+        ("NOTIFICATION_QUEUE_URL", queue("notifications")),
         ("TRANSITION_FUNCTION", "transition".to_owned()),
         ("BASE_URL", runtime.url()),
         ("ACCOUNT_ID", "000000000000".to_owned()),
