@@ -33,8 +33,7 @@ impl Commands for Watched {
             tracing::info!(command = %id, %pipeline, by, execution, events, "happened");
         }
         self.measure(&outcome);
-        let Outcome { rejection, changed, events, state: _ } = outcome;
-        Ok(Reply { rejection, changed, events })
+        Ok(outcome.into())
     }
 
     async fn define(

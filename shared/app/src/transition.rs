@@ -244,11 +244,16 @@ impl Transition {
     }
 }
 
+impl From<Outcome> for Reply {
+    fn from(Outcome { rejection, changed, events, state: _ }: Outcome) -> Self {
+        Self { rejection, changed, events }
+    }
+}
+
 #[async_trait]
 impl Commands for Transition {
     async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
-        let Outcome { rejection, changed, events, state: _ } = Self::carry_out(self, command).await?;
-        Ok(Reply { rejection, changed, events })
+        Self::carry_out(self, command).await.map(Reply::from)
     }
 
     async fn define(

@@ -3,9 +3,7 @@
 //! A large new object is synchronised before it is spoken of. A small one is carried by the database's next commit, which
 //! makes its content durable together with the report that speaks of it.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -23,6 +21,8 @@ use sha2::{Digest, Sha256};
 
 use crate::database::Database;
 use crate::placement;
+
+mod removal;
 
 /// What the state records as the bucket of an artifact that lies here.
 pub const BUCKET: &str = "local";
@@ -267,62 +267,6 @@ impl Objects {
             return Err(PortError::permanent(message));
         }
         Ok(self.place(&artifact.sha256))
-    }
-
-    /// Every link that says what an attempt stored, or to which revision it keeps: the attempt's token, the rest of the
-    /// link's name, and when it was made.
-    pub(crate) fn links(&self) -> io::Result<Vec<(String, String, Metadata)>> {
-        let mut links = vec![];
-        for link in self.link_files()? {
-            let name = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if let Some(at) = name.find(['.', '@'])
-                && let Ok(metadata) = fs::symlink_metadata(&link)
-            {
-                links.push((format!("p-{}", &name[..at]), name[at..].to_owned(), metadata));
-            }
-        }
-        Ok(links)
-    }
-
-    /// Removes `links`, tokens with the rest of the links' names, and the objects to which no other leads.
-    pub(crate) fn forget(&self, links: &[(String, String)]) -> io::Result<()> {
-        if links.is_empty() {
-            return Ok(());
-        }
-        let _alone = REMOVAL.write().unwrap_or_else(PoisonError::into_inner);
-        let mut loose = HashSet::new();
-        for (token, rest) in links {
-            let Some(digits) = token.strip_prefix("p-").filter(|digits| digits.len() == 40) else { continue };
-            let link = self.root.join("keys").join(&digits[..2]).join(format!("{digits}{rest}"));
-            let Ok(target) = fs::read_link(&link) else { continue };
-            fs::remove_file(&link)?;
-            loose.insert(target.into_os_string());
-        }
-        for link in self.link_files()? {
-            loose.remove(&fs::read_link(&link)?.into_os_string());
-        }
-        for digest in loose.iter().filter_map(|digest: &OsString| digest.to_str()).filter(|it| is_digest(it))
-        {
-            match fs::remove_file(self.place(digest)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn link_files(&self) -> io::Result<Vec<PathBuf>> {
-        let folders = match fs::read_dir(self.root.join("keys")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
-            folders => folders?,
-        };
-        let mut links = vec![];
-        for folder in folders {
-            for link in fs::read_dir(folder?.path())? {
-                links.push(link?.path());
-            }
-        }
-        Ok(links)
     }
 
     /// The same, on the disk when this returns.
