@@ -4,8 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use lambda_runtime::Error;
 use penstock_app::delivery::Deliveries;
@@ -14,7 +13,6 @@ use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::commands::{Call, CallAnswer, Commands};
 use penstock_app::port::queue::Message;
-use penstock_app::port::repository::Repository;
 use penstock_app::port::store::Store;
 use penstock_aws::queue::{Arrival, CommandDeadLetters, SqsQueue, WAITED};
 use penstock_aws::telemetry::{Metrics, Unit, count_failure};
@@ -66,10 +64,7 @@ impl Handler {
         for message in event.records {
             let failed = !response.batch_item_failures.is_empty() || !self.message(&message).await;
             if failed {
-                let id = message.message_id.unwrap_or_default();
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = id;
-                response.batch_item_failures.push(failure);
+                response.add_failure(message.message_id.unwrap_or_default());
             }
         }
         response
@@ -181,14 +176,4 @@ fn arrival(message: &SqsMessage) -> Option<Arrival<'_>> {
 
 fn number<T: FromStr>(message: &SqsMessage, attribute: &str) -> Option<T> {
     message.attributes.get(attribute)?.parse().ok()
-}
-
-/// On AWS no source means a working tree.
-pub(crate) struct NoRepository;
-
-#[async_trait]
-impl Repository for NoRepository {
-    async fn contains(&self, _commit: &str) -> Result<bool, PortError> {
-        Ok(false)
-    }
 }

@@ -10,6 +10,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use penstock_app::admission::Admission;
 use penstock_app::delivery::Deliveries;
 use penstock_app::port::clock::{Clock, SystemClock};
+use penstock_app::port::repository::NoRepository;
 use penstock_app::transition::Transition;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
@@ -18,7 +19,7 @@ use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
 
-use handler::{Handler, NoRepository};
+use handler::Handler;
 use watched::Watched;
 
 /// How long one try of a call may take, and all of them: less than the function has, so that a try that hangs is followed

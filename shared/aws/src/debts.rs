@@ -6,11 +6,13 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use penstock_app::dispatch::Dispatch;
 use penstock_app::engine::debt::Debt;
+use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::port::queue::Message;
 use penstock_model::id::{AttemptId, PipelineName};
 use tracing::{Instrument, Span, error, info, info_span, warn};
 
 use crate::queue::SqsQueue;
+use crate::telemetry::count_failure;
 
 /// Carries out what is owed.
 pub struct Debts {
@@ -24,9 +26,17 @@ impl Debts {
         Self { dispatch, mailbox }
     }
 
-    /// Whether the message `body` is done with. One that fails comes again and at last among the dead letters; what it
-    /// is about stays owed by the state meanwhile.
+    /// Whether the message `body` is done with. One that fails is counted, and comes again and at last among the dead
+    /// letters; what it is about stays owed by the state meanwhile.
     pub async fn take(&self, body: &str) -> bool {
+        let is_done = self.attempt(body).await;
+        if !is_done {
+            count_failure(SystemClock.now());
+        }
+        is_done
+    }
+
+    async fn attempt(&self, body: &str) -> bool {
         match self.mailbox.receive(body).await {
             Ok(Message::Debt { pipeline, debt, category: _ }) => {
                 self.carry_out(&pipeline, &debt).instrument(span(&pipeline, &debt)).await

@@ -24,7 +24,7 @@ pub mod told;
 #[cfg(feature = "dynamodb")]
 mod walks;
 
-#[cfg(feature = "sqs")]
+#[cfg(all(feature = "sqs", feature = "telemetry"))]
 pub mod debts;
 #[cfg(feature = "sqs")]
 pub mod queue;

@@ -10,3 +10,13 @@ pub trait Repository: Send + Sync {
     /// Whether the repository contains the commit.
     async fn contains(&self, commit: &str) -> Result<bool, PortError>;
 }
+
+/// No repository: on AWS, and where the server was started outside any.
+pub struct NoRepository;
+
+#[async_trait]
+impl Repository for NoRepository {
+    async fn contains(&self, _commit: &str) -> Result<bool, PortError> {
+        Ok(false)
+    }
+}

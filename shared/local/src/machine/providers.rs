@@ -4,10 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
-use penstock_app::port::repository::Repository;
+use penstock_app::port::repository::{NoRepository, Repository};
 use penstock_process::Lineage;
 use tokio::sync::Semaphore;
 
@@ -127,15 +125,5 @@ pub(super) fn repository(repository: Option<GitRepository>) -> Arc<dyn Repositor
     match repository {
         Some(repository) => Arc::new(repository),
         None => Arc::new(NoRepository),
-    }
-}
-
-/// The server was started outside any git repository.
-struct NoRepository;
-
-#[async_trait]
-impl Repository for NoRepository {
-    async fn contains(&self, _commit: &str) -> Result<bool, PortError> {
-        Ok(false)
     }
 }
