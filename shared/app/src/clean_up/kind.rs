@@ -6,7 +6,7 @@ use penstock_model::id::PipelineName;
 /// What an object is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
-    /// `artifacts/pipeline/token/…`, or `pipeline/token/…` as earlier releases wrote it: the output of an attempt.
+    /// `artifacts/pipeline/token/…`: the output of an attempt.
     Artifact {
         /// The pipeline.
         pipeline: PipelineName,
@@ -21,8 +21,7 @@ pub(super) enum Kind<'a> {
 
 impl<'a> Kind<'a> {
     pub(super) fn of(key: &'a str) -> Self {
-        let beneath = key.strip_prefix(PREFIX).and_then(Self::artifact);
-        beneath.or_else(|| Self::artifact(key)).unwrap_or_else(|| Self::record(key))
+        key.strip_prefix(PREFIX).and_then(Self::artifact).unwrap_or_else(|| Self::record(key))
     }
 
     fn artifact(key: &'a str) -> Option<Self> {
@@ -67,17 +66,16 @@ mod tests {
         };
         assert_eq!(of(&format!("artifacts/web/{token}/site.zip")), "web true");
         assert_eq!(of(&format!("artifacts/web/{token}/build/site.zip")), "web true");
-        assert_eq!(of(&format!("web/{token}/site.zip")), "web true", "of an earlier release");
         assert_eq!(
-            of(&format!("artifacts/{token}/site.zip")),
-            "artifacts true",
+            of(&format!("artifacts/logs/{token}/site.zip")),
+            "logs true",
             "a pipeline may be called so"
         );
-        assert_eq!(of(&format!("logs/{token}/site.zip")), "logs true", "a pipeline may be called so");
         assert_eq!(of(&format!("logs/{token}.log")), "record");
         assert_eq!(of(&format!("deliveries/{}.json", "ab".repeat(32))), "record");
         let foreign = ["web/site.zip", "site.zip", "logs/today.log", "a b/p-0/x", "deliveries/x.json", ""];
-        for key in foreign.into_iter().chain([token.as_str()]) {
+        let (bare, logs) = (format!("web/{token}/site.zip"), format!("logs/{token}/site.zip"));
+        for key in foreign.into_iter().chain([token.as_str(), &bare, &logs]) {
             assert_eq!(of(key), "foreign", "{key}");
         }
     }

@@ -294,7 +294,7 @@ async fn a_deleted_pipeline_keeps_nothing_and_what_is_not_ours_stays() {
     for key in [&log, &foreign, &unknown] {
         world.bucket.write(key.clone(), start);
     }
-    let orphan = format!("web/{token}/src.zip");
+    let orphan = format!("artifacts/web/{token}/src.zip");
     world.bucket.write(orphan.clone(), start);
     let id = world.start("c1").await;
     world.days(8).await;
