@@ -102,7 +102,8 @@ impl Control {
     ///
     /// # Errors
     /// As [`Self::create`].
-    pub async fn apply(&self, pipeline: Pipeline, by: &str) -> Result<Defined, AppError> {
+    pub async fn apply(&self, mut pipeline: Pipeline, by: &str) -> Result<Defined, AppError> {
+        self.prepare(&mut pipeline);
         let Some(state) = self.existing(&pipeline.name).await? else {
             return self.create(pipeline, by).await;
         };
@@ -230,14 +231,20 @@ impl Control {
 
     async fn define(&self, mut pipeline: Pipeline, mode: DefineMode, by: &str) -> Result<Defined, AppError> {
         let found = self.admission.checked(&pipeline)?;
-        if let Some(branch) = &self.default_branch {
-            name_branches(&mut pipeline, branch);
-        }
+        self.prepare(&mut pipeline);
         let name = pipeline.name.clone();
         let id = fresh_command("define", self.clock.as_ref())?;
         let version = self.commands.define(pipeline, mode, id).await?;
         tracing::info!(pipeline = %name, %version, by, "defined");
         Ok((version, found))
+    }
+
+    /// What is stored of `pipeline`: the branch that sources follow where they name none, and no token.
+    fn prepare(&self, pipeline: &mut Pipeline) {
+        if let Some(branch) = &self.default_branch {
+            name_branches(pipeline, branch);
+        }
+        pipeline.hide_tokens();
     }
 
     async fn ask(&self, pipeline: &PipelineName, what: &str, request: Request) -> Result<Reply, AppError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use penstock_engine::command::{Command, Report, Request, Success};
 use penstock_engine::debt::Debt;
 use penstock_engine::state::{AttemptError, AttemptStatus, External, MAX_ERROR};
+use penstock_model::artifact::Revision;
 use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
@@ -344,6 +345,7 @@ impl Dispatch {
         }
         let Done { artifacts, revision, external, summary, started_at, variables: _ } = done;
         let summary = summary.map(cut);
+        let revision = revision.map(|it| Revision { summary: it.summary.map(cut), ..it });
         Ok(Report::Succeeded(Success { artifacts, has_variables, revision, external, summary, started_at }))
     }
 

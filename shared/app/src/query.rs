@@ -233,6 +233,11 @@ impl Query {
         found.ok_or_else(|| Rejection::ExecutionNotFound { execution: execution.clone() }.into())
     }
 
+    /// Whether this process changes state, so that [`Self::wait_for_change`] can end.
+    pub fn sees_changes(&self) -> bool {
+        self.changes.has_changed().is_ok()
+    }
+
     /// How many changes this process has made; begin with it, then [`Self::wait_for_change`].
     pub fn changes(&self) -> u64 {
         *self.changes.borrow()

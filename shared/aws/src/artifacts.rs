@@ -1,7 +1,8 @@
 //! The artifact store in S3: objects under keys that contain the attempt, written once and recognised by their digest.
 //!
 //! An object is written on the condition that none is there (S3 user guide, "Conditional writes"). One that is there
-//! already is adopted with its own version and digest: archives are not byte-stable, and the first is the attempt's.
+//! already and has the very content is adopted. Builds write to this bucket as well, so anything else may have been put
+//! there by one that wants it deployed in our object's place: ours then gets a key of its own.
 
 mod digest;
 pub(crate) mod disk;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::Work;
@@ -27,6 +28,7 @@ use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 use crate::bucket;
 use crate::sdk::Sdk;
 use digest::Digested;
+use download::Found;
 use place::StorePlace;
 #[cfg(feature = "sts")]
 pub use sources::SourceArtifacts;
@@ -120,7 +122,7 @@ impl S3Artifacts {
         Ok(artifact(name, bucket, key, found.version, found.digested))
     }
 
-    /// Writes `file` under `key`, or adopts what is there.
+    /// Writes `file` under `key`, or adopts what is there with the very content; under a further key if another is there.
     pub(crate) async fn store(
         &self,
         name: &ArtifactName,
@@ -128,29 +130,43 @@ impl S3Artifacts {
         file: &Path,
     ) -> Result<Artifact, PortError> {
         let digested = digest::of(file).await?;
-        let inner = &self.0;
-        let upload = Upload {
-            client: &inner.client,
-            bucket: &inner.bucket,
-            key: &key,
-            encryption_key: inner.encryption_key.as_deref(),
-            file,
-            digested: &digested,
-        };
-        let uploaded = if digested.size > inner.single {
-            upload.in_parts(inner.single).await
-        } else {
-            upload.whole().await
-        };
-        let (version, digested) = match uploaded? {
-            Uploaded::Written(version) => (version, digested),
-            Uploaded::Exists => self.existing(&key).await?,
-        };
-        Ok(artifact(name, &inner.bucket, &key, version, digested))
+        let further = format!("{}-{}.zip", key.trim_end_matches(".zip"), &digested.sha256[..16]);
+        for key in [key, further] {
+            if let Some(version) = self.write_or_find(&key, file, &digested).await? {
+                return Ok(artifact(name, &self.0.bucket, &key, version, digested));
+            }
+            tracing::warn!(key, bucket = self.0.bucket, "another object lies where an artifact belongs");
+        }
+        let bucket = &self.0.bucket;
+        Err(PortError::permanent(format!(
+            "store the artifact `{name}`: somebody else writes to its keys in {bucket}; find out who, and retry the stage"
+        )))
     }
 
-    /// The object that is there already: its digest is in its metadata if we wrote it.
-    async fn existing(&self, key: &str) -> Result<(Option<String>, Digested), PortError> {
+    /// The version of the object under `key` that has the content of `file`; `None` if another is there.
+    async fn write_or_find(
+        &self,
+        key: &str,
+        file: &Path,
+        digested: &Digested,
+    ) -> Result<Option<Option<String>>, PortError> {
+        let Inner { client, bucket, encryption_key, single, .. } = &*self.0;
+        let encryption_key = encryption_key.as_deref();
+        let upload = Upload { client, bucket, key, encryption_key, file, digested };
+        let uploaded =
+            if digested.size > *single { upload.in_parts(*single).await } else { upload.whole().await };
+        match uploaded? {
+            Uploaded::Written(version) => Ok(Some(version)),
+            Uploaded::Exists => {
+                let found = self.existing(key).await?;
+                Ok((found.digested == *digested).then_some(found.version))
+            }
+        }
+    }
+
+    /// The object that is there already, by the SHA-256 that S3 has checked itself, else by reading it through: metadata
+    /// say what whoever wrote it likes.
+    async fn existing(&self, key: &str) -> Result<Found, PortError> {
         let Inner { client, bucket, .. } = &*self.0;
         let head =
             client.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled).send().await;
@@ -159,13 +175,13 @@ impl S3Artifacts {
             Some(404) => PortError::transient(format!("adopt `{key}` in {bucket}: it is there no more")),
             Some(_) | None => bucket::failed(&format!("adopt `{key}` in {bucket}"), &error),
         })?;
-        let recorded = head.metadata().and_then(|metadata| metadata.get(digest::METADATA));
+        let is_whole = head.checksum_type() != Some(&ChecksumType::Composite);
+        let told = head.checksum_sha256().filter(|_| is_whole).and_then(digest::from_base64);
         let size = head.content_length().and_then(|size| u64::try_from(size).ok());
-        if let (Some(sha256), Some(size)) = (recorded.filter(|text| digest::is_sha256(text)), size) {
-            return Ok((head.version_id.clone(), Digested { sha256: sha256.clone(), size }));
+        if let (Some(sha256), Some(size)) = (told, size) {
+            return Ok(Found { version: head.version_id, digested: Digested { sha256, size } });
         }
-        let found = download::digest(client, bucket, key, head.version_id()).await?;
-        Ok((found.version, found.digested))
+        download::digest(client, bucket, key, head.version_id()).await
     }
 }
 

@@ -192,6 +192,14 @@ impl Api {
     /// # Errors
     /// [`PortError`] that says whether trying again can help.
     pub async fn commit(&self, repository: &Repository, reference: &str) -> Result<Commit, PortError> {
+        // A URL's `..` goes up, to another repository; no reference of git has such a part.
+        if reference.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            let reference = reference.escape_debug();
+            return Err(PortError::permanent(format!(
+                "find `{reference}` in {}: it is no reference; correct the branch or tag",
+                repository.full_name()
+            )));
+        }
         let reference = utf8_percent_encode(reference, IN_PATH);
         let what = format!("read the commit `{reference}` of {}", repository.full_name());
         let response =

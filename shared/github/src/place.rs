@@ -33,7 +33,8 @@ impl Place {
             }
             (None, None) => {
                 let branch = branch.unwrap_or(DEFAULT_BRANCH).to_owned();
-                Self { repository, reference: branch.clone(), branch }
+                // Without the prefix a tag of the same name could be meant.
+                Self { repository, reference: format!("heads/{branch}"), branch }
             }
         })
     }
@@ -57,7 +58,7 @@ pub(crate) fn repository(action: &Action) -> Result<Repository, PortError> {
 }
 
 /// GitHub would take a branch's name as well, which is not what a pinned source means.
-fn commit_id(text: &str) -> Result<String, PortError> {
+pub(crate) fn commit_id(text: &str) -> Result<String, PortError> {
     if (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(text.to_owned());
     }

@@ -15,7 +15,7 @@ use penstock_model::pipeline::Action;
 
 use crate::api::{Api, Commit, Repository};
 use crate::archive::{LeftOut, convert};
-use crate::place::{Place, repository};
+use crate::place::{Place, commit_id, repository};
 
 /// The secret that holds GitHub's token on one machine, if the repository is private.
 pub const TOKEN_SECRET: &str = "github-token";
@@ -104,7 +104,9 @@ impl GitHubSource {
         reference: &str,
         work: &Work,
     ) -> Result<Commit, PortError> {
-        let reference = work.revision_override.as_ref().map_or(reference, |revision| revision.value.as_str());
+        let pinned =
+            work.revision_override.as_ref().map(|revision| commit_id(&revision.value)).transpose()?;
+        let reference = pinned.as_deref().unwrap_or(reference);
         let commit = api.commit(repository, reference).await?;
         if commit.sha == reference {
             return Ok(commit);

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use penstock_app::engine::state::TriggerCause;
+use penstock_app::engine::state::{RevisionOverride, TriggerCause};
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Ending, Provider, Work};
@@ -191,7 +191,7 @@ async fn a_branch_is_pinned_to_its_commit_and_fetched() {
     assert_eq!(std::fs::read_to_string(kept.0.path().join("kept/run.sh")).unwrap(), "hi\n");
     // The first answer was a 502: it was asked again.
     let archive = format!("archive {SHA}");
-    assert_eq!(seen.lock().unwrap().paths, ["commit feature/x", "commit feature/x", &archive]);
+    assert_eq!(seen.lock().unwrap().paths, ["commit heads/feature/x", "commit heads/feature/x", &archive]);
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn what_pins_a_source_is_fetched_and_not_its_branch() {
     assert_eq!(asked(&[("Tag", "v1.2")]).await, said("tags/v1.2", "HEAD"));
     assert_eq!(asked(&[("Tag", "v1.2"), ("BranchName", "dev")]).await, said("tags/v1.2", "dev"));
     assert_eq!(asked(&[("Tag", "v1.2"), ("Commit", SHA)]).await, said(SHA, "HEAD"));
-    assert_eq!(asked(&[("Tag", ""), ("Commit", "")]).await, said("main", "main"));
+    assert_eq!(asked(&[("Tag", ""), ("Commit", "")]).await, said("heads/main", "main"));
 }
 
 #[tokio::test]
@@ -232,6 +232,29 @@ async fn a_branch_is_no_commit() {
     let Begun::Ended(Ending::Failed { error, .. }) = begun else { panic!("{begun:?}") };
     assert!(error.message.contains("no commit id"), "{}", error.message);
     assert!(seen.lock().unwrap().paths.is_empty());
+}
+
+#[tokio::test]
+async fn an_override_or_a_branch_leads_to_no_other_repository() {
+    let elsewhere = "../../../other/private/commits/main";
+    let mut pinned = work(&[("FullRepositoryId", "acme/web")]);
+    pinned.revision_override = Some(RevisionOverride {
+        action: pinned.action.name.clone(),
+        kind: "COMMIT_ID".into(),
+        value: elsewhere.into(),
+    });
+    for work in [pinned, work(&[("FullRepositoryId", "acme/web"), ("Branch", elsewhere)])] {
+        let (base_url, seen) = stand_in(0).await;
+        let (source, _) = source(base_url, Some("t0ken"));
+        let begun = source.start(&work, false).await.unwrap();
+        let Begun::Ended(Ending::Failed { error, .. }) = begun else { panic!("{begun:?}") };
+        assert!(
+            error.message.contains("commit id") || error.message.contains("reference"),
+            "{}",
+            error.message
+        );
+        assert!(seen.lock().unwrap().paths.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,11 @@ use serde_json::Value as Json;
 
 use crate::id::{ActionName, ArtifactName, Namespace, PipelineName, StageName};
 
+/// The key in which `CodePipeline`'s GitHub source takes a token...
+pub const TOKEN: &str = "OAuthToken";
+/// ...and what it shows in its place.
+pub const HIDDEN: &str = "****";
+
 /// A pipeline, valid by construction or as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -308,6 +313,15 @@ impl Pipeline {
     /// The stage called `name`.
     pub fn stage(&self, name: &StageName) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == *name)
+    }
+
+    /// Puts asterisks in the place of tokens, as `CodePipeline` shows them: nothing here reads them, and whoever may read
+    /// the definition would.
+    pub fn hide_tokens(&mut self) {
+        let actions = self.stages.iter_mut().flat_map(|stage| &mut stage.actions);
+        for token in actions.filter_map(|action| action.configuration.get_mut(TOKEN)) {
+            HIDDEN.clone_into(token);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What all pages share: frame, crumbs, times, links.
 
+use std::time::Duration;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -24,8 +26,10 @@ pub(crate) struct Page<'a> {
 pub(crate) struct Live<'a> {
     /// The entity tag of its content.
     pub(crate) tag: &'a str,
-    /// Whether something moves, so that it is asked for often.
+    /// Whether something moves, so that a browser without scripts asks for it again.
     pub(crate) moving: bool,
+    /// The pause before it is asked for again.
+    pub(crate) pace: Duration,
     /// What a screen reader says when it changes.
     pub(crate) says: &'a str,
 }
@@ -75,7 +79,7 @@ impl Page<'_> {
                     @match &self.live {
                         Some(live) => {
                             p #said class="hidden" role="status" aria-live="polite" { (plain::line(live.says)) }
-                            main #main tabindex="-1" data-tag=(live.tag) data-pace=(if live.moving { 300 } else { 1000 }) { (self.content) }
+                            main #main tabindex="-1" data-tag=(live.tag) data-pace=(live.pace.as_millis()) { (self.content) }
                         }
                         None => main #main tabindex="-1" { (self.content) },
                     }

@@ -3,6 +3,7 @@
 use penstock_app::control::StartRequest;
 use penstock_app::error::AppError;
 use penstock_app::port::provider::Work;
+use penstock_app::port::store::Store as _;
 use penstock_engine::command::RetryActions;
 use penstock_engine::rejection::Rejection;
 use penstock_model::id::{DefinitionVersion, ExecutionId};
@@ -33,6 +34,21 @@ async fn applying_creates_then_changes_only_what_changed() {
     installation.control.delete(&web_name()).await.expect("deleting");
     assert!(installation.query.pipelines().await.expect("listing").is_empty());
     assert_eq!(apply(plain()).await, DefinitionVersion(3), "its history stays");
+}
+
+#[tokio::test]
+async fn a_token_is_not_kept_and_applying_again_changes_nothing() {
+    let Installation { control, fakes, .. } = Installation::default();
+    let web = || {
+        let hub = source("Fetch", "src").set("OAuthToken", "ghp_secret");
+        pipeline("web").stage("Source", [hub]).stage("Build", [build("Compile").consumes("src")]).build()
+    };
+    for _ in 0..2 {
+        assert_eq!(control.apply(web(), "alice").await.expect("applying").0, DefinitionVersion(1));
+    }
+    let kept = fakes.store.definition(&web_name(), DefinitionVersion(1)).await.expect("a definition");
+    let kept = &kept.expect("a definition").stages[0].actions[0].configuration;
+    assert_eq!(kept["OAuthToken"], "****");
 }
 
 #[tokio::test]

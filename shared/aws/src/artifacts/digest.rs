@@ -59,6 +59,7 @@ pub(super) async fn of(file: &Path) -> Result<Digested, PortError> {
     }
 }
 
-pub(super) fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+/// The digest that S3 tells, in hex digits.
+pub(super) fn from_base64(text: &str) -> Option<String> {
+    BASE64_STANDARD.decode(text).ok().filter(|bytes| bytes.len() == 32).map(hex::encode)
 }

@@ -80,18 +80,33 @@ async fn the_key_contains_the_attempt_and_the_version_is_pinned() {
 #[tokio::test]
 async fn an_object_of_a_provider_is_adopted_by_its_digest() {
     let bench = Bench::new(&faults()).await;
-    let attempt = fresh_attempt();
-    let key = format!("artifacts/web/{}/Out.zip", attempt.token());
+    let key = format!("artifacts/web/{}/Out.zip", fresh_attempt().token());
     bench.bucket.write(&key, b"of a provider").await;
-    let found = bench.artifacts.put(&pipeline(), &attempt, &output(), &bench.file(b"mine")).await.unwrap();
-    assert_eq!(bench.fetched(&found).await, b"of a provider", "what is there is adopted, whoever wrote it");
     let adopted = bench.artifacts.adopt(&bench.bucket.name, &key, None, &output()).await.unwrap();
-    assert_eq!(adopted, found);
-    let pinned = found.version_id.as_deref();
+    assert_eq!(bench.fetched(&adopted).await, b"of a provider");
+    let pinned = adopted.version_id.as_deref();
     bench.bucket.write(&key, b"another").await;
-    assert_eq!(bench.artifacts.adopt(&bench.bucket.name, &key, pinned, &output()).await, Ok(found));
+    assert_eq!(bench.artifacts.adopt(&bench.bucket.name, &key, pinned, &output()).await, Ok(adopted));
     let missing = bench.artifacts.adopt(&bench.bucket.name, "web/missing.zip", None, &output()).await;
     assert!(!missing.unwrap_err().retryable);
+}
+
+/// A build may write to the bucket: it must not get its own object deployed as the source of another.
+#[tokio::test]
+async fn what_somebody_else_put_under_the_key_is_not_taken_for_ours() {
+    let bench = Bench::new(&faults()).await;
+    let attempt = fresh_attempt();
+    let key = format!("artifacts/web/{}/Out.zip", attempt.token());
+    let mine = bench.file(b"mine");
+    bench.bucket.write_claiming(&key, b"planted", b"mine").await;
+    let put = bench.artifacts.put(&pipeline(), &attempt, &output(), &mine).await.unwrap();
+    assert_eq!(bench.fetched(&put).await, b"mine");
+    assert!(put.key.starts_with(key.trim_end_matches(".zip")) && put.key != key, "{}", put.key);
+    let again = bench.artifacts.put(&pipeline(), &attempt, &output(), &mine).await;
+    assert_eq!(again, Ok(put.clone()));
+    bench.bucket.write(&put.key, b"planted here too").await;
+    let refused = bench.artifacts.put(&pipeline(), &attempt, &output(), &mine).await.unwrap_err();
+    assert!(!refused.retryable && refused.message.contains("somebody else"), "{}", refused.message);
 }
 
 #[tokio::test]

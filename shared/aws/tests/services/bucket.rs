@@ -3,6 +3,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use penstock_aws::sdk::Sdk;
+use sha2::{Digest, Sha256};
 
 use crate::fresh;
 
@@ -24,6 +25,13 @@ impl Bucket {
 
     pub(crate) async fn write(&self, key: &str, content: &[u8]) {
         let put = self.client.put_object().bucket(&self.name).key(key);
+        put.body(content.to_vec().into()).send().await.unwrap();
+    }
+
+    /// The same, with metadata that claim the digest of `claimed`.
+    pub(crate) async fn write_claiming(&self, key: &str, content: &[u8], claimed: &[u8]) {
+        let put = self.client.put_object().bucket(&self.name).key(key);
+        let put = put.metadata("sha256", hex::encode(Sha256::digest(claimed)));
         put.body(content.to_vec().into()).send().await.unwrap();
     }
 

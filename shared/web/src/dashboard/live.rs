@@ -30,7 +30,9 @@ pub(super) async fn respond<F>(web: &Web, headers: &HeaderMap, draw: impl Fn() -
 where
     F: Future<Output = Result<Drawn, Failure>> + Send,
 {
-    let deadline = Instant::now() + wait(headers);
+    // Where others change state, waiting shows nothing sooner, and on Lambda each moment of it is paid for.
+    let wait = if web.query.sees_changes() { wait(headers) } else { Duration::ZERO };
+    let deadline = Instant::now() + wait;
     loop {
         let seen = web.query.changes();
         let drawn = match draw().await {
@@ -40,13 +42,19 @@ where
         let tag = etag::of(&drawn.content.0);
         let unchanged = etag::matches(headers, &tag);
         if !unchanged || timeout_at(deadline, web.query.wait_for_change(seen)).await.is_err() {
-            return etag::tagged(headers, &tag, || whole(drawn, &tag));
+            return etag::tagged(headers, &tag, || whole(web, drawn, &tag));
         }
     }
 }
 
-fn whole(drawn: Drawn, tag: &str) -> Response {
-    let live = Live { tag, moving: drawn.moving, says: &drawn.says };
+fn whole(web: &Web, drawn: Drawn, tag: &str) -> Response {
+    let pace = match (web.query.sees_changes(), drawn.moving) {
+        (true, true) => Duration::from_millis(300),
+        (true, false) => Duration::from_secs(1),
+        (false, true) => Duration::from_secs(2),
+        (false, false) => Duration::from_secs(10),
+    };
+    let live = Live { tag, moving: drawn.moving, pace, says: &drawn.says };
     let page = Page { title: &drawn.title, crumbs: drawn.crumbs, content: drawn.content, live: Some(live) };
     (StatusCode::OK, page::html_headers(), page.render().into_string()).into_response()
 }

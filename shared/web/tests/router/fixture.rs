@@ -26,6 +26,7 @@ use penstock_testkit::fake::{
 };
 use penstock_web::{Web, Webhooks};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 /// The commit that the fake repository contains.
@@ -128,6 +129,18 @@ pub(crate) fn release(name: &str, mode: ExecutionMode) -> Pipeline {
 
 impl Server {
     pub(crate) fn new() -> Self {
+        Self::learning_by(Transition::changes)
+    }
+
+    /// The same, where others change the state.
+    pub(crate) async fn among_others() -> Self {
+        let server = Self::learning_by(|_| watch::channel(0).1);
+        server.web.control.create(release("canal", ExecutionMode::Queued), "Ada").await.unwrap();
+        server
+    }
+
+    /// A server that learns of changes by `changes`.
+    fn learning_by(changes: impl FnOnce(&Transition) -> watch::Receiver<u64>) -> Self {
         let clock = Arc::new(ManualClock::default());
         let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
         let (outputs, logs) = (Arc::new(MemoryOutputs::default()), Arc::new(MemoryLogs::default()));
@@ -164,7 +177,7 @@ impl Server {
             outputs.clone(),
             approvals.clone(),
             logs.clone(),
-            transition.changes(),
+            changes(&transition),
         ));
         let repository = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
         let deliveries =

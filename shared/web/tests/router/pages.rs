@@ -76,6 +76,18 @@ async fn a_client_that_waits_is_answered_when_something_changes() {
 }
 
 #[tokio::test]
+async fn where_others_change_the_state_nobody_is_kept_waiting() {
+    let server = Server::among_others().await;
+    let page = server.get("/pipelines/canal").await;
+    assert!(page.text().contains("data-pace=\"10000\""), "{}", page.text());
+    let tag = page.header("etag").to_owned();
+    let asked = Request::get("/pipelines/canal").header("if-none-match", &tag).header("prefer", "wait=10");
+    let answer = server.send(asked.body(Body::empty()).unwrap());
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(8), answer).await;
+    assert_eq!(answer.expect("an answer at once").status, StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
 async fn what_is_not_there_has_a_page_too() {
     let server = Server::with_pipeline().await;
     for path in [

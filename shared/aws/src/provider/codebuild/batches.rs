@@ -19,7 +19,7 @@ use penstock_model::pipeline::OutputArtifact;
 use penstock_model::plain;
 use penstock_model::time::Timestamp;
 
-use super::builds::{Builds, MISSING_PROJECT, names_attempt};
+use super::builds::{Builds, MISSING_PROJECT, names_attempt, oldest};
 use super::plan::{Batch, Plan};
 use super::runner::Place;
 use super::{console, failure, log, outputs, request};
@@ -47,32 +47,45 @@ impl Batches<'_> {
         started.ok_or_else(|| Failure::Passing(PortError::transient("start a batch: the answer names none")))
     }
 
-    /// The batch of this attempt among those of `project` that were started last.
+    /// The batch of this attempt among those of `project`, by its environment variable.
     pub(super) async fn find(&self, project: &str, work: &Work) -> Result<Option<External>, Failure> {
         let (client, attempt) = (&self.0.client, work.attempt.to_string());
-        let call = client.list_build_batches_for_project().project_name(project);
-        let page = match call.sort_order(SortOrderType::Descending).max_results(100).send().await {
-            Ok(page) => page,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(ListBuildBatchesForProjectError::is_resource_not_found_exception) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(Failure::of_look(&format!("list the batches of `{project}`"), &error)),
-        };
-        if page.ids().is_empty() {
-            return Ok(None);
-        }
-        let got = client.batch_get_build_batches().set_ids(page.ids).send().await;
-        let got =
-            got.map_err(|error| Failure::of_look(&format!("read the batches of `{project}`"), &error))?;
+        let oldest = oldest(work);
         let is_ours = |batch: &&BuildBatch| {
             let variables = batch.environment.as_ref().map(ProjectEnvironment::environment_variables);
             names_attempt(variables.unwrap_or_default(), &attempt)
         };
-        Ok(got.build_batches().iter().find(is_ours).and_then(external))
+        let mut token = None;
+        loop {
+            let call = client.list_build_batches_for_project().project_name(project).set_next_token(token);
+            let page = match call.sort_order(SortOrderType::Descending).max_results(100).send().await {
+                Ok(page) => page,
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(ListBuildBatchesForProjectError::is_resource_not_found_exception) =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => {
+                    return Err(Failure::of_look(&format!("list the batches of `{project}`"), &error));
+                }
+            };
+            if page.ids().is_empty() {
+                return Ok(None);
+            }
+            let got = client.batch_get_build_batches().set_ids(page.ids).send().await;
+            let got =
+                got.map_err(|error| Failure::of_look(&format!("read the batches of `{project}`"), &error))?;
+            if let Some(found) = got.build_batches().iter().find(is_ours) {
+                return Ok(external(found));
+            }
+            let is_old = |batch: &BuildBatch| batch.start_time().is_some_and(|time| time.secs() < oldest);
+            token = page.next_token.filter(|_| !got.build_batches().iter().any(is_old));
+            if token.is_none() {
+                return Ok(None);
+            }
+        }
     }
 
     pub(super) async fn observe(&self, work: &Work, known: &External) -> Result<Observation, Failure> {

@@ -16,9 +16,11 @@ use super::{console, failure, log, outputs, request};
 use crate::error::port_error;
 use crate::provider::failure::Failure;
 
-/// No build of an attempt is older than this at the attempt's deadline: an action takes at most 36 hours, and it may
-/// have begun a little before the clock of the service says so.
-const OLDEST: i64 = 37 * 3600;
+/// Since when a build or batch of an attempt may have been started, in seconds: an action takes at most 36 hours, and it
+/// may have begun a little before the clock of the service says so.
+pub(super) fn oldest(work: &Work) -> i64 {
+    work.deadline.0 / 1000 - 37 * 3600
+}
 
 /// What to do about a project that is not there.
 pub(super) const MISSING_PROJECT: &str =
@@ -47,7 +49,7 @@ impl Builds<'_> {
     /// The build of this attempt among those of `project`, by its environment variable.
     pub(super) async fn find(&self, project: &str, work: &Work) -> Result<Option<External>, Failure> {
         let (client, attempt) = (&self.0.client, work.attempt.to_string());
-        let oldest = work.deadline.0 / 1000 - OLDEST;
+        let oldest = oldest(work);
         let mut token = None;
         loop {
             let call = client.list_builds_for_project().project_name(project).set_next_token(token);

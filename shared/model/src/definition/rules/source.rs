@@ -2,7 +2,7 @@
 
 use crate::definition::draft::{Action, Draft};
 use crate::definition::findings::{Findings, quoted};
-use crate::pipeline::Category;
+use crate::pipeline::{Category, HIDDEN, TOKEN};
 use crate::trigger::DEFAULT_BRANCH;
 
 /// Which keys name the repository and the branch.
@@ -28,6 +28,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
         if let Some(source) = source.filter(|_| action.provider().is_some()) {
             check_repository(action, source, findings);
             check_format(action, findings);
+            check_token(action, findings);
         }
         if action.is(Category::Source, "S3") {
             check_polling(action, findings);
@@ -85,6 +86,15 @@ fn check_repository(action: &Action, source: &GitSource, findings: &mut Findings
     check_rest(action, source, findings);
 }
 
+fn check_token(action: &Action, findings: &mut Findings) {
+    if let Some(token) = action.setting(TOKEN).filter(|token| token.text != HIDDEN) {
+        let message = format!(
+            "`{TOKEN}` is not used and not kept; remove it, and revoke it if others could read this file: on one machine the token is the secret `github-token`, on AWS that of the stack's parameter GitHubTokenArn"
+        );
+        findings.warning(token.place, "token-in-definition", message);
+    }
+}
+
 fn check_rest(action: &Action, source: &GitSource, findings: &mut Findings) {
     let pinned = action.setting("Commit").or_else(|| action.setting("Tag"));
     if pinned.is_none() && action.setting(source.branch).is_none() {
@@ -93,10 +103,6 @@ fn check_rest(action: &Action, source: &GitSource, findings: &mut Findings) {
             source.branch
         );
         findings.warning(action.place, "default-branch", message);
-    }
-    if source.provider == "GitHub" && action.setting("OAuthToken").is_none() {
-        let message = "no `OAuthToken`: only public repositories can be read; CodePipeline asks for a token";
-        findings.warning(action.place, "no-token", message);
     }
     if source.provider == "CodeStarSourceConnection" {
         check_connection(action, findings);

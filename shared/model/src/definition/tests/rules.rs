@@ -299,13 +299,15 @@ fn sources() {
         let changed = changed(source, &id).replace(trigger, "triggers:\n- providerType: GitHub\n");
         codes(&parse(&changed))
     };
-    assert_eq!(hub("Owner: a, Repo: b, Branch: main, OAuthToken: t"), Vec::<String>::new());
+    assert_eq!(hub("Owner: a, Repo: b, Branch: main"), Vec::<String>::new());
+    assert_eq!(hub("Owner: a, Repo: b, Branch: main, OAuthToken: '****'"), Vec::<String>::new());
+    assert_eq!(hub("Owner: a, Repo: b, Branch: main, OAuthToken: t"), ["warning token-in-definition"]);
     assert_eq!(hub(""), ["warning source-without-repository"]);
     assert_eq!(hub("Branch: dev"), ["warning source-without-repository"]);
-    assert_eq!(hub("Owner: a, Branch: main, OAuthToken: t"), ["error missing-configuration"]);
+    assert_eq!(hub("Owner: a, Branch: main"), ["error missing-configuration"]);
     assert_eq!(hub("RepositoryPath: ../web, Tag: v1"), ["warning local-repository"]);
-    assert_eq!(hub("Owner: a, Repo: b"), ["warning default-branch", "warning no-token"]);
-    assert_eq!(hub("Owner: a, Repo: b, Tag: v1, OAuthToken: t"), Vec::<String>::new());
+    assert_eq!(hub("Owner: a, Repo: b"), ["warning default-branch"]);
+    assert_eq!(hub("Owner: a, Repo: b, Tag: v1"), Vec::<String>::new());
     check(&[
         ("ConnectionArn: arn, ", "", &["error missing-configuration"]),
         ("acme/web", "web", &["error repository-form"]),
