@@ -129,6 +129,31 @@ fn nobody_has_the_whole_artifact_bucket() {
     }
 }
 
+/// State is what `transition` decided: a worker that was taken over by what it unpacked must not be able to write it.
+#[test]
+fn only_transition_writes_the_state() {
+    let template = Template::load();
+    for role in template.of_type("AWS::IAM::Role").into_iter().filter(|role| role.name != "TransitionRole") {
+        for statement in statements(role) {
+            let actions = strings(&statement["Action"]);
+            let writes =
+                ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"];
+            if !actions.iter().any(|action| writes.contains(&&**action)) {
+                continue;
+            }
+            let conditions = statement["Condition"].as_object().expect("a condition");
+            let keys = conditions.values().flat_map(|it| strings(&it["dynamodb:LeadingKeys"]));
+            let keys: Vec<_> = keys.collect();
+            let own = ["ATTEMPT#*", "EXTERNAL#*", "TOLD#*", "SWEEP"];
+            assert!(
+                !keys.is_empty() && keys.iter().all(|key| own.contains(&&**key)),
+                "{}: {statement}",
+                role.name
+            );
+        }
+    }
+}
+
 /// Function by function, the calls that its code makes: `Service:Operation` as the SDK calls them.
 fn calls() -> BTreeMap<String, Vec<String>> {
     let text = fs::read_to_string(root().join("tests/tests/template/calls.json")).unwrap();

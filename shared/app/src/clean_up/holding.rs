@@ -18,6 +18,8 @@ const PAGE: usize = 100;
 /// How many executions that ended before the grace are looked at; those before are released unless the state itself
 /// shows that they are needed. Only a first walk through a long history finds as many.
 const LOOK_BACK: usize = 2000;
+/// How many executions are read at most: one pipeline must not take all the time that a walk has, again and again.
+const MOST: usize = 10_000;
 
 /// The executions of a pipeline that have not been released, and what they need.
 pub(super) struct Holding {
@@ -41,7 +43,8 @@ pub(super) struct Held {
 }
 
 impl Holding {
-    /// Reads what has been released before what has not, so that nothing is missed that changes meanwhile.
+    /// Reads what has been released before what has not, so that nothing is missed that changes meanwhile. `None` if there
+    /// is no such pipeline, or if more would have to be read than is worth it.
     pub(super) async fn read(
         store: &dyn Store,
         pipeline: &PipelineName,
@@ -59,11 +62,14 @@ impl Holding {
             seen.insert(execution.id.clone());
             holding.add(execution, now);
         }
-        holding.read_newer(store, pipeline, below, now, &mut seen).await?;
-        Ok(Some(holding))
+        let is_read = holding.read_newer(store, pipeline, below, now, &mut seen).await?;
+        if !is_read {
+            tracing::warn!(%pipeline, "more than {MOST} executions of the last week: nothing of it is cleaned up");
+        }
+        Ok(is_read.then_some(holding))
     }
 
-    /// Reads the executions from admission number `below` on, newest first.
+    /// Reads the executions from admission number `below` on, newest first; `false` if there are too many.
     async fn read_newer(
         &mut self,
         store: &dyn Store,
@@ -71,9 +77,9 @@ impl Holding {
         below: u64,
         now: Timestamp,
         seen: &mut BTreeSet<ExecutionId>,
-    ) -> Result<(), AppError> {
+    ) -> Result<bool, AppError> {
         let (mut before, mut old) = (None, 0);
-        loop {
+        for _ in 0..MOST / PAGE {
             let page = store.executions(pipeline, before, PAGE).await?;
             for execution in page.iter().filter(|it| it.sequence >= below) {
                 if seen.insert(execution.id.clone()) {
@@ -83,13 +89,14 @@ impl Holding {
             }
             match page.last() {
                 Some(last) if last.sequence > below && page.len() == PAGE => before = Some(last.sequence),
-                Some(_) | None => return Ok(()),
+                Some(_) | None => return Ok(true),
             }
             if old >= LOOK_BACK {
                 self.is_complete = false;
-                return Ok(());
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     fn add(&mut self, execution: &Execution, now: Timestamp) {

@@ -29,6 +29,23 @@ async fn a_set_is_made_for_a_new_stack_and_executed() {
     assert_eq!(done.summary.unwrap(), "change set next: not executed: it has no changes");
 }
 
+/// To set it beforehand would change the stack before anybody has approved the change set.
+#[tokio::test]
+async fn a_stack_policy_is_refused_and_not_set_behind_an_approval() {
+    let stage = Stage::new().await;
+    let policy = r#"{"StackPolicy":{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}}"#;
+    let app = stage.artifact("policed", "App", &[("template.yml", TEMPLATE), ("prod.json", policy)]).await;
+    let provider = provider(&stage);
+    let create = deploys("CREATE_UPDATE", "policed").build();
+    succeeded(perform(&provider, &work("policed", 1, create, vec![app.clone()])).await);
+    let make = deploys("CHANGE_SET_REPLACE", "policed").set("ChangeSetName", "next");
+    let make = make.set("TemplateConfiguration", "App::prod.json").build();
+    let why = failed(perform(&provider, &work("policed", 2, make, vec![app])).await);
+    assert!(why.contains("StackPolicy") && why.contains("CREATE_UPDATE"), "{why}");
+    let set = client(&stage).get_stack_policy().stack_name("policed").send().await.unwrap();
+    assert!(!set.stack_policy_body().unwrap_or_default().contains("Update:*"), "{set:?}");
+}
+
 #[tokio::test]
 async fn a_set_of_the_same_name_is_replaced() {
     let stage = Stage::new().await;

@@ -20,6 +20,9 @@ const PAUSES: [Duration; 7] = {
     [Duration::from_millis(200), second(1), second(2), second(3), second(4), second(5), second(5)]
 };
 
+/// To set it with the change set would change the stack before anybody has approved that.
+const NO_POLICY: &str = "the template configuration has a `StackPolicy`, which a change set cannot carry; take it out, and set it by an action with CREATE_UPDATE or by `aws cloudformation set-stack-policy`";
+
 impl Job<'_> {
     /// `CHANGE_SET_REPLACE`: deletes what has the name, makes the set, waits until it is there.
     pub(super) async fn replace_set(&self) -> Result<Progress, Failure> {
@@ -93,8 +96,8 @@ impl Job<'_> {
     async fn make_set(&self, updates: bool) -> Result<(), Failure> {
         let Self { settings, work, .. } = self;
         let request = self.request().await?;
-        if let Some(policy) = request.policy.filter(|_| updates) {
-            self.set_policy(policy).await?;
+        if request.policy.is_some() {
+            return Err(Failure::configuration(NO_POLICY.to_owned()));
         }
         let kind = if updates { ChangeSetType::Update } else { ChangeSetType::Create };
         // The token in the description is what recognises our own set: an answer has no other place for it.
@@ -121,14 +124,6 @@ impl Job<'_> {
                 Err(Failure::of_call(&format!("make the change set `{}`", settings.change_set), &error))
             }
         }
-    }
-
-    /// A change set has no stack policy of its own: it is set before, on a stack that exists.
-    async fn set_policy(&self, policy: String) -> Result<(), Failure> {
-        let stack = &self.settings.stack;
-        let set = self.client.set_stack_policy().stack_name(stack).stack_policy_body(policy).send().await;
-        set.map(drop)
-            .map_err(|error| Failure::of_call(&format!("set the policy of the stack `{stack}`"), &error))
     }
 
     async fn delete_set(&self) -> Result<(), Failure> {

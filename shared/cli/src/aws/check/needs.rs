@@ -224,7 +224,7 @@ fn of_files(place: &Where, action: &Action, stack: &str) -> Vec<Need> {
             "a template of more than 51,200 bytes, which is handed over in the artifact bucket, is refused";
         needs.push(Need::useful(&["s3:PutObject"], place.artifacts(&place.artifact_bucket), large));
     }
-    if has("TemplateConfiguration") {
+    if has("TemplateConfiguration") && known(action, "ActionMode") != "CHANGE_SET_REPLACE" {
         let policy = "a `StackPolicy` in the file of TemplateConfiguration is refused";
         needs.push(Need::useful(&["cloudformation:SetStackPolicy"], stack, policy));
     }
