@@ -45,7 +45,6 @@ async fn commit(store: &TableStore, name: &PipelineName, first: u32, many: u32) 
         pipeline: name.clone(),
         command: CommandId::new(&format!("history-{first}")).unwrap(),
         changes: executions.chain([pipeline]).collect(),
-        checks: vec![],
         admission: None,
         definition: None,
         at: like.started_at,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use penstock_engine::event::{Event, Item};
+use penstock_engine::event::Event;
 use penstock_engine::state::{Definitions, Execution, PipelineState, State};
 use penstock_model::id::{CommandId, DefinitionVersion, DeliveryId, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
@@ -102,8 +102,6 @@ pub struct Commit {
     pub command: CommandId,
     /// The items that change.
     pub changes: Vec<Change>,
-    /// Items that the decision relied on and that must still have this version.
-    pub checks: Vec<(Item, u64)>,
     /// For an execution from a delivery: must not exist yet.
     pub admission: Option<DeliveryId>,
     /// A definition version to add.

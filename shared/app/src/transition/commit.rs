@@ -44,7 +44,6 @@ pub(super) fn compose(
             .into_iter()
             .filter_map(|(item, events)| change(before, &decision.state, left, item, events))
             .collect(),
-        checks: vec![],
         admission: admission(&decision.events),
         definition,
         at,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use penstock_app::engine::event::Item;
 use penstock_app::port::PortError;
 use penstock_app::port::store::{Change, Commit, CommitError, ItemState};
 use penstock_model::id::ExecutionId;
@@ -13,7 +12,7 @@ use super::TableStore;
 use super::encode::{VERSION, WRITER, read_command};
 use super::item::{Attributes, Stored};
 use super::key::Key;
-use super::writes::{Place, Places, Write, compose, is_of, key_at, token};
+use super::writes::{Place, Places, Write, compose, key_at, token};
 use crate::error::port_error;
 
 /// How often a transaction is sent: it may have guessed wrong where executions are, or have met another one.
@@ -40,9 +39,6 @@ enum Found {
 
 impl TableStore {
     pub(super) async fn write(&self, commit: &Commit) -> Result<(), CommitError> {
-        if contradicts_itself(commit) {
-            return Err(CommitError::Conflict);
-        }
         let mut places = Places::new();
         for round in 0..ROUNDS {
             let writes = compose(commit, &places)?;
@@ -174,28 +170,15 @@ fn record_key(commit: &Commit, change: &Change) -> Option<Key> {
 
 /// The executions that exist if the commit is right.
 fn executions(commit: &Commit) -> impl Iterator<Item = &ExecutionId> {
-    let changed = commit.changes.iter().filter_map(|change| match &change.item {
+    commit.changes.iter().filter_map(|change| match &change.item {
         ItemState::Execution { execution, .. } if change.expected > 0 => Some(&execution.id),
         ItemState::Execution { .. } | ItemState::Pipeline(_) => None,
-    });
-    let checked = commit.checks.iter().filter_map(|(item, version)| match item {
-        Item::Execution(id) if *version > 0 => Some(id),
-        Item::Execution(_) | Item::Pipeline => None,
-    });
-    changed.chain(checked)
+    })
 }
 
 /// The version in which the commit expects the execution.
 fn expected(commit: &Commit, id: &ExecutionId) -> Option<u64> {
-    let item = Item::Execution(id.clone());
-    let changed = commit.changes.iter().find(|change| is_of(change, &item)).map(|change| change.expected);
-    changed
-        .or_else(|| commit.checks.iter().find(|(checked, _)| *checked == item).map(|(_, version)| *version))
-}
-
-/// Whether an item is changed and checked in two different versions.
-fn contradicts_itself(commit: &Commit) -> bool {
-    commit.checks.iter().any(|(item, version)| {
-        commit.changes.iter().any(|change| is_of(change, item) && change.expected != *version)
-    })
+    let is_its =
+        |item: &ItemState| matches!(item, ItemState::Execution { execution, .. } if execution.id == *id);
+    commit.changes.iter().find(|change| is_its(&change.item)).map(|change| change.expected)
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
-use penstock_app::engine::event::Item;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use penstock_app::port::PortError;
 use penstock_app::port::store::{Change, Commit, ItemState};
 use penstock_model::id::{ExecutionId, PipelineName};
@@ -34,7 +33,6 @@ pub(super) type Places = BTreeMap<ExecutionId, Place>;
 pub(super) enum Write {
     Put(Attributes, Condition),
     Delete(Key, Condition),
-    Check(Key, Condition),
 }
 
 /// What must be so for the transaction to land.
@@ -72,7 +70,6 @@ pub(super) fn compose(commit: &Commit, places: &Places) -> Result<Vec<Write>, Po
             ItemState::Execution { .. } => execution(commit, change, places, &mut writes)?,
         }
     }
-    checks(commit, places, &mut writes);
     writes.extend(admission(commit)?);
     if let Some((version, definition)) = &commit.definition {
         let item = encode::definition(&commit.pipeline, *version, definition)?;
@@ -116,32 +113,6 @@ fn execution(
     Ok(())
 }
 
-/// An item that is changed as well is checked by its change.
-fn checks(commit: &Commit, places: &Places, writes: &mut Vec<Write>) {
-    for (item, version) in &commit.checks {
-        if commit.changes.iter().any(|change| is_of(change, item)) {
-            continue;
-        }
-        let key = match item {
-            Item::Pipeline => Key::pipeline(&commit.pipeline),
-            Item::Execution(id) if *version == 0 => Key::first_record(id),
-            Item::Execution(id) => {
-                key_at(places.get(id).copied().unwrap_or(Place::Open), &commit.pipeline, id)
-            }
-        };
-        writes.push(Write::Check(key, expecting(*version)));
-    }
-}
-
-/// Whether the change is of `item`.
-pub(super) fn is_of(change: &Change, item: &Item) -> bool {
-    match (&change.item, item) {
-        (ItemState::Pipeline(_), Item::Pipeline) => true,
-        (ItemState::Execution { execution, .. }, Item::Execution(id)) => execution.id == *id,
-        (ItemState::Pipeline(_), Item::Execution(_)) | (ItemState::Execution { .. }, Item::Pipeline) => false,
-    }
-}
-
 fn admission(commit: &Commit) -> Result<Option<Write>, PortError> {
     let Some(delivery) = &commit.admission else {
         return Ok(None);
@@ -179,7 +150,6 @@ pub(super) fn token(table: &str, writes: &[Write]) -> String {
                 digest.update(format!("put {sorted:?} {condition:?}"));
             }
             Write::Delete(key, condition) => digest.update(format!("delete {key} {condition:?}")),
-            Write::Check(key, condition) => digest.update(format!("check {key} {condition:?}")),
         }
     }
     hex::encode(digest.finalize())[..36].to_owned()
@@ -189,7 +159,7 @@ impl Write {
     fn size(&self) -> usize {
         match self {
             Self::Put(item, _) => size(item),
-            Self::Delete(key, _) | Self::Check(key, _) => key.pk.len() + key.sk.len(),
+            Self::Delete(key, _) => key.pk.len() + key.sk.len(),
         }
     }
 
@@ -214,15 +184,6 @@ impl Write {
                     .set_expression_attribute_names(condition.names())
                     .set_expression_attribute_values(condition.values());
                 builder.delete(delete.build()?)
-            }
-            Self::Check(key, condition) => {
-                let check = ConditionCheck::builder()
-                    .table_name(table)
-                    .set_key(Some(key.into_attributes()))
-                    .set_condition_expression(condition.expression())
-                    .set_expression_attribute_names(condition.names())
-                    .set_expression_attribute_values(condition.values());
-                builder.condition_check(check.build()?)
             }
         }
         .build())

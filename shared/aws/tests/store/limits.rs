@@ -56,7 +56,6 @@ fn committing(command: &str, changes: Vec<Change>) -> Commit {
         pipeline: name("web"),
         command: name(command),
         changes,
-        checks: vec![],
         admission: None,
         definition: None,
         at: Timestamp(1_700_000_000_000),

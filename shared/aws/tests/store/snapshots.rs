@@ -53,10 +53,9 @@ async fn what_a_pipeline_was_written_with_may_have_closed_since() {
     execution.status = ExecutionStatus::Failed;
     let item = ItemState::Execution { execution: execution.into(), open: false, next_due: None };
     let changes = vec![Change { expected: 1, item, events: vec![] }];
-    let (checks, admission, definition) = (vec![], None, None);
+    let (admission, definition) = (None, None);
     let at = penstock_model::time::Timestamp(0);
-    let commit =
-        Commit { pipeline: web.clone(), command: name("close"), changes, checks, admission, definition, at };
+    let commit = Commit { pipeline: web.clone(), command: name("close"), changes, admission, definition, at };
     plant.store.commit(commit).await.unwrap();
     let snapshot = plant.store.load(&web, &[]).await.unwrap();
     assert!(snapshot.state.executions.is_empty(), "the pipeline's item still names it as open");

@@ -1,6 +1,5 @@
 //! One commit as SQL: encoded by whoever asks, carried out by the writing thread.
 
-use penstock_app::engine::event::Item;
 use penstock_app::engine::state::SCHEMA;
 use penstock_app::port::PortError;
 use penstock_app::port::store::{Commit, ItemState};
@@ -82,12 +81,7 @@ impl Transaction {
     }
 
     fn write(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        let Commit { pipeline, command, changes, checks, admission, definition, at } = &self.commit;
-        for (item, version) in checks {
-            if version_of(connection, pipeline.as_str(), item)? != *version {
-                return Ok(false);
-            }
-        }
+        let Commit { pipeline, command, changes, admission, definition, at } = &self.commit;
         if let Some(delivery) = admission {
             let mut insert = connection.prepare_cached("INSERT INTO admissions VALUES (?1, ?2)")?;
             insert.execute([pipeline.as_str(), delivery.as_str()])?;
@@ -141,20 +135,6 @@ fn write_item(
             .execute(params![row.execution, version, open, next_due.map(|at| at.0), row.item, expected, pipeline])?,
     };
     Ok(written == 1)
-}
-
-fn version_of(connection: &Connection, pipeline: &str, item: &Item) -> rusqlite::Result<u64> {
-    let version: Option<u64> = match item {
-        Item::Pipeline => connection
-            .prepare_cached("SELECT version FROM pipelines WHERE name = ?1")?
-            .query_row([pipeline], |row| row.get(0))
-            .optional()?,
-        Item::Execution(id) => connection
-            .prepare_cached("SELECT version FROM executions WHERE id = ?1 AND pipeline = ?2")?
-            .query_row([id.as_str(), pipeline], |row| row.get(0))
-            .optional()?,
-    };
-    Ok(version.unwrap_or(0))
 }
 
 fn is_constraint(error: &rusqlite::Error) -> bool {

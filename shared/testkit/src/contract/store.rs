@@ -17,7 +17,6 @@ pub async fn store_contract(make: impl AsyncFn() -> Arc<dyn Store>) {
     write::what_is_written_is_read(&bench().await).await;
     write::another_version_is_a_conflict(&bench().await).await;
     write::a_landed_commit_counts_as_done(&bench().await).await;
-    write::a_check_has_to_hold(&bench().await).await;
     write::a_delivery_is_admitted_once(&bench().await).await;
     write::a_definition_version_is_added_once(&bench().await).await;
     write::one_of_many_wins(&bench().await).await;

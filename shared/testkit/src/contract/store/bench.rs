@@ -129,7 +129,6 @@ pub(super) fn commit(pipeline: &PipelineName, id: &str, changes: Vec<Change>) ->
         pipeline: pipeline.clone(),
         command: name(id),
         changes,
-        checks: vec![],
         admission: None,
         definition: None,
         at: NOW,

@@ -1,7 +1,5 @@
 //! Commits: all or nothing, on versions, once.
 
-use penstock_engine::event::Item;
-
 use super::bench::{Bench, commit, definition, is_conflict};
 use crate::build::name;
 
@@ -55,23 +53,6 @@ pub(super) async fn a_landed_commit_counts_as_done(bench: &Bench) {
     let mut other = starting;
     other.command = name("somebody-else");
     assert!(is_conflict(&bench.store.commit(other).await), "another command's commit is another commit");
-}
-
-pub(super) async fn a_check_has_to_hold(bench: &Bench) {
-    bench.define("web").await;
-    let (first, second) = (bench.start("web", "start-1").await, bench.start("web", "start-2").await);
-    let version = bench.load("web", &[]).await.versions.pipeline;
-    let mut ending = bench.ending(&first, "end-1").await;
-    for wrong in [
-        (Item::Pipeline, version - 1),
-        (Item::Execution(second.clone()), 2),
-        (Item::Execution(second.clone()), 0),
-    ] {
-        ending.checks = vec![wrong.clone()];
-        assert!(is_conflict(&bench.store.commit(ending.clone()).await), "{wrong:?} does not hold");
-    }
-    ending.checks = vec![(Item::Pipeline, version), (Item::Execution(second), 1)];
-    bench.store.commit(ending).await.expect("the checks hold");
 }
 
 pub(super) async fn a_delivery_is_admitted_once(bench: &Bench) {
