@@ -164,7 +164,7 @@ impl Approvals {
     }
 
     /// Whether `token` is the API's token for `attempt`, in constant time.
-    pub fn is_api_token(&self, attempt: &AttemptId, token: &str) -> bool {
+    pub(crate) fn is_api_token(&self, attempt: &AttemptId, token: &str) -> bool {
         self.key.is_api_token(attempt, token)
     }
 

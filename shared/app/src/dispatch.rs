@@ -103,10 +103,7 @@ impl Dispatch {
     }
 
     /// Reports that a provider has taken the work up at `started_at`.
-    ///
-    /// # Errors
-    /// As [`Self::report`].
-    pub async fn report_started(
+    async fn report_started(
         &self,
         pipeline: &PipelineName,
         attempt: &AttemptId,

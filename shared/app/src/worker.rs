@@ -1,8 +1,7 @@
-//! What takes messages from the queue: machines' commands, deliveries and what is owed.
+//! What takes messages from the queue: machines' commands and what is owed.
 
 use std::sync::Arc;
 
-use crate::delivery::Deliveries;
 use crate::dispatch::Dispatch;
 use crate::error::AppError;
 use crate::port::PortError;
@@ -13,19 +12,12 @@ use crate::transition::Transition;
 pub struct Worker {
     transition: Arc<Transition>,
     dispatch: Arc<Dispatch>,
-    deliveries: Option<Arc<Deliveries>>,
 }
 
 impl Worker {
     /// A worker that gives commands to `transition` and debts to `dispatch`.
     pub fn new(transition: Arc<Transition>, dispatch: Arc<Dispatch>) -> Self {
-        Self { transition, dispatch, deliveries: None }
-    }
-
-    /// The same, which gives deliveries to `deliveries`: where a webhook queues them before they are admitted.
-    #[must_use]
-    pub fn with_deliveries(self, deliveries: Arc<Deliveries>) -> Self {
-        Self { deliveries: Some(deliveries), ..self }
+        Self { transition, dispatch }
     }
 
     /// Handles `message`; on success it is acknowledged. A rejected command is done with.
@@ -37,11 +29,10 @@ impl Worker {
         match message {
             Message::Command { command } => self.transition.carry_out(command).await.map(drop),
             Message::Debt { pipeline, debt, category: _ } => self.dispatch.carry_out(&pipeline, &debt).await,
-            Message::Delivery { delivery, event } => {
-                let deliveries = self.deliveries.as_ref().ok_or_else(|| {
-                    PortError::permanent(format!("deliver {delivery}: this worker takes no deliveries"))
-                })?;
-                deliveries.deliver(&delivery, &event).await.map(drop)
+            // Whoever serves a webhook with a worker admits its deliveries at once instead of queueing them.
+            Message::Delivery { delivery, event: _ } => {
+                Err(PortError::permanent(format!("deliver {delivery}: this worker takes no deliveries"))
+                    .into())
             }
         }
     }

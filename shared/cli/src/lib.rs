@@ -28,9 +28,6 @@ use crate::command::Program;
 use crate::exit::Exit;
 use crate::show::{clean, diagnostics, out};
 
-/// Whether this build can reach an installation on AWS: the cargo feature `aws`.
-pub const REACHES_AWS: bool = cfg!(feature = "aws");
-
 /// Carries out what the command line says, and says how the program ends.
 pub fn run() -> ExitCode {
     out::honour_no_color();

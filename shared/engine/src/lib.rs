@@ -26,4 +26,4 @@ pub use apply::apply;
 pub use decide::{Decision, decide};
 pub use history::{AttemptHistory, attempts};
 pub use inputs::{Inputs, inputs};
-pub use pending::{is_open, next_due, owed_by, owed_since, pending, to_send};
+pub use pending::{is_open, next_due, owed_since, pending, to_send};

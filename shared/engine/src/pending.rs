@@ -33,7 +33,7 @@ fn untaken_since(attempt: &Attempt) -> Option<Timestamp> {
 }
 
 /// What is owed for one execution at `now`.
-pub fn owed_by(execution: &Execution, now: Timestamp) -> Vec<Debt> {
+fn owed_by(execution: &Execution, now: Timestamp) -> Vec<Debt> {
     let Some(run) = latest_run(execution) else {
         return vec![];
     };

@@ -23,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(10 * MINUTE);
 /// How long the provider of `action` gives the work from its beginning on, where the action says it and the provider has to
 /// be asked: minutes of ECS ("Amazon ECS deploy action reference", `DeploymentTimeout`). What only an execution knows is
 /// taken for the default.
-pub fn own_limit(action: &Action) -> Option<Duration> {
+fn own_limit(action: &Action) -> Option<Duration> {
     if action.action_type_id.provider != "ECS" {
         return None;
     }
