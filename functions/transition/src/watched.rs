@@ -52,7 +52,7 @@ impl Watched {
         for event in &outcome.events {
             if let Fact::ExecutionEnded { status, .. } = &event.fact {
                 Metrics::new(now.0)
-                    .of("Outcome", format!("{status:?}"))
+                    .of("Outcome", status.as_str())
                     .with("Executions", Unit::Count, 1.0)
                     .emit();
             }

@@ -21,7 +21,7 @@ use crate::port::commands::Commands;
 use crate::port::logs::{FAILED_TRY, Logs};
 use crate::port::outputs::Outputs;
 use crate::port::store::{Record, Snapshot, Store};
-use crate::view::{ActionView, ExecutionView};
+use crate::view::{ActionStanding, ActionView, ExecutionView};
 
 mod present;
 
@@ -98,7 +98,9 @@ impl Query {
     /// Of a source that is tried again, the last line of its log says why.
     async fn add_progress(&self, view: &mut ExecutionView) {
         for stage in &mut view.stages {
-            let running = |it: &&mut ActionView| it.category == Category::Source && it.status == "InProgress";
+            let running = |it: &&mut ActionView| {
+                it.category == Category::Source && it.status == ActionStanding::InProgress
+            };
             for action in stage.actions.iter_mut().filter(running) {
                 let attempt = AttemptId {
                     execution: view.execution_id.clone(),

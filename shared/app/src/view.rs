@@ -1,11 +1,15 @@
 //! What people and tools are shown of an execution: one shape for the command line, the page and `--format json`.
 
-use penstock_engine::state::{Execution, POLLED, TriggerCause};
+use penstock_engine::state::{Execution, ExecutionStatus, POLLED, TriggerCause};
 use penstock_model::artifact::Revision;
 use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::{Category, Pipeline};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+mod standing;
+
+pub use standing::{ActionStanding, StageStanding};
 
 /// An execution as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,8 +19,8 @@ pub struct ExecutionView {
     pub pipeline: PipelineName,
     /// The execution.
     pub execution_id: ExecutionId,
-    /// `InProgress`, `Stopping`, `Stopped`, `Succeeded`, `Failed`, `Superseded`, `Cancelled`.
-    pub status: String,
+    /// Where it stands as a whole.
+    pub status: ExecutionStatus,
     /// The commit of the first source action, once it is known.
     pub commit: Option<String>,
     /// The commit's message, first line.
@@ -41,8 +45,8 @@ pub struct ExecutionView {
 pub struct StageView {
     /// The stage.
     pub name: StageName,
-    /// `NotStarted`, `Waiting`, `InProgress`, `Stopping`, `Stopped`, `Succeeded`, `Failed`, `Cancelled`, `Skipped`.
-    pub status: String,
+    /// Where it stands.
+    pub status: StageStanding,
     /// Why it waits, or why its inbound transition is disabled.
     pub note: Option<String>,
     /// How many executions wait behind this one before the stage.
@@ -61,8 +65,8 @@ pub struct ActionView {
     pub category: Category,
     /// Its provider.
     pub provider: String,
-    /// `NotStarted`, `InProgress`, `Succeeded`, `Failed`, `Abandoned`.
-    pub status: String,
+    /// Where it stands.
+    pub status: ActionStanding,
     /// The latest try, 0 before the first.
     pub attempt: u32,
     /// What happened, in a line: a summary or the error's message.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use console::style;
+use penstock_app::engine::state::ExecutionStatus;
 use penstock_model::definition;
 
 use crate::client::Client;
@@ -91,7 +92,9 @@ async fn watch(server: &Server, address: &Address, folder: &Path, yes: bool) -> 
         }
         return Ok(exit);
     }
-    if client.execution(&delivered.pipeline, Some(&delivered.execution)).await?.status == "Stopped" {
+    if client.execution(&delivered.pipeline, Some(&delivered.execution)).await?.status
+        == ExecutionStatus::Stopped
+    {
         // Whoever pressed Ctrl-C has seen enough.
         return Ok(exit);
     }

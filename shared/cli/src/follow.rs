@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use penstock_app::engine::state::ExecutionStatus;
 use penstock_app::view::{ActionView, ExecutionView};
 use penstock_model::id::{ExecutionId, PipelineName};
 use penstock_model::pipeline::Category;
@@ -11,7 +12,7 @@ use crate::interrupt::Interrupts;
 use crate::keyboard::{Answer, Keyboard};
 use crate::reach::{ApprovalPlace, Reach};
 use crate::show::clean::clean;
-use crate::show::glyph::{Look, look, of_action};
+use crate::show::glyph::{Look, of_action};
 use crate::show::{failure, out};
 
 mod screen;
@@ -66,7 +67,7 @@ impl Follow<'_> {
         loop {
             let view = self.reach.execution(self.pipeline, Some(self.execution)).await?;
             screen.show(self.reach, &view).await?;
-            if look(&view.status) != Look::Busy {
+            if view.status.is_terminal() {
                 screen.leave();
                 return self.conclude(&view).await;
             }
@@ -124,7 +125,9 @@ impl Follow<'_> {
         interrupts: &mut Interrupts,
         stops: u32,
     ) -> anyhow::Result<Option<Exit>> {
-        let Some((place, action)) = asking(view).filter(|_| stops == 0 && view.status == "InProgress") else {
+        let Some((place, action)) =
+            asking(view).filter(|_| stops == 0 && view.status == ExecutionStatus::InProgress)
+        else {
             return Ok(None);
         };
         match self.approvals {
@@ -223,10 +226,14 @@ pub(crate) fn exit(view: &ExecutionView) -> Exit {
         let mut actions = view.stages.iter().flat_map(|stage| &stage.actions);
         actions.any(|a| a.category == Category::Approval && a.error_code.as_deref() == Some("Rejected"))
     };
-    match look(&view.status) {
-        Look::Good => Exit::Succeeded,
-        Look::Bad if rejected() => Exit::Stopped,
-        Look::Bad => Exit::Failed,
-        Look::Over | Look::Idle | Look::Waiting | Look::Asking | Look::Busy => Exit::Stopped,
+    match view.status {
+        ExecutionStatus::Succeeded => Exit::Succeeded,
+        ExecutionStatus::Failed if rejected() => Exit::Stopped,
+        ExecutionStatus::Failed => Exit::Failed,
+        ExecutionStatus::InProgress
+        | ExecutionStatus::Stopping
+        | ExecutionStatus::Stopped
+        | ExecutionStatus::Superseded
+        | ExecutionStatus::Cancelled => Exit::Stopped,
     }
 }

@@ -111,7 +111,7 @@ pub enum Rejection {
         reason: String,
     },
     /// The execution has ended.
-    #[error("the execution cannot be stopped: it is {status:?}")]
+    #[error("the execution cannot be stopped: it is {status}")]
     NotStoppable {
         /// Its status.
         status: ExecutionStatus,

@@ -1,6 +1,7 @@
 //! What is stored of a pipeline and its executions: small, serialisable, replayable from events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use penstock_model::artifact::{Artifact, Revision};
@@ -230,6 +231,25 @@ impl ExecutionStatus {
             Self::Stopped | Self::Succeeded | Self::Failed | Self::Superseded | Self::Cancelled => true,
         }
     }
+
+    /// The word, as it is serialised.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "InProgress",
+            Self::Stopping => "Stopping",
+            Self::Stopped => "Stopped",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Superseded => "Superseded",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+impl fmt::Display for ExecutionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Where in the pipeline an execution is.
@@ -263,6 +283,16 @@ pub struct Stop {
     pub by: String,
     /// When.
     pub at: Timestamp,
+}
+
+impl Stop {
+    /// Who asked and why, as it follows `stopped`.
+    pub fn in_words(&self) -> String {
+        match self.reason.as_str() {
+            "" => format!("by {}", self.by),
+            reason => format!("by {}: {reason}", self.by),
+        }
+    }
 }
 
 /// One stage as one execution ran it.

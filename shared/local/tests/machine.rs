@@ -49,7 +49,7 @@ async fn a_commit_travels_to_the_site() {
     assert_eq!(waiting.commit.as_deref(), Some(bench.head().as_str()));
     machine.approve("web", "Approve", "Ask").await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     assert_eq!(std::fs::read_to_string(bench.dir().join("sites/web/index.html")).unwrap(), "one\n");
     let log = machine.log(&execution, "Build", "Make", 1).await;
     assert!(log.contains("mkdir out"), "{log}");
@@ -76,7 +76,7 @@ async fn a_failure_names_its_command_and_is_retried() {
     machine.apply(definition).await;
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Failed");
+    assert_eq!(view.status.as_str(), "Failed");
     let summary = machine.action(&view, "Make").summary.unwrap_or_default();
     for part in ["test -e ../../../ready", "exit code 1", ".log"] {
         assert!(summary.contains(part), "{part} is missing in: {summary}");
@@ -85,7 +85,7 @@ async fn a_failure_names_its_command_and_is_retried() {
     let retried =
         machine.control.retry(&name("web"), None, &name("Build"), RetryActions::FailedActions).await.unwrap();
     assert_eq!(retried, execution);
-    let view = machine.until(&execution, |view| view.status == "Succeeded").await;
+    let view = machine.until(&execution, |view| view.status.as_str() == "Succeeded").await;
     assert_eq!(machine.action(&view, "Make").attempt, 2);
     machine.shut_down().await;
 }
@@ -111,7 +111,7 @@ async fn code_deploy_reaches_every_instance() {
         .await;
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     for instance in ["blue", "green"] {
         let page = bench.dir().join("instances/web/live").join(instance).join("srv/index.html");
         assert_eq!(std::fs::read_to_string(page).unwrap(), "one\n");
@@ -137,11 +137,11 @@ async fn a_failed_deployment_tells_its_cause_and_not_its_rollback() {
         .apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build())
         .await;
     let execution = machine.begin("web").await;
-    assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+    assert_eq!(machine.ended(&execution).await.status.as_str(), "Succeeded");
     std::fs::write(bench.dir().join("instances/web/live/blue/broken"), "").unwrap();
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Failed");
+    assert_eq!(view.status.as_str(), "Failed");
     let summary = machine.action(&view, "Roll").summary.unwrap_or_default();
     assert!(summary.contains("brought the last good revision back"), "{summary}");
     assert!(summary.contains("the disk is gone") && !summary.contains("rolling back"), "{summary}");
@@ -210,7 +210,7 @@ async fn a_build_under_way_when_the_server_dies_is_attempted_again() {
     std::fs::write(bench.dir().join("ready"), "").unwrap();
     let machine = bench.start().await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     assert_eq!(machine.action(&view, "Make").attempt, 3, "both interruptions are attempts of their own");
     machine.shut_down().await;
 }
@@ -242,7 +242,7 @@ async fn a_deployment_goes_on_at_the_event_that_was_interrupted() {
     std::fs::write(root.join("ready"), "").unwrap();
     let machine = bench.start().await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     assert_eq!(machine.action(&view, "Roll").attempt, 1);
     assert_eq!(
         std::fs::read_to_string(root.join("installs")).unwrap(),
@@ -300,7 +300,7 @@ async fn parallel_executions_share_the_machine() {
         executions.push(machine.begin("many").await);
     }
     for execution in executions {
-        assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+        assert_eq!(machine.ended(&execution).await.status.as_str(), "Succeeded");
     }
     machine.shut_down().await;
 }
@@ -320,7 +320,7 @@ async fn uncommitted_files_travel_only_when_asked() {
         definition.stages[1].actions.push(show);
         machine.apply(definition).await;
         let execution = machine.begin("web").await;
-        assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+        assert_eq!(machine.ended(&execution).await.status.as_str(), "Succeeded");
         let log = machine.log(&execution, "Show", "Show", 1).await;
         assert!(log.lines().any(|line| line == expected), "dirty = {dirty}: {log}");
         machine.shut_down().await;
@@ -356,7 +356,7 @@ artifacts: {files: ['**/*'], base-directory: out}
         .await;
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     for name in ["one", "two"] {
         let page = std::fs::read_to_string(bench.dir().join(format!("sites/web/{name}.html"))).unwrap();
         assert_eq!(page.trim(), name);
@@ -381,7 +381,7 @@ async fn a_program_is_invoked_with_its_arguments_and_never_through_a_shell() {
     machine.apply(definition).await;
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     assert!(machine.log(&execution, "Call", "Call", 1).await.contains("$(id) First"));
     machine.shut_down().await;
 }
@@ -405,7 +405,7 @@ async fn an_artifact_store_that_cannot_be_written_for_a_while_costs_no_attempt()
     std::fs::remove_file(&store).unwrap();
     std::fs::rename(&aside, &store).unwrap();
     let view = machine.ended(&execution).await;
-    assert_eq!(view.status, "Succeeded", "{view:#?}");
+    assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     assert_eq!(machine.action(&view, "Pull").attempt, 1);
     machine.shut_down().await;
 }
@@ -432,7 +432,7 @@ async fn a_damaged_pipeline_is_reported_and_keeps_no_other_from_running() {
 
     let machine = bench.start().await;
     machine.approve("sound", "Approve", "Ask").await;
-    assert_eq!(machine.ended(&execution).await.status, "Succeeded");
+    assert_eq!(machine.ended(&execution).await.status.as_str(), "Succeeded");
     let listed = machine.query.pipelines().await.unwrap();
     assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["sound"]);
     for name in ["damaged", "stuck"] {

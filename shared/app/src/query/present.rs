@@ -1,15 +1,15 @@
 //! Builds what people see of an execution from the state.
 
-use penstock_engine::state::{
-    Attempt, AttemptStatus, Execution, ExecutionKind, ExecutionStatus, Position, StageRun, State,
-};
-use penstock_model::id::{AttemptId, ExecutionId, StageName};
+use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus, Position, StageRun, State};
+use penstock_model::id::{ExecutionId, StageName};
 use penstock_model::pipeline::{Action, Category, Stage};
 
 use crate::approvals::{Approvals, decided, waiting_behind};
 use crate::port::logs::Logs;
 use crate::port::store::Snapshot;
-use crate::view::{ActionView, ExecutionView, StageView, first_revision, trigger_in_words};
+use crate::view::{
+    ActionStanding, ActionView, ExecutionView, StageStanding, StageView, first_revision, trigger_in_words,
+};
 
 struct Presenter<'a> {
     state: &'a State,
@@ -32,7 +32,7 @@ pub(super) fn view(
     Some(ExecutionView {
         pipeline: execution.pipeline.clone(),
         execution_id: id.clone(),
-        status: format!("{:?}", execution.status),
+        status: execution.status,
         commit: revision.map(|revision| revision.id.clone()),
         commit_summary: revision.and_then(|it| it.summary.as_deref()?.lines().next().map(str::to_owned)),
         trigger: trigger_in_words(&execution.trigger),
@@ -77,9 +77,9 @@ impl Presenter<'_> {
         StageView {
             name: stage.name.clone(),
             status: match run {
-                Some(run) => format!("{:?}", run.status),
-                None if waits => "Waiting".to_owned(),
-                None => "NotStarted".to_owned(),
+                Some(run) => run.status.into(),
+                None if waits => StageStanding::Waiting,
+                None => StageStanding::NotStarted,
             },
             note: self.note(&stage.name, waits),
             waiting_behind: if inside { waiting_behind(self.state, &stage.name) } else { 0 },
@@ -111,7 +111,7 @@ impl Presenter<'_> {
             name: action.name.clone(),
             category: action.action_type_id.category,
             provider: action.action_type_id.provider.clone(),
-            status: attempt.map_or("NotStarted", |attempt| status(attempt.status)).to_owned(),
+            status: attempt.map_or(ActionStanding::NotStarted, |attempt| attempt.status.into()),
             attempt: attempt.map_or(0, |attempt| attempt.number),
             summary: attempt.and_then(in_a_line),
             error_code: attempt.and_then(|attempt| attempt.error.as_ref()).map(|error| error.code.clone()),
@@ -133,15 +133,6 @@ impl Presenter<'_> {
         }
         let page = attempt.external.as_ref().and_then(|external| external.url.clone());
         page.unwrap_or_else(|| self.logs.location(&id))
-    }
-}
-
-fn status(status: AttemptStatus) -> &'static str {
-    match status {
-        AttemptStatus::Scheduled | AttemptStatus::InProgress => "InProgress",
-        AttemptStatus::Succeeded => "Succeeded",
-        AttemptStatus::Failed => "Failed",
-        AttemptStatus::Abandoned => "Abandoned",
     }
 }
 

@@ -149,7 +149,7 @@ async fn a_closed_transition_keeps_executions_before_it() {
     installation.control.disable(&web_name(), &stage, "freeze", "alice").await.expect("disabling");
     let id = started(&installation).await;
     let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
-    assert_eq!(view.stages[1].status, "Waiting");
+    assert_eq!(view.stages[1].status.as_str(), "Waiting");
     assert_eq!(view.stages[1].note.as_deref(), Some("inbound transition disabled by alice: freeze"));
     installation.control.enable(&web_name(), &stage).await.expect("enabling");
     installation.settle().await;

@@ -174,7 +174,7 @@ async fn a_start_that_failed_for_good_fails_the_attempt() {
     let installation = with(Installation::new(provider), web()).await;
     let id = started(&installation).await;
     let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
-    assert_eq!(view.status, "Failed");
+    assert_eq!(view.status.as_str(), "Failed");
     assert_eq!(view.stages[0].actions[0].summary.as_deref(), Some("start: no such project `shop`"));
 }
 
@@ -243,9 +243,9 @@ async fn an_abandoned_attempt_is_cancelled_at_its_provider() {
     installation.settle().await;
     assert!(installation.fakes.provider.is_cancelled(&attempt(&id, "Source", "Fetch", 1)));
     let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
-    assert_eq!(view.status, "Stopped");
+    assert_eq!(view.status.as_str(), "Stopped");
     assert_eq!(view.status_summary.as_deref(), Some("stopped by alice: wrong branch"));
-    assert_eq!(view.stages[0].actions[0].status, "Abandoned");
+    assert_eq!(view.stages[0].actions[0].status.as_str(), "Abandoned");
 }
 
 /// A provider that takes the next of several steps when it is observed must not take it after a stop.
@@ -270,7 +270,7 @@ async fn what_is_to_end_is_not_observed_but_cancelled_again() {
         assert!(installation.fakes.provider.is_cancelled(&fetch), "times out: {times_out}");
         installation.settle().await;
         let execution = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
-        assert_eq!(execution.status, if times_out { "Failed" } else { "Stopped" });
+        assert_eq!(execution.status.as_str(), if times_out { "Failed" } else { "Stopped" });
     }
 }
 

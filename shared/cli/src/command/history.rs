@@ -69,7 +69,7 @@ fn as_json(view: &ExecutionView) -> Json {
 }
 
 fn text(view: &ExecutionView) -> String {
-    let look = look(&view.status);
+    let look = look(view.status);
     let stages: String = view.stages.iter().map(|stage| of_stage(stage).sign(None).to_string()).collect();
     let commit = view.commit.as_deref().map_or("-", short);
     let summary = view.commit_summary.as_deref().map(clean).unwrap_or_default();
@@ -77,7 +77,7 @@ fn text(view: &ExecutionView) -> String {
     format!(
         "{stages} {}  {:11} {:>7}  {}  {} {}{}  {}",
         when(view.started_at),
-        look.paint(glyph::words(&view.status)),
+        look.paint(glyph::words(view.status.as_str())),
         elapsed(view.started_at, view.ended_at),
         view.execution_id,
         style(commit).yellow(),

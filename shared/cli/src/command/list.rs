@@ -2,6 +2,7 @@
 
 use clap::Args;
 use console::style;
+use penstock_app::engine::state::ExecutionStatus;
 use penstock_app::view::ExecutionView;
 use penstock_model::id::{ExecutionId, PipelineName};
 use penstock_model::time::Timestamp;
@@ -49,7 +50,7 @@ struct Row {
 #[serde(rename_all = "camelCase")]
 struct Latest {
     execution_id: ExecutionId,
-    status: String,
+    status: ExecutionStatus,
     commit: Option<String>,
     #[serde(skip)]
     summary: Option<String>,
@@ -104,10 +105,10 @@ impl Row {
         let Some(latest) = &self.latest else {
             return format!("{} {name}  {version}  not started yet", glyph::Look::Idle.sign(None));
         };
-        let look = look(&latest.status);
+        let look = look(latest.status);
         let commit = latest.commit.as_deref().map(short).unwrap_or_default();
         let summary = latest.summary.as_deref().map(clean).unwrap_or_default();
-        let status = look.paint(glyph::words(&latest.status));
+        let status = look.paint(glyph::words(latest.status.as_str()));
         format!("{} {name}  {version}  {status}  {commit} {summary}", look.sign(None)).trim_end().into()
     }
 }

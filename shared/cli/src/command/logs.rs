@@ -13,7 +13,6 @@ use crate::client::{executions, suggest};
 use crate::exit::{Exit, Failure};
 use crate::reach::Reach;
 use crate::show::clean::log_line;
-use crate::show::glyph::{Look, look};
 use crate::show::out;
 
 /// Between two looks at a log that is followed.
@@ -50,7 +49,7 @@ impl Logs {
         let mut printer = Printer::new(&client, self.action.is_none());
         loop {
             let view: ExecutionView = client.get(&format!("/penstock/v1/executions/{execution}")).await?;
-            let over = look(&view.status) != Look::Busy;
+            let over = view.status.is_terminal();
             for attempt in self.attempts(&view)? {
                 printer.print(&attempt, over || !self.follow).await?;
             }

@@ -1,7 +1,8 @@
 //! `penstock status`: where an execution stands.
 
 use clap::Args;
-use penstock_app::view::{ActionView, ExecutionView, StageView};
+use penstock_app::engine::state::ExecutionStatus;
+use penstock_app::view::{ActionStanding, ActionView, ExecutionView, StageStanding, StageView};
 use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
 use serde::Serialize;
 use serde_json::json;
@@ -120,7 +121,7 @@ pub(super) async fn or_suggest<T>(
 struct Shown<'a> {
     pipeline: &'a PipelineName,
     execution_id: &'a ExecutionId,
-    status: &'a str,
+    status: ExecutionStatus,
     commit: Option<&'a str>,
     stages: Vec<ShownStage<'a>>,
 }
@@ -128,14 +129,14 @@ struct Shown<'a> {
 #[derive(Serialize)]
 struct ShownStage<'a> {
     name: &'a StageName,
-    status: &'a str,
+    status: StageStanding,
     actions: Vec<ShownAction<'a>>,
 }
 
 #[derive(Serialize)]
 struct ShownAction<'a> {
     name: &'a ActionName,
-    status: &'a str,
+    status: ActionStanding,
     attempt: u32,
     summary: Option<&'a str>,
     link: Option<&'a str>,
@@ -146,7 +147,7 @@ impl<'a> Shown<'a> {
         Self {
             pipeline: &view.pipeline,
             execution_id: &view.execution_id,
-            status: &view.status,
+            status: view.status,
             commit: view.commit.as_deref(),
             stages: view.stages.iter().map(ShownStage::new).collect(),
         }
@@ -157,12 +158,12 @@ impl<'a> ShownStage<'a> {
     fn new(stage: &'a StageView) -> Self {
         let action = |action: &'a ActionView| ShownAction {
             name: &action.name,
-            status: &action.status,
+            status: action.status,
             attempt: action.attempt,
             summary: action.summary.as_deref(),
             link: action.link.as_deref(),
         };
-        Self { name: &stage.name, status: &stage.status, actions: stage.actions.iter().map(action).collect() }
+        Self { name: &stage.name, status: stage.status, actions: stage.actions.iter().map(action).collect() }
     }
 }
 

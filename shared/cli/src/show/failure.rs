@@ -1,11 +1,11 @@
 //! What a person needs to see of a failure: what failed, the end of its log, and where the rest is.
 
 use console::style;
-use penstock_app::view::{ActionView, ExecutionView, StageView};
+use penstock_app::view::{ActionStanding, ActionView, ExecutionView, StageView};
 use penstock_model::id::AttemptId;
 
 use super::clean::clean;
-use super::glyph::{Look, look};
+use super::glyph::Look;
 use crate::reach::Reach;
 use crate::tail::{NARRATION, last_lines};
 
@@ -18,7 +18,7 @@ const WHOLE_LOG: &str = "the whole log:";
 pub(crate) async fn lines(reach: &dyn Reach, view: &ExecutionView) -> Vec<String> {
     let mut lines = vec![];
     for stage in &view.stages {
-        for action in stage.actions.iter().filter(|action| look(&action.status) == Look::Bad) {
+        for action in stage.actions.iter().filter(|action| action.status == ActionStanding::Failed) {
             lines.push(String::new());
             lines.extend(of_action(reach, view, stage, action).await);
         }

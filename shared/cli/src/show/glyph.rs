@@ -1,7 +1,8 @@
 //! One sign and one colour for each status.
 
 use console::{StyledObject, style};
-use penstock_app::view::{ActionView, StageView};
+use penstock_app::engine::state::ExecutionStatus;
+use penstock_app::view::{ActionStanding, ActionView, StageStanding, StageView};
 use penstock_model::pipeline::Category;
 
 /// Turning signs for what is under way.
@@ -26,28 +27,57 @@ pub(crate) enum Look {
     Over,
 }
 
-/// The look of a status word of the views.
-pub(crate) fn look(status: &str) -> Look {
-    match status {
-        "Waiting" => Look::Waiting,
-        "InProgress" | "Stopping" => Look::Busy,
-        "Succeeded" => Look::Good,
-        "Failed" => Look::Bad,
-        "Stopped" | "Superseded" | "Cancelled" | "Abandoned" | "Skipped" => Look::Over,
-        _ => Look::Idle,
+/// The look of a status of the views.
+pub(crate) fn look(status: impl Into<Look>) -> Look {
+    status.into()
+}
+
+impl From<ExecutionStatus> for Look {
+    fn from(status: ExecutionStatus) -> Self {
+        match status {
+            ExecutionStatus::InProgress | ExecutionStatus::Stopping => Self::Busy,
+            ExecutionStatus::Succeeded => Self::Good,
+            ExecutionStatus::Failed => Self::Bad,
+            ExecutionStatus::Stopped | ExecutionStatus::Superseded | ExecutionStatus::Cancelled => Self::Over,
+        }
+    }
+}
+
+impl From<StageStanding> for Look {
+    fn from(status: StageStanding) -> Self {
+        match status {
+            StageStanding::NotStarted => Self::Idle,
+            StageStanding::Waiting => Self::Waiting,
+            StageStanding::InProgress | StageStanding::Stopping => Self::Busy,
+            StageStanding::Succeeded => Self::Good,
+            StageStanding::Failed => Self::Bad,
+            StageStanding::Stopped | StageStanding::Cancelled | StageStanding::Skipped => Self::Over,
+        }
+    }
+}
+
+impl From<ActionStanding> for Look {
+    fn from(status: ActionStanding) -> Self {
+        match status {
+            ActionStanding::NotStarted => Self::Idle,
+            ActionStanding::InProgress => Self::Busy,
+            ActionStanding::Succeeded => Self::Good,
+            ActionStanding::Failed => Self::Bad,
+            ActionStanding::Abandoned => Self::Over,
+        }
     }
 }
 
 /// The look of an action: an approval under way asks a person.
 pub(crate) fn of_action(action: &ActionView) -> Look {
-    let look = look(&action.status);
+    let look = look(action.status);
     if look == Look::Busy && action.category == Category::Approval { Look::Asking } else { look }
 }
 
 /// The look of a stage: it asks if one of its actions does and none is busy.
 pub(crate) fn of_stage(stage: &StageView) -> Look {
     let looks = || stage.actions.iter().map(of_action);
-    let look = look(&stage.status);
+    let look = look(stage.status);
     let asks = looks().any(|action| action == Look::Asking) && !looks().any(|action| action == Look::Busy);
     if look == Look::Busy && asks { Look::Asking } else { look }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use console::style;
-use penstock_app::view::{ActionView, ExecutionView, StageView};
+use penstock_app::view::{ActionStanding, ActionView, ExecutionView, StageStanding, StageView};
 use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 
@@ -43,7 +43,7 @@ impl Plain {
             ));
         }
         lines.extend(self.news(view));
-        if look(&view.status) != Look::Busy && !std::mem::replace(&mut self.over, true) {
+        if view.status.is_terminal() && !std::mem::replace(&mut self.over, true) {
             lines.push(ended(view));
         }
         lines
@@ -68,15 +68,18 @@ impl Plain {
     }
 
     fn progress(&mut self, stage: &StageView, action: &ActionView) -> Option<String> {
-        let text =
-            action.summary.as_deref().filter(|_| look(&action.status) == Look::Busy).map(first_line)?;
+        let text = action
+            .summary
+            .as_deref()
+            .filter(|_| action.status == ActionStanding::InProgress)
+            .map(first_line)?;
         let place = format!("{}/{}", stage.name, action.name);
         let said = self.progress.insert(place.clone(), text.clone());
         (said.as_ref() != Some(&text)).then(|| format!("{place}: {text}"))
     }
 
     fn waiting(&mut self, stage: &StageView) -> Option<String> {
-        let note = stage.note.as_deref().filter(|_| look(&stage.status) == Look::Waiting).map(clean)?;
+        let note = stage.note.as_deref().filter(|_| stage.status == StageStanding::Waiting).map(clean)?;
         let said = self.notes.insert(stage.name.to_string(), note.clone());
         (said.as_ref() != Some(&note)).then(|| format!("{}: waiting: {note}", stage.name))
     }
@@ -101,7 +104,7 @@ impl Plain {
 }
 
 fn is_over(action: &ActionView) -> bool {
-    matches!(look(&action.status), Look::Good | Look::Bad | Look::Over)
+    matches!(look(action.status), Look::Good | Look::Bad | Look::Over)
 }
 
 fn begun(place: &str, action: &ActionView) -> String {
@@ -124,16 +127,16 @@ fn begun(place: &str, action: &ActionView) -> String {
 }
 
 fn result(place: &str, action: &ActionView, start: Timestamp) -> String {
-    let look = look(&action.status);
+    let look = look(action.status);
     let code = action.error_code.as_deref().map(|code| format!(" {code}:")).unwrap_or_default();
     let summary = action.summary.as_deref().map(|text| format!(" {}", first_line(text))).unwrap_or_default();
     let colon = if code.is_empty() && summary.is_empty() { "" } else { ":" };
-    let status = look.paint(glyph::words(&action.status));
+    let status = look.paint(glyph::words(action.status.as_str()));
     format!("{place}: {status} in {}{colon}{code}{summary}", elapsed(start, action.ended_at))
 }
 
 fn ended(view: &ExecutionView) -> String {
-    let status = look(&view.status).paint(glyph::words(&view.status));
+    let status = look(view.status).paint(glyph::words(view.status.as_str()));
     let why = view.status_summary.as_deref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
     let commit = view.commit.as_deref().map(|commit| format!(" {}", short(commit))).unwrap_or_default();
     let time = elapsed(view.started_at, view.ended_at);

@@ -121,7 +121,7 @@ impl Picture<'_> {
                 Some(code) if !summary().starts_with(code.as_str()) => format!("{code}: {}", summary()),
                 Some(_) | None => summary(),
             },
-            Look::Over if action.summary.is_none() => glyph::words(&action.status),
+            Look::Over if action.summary.is_none() => glyph::words(action.status.as_str()),
             Look::Over | Look::Good | Look::Idle | Look::Waiting => summary(),
         }
     }
@@ -133,11 +133,11 @@ struct Columns {
 }
 
 fn header(view: &ExecutionView) -> String {
-    let look = glyph::look(&view.status);
+    let look = glyph::look(view.status);
     let time = duration(view.ended_at.unwrap_or_else(now).since(view.started_at));
     let commit = view.commit.as_deref().map(|commit| format!("  {}", style(super::short(commit)).yellow()));
     let message = view.commit_summary.as_deref().map(|text| format!("  {}", clean(text)));
-    let status = glyph::words(&view.status);
+    let status = glyph::words(view.status.as_str());
     let status = match view.status_summary.as_deref().map(clean) {
         Some(why) if why.starts_with(&status) => why,
         Some(why) => format!("{status}: {why}"),
@@ -173,7 +173,7 @@ fn behind(stage: &StageView) -> String {
 /// From the first action's start to the last one's end, or until now while something runs.
 fn span(stage: &StageView) -> Option<(Timestamp, Option<Timestamp>)> {
     let start = stage.actions.iter().filter_map(|action| action.started_at).min()?;
-    let open = glyph::look(&stage.status) == Look::Busy;
+    let open = glyph::look(stage.status) == Look::Busy;
     let end = stage.actions.iter().filter_map(|action| action.ended_at).max();
     Some((start, if open { None } else { end }))
 }

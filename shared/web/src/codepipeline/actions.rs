@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use penstock_app::engine::AttemptHistory;
 use penstock_app::engine::state::{Attempt, Execution};
+use penstock_app::view::ActionStanding;
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{
     ActionName, ArtifactName, AttemptId, ExecutionId, Namespace, PipelineName, StageName,
@@ -16,7 +17,7 @@ use super::error::ApiError;
 use super::input::Input;
 use super::operation::{Answer, Call};
 use super::protocol::Moment;
-use super::shapes::{ErrorDetails, action_status};
+use super::shapes::ErrorDetails;
 use super::token;
 use crate::Web;
 
@@ -236,7 +237,7 @@ impl Reader<'_> {
             start_time: Moment(attempt.started_at.unwrap_or(attempt.scheduled_at)),
             last_update_time: Moment(attempt.ended_at.or(attempt.started_at).unwrap_or(attempt.scheduled_at)),
             updated_by: attempt.verdict.as_ref().map(|verdict| verdict.by.clone()),
-            status: action_status(attempt.status),
+            status: ActionStanding::from(attempt.status).as_str(),
             input,
             output: DetailOutput {
                 output_artifacts: attempt.artifacts.iter().map(Located::of).collect(),

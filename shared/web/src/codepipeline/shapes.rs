@@ -1,6 +1,6 @@
 //! Shapes that several operations answer with, filled from the stored state.
 
-use penstock_app::engine::state::{AttemptStatus, Execution, ExecutionKind, TriggerCause};
+use penstock_app::engine::state::{Execution, ExecutionKind, TriggerCause};
 use penstock_model::id::{ActionName, ExecutionId};
 use penstock_model::time::Timestamp;
 use serde::Serialize;
@@ -77,16 +77,6 @@ pub(crate) fn execution_type(execution: &Execution) -> &'static str {
     match &execution.kind {
         ExecutionKind::Standard => "STANDARD",
         ExecutionKind::Rollback { .. } => "ROLLBACK",
-    }
-}
-
-/// `ActionExecutionStatus`.
-pub(crate) fn action_status(status: AttemptStatus) -> &'static str {
-    match status {
-        AttemptStatus::Scheduled | AttemptStatus::InProgress => "InProgress",
-        AttemptStatus::Succeeded => "Succeeded",
-        AttemptStatus::Failed => "Failed",
-        AttemptStatus::Abandoned => "Abandoned",
     }
 }
 

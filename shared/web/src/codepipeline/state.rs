@@ -6,6 +6,7 @@ use std::sync::Arc;
 use penstock_app::engine::state::{
     Attempt, Execution, PipelineState, Position, StageRun, StageState, StageStatus,
 };
+use penstock_app::view::ActionStanding;
 use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::{Action, Category, Pipeline, Stage};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::operation::{Answer, Call};
 use super::protocol::Moment;
-use super::shapes::{ErrorDetails, action_status, execution_type};
+use super::shapes::{ErrorDetails, execution_type};
 use crate::Web;
 use crate::plain;
 
@@ -234,7 +235,7 @@ impl<'a> Standing<'a> {
         let said = verdict.map(|verdict| verdict.comment.clone()).filter(|comment| !comment.is_empty());
         ActionExecution {
             action_execution_id: id.token(),
-            status: action_status(attempt.status),
+            status: ActionStanding::from(attempt.status).as_str(),
             summary: said.or_else(|| attempt.summary.clone()).map(|text| plain::short(&text, MAX_SUMMARY)),
             last_status_change: Moment(
                 attempt.ended_at.or(attempt.started_at).unwrap_or(attempt.scheduled_at),

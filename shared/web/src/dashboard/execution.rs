@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
 use penstock_app::engine::AttemptHistory;
-use penstock_app::view::ExecutionView;
+use penstock_app::view::{ActionStanding, ExecutionView};
 use penstock_model::id::{ExecutionId, PipelineName};
 
 use super::live::{self, Drawn};
@@ -35,7 +35,7 @@ async fn draw(web: &Web, pipeline: &str, id: &str) -> Result<Drawn, Failure> {
     let content = html! {
         (head(&view))
         section class="card" data-part="stages" aria-label="Stages" { (flow::stages(&view)) }
-        @if view.stages.iter().flat_map(|stage| &stage.actions).any(|action| action.status == "Failed") {
+        @if view.stages.iter().flat_map(|stage| &stage.actions).any(|action| action.status == ActionStanding::Failed) {
             section class="card" data-part="failed" aria-labelledby="failed" { h2 #failed { "What failed" } (failures) }
         }
         @if !attempts.is_empty() { (table(&view, &attempts)) }
@@ -57,7 +57,7 @@ fn head(view: &ExecutionView) -> Markup {
         div class="head" data-part="head" {
             div class="title" {
                 h1 { @match &view.commit_summary { Some(text) => (plain::short(text, 200)), None => { "Execution " (short_id(view.execution_id.as_str())) } } }
-                (tone::pill(&view.status))
+                (tone::pill(view.status))
             }
             ul class="facts" {
                 @if let Some(commit) = &view.commit { li { code { (plain::short(commit, 100)) } } }
@@ -90,16 +90,12 @@ fn table(view: &ExecutionView, attempts: &[AttemptHistory]) -> Markup {
 
 fn row(view: &ExecutionView, history: &AttemptHistory) -> Markup {
     let AttemptHistory { id, attempt } = history;
-    let status = match format!("{:?}", attempt.status) {
-        status if status == "Scheduled" => "InProgress".to_owned(),
-        status => status,
-    };
     let said = attempt.error.as_ref().map(|error| error.message.as_str()).or(attempt.summary.as_deref());
     html! {
         tr {
             td { (id.stage) " / " (id.action) }
             td { (id.number) }
-            td { (tone::pill(&status)) }
+            td { (tone::pill(ActionStanding::from(attempt.status))) }
             td { (page::duration(attempt.started_at.or(Some(attempt.scheduled_at)), attempt.ended_at)) }
             td class="said" { @if let Some(said) = said { (plain::short(said.lines().next().unwrap_or_default(), 300)) } }
             td {

@@ -1,11 +1,10 @@
 //! An execution drawn as a pipe through its stages, and what failed in it with the last lines of its log.
 
 use maud::{Markup, html};
-use penstock_app::view::{ActionView, ExecutionView, StageView};
-use penstock_model::id::AttemptId;
+use penstock_app::view::{ActionStanding, ActionView, ExecutionView, StageStanding, StageView};
 use penstock_model::pipeline::Category;
 
-use super::tone;
+use super::tone::{self, Shown};
 use crate::Web;
 use crate::page;
 use crate::plain;
@@ -21,17 +20,17 @@ pub(super) fn stages(view: &ExecutionView) -> Markup {
 /// The stages as a thin line.
 pub(super) fn line(view: &ExecutionView) -> Markup {
     html! {
-        ol class="mini" aria-hidden="true" { @for stage in &view.stages { li class=(tone::of(&stage.status)) {} } }
+        ol class="mini" aria-hidden="true" { @for stage in &view.stages { li class=(tone::of(stage.status)) {} } }
         p class="hidden" {
-            @for stage in &view.stages { (stage.name) ": " (tone::word(&stage.status)) ". " }
+            @for stage in &view.stages { (stage.name) ": " (tone::word(stage.status)) ". " }
         }
     }
 }
 
 fn stage(view: &ExecutionView, stage: &StageView) -> Markup {
     html! {
-        li class={ "stage " (tone::of(&stage.status)) } {
-            header { h3 { (stage.name) } (tone::pill(&stage.status)) }
+        li class={ "stage " (tone::of(stage.status)) } {
+            header { h3 { (stage.name) } (tone::pill(stage.status)) }
             @if let Some(note) = &stage.note { p class="note wait" { (plain::short(note, 400)) } }
             @if stage.waiting_behind > 0 { p class="small quiet" { (waiting(stage.waiting_behind)) } }
             ul class="actions" { @for action in &stage.actions { (self::action(view, stage, action)) } }
@@ -45,7 +44,7 @@ fn waiting(count: u32) -> String {
 
 fn action(view: &ExecutionView, stage: &StageView, action: &ActionView) -> Markup {
     let asks = asks(action);
-    let status = if asks { "WaitingForVerdict" } else { action.status.as_str() };
+    let status = if asks { Shown::Asking } else { action.status.into() };
     html! {
         li class={ "action " (tone::of(status)) } {
             div class="row" { span class="name" { (action.name) } span class="word" { (tone::word(status)) } }
@@ -67,7 +66,7 @@ fn action(view: &ExecutionView, stage: &StageView, action: &ActionView) -> Marku
 
 /// Whether the action is an approval that waits for a person.
 fn asks(action: &ActionView) -> bool {
-    action.category == Category::Approval && action.status == "InProgress"
+    action.category == Category::Approval && action.status == ActionStanding::InProgress
 }
 
 /// The provider's own page, if it has one.
@@ -87,7 +86,7 @@ fn log_address(view: &ExecutionView, stage: &StageView, action: &ActionView) -> 
 pub(super) async fn failures(web: &Web, view: &ExecutionView) -> Markup {
     let mut shown = Vec::new();
     for stage in &view.stages {
-        for action in stage.actions.iter().filter(|action| action.status == "Failed") {
+        for action in stage.actions.iter().filter(|action| action.status == ActionStanding::Failed) {
             shown.push(failure(web, view, stage, action).await);
         }
     }
@@ -128,14 +127,14 @@ pub(super) fn headline(view: &ExecutionView) -> Markup {
 
 /// What a screen reader says of an execution.
 pub(super) fn says(view: &ExecutionView) -> String {
-    let at = view.stages.iter().rev().find(|stage| stage.status != "NotStarted").map(|stage| {
+    let at = view.stages.iter().rev().find(|stage| stage.status != StageStanding::NotStarted).map(|stage| {
         let asked = stage.actions.iter().any(asks);
-        format!(", {}: {}", stage.name, if asked { "waits for a verdict" } else { tone::word(&stage.status) })
+        format!(", {}: {}", stage.name, if asked { "waits for a verdict" } else { tone::word(stage.status) })
     });
-    format!("{}: {}{}", view.pipeline, tone::word(&view.status), at.unwrap_or_default())
+    format!("{}: {}{}", view.pipeline, tone::word(view.status), at.unwrap_or_default())
 }
 
 /// Whether anything may change by itself.
 pub(super) fn moves(view: &ExecutionView) -> bool {
-    matches!(view.status.as_str(), "InProgress" | "Stopping")
+    !view.status.is_terminal()
 }

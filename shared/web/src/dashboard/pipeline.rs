@@ -114,7 +114,7 @@ fn panel(view: &ExecutionView, failures: &Markup) -> Markup {
         section class="card" data-part=(id) aria-labelledby=(id) {
             header {
                 h2 id=(id) { a class="mono" href={ "/pipelines/" (view.pipeline) "/executions/" (view.execution_id) } { (short_id(view.execution_id.as_str())) } }
-                (tone::pill(&view.status))
+                (tone::pill(view.status))
                 (flow::headline(view))
             }
             ul class="facts" {
@@ -159,13 +159,12 @@ fn table(recent: &[Arc<Execution>]) -> Markup {
 }
 
 fn row(execution: &Execution) -> Markup {
-    let status = format!("{:?}", execution.status);
     let revision = execution.revisions.values().next();
     let summary = revision.and_then(|revision| revision.summary.as_deref()?.lines().next());
     html! {
         tr {
             td { a class="mono" href={ "/pipelines/" (execution.pipeline) "/executions/" (execution.id) } { (short_id(execution.id.as_str())) } }
-            td { (tone::pill(&status)) }
+            td { (tone::pill(execution.status)) }
             td class="said" {
                 @if let Some(revision) = revision { code { (plain::short(&revision.id, 12).trim_end_matches('…')) } " " }
                 @if let Some(summary) = summary { (plain::short(summary, 100)) }

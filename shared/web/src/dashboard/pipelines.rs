@@ -57,7 +57,7 @@ fn row(state: &PipelineState, latest: Option<&ExecutionView>) -> Markup {
         li class="card" {
             header {
                 h2 { a href={ "/pipelines/" (state.name) } { (state.name) } }
-                @match latest { Some(view) => (tone::pill(&view.status)), None => span class="pill idle" { "No execution yet" } }
+                @match latest { Some(view) => (tone::pill(view.status)), None => span class="pill idle" { "No execution yet" } }
                 @if !closed.is_empty() { span class="pill wait" { "Closed before " (closed.join(", ")) } }
             }
             @if let Some(view) = latest {

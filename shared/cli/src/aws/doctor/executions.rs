@@ -1,6 +1,6 @@
 //! Executions that have been open for longer than expected, what they wait for, and closed transitions.
 
-use penstock_app::view::{ActionView, ExecutionView, StageView};
+use penstock_app::view::{ActionStanding, ActionView, ExecutionView, StageStanding, StageView};
 use penstock_aws::store::TableStore;
 use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::pipeline::Category;
@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::command::pipelines;
 use crate::show::brief;
 use crate::show::duration::{elapsed, now};
-use crate::show::glyph::{Look, look, of_action};
+use crate::show::glyph::{Look, of_action};
 
 /// How many of a pipeline's executions are looked at; those that are open are among the newest.
 const LATEST: usize = 50;
@@ -33,7 +33,7 @@ pub(super) async fn findings(
         visit.transitions(&client, &pipeline.name).await?;
         let path = format!("/penstock/v1/pipelines/{}/executions?limit={LATEST}", pipeline.name);
         let views: Vec<ExecutionView> = client.get(&path).await?;
-        for view in views.iter().filter(|view| look(&view.status) == Look::Busy) {
+        for view in views.iter().filter(|view| !view.status.is_terminal()) {
             visit.execution(view).await;
         }
     }
@@ -59,7 +59,7 @@ impl Visit<'_> {
 
     async fn execution(&mut self, view: &ExecutionView) {
         for stage in &view.stages {
-            for action in stage.actions.iter().filter(|action| look(&action.status) == Look::Busy) {
+            for action in stage.actions.iter().filter(|action| action.status == ActionStanding::InProgress) {
                 self.claim(view, stage, action).await;
                 self.found.extend(self.overdue(view, stage, action));
             }
@@ -105,7 +105,7 @@ impl Visit<'_> {
 
     /// What waits before a stage, unless a closed transition holds it back, which is told by itself.
     fn waiting(&self, view: &ExecutionView, stage: &StageView) -> Option<Finding> {
-        let note = stage.note.as_deref().filter(|_| look(&stage.status) == Look::Waiting)?;
+        let note = stage.note.as_deref().filter(|_| stage.status == StageStanding::Waiting)?;
         let minutes = (now().0 - last_step(view)) / 60_000;
         let message =
             format!("{} {} waits before {}: {note}", view.pipeline, brief(&view.execution_id), stage.name);
@@ -117,9 +117,9 @@ impl Visit<'_> {
     /// An open execution in which nothing is under way and nothing waits should have gone on.
     fn idle(&self, view: &ExecutionView) -> Option<Finding> {
         let moves = |stage: &StageView| {
-            look(&stage.status) == Look::Waiting
+            stage.status == StageStanding::Waiting
                 || stage.actions.iter().any(|action| {
-                    look(&action.status) == Look::Busy
+                    action.status == ActionStanding::InProgress
                         && (action.started_at.is_some() || action.category == Category::Approval)
                 })
         };
