@@ -25,7 +25,7 @@ mod outcome;
 mod present;
 mod token;
 
-pub(crate) use outcome::{became, decided};
+pub(crate) use outcome::became;
 pub(crate) use present::{author, waiting_behind};
 pub use token::ApprovalKey;
 use token::Link;

@@ -477,6 +477,17 @@ pub struct Verdict {
     pub at: Timestamp,
 }
 
+impl Verdict {
+    /// The verdict in a line.
+    pub fn in_words(&self) -> String {
+        let done = if self.approved { "approved" } else { "rejected" };
+        match self.comment.trim() {
+            "" => format!("{done} by {}", self.by),
+            comment => format!("{done} by {}: {comment}", self.by),
+        }
+    }
+}
+
 /// A cancellation of running work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancellation {

@@ -1,6 +1,6 @@
 //! What became of an approval, in words.
 
-use penstock_engine::state::{Attempt, AttemptStatus, State, Verdict};
+use penstock_engine::state::{Attempt, AttemptStatus, State};
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 
@@ -22,7 +22,7 @@ pub(crate) fn became(state: &State, attempt: &AttemptId, now: Timestamp) -> Opti
 
 fn settled(attempt: &Attempt, now: Timestamp) -> Option<String> {
     if let Some(verdict) = &attempt.verdict {
-        return Some(decided(verdict));
+        return Some(verdict.in_words());
     }
     match attempt.status {
         AttemptStatus::Scheduled | AttemptStatus::InProgress => {
@@ -34,11 +34,4 @@ fn settled(attempt: &Attempt, now: Timestamp) -> Option<String> {
         }
         AttemptStatus::Abandoned => Some("its execution was stopped".to_owned()),
     }
-}
-
-/// A verdict in a line.
-pub(crate) fn decided(verdict: &Verdict) -> String {
-    let what = if verdict.approved { "approved" } else { "rejected" };
-    let said = if verdict.comment.is_empty() { String::new() } else { format!(": {}", verdict.comment) };
-    format!("{what} by {}{said}", verdict.by)
 }

@@ -212,7 +212,7 @@ fn standing(execution: &Execution) -> (StatusState, String) {
         ExecutionStatus::Succeeded => (StatusState::Success, "Succeeded".to_owned()),
         ExecutionStatus::Failed => (StatusState::Failure, failed(execution)),
         ExecutionStatus::Stopped => {
-            let by = execution.stop.as_ref().map(|stop| format!(" by {} {}", stop.by, stop.reason));
+            let by = execution.stop.as_ref().map(|stop| format!(" {}", stop.in_words()));
             (StatusState::Error, format!("Stopped{}", by.unwrap_or_default()))
         }
         ExecutionStatus::Superseded => (StatusState::Error, "Superseded by a newer execution".to_owned()),

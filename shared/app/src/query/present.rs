@@ -4,7 +4,7 @@ use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus,
 use penstock_model::id::{ExecutionId, StageName};
 use penstock_model::pipeline::{Action, Category, Stage};
 
-use crate::approvals::{Approvals, decided, waiting_behind};
+use crate::approvals::{Approvals, waiting_behind};
 use crate::port::logs::Logs;
 use crate::port::store::Snapshot;
 use crate::view::{
@@ -48,17 +48,13 @@ pub(super) fn view(
 }
 
 fn summary(execution: &Execution) -> Option<String> {
-    let stopped = || {
-        execution.stop.as_ref().map(|stop| match stop.reason.as_str() {
-            "" => format!("stopped by {}", stop.by),
-            reason => format!("stopped by {}: {reason}", stop.by),
-        })
-    };
     match execution.status {
         ExecutionStatus::Superseded => {
             execution.superseded_by.as_ref().map(|by| format!("superseded by {by}"))
         }
-        ExecutionStatus::Stopping | ExecutionStatus::Stopped => stopped(),
+        ExecutionStatus::Stopping | ExecutionStatus::Stopped => {
+            execution.stop.as_ref().map(|stop| format!("stopped {}", stop.in_words()))
+        }
         ExecutionStatus::InProgress
         | ExecutionStatus::Succeeded
         | ExecutionStatus::Failed
@@ -138,7 +134,7 @@ impl Presenter<'_> {
 
 fn in_a_line(attempt: &Attempt) -> Option<String> {
     if let Some(verdict) = &attempt.verdict {
-        return Some(decided(verdict));
+        return Some(verdict.in_words());
     }
     attempt.error.as_ref().map(|error| error.message.clone()).or_else(|| attempt.summary.clone())
 }

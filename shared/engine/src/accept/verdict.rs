@@ -19,7 +19,7 @@ pub(super) fn decide(
     check(draft, id)?;
     at_most(512, "comment", comment)?;
     let verdict = Verdict { approved, by: by.into(), comment: comment.into(), at: draft.now };
-    let words = words(&verdict);
+    let words = verdict.in_words();
     draft.record(Fact::VerdictGiven { attempt: id.clone(), verdict });
     draft.record(if approved {
         let success = Box::new(Success { summary: Some(words), ..Success::default() });
@@ -52,17 +52,9 @@ fn check(draft: &Draft<'_>, id: &AttemptId) -> Result<(), Rejection> {
 
 fn outcome(attempt: &Attempt) -> String {
     match (&attempt.verdict, &attempt.error, &attempt.summary) {
-        (Some(verdict), _, _) => words(verdict),
+        (Some(verdict), _, _) => verdict.in_words(),
         (None, Some(error), _) => error.message.clone(),
         (None, None, Some(summary)) => summary.clone(),
         (None, None, None) => "it has ended".into(),
-    }
-}
-
-fn words(verdict: &Verdict) -> String {
-    let done = if verdict.approved { "approved" } else { "rejected" };
-    match verdict.comment.trim() {
-        "" => format!("{done} by {}", verdict.by),
-        comment => format!("{done} by {}: {comment}", verdict.by),
     }
 }

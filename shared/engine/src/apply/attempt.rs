@@ -147,10 +147,7 @@ pub(super) fn failed(
 
 pub(super) fn abandoned(state: &mut State, id: &AttemptId, at: Timestamp) {
     let stop = state.executions.get(&id.execution).and_then(|execution| execution.stop.as_ref());
-    let summary = stop.map(|stop| match stop.reason.as_str() {
-        "" => format!("stopped by {}", stop.by),
-        reason => format!("stopped by {}: {reason}", stop.by),
-    });
+    let summary = stop.map(|stop| format!("stopped {}", stop.in_words()));
     let Some(attempt) = attempt_mut(state, id) else {
         return;
     };
