@@ -1,6 +1,7 @@
 //! Random values: secrets and delivery ids.
 
 use anyhow::anyhow;
+use penstock_model::id;
 
 /// `N` random bytes.
 fn bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
@@ -16,11 +17,7 @@ pub(crate) fn secret() -> anyhow::Result<String> {
 
 /// A random UUID (version 4).
 pub(crate) fn uuid() -> anyhow::Result<String> {
-    let mut bytes = bytes::<16>()?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = hex::encode(bytes);
-    Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+    Ok(id::uuid(bytes()?, 4))
 }
 
 #[cfg(test)]

@@ -117,6 +117,14 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
+/// A UUID of `version` (RFC 9562, section 4: 4 is random, 8 a form of one's own) whose other bits are those of `bytes`.
+pub fn uuid(mut bytes: [u8; 16], version: u8) -> String {
+    bytes[6] = bytes[6] & 0x0f | version << 4;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = hex::encode(bytes);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
 impl ExecutionId {
     /// The execution that `command` starts in `pipeline`: the same command gives the same id, which is how a
     /// repeated delivery or request is recognised at admission.
@@ -128,10 +136,7 @@ impl ExecutionId {
             .finalize();
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&digest[..16]);
-        bytes[6] = bytes[6] & 0x0f | 0x80;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex = hex::encode(bytes);
-        Self(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]).into())
+        Self(uuid(bytes, 8).into())
     }
 }
 
@@ -205,6 +210,7 @@ mod tests {
         let id = ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap());
         assert_eq!(id, ExecutionId::derive(&pipeline, &CommandId::new("delivery-1").unwrap()));
         assert_eq!(ExecutionId::new(id.as_str()).unwrap(), id);
+        assert_eq!(id.as_str(), "8a22eef8-3914-8354-bba1-8c4c96e93829");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
-use penstock_model::id::AttemptId;
+use penstock_model::id::{AttemptId, uuid};
 use sha2::Sha256;
 
 use crate::port::approvers::ApproverName;
@@ -64,11 +64,10 @@ impl ApprovalKey {
 
     /// The token of `CodePipeline`'s API, in the form of a UUID.
     pub(super) fn api_token(&self, attempt: &AttemptId) -> String {
-        let mut bytes = self.proof("approval api", &attempt.to_string());
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex = hex::encode(&bytes[..16]);
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        let proof = self.proof("approval api", &attempt.to_string());
+        let mut bytes = [0_u8; 16];
+        bytes.copy_from_slice(&proof[..16]);
+        uuid(bytes, 4)
     }
 
     /// Whether `token` is the API's token for `attempt`, in constant time.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use penstock_model::id::{ActionName, AttemptId, ExecutionId, InvalidId, PipelineName, StageName};
+use penstock_model::id::{ActionName, AttemptId, ExecutionId, InvalidId, PipelineName, StageName, uuid};
 use penstock_model::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -31,11 +31,7 @@ impl JobId {
         let digest = Sha256::digest(format!("job {attempt} {round}"));
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&digest[..16]);
-        bytes[6] = bytes[6] & 0x0f | 0x80;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex = hex::encode(bytes);
-        let text = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-        text.parse().map_err(|error: InvalidId| PortError::permanent(error.to_string()))
+        uuid(bytes, 8).parse().map_err(|error: InvalidId| PortError::permanent(error.to_string()))
     }
 }
 
