@@ -45,7 +45,7 @@ impl Registry {
 impl Providers for Registry {
     fn find(&self, action: &ActionType) -> Option<Arc<dyn Provider>> {
         match (action.category, action.provider.as_str()) {
-            (Category::Source, "GitHub" | "CodeStarSourceConnection") => Some(Arc::clone(&self.github)),
+            (Category::Source, _) if action.is_github_source() => Some(Arc::clone(&self.github)),
             (Category::Source, "S3") => Some(Arc::clone(&self.buckets)),
             (
                 Category::Source

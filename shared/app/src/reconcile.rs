@@ -25,9 +25,6 @@ use crate::port::redeliveries::Redeliveries;
 use crate::port::store::Store;
 use admitted::Admitted;
 
-/// The providers whose sources are branches at GitHub.
-const PROVIDERS: [&str; 2] = ["GitHub", "CodeStarSourceConnection"];
-
 /// Compares branch heads with what was admitted.
 pub struct Reconciliation {
     store: Arc<dyn Store>,
@@ -217,7 +214,7 @@ fn hosted(pipeline: &Pipeline) -> Vec<GitSource> {
     let actions = || pipeline.stages.iter().flat_map(|stage| &stage.actions);
     let is_hosted = |source: &GitSource| {
         let mut own = actions().filter(|action| action.name == source.action);
-        own.any(|action| PROVIDERS.contains(&action.action_type_id.provider.as_str()))
+        own.any(|action| action.action_type_id.is_github_source())
     };
     git_sources(pipeline).into_iter().filter(is_hosted).collect()
 }

@@ -94,6 +94,5 @@ pub fn trigger_in_words(trigger: &TriggerCause) -> String {
 
 /// The revision of the first source action in the definition's order that has pinned one.
 pub fn first_revision<'a>(execution: &'a Execution, pipeline: &Pipeline) -> Option<&'a Revision> {
-    let sources = pipeline.stages.first().into_iter().flat_map(|stage| &stage.actions);
-    sources.filter_map(|action| execution.revisions.get(&action.name)).next()
+    pipeline.first_stage_actions().find_map(|action| execution.revisions.get(&action.name))
 }

@@ -74,7 +74,7 @@ pub fn refuse_region(pipeline: &Pipeline, action: &Action, home: &str) -> Option
 pub fn refuse(action: &Action) -> Option<String> {
     let kind = &action.action_type_id;
     match (kind.category, kind.owner, kind.provider.as_str()) {
-        (Category::Source, _, "GitHub" | "CodeStarSourceConnection") => refuse_repository(action),
+        (Category::Source, _, _) if kind.is_github_source() => refuse_repository(action),
         (Category::Source, Owner::Aws, "S3") => s3_source::refuse(action),
         (Category::Build | Category::Test, Owner::Aws, "CodeBuild") => codebuild::refuse(action),
         (Category::Compute | Category::Build | Category::Test, Owner::Aws, "Commands") => {

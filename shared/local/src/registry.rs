@@ -79,9 +79,7 @@ impl Registry {
 
     fn own(&self, kind: &ActionType) -> Option<&Arc<dyn Provider>> {
         match (kind.category, kind.owner, kind.provider.as_str()) {
-            (Category::Source, _, "GitHub" | "CodeStarSourceConnection" | "CodeCommit" | "Git") => {
-                Some(&self.source)
-            }
+            (Category::Source, _, _) if kind.is_git_source() => Some(&self.source),
             (Category::Build | Category::Test, Owner::Aws, "CodeBuild") => Some(&self.builds),
             (Category::Compute | Category::Build | Category::Test, Owner::Aws, "Commands") => {
                 Some(&self.builds)

@@ -159,6 +159,22 @@ pub struct ActionType {
     pub version: String,
 }
 
+/// The providers whose sources are branches at GitHub.
+pub const GITHUB_PROVIDERS: [&str; 2] = ["CodeStarSourceConnection", "GitHub"];
+
+impl ActionType {
+    /// Whether it is a source whose branch is at GitHub.
+    pub fn is_github_source(&self) -> bool {
+        self.category == Category::Source && GITHUB_PROVIDERS.contains(&self.provider.as_str())
+    }
+
+    /// Whether it is a source whose revisions are commits.
+    pub fn is_git_source(&self) -> bool {
+        let is_other = matches!(self.provider.as_str(), "CodeCommit" | "Git");
+        self.is_github_source() || self.category == Category::Source && is_other
+    }
+}
+
 /// What kind of operation an action is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Category {
@@ -310,6 +326,11 @@ pub struct Patterns {
 }
 
 impl Pipeline {
+    /// The actions of the first stage: its sources.
+    pub fn first_stage_actions(&self) -> impl Iterator<Item = &Action> {
+        self.stages.first().into_iter().flat_map(|stage| &stage.actions)
+    }
+
     /// The stage called `name`.
     pub fn stage(&self, name: &StageName) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == *name)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use penstock_engine::event::Fact;
 use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus};
-use penstock_model::pipeline::{Action, Category, Pipeline};
+use penstock_model::pipeline::{Action, Pipeline};
 use penstock_model::variable::{self, PIPELINE_NAMESPACE, Reference};
 
 use super::plain::line;
@@ -165,18 +165,15 @@ fn places(execution: &Execution, pipeline: &Pipeline) -> Vec<Place> {
     if execution.kind != ExecutionKind::Standard {
         return vec![];
     }
-    let sources = pipeline.stages.first().into_iter().flat_map(|stage| &stage.actions);
     let place = |action| {
         Some(Place { repository: repository(execution, action)?, commit: commit(execution, action)? })
     };
-    sources.filter_map(place).collect()
+    pipeline.first_stage_actions().filter_map(place).collect()
 }
 
 /// The repository on GitHub that a source action names; `None` if it is another kind of source.
 pub(super) fn repository(execution: &Execution, action: &Action) -> Option<String> {
-    let kind = &action.action_type_id;
-    let on_github = matches!(kind.provider.as_str(), "GitHub" | "CodeStarSourceConnection");
-    if kind.category != Category::Source || !on_github {
+    if !action.action_type_id.is_github_source() {
         return None;
     }
     let value = |key: &str| configured(execution, action, key);

@@ -116,7 +116,7 @@ impl Teller<'_> {
         let mut members = json!({
             "trigger-type": trigger.kind, "trigger-detail": line(&trigger.detail, MAX_SUMMARY),
         });
-        let mut sources = self.pipeline.stages.first().into_iter().flat_map(|stage| &stage.actions);
+        let mut sources = self.pipeline.first_stage_actions();
         let found = sources.find_map(|action| Some((action, repository(execution, action)?)));
         let Some((action, repository)) = found else {
             return members;

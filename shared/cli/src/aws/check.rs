@@ -208,12 +208,12 @@ impl Check<'_> {
 
     /// Whether it fetches from GitHub into a store of the pipeline's, which the function's own rights do not reach.
     fn is_stored_by_role(&self, pipeline: &Pipeline, action: &Action) -> bool {
-        is_fetched_by_function(action) && self.whereabouts(pipeline, action, "").own_store
+        action.action_type_id.is_github_source() && self.whereabouts(pipeline, action, "").own_store
     }
 
     fn default_role(&self, action: &Action) -> Option<String> {
         let serves = matches!(action.action_type_id.provider.as_str(), "CodeBuild" | "Commands")
-            || is_fetched_by_function(action);
+            || action.action_type_id.is_github_source();
         self.offer.default_role.clone().filter(|_| serves)
     }
 
@@ -301,9 +301,5 @@ impl Check<'_> {
 /// Whether AWS performs the action: not a person, and not the function itself with a token of GitHub's.
 fn is_performed_on_aws(action: &Action) -> bool {
     let kind = &action.action_type_id;
-    kind.owner == Owner::Aws && kind.category != Category::Approval && !is_fetched_by_function(action)
-}
-
-fn is_fetched_by_function(action: &Action) -> bool {
-    matches!(action.action_type_id.provider.as_str(), "GitHub" | "CodeStarSourceConnection")
+    kind.owner == Owner::Aws && kind.category != Category::Approval && !kind.is_github_source()
 }

@@ -14,9 +14,6 @@ use crate::state::{POLLED, PipelineState, RevisionOverride, TriggerCause, WEBHOO
 /// The longest value of a pipeline-level variable, in characters (`CodePipeline` API, `PipelineVariable`).
 const MAX_VALUE: usize = 1000;
 
-/// The providers whose revisions are commits.
-const GIT: [&str; 4] = ["GitHub", "CodeStarSourceConnection", "CodeCommit", "Git"];
-
 pub(super) struct Start<'a> {
     pub(super) id: &'a ExecutionId,
     pub(super) trigger: &'a TriggerCause,
@@ -76,7 +73,7 @@ fn check_overrides(definition: &Pipeline, overrides: &[RevisionOverride]) -> Res
     }
     let is_git = |name| {
         let mut actions = definition.stages.iter().flat_map(|stage| &stage.actions);
-        actions.any(|action| action.name == name && GIT.contains(&action.action_type_id.provider.as_str()))
+        actions.any(|action| action.name == name && action.action_type_id.is_git_source())
     };
     let wrong = |it: &&RevisionOverride| it.kind != "COMMIT_ID" && is_git(it.action.clone());
     overrides.iter().find(wrong).map_or(Ok(()), |wrong| {

@@ -103,7 +103,7 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
             let function = place.arn("lambda", &format!("function:{}", known(action, "FunctionName")));
             vec![Need::new(&["lambda:InvokeFunction"], function)]
         }
-        ("GitHub" | "CodeStarSourceConnection", _) if place.own_store => vec![],
+        _ if place.own_store && action.action_type_id.is_github_source() => vec![],
         _ => return vec![],
     };
     needs.extend(artifacts(place, action));

@@ -3,13 +3,12 @@
 use crate::definition::draft::{Action, Draft, Filter, Globs, Text, Trigger};
 use crate::definition::findings::{Findings, quoted};
 use crate::glob::Glob;
-use crate::pipeline::Category;
+use crate::pipeline::{Category, GITHUB_PROVIDERS};
 
 const MAX_TRIGGERS: usize = 50;
 const MAX_FILTERS: usize = 3;
 const MAX_PATTERNS: usize = 8;
 const EVENTS: [&str; 3] = ["OPEN", "UPDATED", "CLOSED"];
-const PROVIDERS: [&str; 2] = ["CodeStarSourceConnection", "GitHub"];
 
 pub(super) fn check(draft: &Draft, findings: &mut Findings) {
     if let Some(extra) = draft.triggers.get(MAX_TRIGGERS) {
@@ -29,8 +28,8 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
 
 fn check_provider(trigger: &Trigger, findings: &mut Findings) {
     let provider = &trigger.provider;
-    if provider.known && !PROVIDERS.contains(&provider.text.as_str()) {
-        let hint = findings.suggestion(&provider.text, PROVIDERS);
+    if provider.known && !GITHUB_PROVIDERS.contains(&provider.text.as_str()) {
+        let hint = findings.suggestion(&provider.text, GITHUB_PROVIDERS);
         let message = format!(
             "{} gives no triggers{hint}; write CodeStarSourceConnection, or GitHub (only Penstock knows it)",
             quoted(&provider.text)
@@ -65,7 +64,7 @@ fn check_source(draft: &Draft, trigger: &Trigger, findings: &mut Findings) {
         Some(action) if trigger.provider.known && action.kind.provider.known => {
             let (provider, own) = (trigger.provider.text.as_str(), action.kind.provider.text.as_str());
             let agree = provider == own || (provider, own) == ("GitHub", "Git");
-            if PROVIDERS.contains(&provider) && !agree {
+            if GITHUB_PROVIDERS.contains(&provider) && !agree {
                 let message = format!(
                     "the trigger is of {} and its source action {} of {}; make them the same",
                     quoted(provider),
