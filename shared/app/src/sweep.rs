@@ -117,11 +117,6 @@ fn under_way(execution: &Execution) -> Vec<AttemptId> {
         .filter(|(_, _, it)| {
             it.status == AttemptStatus::InProgress && it.external.is_some() && it.cancellation.is_none()
         })
-        .map(|(run, action, it)| AttemptId {
-            execution: execution.id.clone(),
-            stage: run.name.clone(),
-            action: action.clone(),
-            number: it.number,
-        })
+        .map(|(run, action, it)| execution.attempt_id(&run.name, action, it.number))
         .collect()
 }

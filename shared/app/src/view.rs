@@ -2,7 +2,7 @@
 
 use penstock_engine::state::{Execution, ExecutionStatus, POLLED, TriggerCause};
 use penstock_model::artifact::Revision;
-use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
+use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::{Category, Pipeline};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,18 @@ pub struct ExecutionView {
     pub rollback_of: Option<ExecutionId>,
     /// All stages of its definition, in order.
     pub stages: Vec<StageView>,
+}
+
+impl ExecutionView {
+    /// The id of the latest try of `action`.
+    pub fn attempt_id(&self, stage: &StageView, action: &ActionView) -> AttemptId {
+        AttemptId {
+            execution: self.execution_id.clone(),
+            stage: stage.name.clone(),
+            action: action.name.clone(),
+            number: action.attempt,
+        }
+    }
 }
 
 /// A stage of an execution as a person sees it.

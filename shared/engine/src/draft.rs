@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use penstock_model::id::{ActionName, AttemptId, ExecutionId, StageName};
+use penstock_model::id::{ActionName, ExecutionId, StageName};
 use penstock_model::pipeline::{Category, Pipeline, Stage};
 use penstock_model::time::Timestamp;
 
 use crate::apply::apply;
 use crate::decide::MAX_CHANGED_ITEMS;
 use crate::event::{Event, Fact};
-use crate::state::{Attempt, Definitions, Execution, StageRun, State};
+use crate::state::{Definitions, Execution, State};
 
 /// Planning leaves room for the pipeline's item and for the execution that the command names.
 const MAX_PLANNED: usize = MAX_CHANGED_ITEMS - 2;
@@ -76,20 +76,5 @@ impl<'a> Draft<'a> {
         self.stage(execution, stage)
             .and_then(|stage| stage.action(action))
             .is_some_and(|action| action.action_type_id.category == Category::Approval)
-    }
-}
-
-/// The id of `attempt`.
-pub(crate) fn attempt_id(
-    execution: &Execution,
-    run: &StageRun,
-    action: &ActionName,
-    attempt: &Attempt,
-) -> AttemptId {
-    AttemptId {
-        execution: execution.id.clone(),
-        stage: run.name.clone(),
-        action: action.clone(),
-        number: attempt.number,
     }
 }

@@ -7,7 +7,6 @@ use penstock_model::time::Timestamp;
 
 use crate::debt::Debt;
 use crate::decide::Decision;
-use crate::draft::attempt_id;
 use crate::plan::has_moves;
 use crate::state::{Attempt, AttemptStatus, Execution, Position, StageRun, State};
 
@@ -39,7 +38,9 @@ fn owed_by(execution: &Execution, now: Timestamp) -> Vec<Debt> {
     };
     run.actions
         .iter()
-        .filter_map(|(action, attempt)| debt(attempt, now, || attempt_id(execution, run, action, attempt)))
+        .filter_map(|(action, attempt)| {
+            debt(attempt, now, || execution.attempt_id(&run.name, action, attempt.number))
+        })
         .collect()
 }
 
@@ -87,7 +88,8 @@ fn observed(before: &State, execution: &Execution) -> Vec<Debt> {
         return vec![];
     };
     let ids = run.actions.iter().filter(|(_, attempt)| attempt.is_live() && attempt.checks > 0);
-    let ids = ids.map(|(action, attempt)| (attempt.checks, attempt_id(execution, run, action, attempt)));
+    let ids = ids
+        .map(|(action, attempt)| (attempt.checks, execution.attempt_id(&run.name, action, attempt.number)));
     ids.filter(|(checks, id)| find(before, id).is_some_and(|earlier| earlier.checks < *checks))
         .map(|(_, attempt)| Debt::Observe { attempt })
         .collect()

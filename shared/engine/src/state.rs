@@ -525,6 +525,11 @@ impl Execution {
         }
     }
 
+    /// The id of an attempt of its own.
+    pub fn attempt_id(&self, stage: &StageName, action: &ActionName, number: u32) -> AttemptId {
+        AttemptId { execution: self.id.clone(), stage: stage.clone(), action: action.clone(), number }
+    }
+
     /// The attempt that `id` names, if it is the latest of its action.
     pub fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
         self.stage(&id.stage)?.actions.get(&id.action).filter(|attempt| attempt.number == id.number)

@@ -92,12 +92,7 @@ fn sources(pipeline: &Pipeline, execution: &Execution, at: (&StageName, &ActionN
     };
     let id = |action: &Action| {
         let attempt = run.actions.get(&action.name).filter(|attempt| attempt.has_variables)?;
-        Some(AttemptId {
-            execution: execution.id.clone(),
-            stage: first.name.clone(),
-            action: action.name.clone(),
-            number: attempt.number,
-        })
+        Some(execution.attempt_id(&first.name, &action.name, attempt.number))
     };
     first.actions.iter().filter_map(id).collect()
 }

@@ -114,7 +114,7 @@ impl Control {
             .filter_map(|execution| {
                 let attempt = execution.stage(stage)?.actions.get(action)?;
                 let waits = attempt.status == AttemptStatus::InProgress;
-                waits.then(|| (execution.sequence, id(execution, stage, action, attempt.number)))
+                waits.then(|| (execution.sequence, execution.attempt_id(stage, action, attempt.number)))
             })
             .collect();
         waiting.sort();
@@ -133,7 +133,8 @@ impl Control {
             let Some(latest) = execution.stage(stage).and_then(|run| run.actions.get(action)) else {
                 continue;
             };
-            let mut attempts = (1..=latest.number).rev().map(|number| id(&execution, stage, action, number));
+            let mut attempts =
+                (1..=latest.number).rev().map(|number| execution.attempt_id(stage, action, number));
             if let Some(attempt) = attempts.find(|attempt| self.approvals.is_api_token(attempt, token)) {
                 let snapshot = self.store.load(pipeline, std::slice::from_ref(&execution.id)).await?;
                 let outcome = became(&snapshot.state, &attempt, self.clock.now());
@@ -159,8 +160,4 @@ fn only(mut waiting: Vec<AttemptId>, action: &ActionName) -> Result<AttemptId, A
         }
         (None, _) => Err(Rejection::NoApproval { action: action.clone() }.into()),
     }
-}
-
-fn id(execution: &Execution, stage: &StageName, action: &ActionName, number: u32) -> AttemptId {
-    AttemptId { execution: execution.id.clone(), stage: stage.clone(), action: action.clone(), number }
 }

@@ -118,12 +118,7 @@ impl Presenter<'_> {
     }
 
     fn link(&self, run: &StageRun, action: &Action, attempt: &Attempt) -> String {
-        let id = AttemptId {
-            execution: self.execution.id.clone(),
-            stage: run.name.clone(),
-            action: action.name.clone(),
-            number: attempt.number,
-        };
+        let id = self.execution.attempt_id(&run.name, &action.name, attempt.number);
         if action.action_type_id.category == Category::Approval {
             return self.approvals.link(&id);
         }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use penstock_engine::is_open;
 use penstock_engine::state::{AttemptStatus, Position};
-use penstock_model::id::AttemptId;
 use penstock_testkit::fake::FakeProvider;
 
 use super::world::{World, is_approval, stage};
@@ -69,12 +68,7 @@ async fn decide(world: &World) {
             continue;
         };
         for (action, attempt) in &run.actions {
-            let id = AttemptId {
-                execution: execution.id.clone(),
-                stage: stage.clone(),
-                action: action.clone(),
-                number: attempt.number,
-            };
+            let id = execution.attempt_id(stage, action, attempt.number);
             if attempt.status == AttemptStatus::InProgress && is_approval(&definition, &id) {
                 let token = world.desk.approvals.link_token(&id);
                 // It may have expired by now.

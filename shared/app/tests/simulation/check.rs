@@ -71,12 +71,7 @@ async fn ended_rightly(world: &World, execution: &Execution) {
     for run in &execution.stages {
         for (action, attempt) in &run.actions {
             assert!(attempt.status.is_terminal() && attempt.unsettled().is_none(), "{attempt:#?}");
-            let id = AttemptId {
-                execution: execution.id.clone(),
-                stage: run.name.clone(),
-                action: action.clone(),
-                number: attempt.number,
-            };
+            let id = execution.attempt_id(&run.name, action, attempt.number);
             if is_approval(&definition, &id) {
                 continue;
             }

@@ -76,11 +76,9 @@ impl Logs {
         let meant = |(stage, action): &(&StageView, &ActionView)| {
             action.attempt > 0 && self.action.as_deref().is_none_or(|name| is_meant(name, stage, action))
         };
-        let attempt = |(stage, action): (&StageView, &ActionView)| AttemptId {
-            execution: view.execution_id.clone(),
-            stage: stage.name.clone(),
-            action: action.name.clone(),
-            number: self.attempt.unwrap_or(action.attempt),
+        let attempt = |(stage, action): (&StageView, &ActionView)| {
+            let latest = view.attempt_id(stage, action);
+            AttemptId { number: self.attempt.unwrap_or(latest.number), ..latest }
         };
         Ok(actions.into_iter().filter(meant).map(attempt).collect())
     }

@@ -111,11 +111,6 @@ fn running(view: &ExecutionView) -> Vec<AttemptId> {
         view.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
     actions
         .filter(|(_, action)| of_action(action) == Look::Busy && action.category != Category::Approval)
-        .map(|(stage, action)| AttemptId {
-            execution: view.execution_id.clone(),
-            stage: stage.name.clone(),
-            action: action.name.clone(),
-            number: action.attempt,
-        })
+        .map(|(stage, action)| view.attempt_id(stage, action))
         .collect()
 }

@@ -32,12 +32,7 @@ async fn of_action(
     stage: &StageView,
     action: &ActionView,
 ) -> Vec<String> {
-    let attempt = AttemptId {
-        execution: view.execution_id.clone(),
-        stage: stage.name.clone(),
-        action: action.name.clone(),
-        number: action.attempt,
-    };
+    let attempt = view.attempt_id(stage, action);
     let said = action.summary.as_deref().unwrap_or_default();
     let mut said = said.lines().filter(|line| !line.starts_with(WHOLE_LOG)).map(clean);
     let code = action.error_code.as_deref().unwrap_or("Failed");

@@ -3,7 +3,7 @@
 use penstock_model::id::{AttemptId, ExecutionId};
 
 use super::expire::cancel;
-use crate::draft::{Draft, attempt_id};
+use crate::draft::Draft;
 use crate::event::Fact;
 use crate::state::{CancellationCause, Execution};
 
@@ -34,7 +34,8 @@ fn given_up(draft: &Draft<'_>, execution: &Execution) -> Vec<(AttemptId, bool)> 
         .filter_map(|(action, attempt)| {
             let approval = draft.is_approval(execution, &run.name, action);
             let works = !approval && attempt.unsettled().is_none();
-            (approval || stop.abandon).then(|| (attempt_id(execution, run, action, attempt), works))
+            (approval || stop.abandon)
+                .then(|| (execution.attempt_id(&run.name, action, attempt.number), works))
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use penstock_model::id::{AttemptId, ExecutionId};
 use penstock_model::time::Timestamp;
 
-use crate::draft::{Draft, attempt_id};
+use crate::draft::Draft;
 use crate::event::Fact;
 use crate::state::{Attempt, AttemptError, Cancellation, CancellationCause, Execution};
 use crate::timing::{GRACE, pause};
@@ -46,7 +46,7 @@ fn overdue(draft: &Draft<'_>, execution: &Execution) -> Vec<(AttemptId, Overdue)
         .filter_map(|(action, attempt)| {
             let approval = || draft.is_approval(execution, &run.name, action);
             let overdue = what_is_overdue(attempt, draft.now, approval)?;
-            Some((attempt_id(execution, run, action, attempt), overdue))
+            Some((execution.attempt_id(&run.name, action, attempt.number), overdue))
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use penstock_model::id::ExecutionId;
 use penstock_model::time::Timestamp;
 
-use crate::draft::{Draft, attempt_id};
+use crate::draft::Draft;
 use crate::event::Fact;
 use crate::state::Execution;
 use crate::timing::{next_check, pause};
@@ -28,7 +28,7 @@ fn reminders(draft: &Draft<'_>, execution: &Execution) -> Vec<Fact> {
     let (now, stage) = (draft.now, draft.stage(execution, &run.name));
     let mut facts = vec![];
     for (action, attempt) in &run.actions {
-        let id = || attempt_id(execution, run, action, attempt);
+        let id = || execution.attempt_id(&run.name, action, attempt.number);
         if is_past(attempt.resend_at, now) {
             facts
                 .push(Fact::AttemptResent { attempt: id(), resend_at: now.plus(pause(attempt.resends + 1)) });

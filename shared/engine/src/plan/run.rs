@@ -38,12 +38,7 @@ fn due<'a>(draft: &Draft<'a>, execution: &Execution) -> Vec<(&'a Action, Attempt
     group(stage, run)
         .filter_map(|action| {
             let number = next_number(run.actions.get(&action.name))?;
-            let id = AttemptId {
-                execution: execution.id.clone(),
-                stage: run.name.clone(),
-                action: action.name.clone(),
-                number,
-            };
+            let id = execution.attempt_id(&run.name, &action.name, number);
             Some((action, id))
         })
         .collect()

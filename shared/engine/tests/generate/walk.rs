@@ -146,12 +146,7 @@ impl Walk {
         for execution in self.executions() {
             for run in &execution.stages {
                 for (action, attempt) in run.actions.iter().filter(|(_, attempt)| wanted(attempt)) {
-                    found.push(AttemptId {
-                        execution: execution.id.clone(),
-                        stage: run.name.clone(),
-                        action: action.clone(),
-                        number: attempt.number,
-                    });
+                    found.push(execution.attempt_id(&run.name, action, attempt.number));
                 }
             }
         }

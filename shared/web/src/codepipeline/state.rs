@@ -215,12 +215,7 @@ impl<'a> Standing<'a> {
                 created: Moment(execution.started_at),
             }),
             latest_execution: attempt.map(|(execution, attempt)| {
-                let id = AttemptId {
-                    execution: execution.id.clone(),
-                    stage: stage.name.clone(),
-                    action: action.name.clone(),
-                    number: attempt.number,
-                };
+                let id = execution.attempt_id(&stage.name, &action.name, attempt.number);
                 self.attempt(&id, action, attempt)
             }),
             entity_url: attempt.and_then(|(_, attempt)| attempt.external.as_ref()?.url.clone()),

@@ -94,12 +94,7 @@ pub(super) async fn failures(web: &Web, view: &ExecutionView) -> Markup {
 }
 
 async fn failure(web: &Web, view: &ExecutionView, stage: &StageView, action: &ActionView) -> Markup {
-    let attempt = AttemptId {
-        execution: view.execution_id.clone(),
-        stage: stage.name.clone(),
-        action: action.name.clone(),
-        number: action.attempt,
-    };
+    let attempt = view.attempt_id(stage, action);
     // A log that cannot be read must not hide the rest of the page.
     let tail = web.query.log_tail(&attempt, TAIL).await.unwrap_or_default();
     html! {

@@ -2,7 +2,7 @@
 
 use penstock_app::view::{ActionStanding, ActionView, ExecutionView, StageStanding, StageView};
 use penstock_aws::store::TableStore;
-use penstock_model::id::{AttemptId, PipelineName};
+use penstock_model::id::PipelineName;
 use penstock_model::pipeline::Category;
 use serde_json::{Value as Json, json};
 
@@ -70,12 +70,7 @@ impl Visit<'_> {
 
     /// A claim that cannot be looked at is told once, by the table's other findings.
     async fn claim(&mut self, view: &ExecutionView, stage: &StageView, action: &ActionView) {
-        let attempt = AttemptId {
-            execution: view.execution_id.clone(),
-            stage: stage.name.clone(),
-            action: action.name.clone(),
-            number: action.attempt,
-        };
+        let attempt = view.attempt_id(stage, action);
         if let Some(store) = &self.store {
             let found = state::claim(store, self.stack, &attempt).await;
             self.found.extend(found.unwrap_or_default());
