@@ -26,14 +26,14 @@ impl Commands for Watched {
     async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
         let (id, pipeline, by) = (command.id.clone(), command.pipeline.clone(), asked_by(&command.request));
         let outcome = self.transition.carry_out(command).await?;
-        if let Some(rejection) = &outcome.rejection {
+        if let Some(rejection) = &outcome.reply.rejection {
             tracing::info!(command = %id, %pipeline, by, %rejection, "a command was not accepted");
         }
-        for (execution, events) in by_execution(&outcome.events) {
+        for (execution, events) in by_execution(&outcome.reply.events) {
             tracing::info!(command = %id, %pipeline, by, execution, events, "happened");
         }
         self.measure(&outcome);
-        Ok(outcome.into())
+        Ok(outcome.reply)
     }
 
     async fn define(
@@ -49,7 +49,7 @@ impl Commands for Watched {
 impl Watched {
     fn measure(&self, outcome: &Outcome) {
         let now = self.clock.now();
-        for event in &outcome.events {
+        for event in &outcome.reply.events {
             if let Fact::ExecutionEnded { status, .. } = &event.fact {
                 Metrics::new(now.0)
                     .of("Outcome", status.as_str())
@@ -58,7 +58,7 @@ impl Watched {
             }
         }
         // Not at every command: what is taken up in time is worth no line.
-        let is_reminded = outcome.events.iter().any(|it| matches!(it.fact, Fact::AttemptResent { .. }));
+        let is_reminded = outcome.reply.events.iter().any(|it| matches!(it.fact, Fact::AttemptResent { .. }));
         if let Some(since) = owed_since(&outcome.state).filter(|_| is_reminded) {
             #[expect(clippy::cast_precision_loss, reason = "an age is far below 2^52 seconds")]
             let age = ((now.0 - since.0).max(0) / 1000) as f64;

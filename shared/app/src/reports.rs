@@ -25,7 +25,7 @@ pub trait Reports: Send + Sync {
 impl Reports for Transition {
     async fn take(&self, report: Command) -> Result<(), AppError> {
         match self.carry_out(report.clone()).await {
-            Ok(outcome) => match outcome.rejection {
+            Ok(outcome) => match outcome.reply.rejection {
                 None | Some(Rejection::Stale) => Ok(()),
                 Some(rejection) => Err(rejection.into()),
             },

@@ -96,7 +96,7 @@ impl Sweep {
     async fn once(&self, pipeline: &PipelineName) -> Result<bool, AppError> {
         let id = command_from("wake-up", &format!("{pipeline} {}", self.clock.now().0))?;
         let command = Command { id, pipeline: pipeline.clone(), request: Request::WakeUp };
-        self.transition.carry_out(command).await.map(|outcome| outcome.changed)
+        self.transition.carry_out(command).await.map(|outcome| outcome.reply.changed)
     }
 }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use penstock_engine::command::{Command, DefineMode, Request};
 use penstock_engine::debt::Debt;
-use penstock_engine::event::Event;
 use penstock_engine::rejection::Rejection;
 use penstock_engine::state::{Definitions, State};
 use penstock_engine::{Decision, decide, to_send};
@@ -51,27 +50,10 @@ pub struct Transition {
 /// What a command led to.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Why it was not accepted, if it was not.
-    pub rejection: Option<Rejection>,
-    /// Whether anything was written.
-    pub changed: bool,
-    /// What happened.
-    pub events: Vec<Event>,
+    /// What its giver is told.
+    pub reply: Reply,
     /// The state after it.
     pub state: State,
-}
-
-impl Outcome {
-    /// The outcome of a command that its giver wants accepted.
-    ///
-    /// # Errors
-    /// [`AppError::Rejected`] if it was not.
-    pub fn accepted(self) -> Result<Self, AppError> {
-        match self.rejection {
-            Some(rejection) => Err(AppError::Rejected(rejection)),
-            None => Ok(self),
-        }
-    }
 }
 
 /// A definition version that a commit adds.
@@ -148,7 +130,7 @@ impl Transition {
             let command = Command { id: id.clone(), pipeline: pipeline.name.clone(), request };
             if let Some(outcome) = self.attempt(snapshot, &command, Some((version, pipeline.clone()))).await?
             {
-                return outcome.accepted().map(|_| version);
+                return outcome.reply.accepted().map(|_| version);
             }
         }
         Err(busy(&pipeline.name))
@@ -184,7 +166,7 @@ impl Transition {
         }
         self.send(&command.pipeline, &decision.state, &snapshot.definitions, owed).await?;
         let Decision { events, state, rejection, unfinished: _ } = decision;
-        Ok(Some(Outcome { rejection, changed, events, state }))
+        Ok(Some(Outcome { reply: Reply { rejection, changed, events }, state }))
     }
 
     async fn anticipate(&self, state: &State, definitions: &Definitions, owed: &[Debt]) {
@@ -244,16 +226,10 @@ impl Transition {
     }
 }
 
-impl From<Outcome> for Reply {
-    fn from(Outcome { rejection, changed, events, state: _ }: Outcome) -> Self {
-        Self { rejection, changed, events }
-    }
-}
-
 #[async_trait]
 impl Commands for Transition {
     async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
-        Self::carry_out(self, command).await.map(Reply::from)
+        Self::carry_out(self, command).await.map(|outcome| outcome.reply)
     }
 
     async fn define(

@@ -108,7 +108,7 @@ async fn one_load_and_one_commit_and_what_is_owed_is_sent() {
     let loads = desk.store.loads.load(Ordering::Relaxed);
     let (id, starting) = start("start-1", &web_name());
     let outcome = desk.transition.carry_out(starting).await.expect("starting");
-    assert!(outcome.changed && outcome.rejection.is_none());
+    assert!(outcome.reply.changed && outcome.reply.rejection.is_none());
     assert_eq!(desk.store.loads.load(Ordering::Relaxed), loads + 1);
     let message = desk.queue.take().expect("the source action is owed");
     let Message::Debt { category, debt, .. } = message else { panic!("a debt, not {message:?}") };
@@ -122,7 +122,7 @@ async fn a_conflict_is_decided_anew_and_not_forever() {
     let desk = desk().await;
     desk.store.conflicts.store(TRIES - 1, Ordering::Relaxed);
     let (_, starting) = start("start-1", &web_name());
-    assert!(desk.transition.carry_out(starting).await.expect("starting").changed);
+    assert!(desk.transition.carry_out(starting).await.expect("starting").reply.changed);
     desk.store.conflicts.store(u32::MAX, Ordering::Relaxed);
     let (_, starting) = start("start-2", &web_name());
     let busy = desk.transition.carry_out(starting).await.expect_err("others keep being faster");
@@ -136,7 +136,7 @@ async fn the_same_command_again_changes_nothing_and_sends_everything_owed() {
     desk.transition.carry_out(starting.clone()).await.expect("starting");
     let lost = desk.queue.take().expect("what is owed");
     let again = desk.transition.carry_out(starting).await.expect("the same delivery again");
-    assert!(!again.changed && again.rejection.is_none());
+    assert!(!again.reply.changed && again.reply.rejection.is_none());
     assert_eq!(desk.queue.take(), Some(lost), "it is sent again");
     let executions = desk.store.inner.executions(&web_name(), None, 10).await.expect("listing");
     assert_eq!(executions.len(), 1);
@@ -152,7 +152,7 @@ async fn definitions_are_versioned() {
     assert_eq!(second, DefinitionVersion(2));
     let unknown = command("stop", &name("unknown"), Request::Delete);
     let outcome = desk.transition.carry_out(unknown).await.expect("a rejection is no error");
-    assert!(matches!(outcome.rejection, Some(Rejection::PipelineNotFound { .. })));
+    assert!(matches!(outcome.reply.rejection, Some(Rejection::PipelineNotFound { .. })));
 }
 
 /// A queue that is down.

@@ -126,7 +126,7 @@ async fn release(plant: &Plant) {
     let keep = BTreeMap::from([(ended.id.clone(), ended.sequence)]);
     let request = Request::Release { below: ended.sequence + 1, keep, planned_at: plant.clock.now() };
     let released = plant.transition.carry_out(command("release-1", &api, request)).await.unwrap();
-    assert!(released.changed && released.rejection.is_none(), "{released:?}");
+    assert!(released.reply.changed && released.reply.rejection.is_none(), "{released:?}");
 }
 
 fn walk() -> Walk {

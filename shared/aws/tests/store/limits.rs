@@ -32,7 +32,7 @@ async fn crowd(count: usize, length: usize) -> (Plant, Vec<ExecutionId>) {
     for number in 0..count {
         let (id, command) = start(&format!("start-{number}"), &web);
         let outcome = plant.transition.carry_out(command).await.unwrap();
-        assert!(outcome.rejection.is_none(), "{:?}", outcome.rejection);
+        assert!(outcome.reply.rejection.is_none(), "{:?}", outcome.reply.rejection);
         enlarge(&plant.store, &id, length).await.unwrap();
         ids.push(id);
     }
