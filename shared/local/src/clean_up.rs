@@ -11,13 +11,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_app::clean_up::CleanUp;
 use penstock_app::port::PortError;
 use penstock_app::port::clean_up::{ObjectVersion, Page, Walk, Walks};
-use penstock_app::port::clock::Clock;
+use penstock_app::port::clock::{Clock, timestamp};
 use penstock_app::port::store::Store;
 use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::time::Timestamp;
@@ -179,11 +179,6 @@ fn log_files(logs: &LogFiles) -> io::Result<Vec<ObjectVersion>> {
 
 fn written_at(metadata: &fs::Metadata) -> io::Result<Timestamp> {
     Ok(timestamp(metadata.modified()?))
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn blocking<T: Send + 'static>(

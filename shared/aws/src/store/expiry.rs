@@ -1,13 +1,13 @@
 //! When TTL may remove an item. Nothing relies on it, so the clock of this machine is good enough.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_model::time::Timestamp;
 
 /// Now, by the clock of this machine.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    SystemClock.now()
 }
 
 /// `kept` after `from`, in seconds as TTL takes it.

@@ -1,7 +1,8 @@
 //! Times as a person reads them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_model::time::Timestamp;
 
 /// `40ms`, `2.5s`, `14s`, `3m 05s`, `2h 10m`, `3d 4h`.
@@ -24,8 +25,7 @@ pub(crate) fn elapsed(start: Timestamp, end: Option<Timestamp>) -> String {
 
 /// This machine's time.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    SystemClock.now()
 }
 
 /// `2026-01-31 12:30:05Z`, to the second.

@@ -1,5 +1,7 @@
 //! Over a real database and real files.
 
+use std::time::SystemTime;
+
 use penstock_app::control::StartRequest;
 use penstock_app::port::clock::SystemClock;
 use penstock_app::port::provider::Ending;
