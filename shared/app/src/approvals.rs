@@ -12,8 +12,8 @@ use penstock_model::plain;
 use penstock_model::time::Timestamp;
 
 use crate::base_url::BaseUrl;
+use crate::command_id::fresh_command;
 use crate::error::AppError;
-use crate::nonce::fresh_command;
 use crate::port::PortError;
 use crate::port::approvers::{ApproverName, Approvers};
 use crate::port::clock::Clock;

@@ -17,8 +17,8 @@ use penstock_engine::command::{Command, Request};
 use penstock_model::id::PipelineName;
 use penstock_model::time::Timestamp;
 
+use crate::command_id::command_from;
 use crate::error::AppError;
-use crate::nonce::command_from;
 use crate::port::PortError;
 use crate::port::clean_up::{ObjectVersion, Objects, Page, Walk, Walks};
 use crate::port::clock::Clock;

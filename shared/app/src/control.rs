@@ -13,8 +13,8 @@ use penstock_model::trigger::name_branches;
 
 use crate::admission::Admission;
 use crate::approvals::Approvals;
+use crate::command_id::{command_from, fresh_command};
 use crate::error::AppError;
-use crate::nonce::{command_from, fresh_command};
 use crate::port::clock::Clock;
 use crate::port::commands::{Commands, Reply};
 use crate::port::store::Store;

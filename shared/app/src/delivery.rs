@@ -14,9 +14,9 @@ use penstock_model::trigger::{Decision, GitEvent, Start, decide};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::Admission;
+use crate::command_id::command_from;
 use crate::control::StartRequest;
 use crate::error::AppError;
-use crate::nonce::command_from;
 use crate::port::commands::Reply;
 use crate::port::repository::Repository;
 use crate::port::store::Store;

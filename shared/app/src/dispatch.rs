@@ -13,8 +13,8 @@ use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 
+use crate::command_id::command_from;
 use crate::error::AppError;
-use crate::nonce::command_from;
 use crate::port::PortError;
 use crate::port::claims::{Claim, Claims, Standing};
 use crate::port::clock::Clock;

@@ -12,8 +12,8 @@ use penstock_engine::rejection::Rejection;
 use penstock_engine::state::AttemptError;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 
+use crate::command_id::command_from;
 use crate::error::AppError;
-use crate::nonce::command_from;
 use crate::port::commands::Commands;
 use crate::port::outputs::Outputs;
 use crate::port::store::Store;

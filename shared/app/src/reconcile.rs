@@ -16,8 +16,8 @@ use penstock_model::pipeline::Pipeline;
 use penstock_model::time::Timestamp;
 use penstock_model::trigger::{Decision, GitEvent, GitSource, Push, Reference, Start, decide, git_sources};
 
+use crate::command_id::command_from;
 use crate::error::AppError;
-use crate::nonce::command_from;
 use crate::port::PortError;
 use crate::port::branches::{Branches, Comparison, Head, Relation};
 use crate::port::queue::{Message, Queue};

@@ -8,8 +8,8 @@ use penstock_engine::state::{AttemptStatus, Execution};
 use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::time::Timestamp;
 
+use crate::command_id::command_from;
 use crate::error::AppError;
-use crate::nonce::command_from;
 use crate::port::PortError;
 use crate::port::clock::Clock;
 use crate::port::store::Store;

@@ -18,9 +18,9 @@ use penstock_model::pipeline::{Category, Pipeline};
 use penstock_model::time::Timestamp;
 use tokio::sync::{OwnedMutexGuard, watch};
 
+use crate::command_id::command_from;
 use crate::dispatch::anticipation::Anticipation;
 use crate::error::AppError;
-use crate::nonce::command_from;
 use crate::port::PortError;
 use crate::port::clock::Clock;
 use crate::port::commands::{Commands, Reply};

@@ -1,4 +1,4 @@
-//! Ids for commands that people give without an idempotency token of their own.
+//! Ids of commands: those that follow from what a command is about, and fresh ones where nothing says that two are the same.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
