@@ -159,7 +159,7 @@ impl CodeDeploy {
             rollback: RollbackPolicy { on_failure: settings.auto_rollback },
             environment,
             state_dir: self.dir.join("deployments"),
-            observer: Arc::new(Told(log)),
+            observer: Arc::new(DeploymentLog(log)),
             stop,
             lineage: Some(self.lineage.clone()),
         }
@@ -249,9 +249,9 @@ fn system(message: impl Into<String>) -> AttemptError {
 }
 
 /// Writes what a deployment tells into the attempt's log.
-struct Told(Arc<AttemptLog>);
+struct DeploymentLog(Arc<AttemptLog>);
 
-impl Observer for Told {
+impl Observer for DeploymentLog {
     fn line(&self, instance: Option<&str>, text: &str) {
         match instance {
             Some(instance) => self.0.line(&format!("[{instance}] {text}")),

@@ -32,7 +32,7 @@ mod attempt_log;
 mod clean_up;
 mod environment;
 #[cfg(test)]
-mod faults;
+mod faults_tests;
 mod follower;
 mod timer;
 mod tries;

@@ -11,7 +11,7 @@ use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 
-use self::job::Job;
+use self::stack_work::StackWork;
 use super::failure::Failure;
 use crate::access::{Access, WithoutRole};
 use crate::artifacts::S3Artifacts;
@@ -19,11 +19,11 @@ use crate::offered::cloudformation::{Mode, Settings};
 
 mod cancel;
 mod change_sets;
-mod job;
 mod next;
 mod operation;
 mod parameters;
 mod request;
+mod stack_work;
 mod stacks;
 mod status;
 mod success;
@@ -42,13 +42,13 @@ impl CloudFormation {
         Self { access, artifacts, without_role }
     }
 
-    async fn job<'a>(&'a self, work: &'a Work) -> Result<Job<'a>, Failure> {
+    async fn stack_work<'a>(&'a self, work: &'a Work) -> Result<StackWork<'a>, Failure> {
         let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
         let sdk = self.access.of(work, self.without_role).await;
         let sdk = sdk.map_err(|error| Failure::from(error).unseen())?;
         let config =
             aws_sdk_cloudformation::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
-        Ok(Job {
+        Ok(StackWork {
             work,
             settings,
             token: work.attempt.token(),
@@ -62,22 +62,22 @@ impl CloudFormation {
 #[async_trait]
 impl Provider for CloudFormation {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        let begun = async { self.job(work).await?.go_on(None, taken_over).await };
+        let begun = async { self.stack_work(work).await?.go_on(None, taken_over).await };
         begun.await.map_or_else(|failure| failure.begun(taken_over), |progress| Ok(progress.into()))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        let seen = async { self.job(work).await?.go_on(Some(&external.id), true).await };
+        let seen = async { self.stack_work(work).await?.go_on(Some(&external.id), true).await };
         seen.await.map_or_else(|failure| failure.observed(external), |progress| Ok(progress.into()))
     }
 
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         let cancelled = async {
-            let job = self.job(work).await?;
-            match job.settings.mode {
-                Mode::ChangeSetReplace => job.cancel_set().await,
+            let stack_work = self.stack_work(work).await?;
+            match stack_work.settings.mode {
+                Mode::ChangeSetReplace => stack_work.cancel_set().await,
                 Mode::CreateUpdate | Mode::ReplaceOnFailure | Mode::DeleteOnly | Mode::ChangeSetExecute => {
-                    job.cancel(external.map(|external| external.id.as_str())).await
+                    stack_work.cancel(external.map(|external| external.id.as_str())).await
                 }
             }
         };

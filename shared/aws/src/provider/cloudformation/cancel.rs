@@ -5,7 +5,7 @@
 
 use penstock_app::port::provider::{Ending, Observation};
 
-use super::job::Job;
+use super::stack_work::StackWork;
 use super::stacks::{self, Stack};
 use super::status::{DELETED, UPDATING, is_under_way};
 use crate::provider::failure::Failure;
@@ -23,7 +23,7 @@ enum Found {
     Updates,
 }
 
-impl Job<'_> {
+impl StackWork<'_> {
     /// Takes back what can be taken back of the work that began on the stack `known`, if it has begun.
     pub(super) async fn cancel(&self, known: Option<&str>) -> Result<Observation, Failure> {
         let mut has_begun = known.is_some();

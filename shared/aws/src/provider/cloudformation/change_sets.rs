@@ -9,8 +9,8 @@ use penstock_app::engine::state::External;
 use penstock_app::partition::console;
 use penstock_app::port::provider::{Ending, Observation};
 
-use super::job::{Job, Progress};
 use super::next::{ChangeSet, SetStep, on_executed_set, on_replaced_set};
+use super::stack_work::{Progress, StackWork};
 use super::stacks;
 use crate::provider::failure::Failure;
 
@@ -23,7 +23,7 @@ const PAUSES: [Duration; 7] = {
 /// To set it with the change set would change the stack before anybody has approved that.
 const NO_POLICY: &str = "the template configuration has a `StackPolicy`, which a change set cannot carry; take it out, and set it by an action with CREATE_UPDATE or by `aws cloudformation set-stack-policy`";
 
-impl Job<'_> {
+impl StackWork<'_> {
     /// `CHANGE_SET_REPLACE`: deletes what has the name, makes the set, waits until it is there.
     pub(super) async fn replace_set(&self) -> Result<Progress, Failure> {
         let mut pauses = PAUSES.into_iter();

@@ -9,24 +9,32 @@ use penstock_app::port::provider::Done;
 use penstock_archive::Writer;
 use penstock_model::artifact::Artifact;
 
-use super::job::Job;
+use super::stack_work::StackWork;
 use super::stacks::Stack;
 use crate::provider::failure::Failure;
 
 /// The result of a good end. Without `OutputFileName` no artifact is made, as in `CodePipeline`.
-pub(super) async fn done(job: &Job<'_>, stack: Option<&Stack>, summary: &str) -> Result<Done, Failure> {
+pub(super) async fn done(
+    stack_work: &StackWork<'_>,
+    stack: Option<&Stack>,
+    summary: &str,
+) -> Result<Done, Failure> {
     let variables = stack.map(|stack| stack.outputs.clone()).unwrap_or_default();
     Ok(Done {
-        artifacts: artifact(job, &variables).await?.into_iter().collect(),
-        external: stack.map(|stack| job.external(&stack.id)),
+        artifacts: artifact(stack_work, &variables).await?.into_iter().collect(),
+        external: stack.map(|stack| stack_work.external(&stack.id)),
         summary: Some(summary.to_owned()),
         variables,
         ..Done::default()
     })
 }
 
-async fn artifact(job: &Job<'_>, outputs: &BTreeMap<String, String>) -> Result<Option<Artifact>, Failure> {
-    let (Some(file), Some(output)) = (&job.settings.output_file, job.work.action.output_artifacts.first())
+async fn artifact(
+    stack_work: &StackWork<'_>,
+    outputs: &BTreeMap<String, String>,
+) -> Result<Option<Artifact>, Failure> {
+    let (Some(file), Some(output)) =
+        (&stack_work.settings.output_file, stack_work.work.action.output_artifacts.first())
     else {
         return Ok(None);
     };
@@ -34,8 +42,8 @@ async fn artifact(job: &Job<'_>, outputs: &BTreeMap<String, String>) -> Result<O
     let zip = folder.path().join("outputs.zip");
     let json = serde_json::to_vec_pretty(outputs).map_err(|error| failed(&error))?;
     write(&zip, file, &json).map_err(|error| failed(&error))?;
-    let work = job.work;
-    Ok(Some(job.artifacts.put(&work.pipeline, &work.attempt, &output.name, &zip).await?))
+    let work = stack_work.work;
+    Ok(Some(stack_work.artifacts.put(&work.pipeline, &work.attempt, &output.name, &zip).await?))
 }
 
 fn write(zip: &Path, name: &str, content: &[u8]) -> Result<(), penstock_archive::ArchiveError> {

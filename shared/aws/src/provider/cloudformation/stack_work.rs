@@ -21,7 +21,7 @@ use crate::sdk::Sdk;
 const LONGEST: i64 = 4 * 24 * 60 * 60;
 
 /// An attempt with what it works with.
-pub(super) struct Job<'a> {
+pub(super) struct StackWork<'a> {
     pub(super) work: &'a Work,
     pub(super) settings: Settings,
     pub(super) token: String,
@@ -65,7 +65,7 @@ impl From<Progress> for Observation {
     }
 }
 
-impl Job<'_> {
+impl StackWork<'_> {
     /// Goes on from where the work stands. `known` is the id under which it began; without one, whether a beginning
     /// whose acknowledgement was lost has to be looked for.
     pub(super) async fn go_on(&self, known: Option<&str>, may_be_ours: bool) -> Result<Progress, Failure> {
