@@ -131,7 +131,7 @@ impl Parts {
         let laying = tokio::task::spawn_blocking(move || {
             let (workspace, plan) = self.lay_out(&work)?;
             let ((stop, stopped), batched) = (watch::channel(false), plan.batched);
-            let log = Arc::new(Told::default());
+            let log = Arc::new(BuildSink::default());
             let request = self.request(&work, plan, workspace.path(), log.clone(), stopped);
             let build = match batched {
                 true => Kind::Batch(Box::new(request)),
@@ -261,7 +261,7 @@ pub(crate) struct Laid {
 
 struct LaidBuild {
     prepared: Prepared,
-    log: Arc<Told>,
+    log: Arc<BuildSink>,
     /// Behind the build, so that it goes after the shell that works in it.
     workspace: Workspace,
 }
@@ -317,9 +317,9 @@ fn unusable(error: PortError) -> AttemptError {
 
 /// Writes a build's lines into the attempt's log, which there is as soon as the build has begun.
 #[derive(Default)]
-struct Told(OnceLock<AttemptLog>);
+struct BuildSink(OnceLock<AttemptLog>);
 
-impl LogSink for Told {
+impl LogSink for BuildSink {
     fn write_line(&self, line: &str) {
         if let Some(log) = self.0.get() {
             log.line(line);
