@@ -1,4 +1,5 @@
-//! What the use cases need of the outside, in their own words. Adapters implement these; one contract suite each.
+//! What the use cases need of the outside, in their own words. Adapters implement these; what several adapters
+//! have to do alike is a contract suite of the test kit.
 
 pub mod approvers;
 pub mod artifacts;

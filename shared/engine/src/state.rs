@@ -219,7 +219,7 @@ pub enum ExecutionStatus {
     Failed,
     /// A newer execution took its place while it waited.
     Superseded,
-    /// Ended because its pipeline no longer takes it.
+    /// Ended because its pipeline no longer takes it: a status of `CodePipeline`'s to which no rule leads yet.
     Cancelled,
 }
 
@@ -329,9 +329,9 @@ pub enum StageStatus {
     Succeeded,
     /// An action failed.
     Failed,
-    /// Ended because its pipeline no longer takes it.
+    /// Ended because its pipeline no longer takes it: a status of `CodePipeline`'s to which no rule leads yet.
     Cancelled,
-    /// Passed over by a condition.
+    /// Passed over by a condition: a status of `CodePipeline`'s to which no rule leads yet.
     Skipped,
 }
 

@@ -1,4 +1,4 @@
-//! What every adapter of a port has to do: one suite a port, for the real ones and the fakes alike.
+//! What adapters of a port have to do, one suite for each port here: run over the real ones and the fakes alike.
 //!
 //! Each suite makes a fresh, empty adapter for each of its cases and panics at the first that is broken.
 

@@ -40,7 +40,7 @@ pub trait Store: Send + Sync {
         version: DefinitionVersion,
     ) -> Result<Option<Arc<Pipeline>>, PortError>;
 
-    /// One execution with its item's version.
+    /// One execution of the pipeline, open or closed.
     async fn execution(
         &self,
         pipeline: &PipelineName,
