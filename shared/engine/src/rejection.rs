@@ -10,7 +10,7 @@ use crate::state::ExecutionStatus;
 #[serde(rename_all = "camelCase", tag = "type")]
 pub enum Rejection {
     /// No such pipeline.
-    #[error("there is no pipeline `{pipeline}`; `penstock list` shows those there are")]
+    #[error("there is no pipeline `{pipeline}`; list the pipelines to see those there are")]
     PipelineNotFound {
         /// The name.
         pipeline: PipelineName,
@@ -31,19 +31,21 @@ pub enum Rejection {
         open: usize,
     },
     /// No such execution.
-    #[error("there is no execution `{execution}` of this pipeline")]
+    #[error("there is no execution `{execution}` of this pipeline; its history has those there are")]
     ExecutionNotFound {
         /// The id.
         execution: ExecutionId,
     },
     /// No such stage.
-    #[error("there is no stage `{stage}` in the pipeline")]
+    #[error("there is no stage `{stage}` in the pipeline; its definition has those there are")]
     StageNotFound {
         /// The name.
         stage: StageName,
     },
     /// No such action or attempt.
-    #[error("there is no action `{action}` in stage `{stage}` that this could be about")]
+    #[error(
+        "there is no action `{action}` in stage `{stage}` that this could be about; the execution's status shows those there are"
+    )]
     ActionNotFound {
         /// The stage.
         stage: StageName,
@@ -52,7 +54,7 @@ pub enum Rejection {
     },
     /// 50 executions are active.
     #[error(
-        "{limit} executions of the pipeline are active, which is the most a QUEUED or PARALLEL pipeline takes"
+        "{limit} executions of the pipeline are active, which is the most a QUEUED or PARALLEL pipeline takes; stop one, or wait until one ends"
     )]
     TooManyExecutions {
         /// The limit.
@@ -67,7 +69,7 @@ pub enum Rejection {
         problem: String,
     },
     /// An override names no source action.
-    #[error("`{action}` is no source action of the pipeline")]
+    #[error("`{action}` is no source action of the pipeline; name one of its first stage")]
     NoSourceAction {
         /// The name.
         action: ActionName,
@@ -79,7 +81,7 @@ pub enum Rejection {
         outcome: String,
     },
     /// The action is no approval, or waits for none.
-    #[error("`{action}` waits for no verdict")]
+    #[error("`{action}` waits for no verdict; the pipeline's state shows which approvals do")]
     NoApproval {
         /// The action.
         action: ActionName,
@@ -94,7 +96,7 @@ pub enum Rejection {
     },
     /// Another execution has entered the stage since.
     #[error(
-        "stage `{stage}` has been entered by execution {latest} since; only the latest there can be retried"
+        "stage `{stage}` has been entered by execution {latest} since, and only the latest there can be retried; retry that one, or start a new one"
     )]
     NotLatest {
         /// The stage.
@@ -117,7 +119,9 @@ pub enum Rejection {
         status: ExecutionStatus,
     },
     /// A stop of the same kind was asked for already.
-    #[error("the execution is being stopped already; `--abandon` gives up its running actions")]
+    #[error(
+        "the execution is being stopped already; stop it again and abandon its running actions to have it end sooner"
+    )]
     StopRequestedAlready,
     /// A text is too long or a value is outside its range.
     #[error("{problem}")]
