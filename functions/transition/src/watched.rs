@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use penstock_app::engine::command::{Command, DefineMode, Request};
+use penstock_app::engine::command::{Command, DefineMode};
 use penstock_app::engine::event::{Event, Fact};
 use penstock_app::engine::owed_since;
 use penstock_app::error::AppError;
@@ -24,7 +24,8 @@ pub(crate) struct Watched {
 #[async_trait]
 impl Commands for Watched {
     async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
-        let (id, pipeline, by) = (command.id.clone(), command.pipeline.clone(), asked_by(&command.request));
+        let (id, pipeline, by) =
+            (command.id.clone(), command.pipeline.clone(), command.request.by().map(str::to_owned));
         let outcome = self.transition.carry_out(command).await?;
         if let Some(rejection) = &outcome.reply.rejection {
             tracing::info!(command = %id, %pipeline, by, %rejection, "a command was not accepted");
@@ -67,12 +68,6 @@ impl Watched {
     }
 }
 
-/// The person who gave the command, where it says.
-fn asked_by(request: &Request) -> Option<String> {
-    let request = serde_json::to_value(request).ok()?;
-    Some(request.get("by").or_else(|| request.get("trigger")?.get("detail"))?.as_str()?.to_owned())
-}
-
 /// What happened to each execution, in one line: logs are paid for by size, and most of a line is what stands in every one.
 fn by_execution(events: &[Event]) -> BTreeMap<Option<&str>, String> {
     let mut lines = BTreeMap::<_, String>::new();
@@ -81,16 +76,10 @@ fn by_execution(events: &[Event]) -> BTreeMap<Option<&str>, String> {
         if !line.is_empty() {
             line.push_str(", ");
         }
-        line.push_str(&kind(fact));
+        line.push_str(fact.name());
         if let Some(AttemptId { stage, action, number, execution: _ }) = fact.attempt() {
             line.push_str(&format!(" {stage}/{action}/{number}"));
         }
     }
     lines
-}
-
-/// What kind of event, as it is stored.
-fn kind(fact: &Fact) -> String {
-    let stored = serde_json::to_value(fact).unwrap_or_default();
-    stored["type"].as_str().unwrap_or_default().to_owned()
 }

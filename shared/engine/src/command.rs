@@ -121,6 +121,23 @@ pub enum Request {
     WakeUp,
 }
 
+impl Request {
+    /// The person or program that asks, where it says.
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Start { trigger, .. } | Self::Rollback { trigger, .. } => Some(&trigger.detail),
+            Self::Decide { by, .. } | Self::Stop { by, .. } | Self::Disable { by, .. } => Some(by),
+            Self::Define { .. }
+            | Self::Delete
+            | Self::Report { .. }
+            | Self::Retry { .. }
+            | Self::Enable { .. }
+            | Self::Release { .. }
+            | Self::WakeUp => None,
+        }
+    }
+}
+
 /// Whether a definition creates a pipeline or changes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DefineMode {

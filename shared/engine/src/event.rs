@@ -196,6 +196,34 @@ pub enum Item {
 }
 
 impl Fact {
+    /// What kind of event it is, as it is stored.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Defined { .. } => "defined",
+            Self::Deleted => "deleted",
+            Self::TransitionDisabled { .. } => "transitionDisabled",
+            Self::TransitionEnabled { .. } => "transitionEnabled",
+            Self::ArtifactsReleased { .. } => "artifactsReleased",
+            Self::ExecutionAdmitted { .. } => "executionAdmitted",
+            Self::StopRequested { .. } => "stopRequested",
+            Self::StageAwaited { .. } => "stageAwaited",
+            Self::StageEntered { .. } => "stageEntered",
+            Self::StageRetried { .. } => "stageRetried",
+            Self::StageEnded { .. } => "stageEnded",
+            Self::ExecutionEnded { .. } => "executionEnded",
+            Self::AttemptScheduled { .. } => "attemptScheduled",
+            Self::AttemptStarted { .. } => "attemptStarted",
+            Self::AttemptResent { .. } => "attemptResent",
+            Self::AttemptChecked { .. } => "attemptChecked",
+            Self::AttemptCancelling { .. } => "attemptCancelling",
+            Self::CancellationSettled { .. } => "cancellationSettled",
+            Self::VerdictGiven { .. } => "verdictGiven",
+            Self::AttemptSucceeded { .. } => "attemptSucceeded",
+            Self::AttemptFailed { .. } => "attemptFailed",
+            Self::AttemptAbandoned { .. } => "attemptAbandoned",
+        }
+    }
+
     /// The execution that it is about.
     pub fn execution(&self) -> Option<&ExecutionId> {
         match self {

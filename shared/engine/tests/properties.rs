@@ -60,6 +60,7 @@ fn decide_and_check(walk: &mut Walk, command: &Command, late: bool) {
     let created = decision.events.clone();
     walk.commit(command, &decision);
     state_is_what_was_decided(walk, &decision);
+    events_are_stored_by_their_names(&decision.events);
     at_most_so_many_items_change(&created);
     what_was_created_is_sent(&before, &decision, walk.now);
     let rest = plan_the_rest(walk, decision);
@@ -90,6 +91,12 @@ fn plan_the_rest(walk: &mut Walk, mut decision: Decision) -> Decision {
         walk.commit(&wake_up, &decision);
     }
     panic!("planning does not end");
+}
+
+fn events_are_stored_by_their_names(events: &[Event]) {
+    for event in events {
+        assert_eq!(serde_json::to_value(&event.fact).unwrap()["type"], event.fact.name());
+    }
 }
 
 fn state_is_what_was_decided(walk: &Walk, decision: &Decision) {
