@@ -101,7 +101,7 @@ impl Handler {
             Message::Delivery { delivery, event } => {
                 let answers = self.deliveries.deliver(&delivery, &event).await?;
                 for answer in answers {
-                    tracing::info!(%delivery, pipeline = %answer.name, execution = ?answer.execution_id, started = answer.started, reason = answer.reason.as_deref(), "a delivery");
+                    tracing::info!(%delivery, pipeline = %answer.name, execution = ?answer.execution(), started = answer.has_started(), reason = answer.reason(), "a delivery");
                 }
                 Ok(())
             }

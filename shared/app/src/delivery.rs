@@ -11,7 +11,7 @@ use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause};
 use penstock_model::id::{CommandId, DeliveryId, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::trigger::{Decision, GitEvent, Start, decide};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::admission::Admission;
 use crate::command_id::command_from;
@@ -32,28 +32,79 @@ pub struct Deliveries {
     repository: Arc<dyn Repository>,
 }
 
-/// What a delivery means to one pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What a delivery means to one pipeline. It is serialised as `name` and `started`, with `executionId` and `reason` where
+/// there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "Written")]
 pub struct Answer {
     /// The pipeline.
     pub name: PipelineName,
-    /// Whether the delivery started an execution just now.
-    pub started: bool,
-    /// The execution, started now or by an earlier copy of the delivery.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub execution_id: Option<ExecutionId>,
-    /// Why nothing was started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Whether an earlier copy of the delivery started it.
-    #[serde(skip)]
-    pub duplicate: bool,
+    /// What it means there.
+    pub meaning: Meaning,
+}
+
+/// What a delivery means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// It started this execution just now.
+    Started(ExecutionId),
+    /// An earlier copy of it started this execution.
+    StartedBefore(ExecutionId),
+    /// It starts nothing.
+    Ignored {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Answer {
+    /// Whether the delivery started an execution just now.
+    pub fn has_started(&self) -> bool {
+        matches!(self.meaning, Meaning::Started(_))
+    }
+
+    /// The execution, started now or by an earlier copy of the delivery.
+    pub fn execution(&self) -> Option<&ExecutionId> {
+        match &self.meaning {
+            Meaning::Started(execution) | Meaning::StartedBefore(execution) => Some(execution),
+            Meaning::Ignored { .. } => None,
+        }
+    }
+
+    /// Why nothing was started.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.meaning {
+            Meaning::Started(_) => None,
+            Meaning::StartedBefore(_) => Some("this delivery has started it before"),
+            Meaning::Ignored { reason } => Some(reason),
+        }
+    }
+
     fn ignored(name: PipelineName, reason: String) -> Self {
-        Self { name, started: false, execution_id: None, reason: Some(reason), duplicate: false }
+        Self { name, meaning: Meaning::Ignored { reason } }
+    }
+}
+
+/// An answer as it is serialised.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    name: PipelineName,
+    started: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution_id: Option<ExecutionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Answer> for Written {
+    fn from(answer: Answer) -> Self {
+        Self {
+            started: answer.has_started(),
+            execution_id: answer.execution().cloned(),
+            reason: answer.reason().map(str::to_owned),
+            name: answer.name,
+        }
     }
 }
 
@@ -134,9 +185,11 @@ impl Deliveries {
         if let Some(rejection) = outcome.rejection {
             return Ok(Answer::ignored(name.clone(), rejection.to_string()));
         }
-        let started = admitted(&outcome, &execution);
-        let reason = (!started).then(|| "this delivery has started it before".to_owned());
-        Ok(Answer { name: name.clone(), started, execution_id: Some(execution), reason, duplicate: !started })
+        let meaning = match admitted(&outcome, &execution) {
+            true => Meaning::Started(execution),
+            false => Meaning::StartedBefore(execution),
+        };
+        Ok(Answer { name: name.clone(), meaning })
     }
 }
 

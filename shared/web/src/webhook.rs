@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use penstock_app::delivery::{Answer, Received, WebhookRefusal};
+use penstock_app::delivery::{Answer, Meaning, Received, WebhookRefusal};
 use penstock_model::id::DeliveryId;
 use serde::Serialize;
 
@@ -58,8 +58,8 @@ async fn admit(webhooks: &Webhooks, headers: &HeaderMap, body: Body) -> Result<R
         }
         Received::Event(event) => {
             let pipelines = webhooks.deliveries.deliver(&delivery_id, &event).await?;
-            let repeated = pipelines.iter().any(|answer| answer.duplicate)
-                && !pipelines.iter().any(|answer| answer.started && !answer.duplicate);
+            let was_before = |answer: &Answer| matches!(answer.meaning, Meaning::StartedBefore(_));
+            let repeated = pipelines.iter().any(was_before) && !pipelines.iter().any(Answer::has_started);
             let (status, reason) = if repeated {
                 (StatusCode::OK, Some("this delivery was admitted before; nothing starts again".to_owned()))
             } else {

@@ -1,6 +1,6 @@
 //! Webhooks: what starts, what does not, and duplicates.
 
-use penstock_app::delivery::Answer;
+use penstock_app::delivery::{Answer, Meaning};
 use penstock_model::id::DeliveryId;
 use penstock_model::trigger::{GitEvent, Push, Reference};
 use penstock_testkit::build::{build, name, pipeline, source};
@@ -38,12 +38,12 @@ async fn one_starts_and_the_other_says_why_not() {
     let answers = installation.deliveries.deliver(&delivery, &push(COMMIT)).await.expect("delivering");
     let [api, web] = &answers[..] else { panic!("two answers, not {answers:?}") };
     assert!(
-        !api.started && api.reason.as_ref().is_some_and(|reason| reason.contains("acme/other")),
+        !api.has_started() && api.reason().is_some_and(|reason| reason.contains("acme/other")),
         "{api:?}"
     );
-    assert!(web.started && web.reason.is_none(), "{web:?}");
+    assert!(web.has_started() && web.reason().is_none(), "{web:?}");
     let json = serde_json::to_value(web).expect("an answer");
-    assert_eq!(json, serde_json::json!({"name": "web", "started": true, "executionId": web.execution_id}));
+    assert_eq!(json, serde_json::json!({"name": "web", "started": true, "executionId": web.execution()}));
     installation.settle().await;
     let view = installation.query.execution(&web_name(), None).await.expect("the execution");
     assert_eq!(view.commit.as_deref(), Some(COMMIT), "the pushed commit is pinned");
@@ -60,10 +60,19 @@ async fn a_redelivery_starts_nothing_more() {
     let first = deliver("d-1", COMMIT).await;
     installation.settle().await;
     let again = deliver("d-1", COMMIT).await;
-    assert!(again.duplicate && !again.started && !first.duplicate);
-    assert_eq!(again.execution_id, first.execution_id);
+    let id = first.execution().cloned().expect("the execution");
+    assert_eq!(first.meaning, Meaning::Started(id.clone()));
+    assert_eq!(again.meaning, Meaning::StartedBefore(id.clone()));
+    let json = serde_json::to_value(&again).expect("an answer");
+    let reason = "this delivery has started it before";
+    assert_eq!(
+        json,
+        serde_json::json!({"name": "web", "started": false, "executionId": id, "reason": reason})
+    );
     let other = deliver("d-2", COMMIT).await;
-    assert!(other.started, "another delivery of the same commit is another push");
+    assert!(other.has_started(), "another delivery of the same commit is another push");
     let foreign = deliver("d-3", "0123456789").await;
-    assert!(!foreign.started && foreign.reason.is_some_and(|reason| reason.contains("does not contain")));
+    assert!(
+        !foreign.has_started() && foreign.reason().is_some_and(|reason| reason.contains("does not contain"))
+    );
 }

@@ -136,7 +136,7 @@ impl World {
         let event = push_to("main", commit);
         let answers = self.installation.deliveries.deliver(&delivery, &event).await.unwrap();
         self.installation.settle().await;
-        answers[0].started
+        answers[0].has_started()
     }
 
     /// The commits that reconciliation finds, once it is carried out.
