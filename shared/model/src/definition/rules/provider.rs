@@ -54,35 +54,28 @@ fn check_version(action: &Action, provider: &Provider, findings: &mut Findings) 
 }
 
 fn check_counts(action: &Action, provider: &Provider, findings: &mut Findings) {
-    count(
-        action,
-        "consumes",
-        "input-artifact-count",
-        action.inputs.len(),
-        &provider.inputs,
-        provider.name,
-        findings,
-    );
-    count(
-        action,
-        "produces",
-        "output-artifact-count",
-        action.outputs.len(),
-        &provider.outputs,
-        provider.name,
-        findings,
-    );
+    count(action, Side::Consumes, &provider.inputs, provider.name, findings);
+    count(action, Side::Produces, &provider.outputs, provider.name, findings);
+}
+
+/// Which of an action's artifacts are counted.
+#[derive(Clone, Copy)]
+enum Side {
+    Consumes,
+    Produces,
 }
 
 fn count(
     action: &Action,
-    verb: &str,
-    code: &str,
-    found: usize,
+    side: Side,
     allowed: &RangeInclusive<usize>,
     provider: &str,
     findings: &mut Findings,
 ) {
+    let (verb, code, list, found) = match side {
+        Side::Consumes => ("consumes", "input-artifact-count", "inputArtifacts", action.inputs.len()),
+        Side::Produces => ("produces", "output-artifact-count", "outputArtifacts", action.outputs.len()),
+    };
     if allowed.contains(&found) {
         return;
     }
@@ -92,7 +85,6 @@ fn count(
         format!("{} to {}", allowed.start(), allowed.end())
     };
     let category = action.kind.category.map_or("", category_name);
-    let list = if verb == "consumes" { "inputArtifacts" } else { "outputArtifacts" };
     let plural = if *allowed.end() == 1 { "" } else { "s" };
     let message = format!(
         "{provider} ({category}) {verb} {range} artifact{plural}, and this action has {found}; correct `{list}`"
@@ -104,24 +96,8 @@ fn count(
 fn check_unlisted(action: &Action, category: Category, owner: Owner, findings: &mut Findings) {
     let name = &action.kind.provider.text;
     if owner == Owner::Custom && provider::named(name).all(|provider| provider.owner == Owner::Custom) {
-        count(
-            action,
-            "consumes",
-            "input-artifact-count",
-            action.inputs.len(),
-            &CUSTOM_COUNTS,
-            "custom",
-            findings,
-        );
-        count(
-            action,
-            "produces",
-            "output-artifact-count",
-            action.outputs.len(),
-            &CUSTOM_COUNTS,
-            "custom",
-            findings,
-        );
+        count(action, Side::Consumes, &CUSTOM_COUNTS, "custom", findings);
+        count(action, Side::Produces, &CUSTOM_COUNTS, "custom", findings);
         return;
     }
     let known: Vec<&Provider> = provider::named(name).collect();
