@@ -22,6 +22,8 @@ use crate::port::store::Store;
 mod default_target;
 mod verdict;
 
+pub use verdict::GivenVerdict;
+
 /// Carries out what people ask for; each call ends when it is durable, or says why it is not accepted.
 pub struct Control {
     commands: Arc<dyn Commands>,

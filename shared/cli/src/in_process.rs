@@ -1,6 +1,7 @@
 //! Following an execution that this very process performs.
 
 use async_trait::async_trait;
+use penstock_app::control::GivenVerdict;
 use penstock_app::view::ExecutionView;
 use penstock_local::machine::Machine;
 use penstock_model::id::{AttemptId, ExecutionId, PipelineName};
@@ -36,9 +37,10 @@ impl Reach for InProcess<'_> {
     async fn verdict(&self, place: &ApprovalPlace, approved: bool, comment: &str) -> anyhow::Result<()> {
         let ApprovalPlace { pipeline, execution, stage, action } = place;
         let (control, me) = (&self.0.control, me());
+        let given = GivenVerdict { approved, by: &me, comment };
         match execution {
-            None => control.verdict(pipeline, stage, action, None, approved, &me, comment).await?,
-            Some(id) => control.verdict_in(pipeline, id, stage, action, approved, &me, comment).await?,
+            None => control.verdict(pipeline, stage, action, None, given).await?,
+            Some(id) => control.verdict_in(pipeline, id, stage, action, given).await?,
         };
         Ok(())
     }

@@ -13,6 +13,17 @@ use crate::error::AppError;
 /// How many executions are searched for the approval that an old token belongs to, newest first.
 const LOOK_BACK: usize = 200;
 
+/// A verdict as a person gives it.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenVerdict<'a> {
+    /// Approved or rejected.
+    pub approved: bool,
+    /// Who decides.
+    pub by: &'a str,
+    /// What they say, at most 512 characters.
+    pub comment: &'a str,
+}
+
 impl Control {
     /// Gives a verdict on the approval `action` of `stage` and says when it was taken. `token` is the API's token of
     /// the attempt; a local caller, who is trusted, gives none and means the one that waits.
@@ -21,16 +32,13 @@ impl Control {
     /// [`AppError::NotFound`] if the token belongs to no approval of this action. [`AppError::Rejected`] with
     /// `ApprovalSettled` if it was decided, expired or stopped; with `NoApproval` if the action is none or waits for
     /// none; with `Invalid` if several executions wait there and no token says which.
-    #[expect(clippy::too_many_arguments, reason = "these are what PutApprovalResult takes")]
     pub async fn verdict(
         &self,
         pipeline: &PipelineName,
         stage: &StageName,
         action: &ActionName,
         token: Option<&str>,
-        approved: bool,
-        by: &str,
-        comment: &str,
+        given: GivenVerdict<'_>,
     ) -> Result<Timestamp, AppError> {
         self.known_approval(pipeline, stage, action).await?;
         let waiting = self.waiting(pipeline, stage, action).await?;
@@ -43,29 +51,36 @@ impl Control {
                 }
             }
         };
-        self.approvals.give(pipeline, &attempt, approved, by, comment).await
+        self.give_verdict(pipeline, &attempt, given).await
     }
 
     /// Gives a verdict on the approval `action` of `stage` in `execution`, for a local caller, and says when it was taken.
     ///
     /// # Errors
     /// As [`Self::verdict`].
-    #[expect(clippy::too_many_arguments, reason = "an action's place, a verdict and who gives it")]
     pub async fn verdict_in(
         &self,
         pipeline: &PipelineName,
         execution: &ExecutionId,
         stage: &StageName,
         action: &ActionName,
-        approved: bool,
-        by: &str,
-        comment: &str,
+        given: GivenVerdict<'_>,
     ) -> Result<Timestamp, AppError> {
         self.known_approval(pipeline, stage, action).await?;
         let mut waiting = self.waiting(pipeline, stage, action).await?;
         waiting.retain(|attempt| attempt.execution == *execution);
         let attempt = only(waiting, action)?;
-        self.approvals.give(pipeline, &attempt, approved, by, comment).await
+        self.give_verdict(pipeline, &attempt, given).await
+    }
+
+    async fn give_verdict(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        given: GivenVerdict<'_>,
+    ) -> Result<Timestamp, AppError> {
+        let GivenVerdict { approved, by, comment } = given;
+        self.approvals.give(pipeline, attempt, approved, by, comment).await
     }
 
     /// Whether the latest definition has such an approval, or an execution under way does.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use penstock_app::clean_up::{CleanUp, GRACE, LOGS_KEPT, TARGETS};
-use penstock_app::control::{Control, StartRequest};
+use penstock_app::control::{Control, GivenVerdict, StartRequest};
 use penstock_app::error::AppError;
 use penstock_app::port::PortError;
 use penstock_app::port::clean_up::{ObjectVersion, Objects, Page, Walk, Walks};
@@ -177,7 +177,15 @@ impl World {
     async fn approve(&self) {
         let (stage, action) = super::place("Public", "Sign-off");
         let control = &self.installation.control;
-        let _ = control.verdict(&web_name(), &stage, &action, None, true, "bob", "").await;
+        let _ = control
+            .verdict(
+                &web_name(),
+                &stage,
+                &action,
+                None,
+                GivenVerdict { approved: true, by: "bob", comment: "" },
+            )
+            .await;
         self.settle().await;
     }
 

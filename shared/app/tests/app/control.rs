@@ -1,6 +1,6 @@
 //! What people ask for.
 
-use penstock_app::control::StartRequest;
+use penstock_app::control::{GivenVerdict, StartRequest};
 use penstock_app::error::AppError;
 use penstock_app::port::provider::Work;
 use penstock_app::port::store::Store as _;
@@ -156,12 +156,14 @@ async fn a_closed_transition_keeps_executions_before_it() {
     assert_eq!(stages(&installation, &id).await, "Succeeded: Source Succeeded, Build Succeeded");
 }
 
+const FINE: GivenVerdict<'_> = GivenVerdict { approved: true, by: "bob", comment: "fine" };
+
 #[tokio::test]
 async fn verdicts_by_name() {
     let installation = with(Installation::default(), web()).await;
     let (stage, action) = place("Release", "Sign-off");
     let verdict = async |token: Option<&str>| {
-        installation.control.verdict(&web_name(), &stage, &action, token, true, "bob", "fine").await
+        installation.control.verdict(&web_name(), &stage, &action, token, FINE).await
     };
     let early = verdict(None).await;
     assert!(matches!(early, Err(AppError::Rejected(Rejection::NoApproval { .. }))), "{early:?}");
@@ -176,8 +178,8 @@ async fn verdicts_by_name() {
     let Err(AppError::Rejected(Rejection::ApprovalSettled { outcome })) = late else { panic!("{late:?}") };
     assert_eq!(outcome, "approved by bob: fine");
     let (build, compile) = place("Build", "Compile");
-    let other = installation.control.verdict(&web_name(), &build, &compile, None, true, "bob", "").await;
+    let other = installation.control.verdict(&web_name(), &build, &compile, None, FINE).await;
     assert!(matches!(other, Err(AppError::Rejected(Rejection::NoApproval { .. }))), "{other:?}");
-    let unknown = installation.control.verdict(&web_name(), &stage, &compile, None, true, "bob", "").await;
+    let unknown = installation.control.verdict(&web_name(), &stage, &compile, None, FINE).await;
     assert!(matches!(unknown, Err(AppError::Rejected(Rejection::ActionNotFound { .. }))), "{unknown:?}");
 }

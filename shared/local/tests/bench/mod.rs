@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use penstock_app::control::StartRequest;
+use penstock_app::control::{GivenVerdict, StartRequest};
 use penstock_app::view::{ActionView, ExecutionView};
 use penstock_local::machine::{Machine, MachineError};
 use penstock_local::settings::Settings;
@@ -97,7 +97,13 @@ impl Running {
 
     pub(crate) async fn approve(&self, pipeline: &str, stage: &str, action: &str) {
         self.control
-            .verdict(&name(pipeline), &name(stage), &name(action), None, true, "me", "fine")
+            .verdict(
+                &name(pipeline),
+                &name(stage),
+                &name(action),
+                None,
+                GivenVerdict { approved: true, by: "me", comment: "fine" },
+            )
             .await
             .unwrap();
     }

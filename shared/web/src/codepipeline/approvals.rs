@@ -1,5 +1,6 @@
 //! A person's verdict by API.
 
+use penstock_app::control::GivenVerdict;
 use penstock_model::id::{ActionName, PipelineName, StageName};
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ pub(crate) async fn put(call: Call<'_>) -> Answer {
     let at = call
         .web
         .control
-        .verdict(&pipeline, &stage, &action, Some(token), approved, &call.by, comment)
+        .verdict(&pipeline, &stage, &action, Some(token), GivenVerdict { approved, by: &call.by, comment })
         .await
         .map_err(or_missing("InvalidApprovalTokenException"))?;
     call.answer(&Put { approved_at: Moment(at) })

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use penstock_app::control::GivenVerdict;
 use penstock_app::engine::command::RetryActions;
 use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
 use penstock_model::time::Timestamp;
@@ -41,11 +42,10 @@ pub(super) async fn verdict(
     let verdict: Verdict = super::request(body).await?;
     let (by, control) = (by(&headers), &web.control);
     let Verdict { approved, execution_id, comment } = verdict;
+    let given = GivenVerdict { approved, by, comment: &comment };
     let at = match execution_id {
-        None => control.verdict(&pipeline, &stage, &action, None, approved, by, &comment).await?,
-        Some(execution) => {
-            control.verdict_in(&pipeline, &execution, &stage, &action, approved, by, &comment).await?
-        }
+        None => control.verdict(&pipeline, &stage, &action, None, given).await?,
+        Some(execution) => control.verdict_in(&pipeline, &execution, &stage, &action, given).await?,
     };
     Ok(Json(Taken { at }))
 }
