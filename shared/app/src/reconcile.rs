@@ -141,8 +141,9 @@ impl Reconciliation {
         };
         for Followed { source, repository, branch } in followed(&definition) {
             let head = self.head(&repository, &branch, heads).await?;
-            let Some(paths) = self.news(state, &source, &repository, &head).await? else {
-                continue;
+            let paths = match self.news(state, &source, &repository, &head).await? {
+                News::Nothing => continue,
+                News::Commit { changed_paths } => changed_paths,
             };
             let event = push(&repository, &branch, &head.commit, paths);
             if let Decision::Starts(start) = decide(&definition, &event)
@@ -165,31 +166,42 @@ impl Reconciliation {
         head
     }
 
-    /// The files that `head` changes, as far as they are known, if nothing carried it and it is not older than what
-    /// was carried last.
+    /// Whether nothing carried `head` and it is not older than what was carried last.
     async fn news(
         &self,
         state: &PipelineState,
         source: &GitSource,
         repository: &str,
         head: &Head,
-    ) -> Result<Option<Option<Vec<String>>>, AppError> {
+    ) -> Result<News, AppError> {
         match Admitted::find(self.store.as_ref(), state, source, &head.commit).await? {
-            Admitted::Commit => Ok(None),
+            Admitted::Commit => Ok(News::Nothing),
             // What it will carry is not known yet; the next reconciliation knows.
-            Admitted::Undecided => Ok(None),
-            Admitted::Nothing { since } => Ok(is_later(head, since).then_some(None)),
+            Admitted::Undecided => Ok(News::Nothing),
+            Admitted::Nothing { since } if is_later(head, since) => Ok(News::Commit { changed_paths: None }),
+            Admitted::Nothing { since: _ } => Ok(News::Nothing),
             Admitted::Before(base) => {
                 let Comparison { relation, changed_paths } =
                     self.branches.compare(repository, &base, &head.commit).await?;
                 Ok(match relation {
-                    Relation::After => Some(changed_paths),
-                    Relation::Apart => Some(None),
-                    Relation::NotAfter => None,
+                    Relation::After => News::Commit { changed_paths },
+                    Relation::Apart => News::Commit { changed_paths: None },
+                    Relation::NotAfter => News::Nothing,
                 })
             }
         }
     }
+}
+
+/// What the head of a branch is to a pipeline.
+enum News {
+    /// Nothing that it should carry.
+    Nothing,
+    /// A commit that it should carry.
+    Commit {
+        /// The files that it changes, as far as they are known.
+        changed_paths: Option<Vec<String>>,
+    },
 }
 
 /// A source whose branch starts its pipeline.
