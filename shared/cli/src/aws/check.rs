@@ -7,7 +7,7 @@ use penstock_aws::offered;
 use penstock_aws::session::session_name;
 use penstock_aws::trust::Roles;
 use penstock_model::definition;
-use penstock_model::diagnostic::{Diagnostic, Place};
+use penstock_model::diagnostic::{Diagnostic, Place, Severity};
 use penstock_model::document;
 use penstock_model::id::ActionName;
 use penstock_model::pipeline::{Action, Category, OutputArtifact, Owner, Pipeline};
@@ -23,7 +23,7 @@ mod service_role;
 
 use needs::Where;
 use places::Places;
-use role::Examined;
+use role::{Examined, Problem};
 
 /// What an installation offers a pipeline's actions, as its stack puts it out.
 struct Offer {
@@ -145,10 +145,10 @@ impl Check<'_> {
             return Ok(());
         };
         let examined = self.examine(&role, action.action_type_id.category).await?;
-        for (code, is_error, message) in &examined.problems {
-            match is_error {
-                true => self.error(place.role, code, message.clone()),
-                false => self.warning(place.role, code, message.clone()),
+        for Problem { code, severity, message } in &examined.problems {
+            match severity {
+                Severity::Error => self.error(place.role, code, message.clone()),
+                Severity::Warning => self.warning(place.role, code, message.clone()),
             }
         }
         let whereabouts = self.whereabouts(pipeline, action, &role);

@@ -1,6 +1,7 @@
 //! What is wrong with a role that an action is to run under.
 
 use penstock_aws::trust::{Asked, Asker, Denied, Role, Roles, Trust, trust};
+use penstock_model::diagnostic::Severity;
 
 use super::Offer;
 use super::needs::Need;
@@ -14,8 +15,26 @@ const ASSUMABLE: (&str, &str) = ("penstock:assumable", "true");
 pub(super) struct Examined {
     /// Whether it is known to be there, so that its rights can be asked for.
     pub(super) is_there: bool,
-    /// Code, whether it is an error, message.
-    pub(super) problems: Vec<(&'static str, bool, String)>,
+    /// What is wrong with it.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// What is wrong with a role.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub(super) code: &'static str,
+    pub(super) severity: Severity,
+    pub(super) message: String,
+}
+
+impl Problem {
+    fn error(code: &'static str, message: String) -> Self {
+        Self { code, severity: Severity::Error, message }
+    }
+
+    fn warning(code: &'static str, message: String) -> Self {
+        Self { code, severity: Severity::Warning, message }
+    }
 }
 
 /// A right that a role lacks, or that nobody would tell of.
@@ -31,11 +50,10 @@ pub(super) enum Lack {
 /// Looks at the role `arn`, which the role `by` of a function is to assume.
 pub(super) async fn examine(roles: &Roles, offer: &Offer, arn: &str, by: &str) -> anyhow::Result<Examined> {
     let Some(name) = role_name(arn) else {
-        return Ok(unseen(
+        return Ok(unseen(Problem::error(
             "role-unclear",
-            true,
             format!("{arn} is no role's ARN; write arn:aws:iam::ACCOUNT:role/NAME"),
-        ));
+        )));
     };
     let account = arn.split(':').nth(4).unwrap_or_default();
     if account != offer.account {
@@ -51,7 +69,8 @@ pub(super) async fn examine(roles: &Roles, offer: &Offer, arn: &str, by: &str) -
             "the role is in the account {account}, which these credentials cannot look into: that it trusts {by} with the external id {} is not checked{way_out}",
             offer.external_id
         );
-        return Ok(unseen("role-elsewhere", !listed, message));
+        let problem = if listed { Problem::warning } else { Problem::error };
+        return Ok(unseen(problem("role-elsewhere", message)));
     }
     Ok(match roles.find(name).await.map_err(failed)? {
         Asked::Known(role) => {
@@ -59,16 +78,16 @@ pub(super) async fn examine(roles: &Roles, offer: &Offer, arn: &str, by: &str) -
             problems.extend(assumable(&role, offer, arn));
             Examined { is_there: true, problems }
         }
-        Asked::Absent => {
-            unseen("role-missing", true, format!("there is no role {arn}; create it, or correct the name"))
-        }
-        Asked::Forbidden(why) => unseen(
+        Asked::Absent => unseen(Problem::error(
+            "role-missing",
+            format!("there is no role {arn}; create it, or correct the name"),
+        )),
+        Asked::Forbidden(why) => unseen(Problem::warning(
             "may-not-look",
-            false,
             format!(
                 "whether {arn} is there and whom it trusts is not checked: {why}; allow yourself iam:GetRole"
             ),
-        ),
+        )),
     })
 }
 
@@ -79,11 +98,11 @@ fn role_name(arn: &str) -> Option<&str> {
     (parts[0] == "arn" && parts[2] == "iam").then(|| role.rsplit('/').next().unwrap_or(role))
 }
 
-fn unseen(code: &'static str, is_error: bool, message: String) -> Examined {
-    Examined { is_there: false, problems: vec![(code, is_error, message)] }
+fn unseen(problem: Problem) -> Examined {
+    Examined { is_there: false, problems: vec![problem] }
 }
 
-fn trusted(role: &Role, offer: &Offer, by: &str) -> Vec<(&'static str, bool, String)> {
+fn trusted(role: &Role, offer: &Offer, by: &str) -> Vec<Problem> {
     let (arn, id) = (&role.arn, &offer.external_id);
     let statement = format!(
         r#"{{"Effect":"Allow","Principal":{{"AWS":"{by}"}},"Action":"sts:AssumeRole","Condition":{{"StringEquals":{{"sts:ExternalId":"{id}"}}}}}}"#
@@ -91,35 +110,30 @@ fn trusted(role: &Role, offer: &Offer, by: &str) -> Vec<(&'static str, bool, Str
     let asker = Asker { principal: by, external_id: id, session: &offer.session };
     match trust(&role.trust_policy, asker) {
         Trust::Granted => vec![],
-        Trust::WithoutExternalId => vec![(
+        Trust::WithoutExternalId => vec![Problem::warning(
             "trust-without-external-id",
-            false,
             format!(
                 "{arn} trusts {by} without asking for an external id, so other stacks of the account may be led to use it; add the condition sts:ExternalId = {id}"
             ),
         )],
-        Trust::OtherExternalId => vec![(
+        Trust::OtherExternalId => vec![Problem::error(
             "trust-other-external-id",
-            true,
             format!(
                 "{arn} asks for another external id than this stack says; change its sts:ExternalId to {id}, or give the stack its id with the parameter ExternalId"
             ),
         )],
-        Trust::None => vec![(
+        Trust::None => vec![Problem::error(
             "trust-missing",
-            true,
             format!(
                 "{arn} does not trust the function that performs the action; add to its trust policy: {statement}"
             ),
         )],
-        Trust::Refused => vec![(
+        Trust::Refused => vec![Problem::error(
             "trust-refused",
-            true,
             format!("the trust policy of {arn} denies {by}; remove that statement, or use another role"),
         )],
-        Trust::Unclear(condition) => vec![(
+        Trust::Unclear(condition) => vec![Problem::warning(
             "trust-unclear",
-            false,
             format!(
                 "the trust policy of {arn} depends on {condition}, which is not understood here; see to it that it holds for {by}"
             ),
@@ -127,7 +141,7 @@ fn trusted(role: &Role, offer: &Offer, by: &str) -> Vec<(&'static str, bool, Str
     }
 }
 
-fn assumable(role: &Role, offer: &Offer, written: &str) -> Option<(&'static str, bool, String)> {
+fn assumable(role: &Role, offer: &Offer, written: &str) -> Option<Problem> {
     let (key, value) = ASSUMABLE;
     let tagged = role.tags.get(key).is_some_and(|found| found == value);
     let listed = offer.listed.iter().any(|arn| arn == written);
@@ -137,7 +151,7 @@ fn assumable(role: &Role, offer: &Offer, written: &str) -> Option<(&'static str,
             "the stack's functions may not assume {}: it is not tagged {key}={value}; aws iam tag-role --role-name {name} --tags Key={key},Value={value}",
             role.arn
         );
-        ("role-not-assumable", true, message)
+        Problem::error("role-not-assumable", message)
     })
 }
 
