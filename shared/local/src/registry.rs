@@ -58,6 +58,44 @@ pub(crate) struct Own {
     pub(crate) invoke: Invoke,
 }
 
+/// What this machine performs by itself.
+#[derive(Clone, Copy)]
+enum Served {
+    Source,
+    Build,
+    CodeDeploy,
+    Site,
+    Invoke,
+}
+
+impl Served {
+    fn of(kind: &ActionType) -> Option<Self> {
+        match (kind.category, kind.owner, kind.provider.as_str()) {
+            (Category::Source, _, _) if kind.is_git_source() => Some(Self::Source),
+            (Category::Build | Category::Test, Owner::Aws, "CodeBuild") => Some(Self::Build),
+            (Category::Compute | Category::Build | Category::Test, Owner::Aws, "Commands") => {
+                Some(Self::Build)
+            }
+            (Category::Deploy, Owner::Aws, "CodeDeploy") => Some(Self::CodeDeploy),
+            (Category::Deploy, Owner::Aws, "S3") => Some(Self::Site),
+            (Category::Invoke, Owner::Custom, "Command") | (Category::Invoke, Owner::Aws, "Lambda") => {
+                Some(Self::Invoke)
+            }
+            (
+                Category::Source
+                | Category::Build
+                | Category::Test
+                | Category::Compute
+                | Category::Deploy
+                | Category::Invoke
+                | Category::Approval,
+                _,
+                _,
+            ) => None,
+        }
+    }
+}
+
 impl Registry {
     /// The providers `own`, and before them those `further` ones that say they serve an action.
     pub(crate) fn new(own: Own, further: Vec<Further>, files: MachineFiles, has_repository: bool) -> Self {
@@ -77,29 +115,13 @@ impl Registry {
         }
     }
 
-    fn own(&self, kind: &ActionType) -> Option<&Arc<dyn Provider>> {
-        match (kind.category, kind.owner, kind.provider.as_str()) {
-            (Category::Source, _, _) if kind.is_git_source() => Some(&self.source),
-            (Category::Build | Category::Test, Owner::Aws, "CodeBuild") => Some(&self.builds),
-            (Category::Compute | Category::Build | Category::Test, Owner::Aws, "Commands") => {
-                Some(&self.builds)
-            }
-            (Category::Deploy, Owner::Aws, "CodeDeploy") => Some(&self.code_deploy),
-            (Category::Deploy, Owner::Aws, "S3") => Some(&self.sites),
-            (Category::Invoke, Owner::Custom, "Command") | (Category::Invoke, Owner::Aws, "Lambda") => {
-                Some(&self.invoke)
-            }
-            (
-                Category::Source
-                | Category::Build
-                | Category::Test
-                | Category::Compute
-                | Category::Deploy
-                | Category::Invoke
-                | Category::Approval,
-                _,
-                _,
-            ) => None,
+    fn provider(&self, served: Served) -> &Arc<dyn Provider> {
+        match served {
+            Served::Source => &self.source,
+            Served::Build => &self.builds,
+            Served::CodeDeploy => &self.code_deploy,
+            Served::Site => &self.sites,
+            Served::Invoke => &self.invoke,
         }
     }
 
@@ -111,23 +133,25 @@ impl Registry {
         if kind.category == Category::Approval && kind.provider == "Manual" {
             return None;
         }
-        let Some(own) = self.own(kind) else { return Some(way_out(kind)) };
-        if Arc::ptr_eq(own, &self.source) {
-            return self.refuse_source(action);
+        match Served::of(kind) {
+            None => Some(way_out(kind)),
+            Some(Served::Source) => self.refuse_source(action),
+            Some(Served::Invoke) => self.refuse_invoke(action),
+            Some(Served::Build | Served::CodeDeploy | Served::Site) => None,
         }
-        if Arc::ptr_eq(own, &self.invoke) {
-            if !action.output_artifacts.is_empty() {
-                return Some(
-                    "an Invoke action hands on no artifacts on one machine; use a Commands action for that"
-                        .into(),
-                );
-            }
-            if action.configuration.get("Command").is_some_and(|command| command.contains("#{")) {
-                return Some("Command holds a `#{...}`, which is other people's text; write it into UserParameters, which the program finds as USER_PARAMETERS in its environment".into());
-            }
-            return invoke::program(action, &self.files).err();
+    }
+
+    fn refuse_invoke(&self, action: &Action) -> Option<String> {
+        if !action.output_artifacts.is_empty() {
+            return Some(
+                "an Invoke action hands on no artifacts on one machine; use a Commands action for that"
+                    .into(),
+            );
         }
-        None
+        if action.configuration.get("Command").is_some_and(|command| command.contains("#{")) {
+            return Some("Command holds a `#{...}`, which is other people's text; write it into UserParameters, which the program finds as USER_PARAMETERS in its environment".into());
+        }
+        invoke::program(action, &self.files).err()
     }
 
     fn refuse_source(&self, action: &Action) -> Option<String> {
@@ -149,8 +173,8 @@ impl Registry {
 
 impl Providers for Registry {
     fn find(&self, action: &ActionType) -> Option<Arc<dyn Provider>> {
-        if let Some(own) = self.own(action) {
-            return Some(Arc::clone(own));
+        if let Some(served) = Served::of(action) {
+            return Some(Arc::clone(self.provider(served)));
         }
         let is_approval = action.category == Category::Approval;
         (!is_approval && !self.further.is_empty()).then(|| {
