@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use penstock_engine::command::{Command, DefineMode, Request, RetryActions};
 use penstock_engine::rejection::Rejection;
-use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause};
+use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause, TriggerKind};
 use penstock_model::diagnostic::Diagnostic;
 use penstock_model::id::{CommandId, DefinitionVersion, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::Pipeline;
@@ -53,7 +53,7 @@ impl StartRequest {
     /// A start of `pipeline` by the person or program `by`, with nothing special.
     pub fn by(pipeline: PipelineName, by: &str) -> Self {
         let trigger =
-            TriggerCause { kind: "StartPipelineExecution".to_owned(), detail: by.to_owned(), delivery: None };
+            TriggerCause { kind: TriggerKind::StartPipelineExecution, detail: by.to_owned(), delivery: None };
         Self { pipeline, variables: BTreeMap::new(), overrides: vec![], token: None, trigger }
     }
 }
@@ -202,7 +202,7 @@ impl Control {
         let id = fresh_command("rollback", self.clock.as_ref())?;
         let execution = ExecutionId::derive(pipeline, &id);
         let trigger =
-            TriggerCause { kind: "ManualRollback".to_owned(), detail: by.to_owned(), delivery: None };
+            TriggerCause { kind: TriggerKind::ManualRollback, detail: by.to_owned(), delivery: None };
         let request =
             Request::Rollback { execution: execution.clone(), stage: stage.clone(), target, trigger };
         self.give(id, pipeline, request).await?.accepted().map(|_| execution)

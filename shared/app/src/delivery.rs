@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_engine::event::Fact;
-use penstock_engine::state::{PipelineState, RevisionOverride, TriggerCause};
+use penstock_engine::state::{PipelineState, RevisionKind, RevisionOverride, TriggerCause, TriggerKind};
 use penstock_model::id::{CommandId, DeliveryId, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::trigger::{Decision, GitEvent, Start, decide};
@@ -198,14 +198,14 @@ fn command_id(delivery: &DeliveryId) -> Result<CommandId, AppError> {
 }
 
 fn request(delivery: &DeliveryId, name: &PipelineName, start: Start) -> StartRequest {
-    let pin = |action| RevisionOverride { action, kind: "COMMIT_ID".to_owned(), value: start.commit.clone() };
+    let pin = |action| RevisionOverride { action, kind: RevisionKind::CommitId, value: start.commit.clone() };
     StartRequest {
         pipeline: name.clone(),
         variables: BTreeMap::new(),
         overrides: start.sources.into_iter().map(pin).collect(),
         token: None,
         trigger: TriggerCause {
-            kind: "Webhook".to_owned(),
+            kind: TriggerKind::Webhook,
             detail: start.cause,
             delivery: Some(delivery.clone()),
         },

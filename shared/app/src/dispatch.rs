@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use penstock_engine::command::{Command, Report, Request, Success};
 use penstock_engine::debt::Debt;
-use penstock_engine::state::{AttemptError, AttemptStatus, External, MAX_ERROR};
+use penstock_engine::state::{AttemptError, AttemptStatus, ErrorCode, External, MAX_ERROR};
 use penstock_model::artifact::Revision;
 use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::pipeline::Category;
@@ -177,7 +177,7 @@ impl Dispatch {
                 self.not_begun(work, Timestamp(held.load(Ordering::SeqCst)), error).await
             }
             Err(error) => {
-                let error = AttemptError { code: "JobFailed".into(), message: error.message };
+                let error = AttemptError::new(ErrorCode::JobFailed, error.in_a_sentence());
                 self.fail(pipeline, attempt, error).await
             }
         }
@@ -201,7 +201,7 @@ impl Dispatch {
         let found = self.find(pipeline, attempt).await?;
         if found.is_some_and(|found| found.is_being_stopped()) {
             let message = format!("it was not begun again, as the execution was stopped; before: {error}");
-            let error = AttemptError { code: "RevisionUnavailable".into(), message };
+            let error = AttemptError::new(ErrorCode::RevisionUnavailable, message);
             return self.fail(pipeline, attempt, error).await;
         }
         Err(error.into())
@@ -333,7 +333,7 @@ impl Dispatch {
             let message = format!(
                 "its output variables have {bytes} bytes; at most {MAX_OUTPUT_BYTES} are allowed: hand on large texts as artifacts"
             );
-            let error = AttemptError { code: "ConfigurationError".into(), message };
+            let error = AttemptError::new(ErrorCode::ConfigurationError, message);
             return Ok(Report::Failed { error, external: done.external });
         }
         let has_variables = !done.variables.is_empty();
@@ -381,7 +381,7 @@ fn vanished(work: &Work) -> Ending {
         "{message}, and this was attempt {}; find out what removes it there, then retry the stage",
         work.attempt.number
     );
-    Ending::Failed { error: AttemptError { code: "JobFailed".into(), message }, external: None }
+    Ending::Failed { error: AttemptError::new(ErrorCode::JobFailed, message), external: None }
 }
 
 fn unknown_provider(work: &Work) -> AttemptError {
@@ -390,7 +390,7 @@ fn unknown_provider(work: &Work) -> AttemptError {
         "this installation has no provider `{}` for {:?} actions; change the action or run the pipeline where it has",
         kind.provider, kind.category
     );
-    AttemptError { code: "ConfigurationError".into(), message }
+    AttemptError::new(ErrorCode::ConfigurationError, message)
 }
 
 fn shortened(error: AttemptError) -> AttemptError {

@@ -100,7 +100,7 @@ impl Jobs {
             Answer::Continued { .. } => return Ok(()),
             Answer::Succeeded { variables, summary } => self.success(invocation, variables, summary).await?,
             Answer::Failed { code, message } => {
-                Report::Failed { error: AttemptError { code, message }, external: None }
+                Report::Failed { error: AttemptError::new(code, message), external: None }
             }
         };
         let attempt = &invocation.attempt;

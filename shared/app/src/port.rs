@@ -42,4 +42,9 @@ impl PortError {
     pub fn permanent(message: impl Into<String>) -> Self {
         Self { message: message.into(), retryable: false }
     }
+
+    /// The message as a sentence of its own.
+    pub fn in_a_sentence(&self) -> String {
+        format!("failed to {}", self.message)
+    }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use penstock_engine::command::{Command, Request};
-use penstock_engine::state::{POLLED, PipelineState, RevisionOverride, TriggerCause};
+use penstock_engine::state::{PipelineState, RevisionKind, RevisionOverride, TriggerCause, TriggerKind};
 use penstock_model::id::{ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::time::Timestamp;
@@ -253,11 +253,11 @@ fn push(repository: &str, branch: &str, commit: &str, changed_paths: Option<Vec<
 /// The start of `pipeline` with the commit: its id follows from both.
 fn message(pipeline: &PipelineName, start: Start) -> Result<Message, PortError> {
     let id = command_from("start", &format!("polled {}", start.commit))?;
-    let pin = |action| RevisionOverride { action, kind: "COMMIT_ID".to_owned(), value: start.commit.clone() };
+    let pin = |action| RevisionOverride { action, kind: RevisionKind::CommitId, value: start.commit.clone() };
     let request = Request::Start {
         execution: ExecutionId::derive(pipeline, &id),
         trigger: TriggerCause {
-            kind: POLLED.to_owned(),
+            kind: TriggerKind::PollForSourceChanges,
             detail: format!("{}, found without a webhook", start.cause),
             delivery: None,
         },

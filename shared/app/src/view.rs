@@ -1,6 +1,6 @@
 //! What people and tools are shown of an execution: one shape for the command line, the page and `--format json`.
 
-use penstock_engine::state::{Execution, ExecutionStatus, POLLED, TriggerCause};
+use penstock_engine::state::{ErrorCode, Execution, ExecutionStatus, TriggerCause, TriggerKind};
 use penstock_model::artifact::Revision;
 use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::{Category, Pipeline};
@@ -84,7 +84,7 @@ pub struct ActionView {
     /// What happened, in a line: a summary or the error's message.
     pub summary: Option<String>,
     /// The error's code.
-    pub error_code: Option<String>,
+    pub error_code: Option<ErrorCode>,
     /// Where to see it: the provider's page, the log, or the approval page that waits for a verdict.
     pub link: Option<String>,
     /// When it was taken up.
@@ -95,12 +95,12 @@ pub struct ActionView {
 
 /// What started an execution, in words.
 pub fn trigger_in_words(trigger: &TriggerCause) -> String {
-    match trigger.kind.as_str() {
-        "StartPipelineExecution" => format!("started by {}", trigger.detail),
-        "Webhook" => format!("webhook: {}", trigger.detail),
-        POLLED => format!("reconciliation: {}", trigger.detail),
-        "ManualRollback" => format!("rolled back by {}", trigger.detail),
-        kind => format!("{kind}: {}", trigger.detail),
+    match &trigger.kind {
+        TriggerKind::StartPipelineExecution => format!("started by {}", trigger.detail),
+        TriggerKind::Webhook => format!("webhook: {}", trigger.detail),
+        TriggerKind::PollForSourceChanges => format!("reconciliation: {}", trigger.detail),
+        TriggerKind::ManualRollback => format!("rolled back by {}", trigger.detail),
+        TriggerKind::Other(kind) => format!("{kind}: {}", trigger.detail),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use penstock_app::engine::state::ExecutionStatus;
+use penstock_app::engine::state::{ErrorCode, ExecutionStatus};
 use penstock_app::view::{ActionView, ExecutionView};
 use penstock_model::id::{ExecutionId, PipelineName};
 use penstock_model::pipeline::Category;
@@ -224,7 +224,7 @@ pub(crate) fn asking(view: &ExecutionView) -> Option<(ApprovalPlace, &ActionView
 pub(crate) fn exit(view: &ExecutionView) -> Exit {
     let rejected = || {
         let mut actions = view.stages.iter().flat_map(|stage| &stage.actions);
-        actions.any(|a| a.category == Category::Approval && a.error_code.as_deref() == Some("Rejected"))
+        actions.any(|a| a.category == Category::Approval && a.error_code == Some(ErrorCode::Rejected))
     };
     match view.status {
         ExecutionStatus::Succeeded => Exit::Succeeded,

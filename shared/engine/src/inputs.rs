@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::command::{Command, DefineMode, Report, Request, RetryActions, Success};
     use crate::decide::decide;
-    use crate::state::{AttemptError, Definitions, State, TriggerCause};
+    use crate::state::{AttemptError, Definitions, ErrorCode, State, TriggerCause};
 
     const FIRST: &str = "00000000-0000-4000-8000-000000000001";
     const SECOND: &str = "00000000-0000-4000-8000-000000000002";
@@ -179,7 +179,7 @@ mod tests {
         }
 
         fn fail(&mut self, attempt: &str) {
-            let error = AttemptError { code: "JobFailed".into(), message: "exit code 1".into() };
+            let error = AttemptError::new(ErrorCode::JobFailed, "exit code 1");
             let report = Report::Failed { error, external: None };
             self.ask(Request::Report { attempt: attempt.parse().unwrap(), report });
         }

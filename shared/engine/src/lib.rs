@@ -16,6 +16,7 @@ mod draft;
 pub mod event;
 pub mod history;
 pub mod inputs;
+mod open_set;
 pub mod pending;
 mod plan;
 pub mod rejection;

@@ -12,6 +12,8 @@ use penstock_model::pipeline::{ExecutionMode, Pipeline};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::open_set::open_set;
+
 /// The schema number that stored items carry.
 pub const SCHEMA: u32 = 1;
 
@@ -178,8 +180,8 @@ pub enum ExecutionKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TriggerCause {
-    /// `Webhook`, `StartPipelineExecution`, `ManualRollback`, ...
-    pub kind: String,
+    /// What kind of cause.
+    pub kind: TriggerKind,
     /// Who or what: a person's name, a repository with its branch and pusher.
     pub detail: String,
     /// The delivery, if a webhook started it.
@@ -187,10 +189,19 @@ pub struct TriggerCause {
     pub delivery: Option<DeliveryId>,
 }
 
-/// The kind of a start by a code host's delivery.
-pub const WEBHOOK: &str = "Webhook";
-/// The kind of a start by asking the code host, for a commit of which no delivery came.
-pub const POLLED: &str = "PollForSourceChanges";
+open_set! {
+    /// What kind of cause started an execution (`CodePipeline` API, `TriggerType`).
+    TriggerKind {
+        /// A person, or a program in a person's name.
+        StartPipelineExecution = "StartPipelineExecution",
+        /// A code host's delivery.
+        Webhook = "Webhook",
+        /// Asking the code host, for a commit of which no delivery came.
+        PollForSourceChanges = "PollForSourceChanges",
+        /// A person who brings back what an earlier execution carried.
+        ManualRollback = "ManualRollback",
+    }
+}
 
 /// A source revision that a start asked for (`CodePipeline` API, `SourceRevisionOverride`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,10 +209,24 @@ pub const POLLED: &str = "PollForSourceChanges";
 pub struct RevisionOverride {
     /// The source action.
     pub action: ActionName,
-    /// `COMMIT_ID`, `IMAGE_DIGEST`, `S3_OBJECT_VERSION_ID`, `S3_OBJECT_KEY`.
-    pub kind: String,
+    /// What kind of revision.
+    pub kind: RevisionKind,
     /// The revision.
     pub value: String,
+}
+
+open_set! {
+    /// What names a source revision (`CodePipeline` API, `SourceRevisionType`).
+    RevisionKind {
+        /// A commit.
+        CommitId = "COMMIT_ID",
+        /// A container image's digest.
+        ImageDigest = "IMAGE_DIGEST",
+        /// A version of the object.
+        S3ObjectVersionId = "S3_OBJECT_VERSION_ID",
+        /// Another object.
+        S3ObjectKey = "S3_OBJECT_KEY",
+    }
 }
 
 /// Where an execution stands as a whole (`CodePipeline` API, `PipelineExecutionStatus`).
@@ -429,15 +454,45 @@ pub struct External {
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptError {
-    /// `JobFailed`, `ConfigurationError`, `PermissionError`, `RevisionUnavailable`, `SystemUnavailable`, `TimedOut`,
-    /// `Rejected`, `Expired`, `Interrupted`, ...
-    pub code: String,
+    /// What kind of failure it is.
+    pub code: ErrorCode,
     /// What happened, where, and what to do; at most [`MAX_ERROR`] bytes.
     pub message: String,
 }
 
-/// The code of an attempt whose worker died: it is attempted again and is no failure of the action.
-pub const INTERRUPTED: &str = "Interrupted";
+impl AttemptError {
+    /// An error of the kind `code`.
+    pub fn new(code: impl Into<ErrorCode>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+}
+
+open_set! {
+    /// What kind of failure ended an attempt (`CodePipeline` API, `ErrorDetails` and `FailureType`). Whoever does a job may
+    /// give another.
+    ErrorCode {
+        /// The work itself went wrong.
+        JobFailed = "JobFailed",
+        /// What the definition or a file of an artifact says cannot be performed.
+        ConfigurationError = "ConfigurationError",
+        /// A right is missing.
+        PermissionError = "PermissionError",
+        /// The revision cannot be had.
+        RevisionUnavailable = "RevisionUnavailable",
+        /// What performs the work failed.
+        SystemUnavailable = "SystemUnavailable",
+        /// It took longer than it may.
+        TimedOut = "TimedOut",
+        /// A person decided against it.
+        Rejected = "Rejected",
+        /// No person decided in time.
+        Expired = "Expired",
+        /// Its worker died: it is attempted again and is no failure of the action.
+        Interrupted = "Interrupted",
+        /// It was ended outside of Penstock.
+        Cancelled = "Cancelled",
+    }
+}
 
 /// The longest error message that the state keeps, in bytes; the rest is in the log.
 pub const MAX_ERROR: usize = 4096;

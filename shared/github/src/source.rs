@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Stop, Work};
@@ -167,10 +167,7 @@ impl Provider for GitHubSource {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(error) if error.retryable => Err(error),
             Err(error) => {
-                let error = AttemptError {
-                    code: "RevisionUnavailable".into(),
-                    message: format!("failed to {}", error.message),
-                };
+                let error = AttemptError::new(ErrorCode::RevisionUnavailable, error.in_a_sentence());
                 Ok(Begun::Ended(Ending::Failed { error, external: None }))
             }
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::provider::Ending;
 use penstock_model::id::AttemptId;
 
@@ -51,7 +51,7 @@ impl AttemptLog {
 pub(crate) fn failure(
     logs: &LogFiles,
     attempt: &AttemptId,
-    code: &str,
+    code: ErrorCode,
     what: &str,
     external: Option<External>,
 ) -> Ending {
@@ -64,12 +64,12 @@ pub(crate) fn failure(
 pub(crate) fn located(
     logs: &LogFiles,
     attempt: &AttemptId,
-    code: &str,
+    code: ErrorCode,
     mut message: String,
     external: Option<External>,
 ) -> Ending {
     message.push_str(&format!("\nthe whole log: {}", logs.path(attempt).display()));
-    Ending::Failed { error: AttemptError { code: code.into(), message }, external }
+    Ending::Failed { error: AttemptError { code, message }, external }
 }
 
 /// `what` and, if there are any, the last of `lines`, called `name`.

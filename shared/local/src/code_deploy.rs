@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -115,7 +115,9 @@ impl CodeDeploy {
             .ok_or_else(|| configuration("a CodeDeploy action needs one input artifact"))?;
         let (workspaces, into) = (self.workspaces.clone(), revision.clone());
         let extracted = tokio::task::spawn_blocking(move || workspaces.extract(&input, &into)).await;
-        extracted.map_err(|error| system(error.to_string()))?.map_err(|error| system(error.message))?;
+        extracted
+            .map_err(|error| system(error.to_string()))?
+            .map_err(|error| system(error.in_a_sentence()))?;
 
         let (stopper, stop) = stop_channel();
         let cancelling = tokio::spawn(async move {
@@ -127,7 +129,7 @@ impl CodeDeploy {
         let outcome = deploy(self.deployment(id, group, settings, revision, log, stop)).await;
         cancelling.abort();
         drop(workspace);
-        outcome.map_err(|error| AttemptError { code: "JobFailed".into(), message: error.to_string() })
+        outcome.map_err(|error| AttemptError::new(ErrorCode::JobFailed, error.to_string()))
     }
 
     fn deployment(
@@ -186,9 +188,9 @@ impl CodeDeploy {
                 match own_lines(outcome) {
                     Some(last) => {
                         let why = with_lines(&why, "the last lines before its rollback", &last);
-                        located(logs, &work.attempt, "JobFailed", why, external)
+                        located(logs, &work.attempt, ErrorCode::JobFailed, why, external)
                     }
-                    None => failure(logs, &work.attempt, "JobFailed", &why, external),
+                    None => failure(logs, &work.attempt, ErrorCode::JobFailed, &why, external),
                 }
             }
         }
@@ -241,11 +243,11 @@ pub(crate) fn group(work: &Work) -> Result<Group, AttemptError> {
 }
 
 fn configuration(message: impl Into<String>) -> AttemptError {
-    AttemptError { code: "ConfigurationError".into(), message: message.into() }
+    AttemptError::new(ErrorCode::ConfigurationError, message)
 }
 
 fn system(message: impl Into<String>) -> AttemptError {
-    AttemptError { code: "SystemUnavailable".into(), message: message.into() }
+    AttemptError::new(ErrorCode::SystemUnavailable, message)
 }
 
 /// Writes what a deployment tells into the attempt's log.

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use penstock_app::dispatch::Dispatch;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::provider::{Begun, Ending, Observation};
 use penstock_model::id::{AttemptId, PipelineName};
 use tokio::sync::{oneshot, watch};
@@ -262,7 +262,7 @@ async fn caught(work: impl Future<Output = Ending>) -> Ending {
     poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {
             let message = "a defect of Penstock ended the work (the server's own output has the panic); report it, then retry the stage";
-            let error = AttemptError { code: "SystemUnavailable".into(), message: message.into() };
+            let error = AttemptError::new(ErrorCode::SystemUnavailable, message);
             Poll::Ready(Ending::Failed { error, external: None })
         })
     })

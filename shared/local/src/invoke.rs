@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -156,30 +156,34 @@ fn interrupted() -> Ending {
 impl Invoke {
     async fn run(&self, work: &Work, end: EndSignal) -> Result<Ending, AttemptError> {
         let started_at = self.clock.now();
-        let program =
-            program(&work.action, &self.files).map_err(|message| error("ConfigurationError", message))?;
+        let program = program(&work.action, &self.files)
+            .map_err(|message| AttemptError::new(ErrorCode::ConfigurationError, message))?;
         let log = AttemptLog::open(&self.logs, &work.attempt)
-            .map_err(|failed| error("SystemUnavailable", failed.to_string()))?;
+            .map_err(|failed| AttemptError::new(ErrorCode::SystemUnavailable, failed.to_string()))?;
         let (this, inner) = (self.clone(), work.clone());
         let laid_out = tokio::task::spawn_blocking(move || this.lay_out(&inner)).await;
-        let (workspace, inputs) =
-            laid_out.map_err(|failed| error("SystemUnavailable", failed.to_string()))??;
+        let (workspace, inputs) = laid_out
+            .map_err(|failed| AttemptError::new(ErrorCode::SystemUnavailable, failed.to_string()))??;
         let output = workspace.path().join("output");
         let child = spawn(work, &program, &workspace, &inputs, &output, &self.lineage);
         let mut child = child.map_err(|failed| {
-            error("JobFailed", format!("`{}` could not be started: {failed}", program.command[0]))
+            AttemptError::new(
+                ErrorCode::JobFailed,
+                format!("`{}` could not be started: {failed}", program.command[0]),
+            )
         })?;
         let ended = tokio::select! {
             ended = follow(&mut child, &log) => ended,
             _ = end.asked() => {
                 let ended = child.end(GRACE).await;
-                return ended.map(|_| Ending::Cancelled).map_err(|failed| error("SystemUnavailable", failed.to_string()));
+                return ended.map(|_| Ending::Cancelled).map_err(|failed| AttemptError::new(ErrorCode::SystemUnavailable, failed.to_string()));
             }
         };
-        let status = ended.map_err(|failed| error("SystemUnavailable", failed.to_string()))?;
+        let status =
+            ended.map_err(|failed| AttemptError::new(ErrorCode::SystemUnavailable, failed.to_string()))?;
         if !status.success() {
             let what = format!("`{}` ended with {status}", program.command.join(" "));
-            return Ok(failure(&self.logs, &work.attempt, "JobFailed", &what, None));
+            return Ok(failure(&self.logs, &work.attempt, ErrorCode::JobFailed, &what, None));
         }
         let variables = variables(&output);
         Ok(Ending::Succeeded(Box::new(Done { variables, started_at: Some(started_at), ..Done::default() })))
@@ -187,13 +191,15 @@ impl Invoke {
 
     fn lay_out(&self, work: &Work) -> Result<(Workspace, Vec<(String, PathBuf)>), AttemptError> {
         let failed = |failed: &dyn std::fmt::Display| {
-            error("SystemUnavailable", format!("making a work folder: {failed}"))
+            AttemptError::new(ErrorCode::SystemUnavailable, format!("making a work folder: {failed}"))
         };
         let workspace = self.workspaces.create(&work.attempt).map_err(|error| failed(&error))?;
         let mut inputs = vec![];
         for (index, input) in work.inputs.iter().enumerate() {
             let into = workspace.path().join(format!("in{index}"));
-            self.workspaces.extract(input, &into).map_err(|refused| error("JobFailed", refused.message))?;
+            self.workspaces
+                .extract(input, &into)
+                .map_err(|refused| AttemptError::new(ErrorCode::JobFailed, refused.in_a_sentence()))?;
             inputs.push((input.name.as_str().to_owned(), into));
         }
         Ok((workspace, inputs))
@@ -259,8 +265,4 @@ fn variables(output: &Path) -> BTreeMap<String, String> {
         .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
         .filter(|(name, _)| !name.is_empty())
         .collect()
-}
-
-fn error(code: &str, message: String) -> AttemptError {
-    AttemptError { code: code.into(), message }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -48,14 +48,14 @@ impl Provider for Sites {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
         let (this, work) = (self.clone(), work.clone());
         let published = tokio::task::spawn_blocking(move || this.publish_once(&work)).await;
-        match published.map_err(|error| PortError::transient(format!("publishing a site: {error}")))? {
+        match published.map_err(|error| PortError::transient(format!("publish a site: {error}")))? {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(Failure::Configuration(message)) => {
-                let error = AttemptError { code: "ConfigurationError".into(), message };
+                let error = AttemptError::new(ErrorCode::ConfigurationError, message);
                 Ok(Begun::Ended(Ending::Failed { error, external: None }))
             }
             Err(Failure::Port(error)) => Err(error),
-            Err(Failure::Io(error)) => Err(PortError::transient(format!("publishing a site: {error}"))),
+            Err(Failure::Io(error)) => Err(PortError::transient(format!("publish a site: {error}"))),
         }
     }
 
@@ -90,7 +90,7 @@ impl Sites {
     fn publish_once(&self, work: &Work) -> Result<Done, Failure> {
         let under_way = || self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if !under_way().insert(work.attempt.clone()) {
-            return Err(PortError::transient("publishing a site: it is still being published").into());
+            return Err(PortError::transient("publish a site: it is still being published").into());
         }
         let published = self.publish(work);
         under_way().remove(&work.attempt);

@@ -8,7 +8,7 @@ use super::stage::{APPSPEC, Stage, to_servers};
 
 async fn refused(stage: &Stage, work: &Work) -> (String, String) {
     let error = failed(perform(&stage.code_deploy(), work).await);
-    (error.code, error.message)
+    (error.code.into(), error.message)
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use penstock_engine::inputs;
-use penstock_engine::state::{Attempt, AttemptError, Execution};
+use penstock_engine::state::{Attempt, AttemptError, ErrorCode, Execution};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{ActionName, AttemptId};
 use penstock_model::pipeline::{Action, Pipeline};
@@ -106,7 +106,7 @@ impl Found {
 }
 
 fn fails(message: String) -> Obstacle {
-    Obstacle::Fails(AttemptError { code: "ConfigurationError".into(), message })
+    Obstacle::Fails(AttemptError::new(ErrorCode::ConfigurationError, message))
 }
 
 fn gone(action: &ActionName) -> Obstacle {

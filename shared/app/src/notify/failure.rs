@@ -1,7 +1,7 @@
 //! Which action an execution's failure goes back to, read from its records.
 
 use penstock_engine::event::{Event, Fact};
-use penstock_engine::state::{AttemptError, Execution, External, INTERRUPTED};
+use penstock_engine::state::{AttemptError, ErrorCode, Execution, External};
 use penstock_model::id::AttemptId;
 
 use crate::error::AppError;
@@ -42,7 +42,11 @@ fn first(events: &[Event], execution: &Execution) -> Option<Failure> {
             let begun = execution.attempt(id).and_then(|attempt| attempt.external.as_ref());
             external.as_ref().and_then(page_of).or_else(|| begun.and_then(page_of))
         };
-        (error.code != INTERRUPTED).then(|| Failure { id: id.clone(), error: error.clone(), page: page() })
+        (error.code != ErrorCode::Interrupted).then(|| Failure {
+            id: id.clone(),
+            error: error.clone(),
+            page: page(),
+        })
     })
 }
 

@@ -151,7 +151,7 @@ impl Notify {
         Ok(Some(Notice {
             kind: NoticeKind::ExecutionFailed,
             summary: text(&error.message),
-            error_code: Some(error.code),
+            error_code: Some(error.code.into()),
             link: self.reach.link(&execution.pipeline, page.as_deref()).map(|link| line(&link, 1000)),
             page: self.reach.page(&execution.pipeline),
             command: self.reach.command(&format!(

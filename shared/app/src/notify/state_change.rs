@@ -16,7 +16,7 @@
 
 use penstock_engine::event::{Event, Fact};
 use penstock_engine::inputs;
-use penstock_engine::state::{Execution, ExecutionStatus, External, INTERRUPTED, StageStatus};
+use penstock_engine::state::{ErrorCode, Execution, ExecutionStatus, External, StageStatus};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{AttemptId, StageName};
 use penstock_model::pipeline::Pipeline;
@@ -59,7 +59,7 @@ fn told(fact: &Fact) -> Vec<Told<'_>> {
         }
         Fact::AttemptScheduled { attempt, .. } => vec![Told::Action(attempt, "STARTED")],
         Fact::AttemptSucceeded { attempt, .. } => vec![Told::Action(attempt, "SUCCEEDED")],
-        Fact::AttemptFailed { error, .. } if error.code == INTERRUPTED => vec![],
+        Fact::AttemptFailed { error, .. } if error.code == ErrorCode::Interrupted => vec![],
         Fact::AttemptFailed { attempt, .. } => vec![Told::Action(attempt, "FAILED")],
         Fact::AttemptAbandoned { attempt } => vec![Told::Action(attempt, "ABANDONED")],
         Fact::Defined { .. }
@@ -174,7 +174,7 @@ impl Teller<'_> {
         if let Fact::AttemptFailed { error, external, .. } = &event.fact {
             let begun = || self.execution.attempt(attempt).and_then(|attempt| attempt.external.as_ref());
             let external = external.as_ref().or_else(begun);
-            set("execution-result", result(external, Some(&error.message), Some(&error.code)));
+            set("execution-result", result(external, Some(&error.message), Some(error.code.as_str())));
         }
         Some(change)
     }

@@ -1,6 +1,6 @@
 //! Which commit of a source a pipeline carried last.
 
-use penstock_engine::state::{Execution, ExecutionKind, PipelineState};
+use penstock_engine::state::{Execution, ExecutionKind, PipelineState, RevisionKind};
 use penstock_model::id::ActionName;
 use penstock_model::time::Timestamp;
 use penstock_model::trigger::{GitSource, git_sources};
@@ -61,7 +61,8 @@ impl Admitted {
 
 /// The commit that the execution was asked to carry, else the one that its source action found.
 fn carried<'a>(execution: &'a Execution, action: &ActionName) -> Option<&'a str> {
-    let asked = execution.overrides.iter().find(|it| it.action == *action && it.kind == "COMMIT_ID");
+    let asked =
+        execution.overrides.iter().find(|it| it.action == *action && it.kind == RevisionKind::CommitId);
     let found = || execution.revisions.get(action).map(|revision| revision.id.as_str());
     asked.map(|it| it.value.as_str()).or_else(found)
 }

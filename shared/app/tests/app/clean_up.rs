@@ -165,7 +165,7 @@ impl World {
     async fn start(&self, commit: &str) -> ExecutionId {
         let pin = penstock_engine::state::RevisionOverride {
             action: name("Fetch"),
-            kind: "COMMIT_ID".to_owned(),
+            kind: "COMMIT_ID".into(),
             value: commit.to_owned(),
         };
         let request = StartRequest { overrides: vec![pin], ..StartRequest::by(web_name(), "alice") };
@@ -378,7 +378,7 @@ async fn what_is_needed_is_never_given_up() {
                     let request = StartRequest::by(web_name(), "alice");
                     let pin = penstock_engine::state::RevisionOverride {
                         action: name("Fetch"),
-                        kind: "COMMIT_ID".to_owned(),
+                        kind: "COMMIT_ID".into(),
                         value: commit.to_owned(),
                     };
                     let _ = world

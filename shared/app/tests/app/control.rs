@@ -94,7 +94,7 @@ fn fails_when_bad(work: &Work) -> Conduct {
 async fn start_commit(installation: &Installation, commit: &str) -> ExecutionId {
     let pin = penstock_engine::state::RevisionOverride {
         action: name("Fetch"),
-        kind: "COMMIT_ID".to_owned(),
+        kind: "COMMIT_ID".into(),
         value: commit.to_owned(),
     };
     let request = StartRequest { overrides: vec![pin], ..StartRequest::by(web_name(), "alice") };

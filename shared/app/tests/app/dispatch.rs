@@ -106,7 +106,7 @@ async fn a_missing_provider_fails_the_attempt() {
         with(Installation::default(), two_stages(action("Compile", Category::Build, "Unknown"))).await;
     let id = started(&installation).await;
     let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
-    assert_eq!(view.stages[1].actions[0].error_code.as_deref(), Some("ConfigurationError"));
+    assert_eq!(view.stages[1].actions[0].error_code, Some("ConfigurationError".into()));
 }
 
 #[tokio::test]

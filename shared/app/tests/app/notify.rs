@@ -17,7 +17,7 @@ use penstock_app::port::statuses::{CommitStatus, StatusState, Statuses};
 use penstock_app::port::told::Told;
 use penstock_app::reach::Reach;
 use penstock_engine::command::RetryActions;
-use penstock_engine::state::{AttemptError, External, RevisionOverride};
+use penstock_engine::state::{AttemptError, ErrorCode, External, RevisionOverride};
 use penstock_model::id::ExecutionId;
 use penstock_model::pipeline::VariableDeclaration;
 use penstock_testkit::build::name;
@@ -387,7 +387,7 @@ async fn from_github_by(provider: FakeProvider) -> Installation {
 /// Starts an execution of `commit`.
 async fn started_with(installation: &Installation, commit: &str) -> ExecutionId {
     let asked =
-        RevisionOverride { action: name("Fetch"), kind: "COMMIT_ID".to_owned(), value: commit.to_owned() };
+        RevisionOverride { action: name("Fetch"), kind: "COMMIT_ID".into(), value: commit.to_owned() };
     let mut request = StartRequest::by(web_name(), "alice");
     request.overrides = vec![asked];
     installation.control.start(request).await.unwrap()
@@ -558,7 +558,7 @@ async fn of_a_stack_a_message_leads_to_the_provider_and_names_the_stack() {
     let page = "https://eu-west-1.console.aws.amazon.com/codesuite/codebuild/1";
     let provider = FakeProvider::new(move |work| match work.attempt.stage.as_str() {
         "Build" => {
-            let error = AttemptError { code: "JobFailed".to_owned(), message: "npm test".to_owned() };
+            let error = AttemptError::new(ErrorCode::JobFailed, "npm test");
             let external = Some(External { id: "1".to_owned(), url: Some(page.to_owned()) });
             Conduct::Ends(Ending::Failed { error, external })
         }

@@ -1,6 +1,6 @@
 //! Which object an S3 source action asks for.
 
-use penstock_app::engine::state::RevisionOverride;
+use penstock_app::engine::state::{RevisionKind, RevisionOverride};
 use penstock_model::pipeline::Action;
 
 /// Which object is asked for.
@@ -27,17 +27,20 @@ impl Place {
         let key = value("S3ObjectKey").ok_or("`S3ObjectKey` is missing; name the object")?.to_owned();
         let free =
             value("AllowOverrideForS3ObjectKey").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        match wish.map(|wish| (wish.kind.as_str(), wish.value.clone())) {
+        match wish.map(|wish| (&wish.kind, wish.value.clone())) {
             None => Ok(Self { bucket, key, version: None }),
-            Some(("S3_OBJECT_VERSION_ID", version)) => Ok(Self { bucket, key, version: Some(version) }),
-            Some(("S3_OBJECT_KEY", key)) if free => Ok(Self { bucket, key, version: None }),
-            Some(("S3_OBJECT_KEY", _)) => Err(
+            Some((RevisionKind::S3ObjectVersionId, version)) => Ok(Self { bucket, key, version: Some(version) }),
+            Some((RevisionKind::S3ObjectKey, key)) if free => Ok(Self { bucket, key, version: None }),
+            Some((RevisionKind::S3ObjectKey, _)) => Err(
                 "the start asks for another object, which the action does not allow; set `AllowOverrideForS3ObjectKey` to true"
                     .to_owned(),
             ),
-            Some((kind, _)) => Err(format!(
+            Some((
+                kind @ (RevisionKind::CommitId | RevisionKind::ImageDigest | RevisionKind::Other(_)),
+                _,
+            )) => Err(format!(
                 "the start asks for a revision of type {}; of an S3 object it is S3_OBJECT_VERSION_ID or S3_OBJECT_KEY",
-                kind.escape_debug()
+                kind.as_str().escape_debug()
             )),
         }
     }
@@ -61,7 +64,7 @@ mod tests {
     use super::*;
 
     fn wish(kind: &str, value: &str) -> RevisionOverride {
-        RevisionOverride { action: name("Source"), kind: kind.to_owned(), value: value.to_owned() }
+        RevisionOverride { action: name("Source"), kind: kind.into(), value: value.to_owned() }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -155,6 +155,6 @@ fn succeeded(external: &External) -> Observation {
 }
 
 fn failed(external: &External, message: String) -> Observation {
-    let error = AttemptError { code: "JobFailed".to_owned(), message };
+    let error = AttemptError::new(ErrorCode::JobFailed, message);
     Observation::Ended(Ending::Failed { error, external: Some(external.clone()) })
 }

@@ -2,7 +2,7 @@
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Ending, Observation};
 
@@ -22,17 +22,17 @@ pub(crate) enum Failure {
 impl Failure {
     /// What the definition or a file of an artifact says cannot be performed.
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
-        Self::ends("ConfigurationError", message)
+        Self::ends(ErrorCode::ConfigurationError, message)
     }
 
     /// The work itself went wrong.
     pub(crate) fn job(message: impl Into<String>) -> Self {
-        Self::ends("JobFailed", message)
+        Self::ends(ErrorCode::JobFailed, message)
     }
 
     /// With one of `CodePipeline`'s failure codes (`FailureType`).
-    pub(crate) fn ends(code: &str, message: impl Into<String>) -> Self {
-        Self::Ends(AttemptError { code: code.to_owned(), message: message.into() })
+    pub(crate) fn ends(code: impl Into<ErrorCode>, message: impl Into<String>) -> Self {
+        Self::Ends(AttemptError::new(code, message))
     }
 
     /// A call that failed; `what` completes "failed to ...". What a service refuses for good was asked wrongly.
@@ -45,12 +45,15 @@ impl Failure {
         if failed.retryable {
             return Self::Passing(failed);
         }
-        let message = format!("failed to {}", failed.message);
+        let message = failed.in_a_sentence();
         if refused_role(error).is_some() {
-            return Self::ends("PermissionError", message);
+            return Self::ends(ErrorCode::PermissionError, message);
         }
         if is_denied(error) {
-            return Self::ends("PermissionError", format!("{message}; grant it to the action's role"));
+            return Self::ends(
+                ErrorCode::PermissionError,
+                format!("{message}; grant it to the action's role"),
+            );
         }
         Self::configuration(message)
     }
@@ -76,8 +79,8 @@ impl Failure {
     #[cfg(feature = "s3")]
     pub(crate) fn of_s3<E: ProvideErrorMetadata, R>(failed: PortError, error: &SdkError<E, R>) -> Self {
         if is_denied(error) && !failed.retryable {
-            let message = format!("failed to {}; grant it to the action's role", failed.message);
-            return Self::ends("PermissionError", message);
+            let message = format!("{}; grant it to the action's role", failed.in_a_sentence());
+            return Self::ends(ErrorCode::PermissionError, message);
         }
         failed.into()
     }
@@ -127,6 +130,6 @@ fn is_denied<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
 
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
-        if error.retryable { Self::Passing(error) } else { Self::job(format!("failed to {}", error.message)) }
+        if error.retryable { Self::Passing(error) } else { Self::job(error.in_a_sentence()) }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use penstock_app::engine::state::ErrorCode;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_archive::{ArchiveError, entry_names, read_entry};
 use penstock_model::artifact::Artifact;
@@ -20,7 +21,7 @@ impl InputZip {
     /// Fetches the whole artifact; its digest is checked.
     pub(crate) async fn fetch(artifacts: &dyn Artifacts, artifact: &Artifact) -> Result<Self, Failure> {
         let folder = tempfile::tempdir().map_err(|error| {
-            Failure::ends("SystemUnavailable", format!("failed to make a folder: {error}"))
+            Failure::ends(ErrorCode::SystemUnavailable, format!("failed to make a folder: {error}"))
         })?;
         let zip = Self { name: artifact.name.to_string(), folder };
         artifacts.fetch(artifact, &zip.path()).await?;
@@ -63,7 +64,7 @@ impl InputZip {
         &self,
         read: Result<Result<T, ArchiveError>, tokio::task::JoinError>,
     ) -> Result<T, Failure> {
-        let read = read.map_err(|error| Failure::ends("SystemUnavailable", error.to_string()))?;
+        let read = read.map_err(|error| Failure::ends(ErrorCode::SystemUnavailable, error.to_string()))?;
         read.map_err(|error| Failure::configuration(format!("the input artifact {}: {error}", self.name)))
     }
 }

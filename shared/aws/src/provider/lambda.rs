@@ -245,7 +245,7 @@ fn succeeded(
 }
 
 fn failed(external: &External, code: &str, message: String) -> Observation {
-    let error = AttemptError { code: code.to_owned(), message };
+    let error = AttemptError { code: code.into(), message };
     Observation::Ended(Ending::Failed { error, external: Some(external.clone()) })
 }
 

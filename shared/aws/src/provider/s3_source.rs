@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use penstock_app::engine::state::External;
+use penstock_app::engine::state::{ErrorCode, External};
 use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
@@ -91,7 +91,7 @@ async fn get(client: &Client, place: &Place) -> Result<GetObjectOutput, Failure>
         let what = format!("get {}", place.uri());
         let failed = bucket::failed(&what, &error);
         if matches!(bucket::status(&error), Some(404)) {
-            return Failure::ends("RevisionUnavailable", format!("failed to {}", failed.message));
+            return Failure::ends(ErrorCode::RevisionUnavailable, failed.in_a_sentence());
         }
         Failure::of_s3(failed, &error)
     })

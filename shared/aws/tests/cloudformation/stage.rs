@@ -105,7 +105,7 @@ pub(crate) fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>)
         revision_override: None,
         revisions: std::collections::BTreeMap::new(),
         trigger: TriggerCause {
-            kind: "StartPipelineExecution".to_owned(),
+            kind: "StartPipelineExecution".into(),
             detail: "a test".to_owned(),
             delivery: None,
         },

@@ -16,5 +16,5 @@ fn succeeded(ending: Ending) -> Done {
 /// The code and message of a failure.
 fn failed(ending: Ending) -> (String, String) {
     let Ending::Failed { error, .. } = ending else { panic!("{ending:?}") };
-    (error.code, error.message)
+    (error.code.into(), error.message)
 }

@@ -36,7 +36,7 @@ async fn upload(stage: &Stage, bucket: &str, key: &str, content: &'static str) -
 }
 
 fn wish(kind: &str, value: &str) -> RevisionOverride {
-    RevisionOverride { action: name("Source"), kind: kind.to_owned(), value: value.to_owned() }
+    RevisionOverride { action: name("Source"), kind: kind.into(), value: value.to_owned() }
 }
 
 #[tokio::test]

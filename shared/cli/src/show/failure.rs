@@ -1,6 +1,7 @@
 //! What a person needs to see of a failure: what failed, the end of its log, and where the rest is.
 
 use console::style;
+use penstock_app::engine::state::ErrorCode;
 use penstock_app::view::{ActionStanding, ActionView, ExecutionView, StageView};
 use penstock_model::id::AttemptId;
 
@@ -35,7 +36,7 @@ async fn of_action(
     let attempt = view.attempt_id(stage, action);
     let said = action.summary.as_deref().unwrap_or_default();
     let mut said = said.lines().filter(|line| !line.starts_with(WHOLE_LOG)).map(clean);
-    let code = action.error_code.as_deref().unwrap_or("Failed");
+    let code = action.error_code.as_ref().map_or("Failed", ErrorCode::as_str);
     let message = said.next().unwrap_or_default();
     let sign = Look::Bad.sign(None);
     let mut lines = vec![format!("{sign} {}/{}: {code}: {message}", stage.name, action.name)];

@@ -128,7 +128,7 @@ fn begun(place: &str, action: &ActionView) -> String {
 
 fn result(place: &str, action: &ActionView, start: Timestamp) -> String {
     let look = look(action.status);
-    let code = action.error_code.as_deref().map(|code| format!(" {code}:")).unwrap_or_default();
+    let code = action.error_code.as_ref().map(|code| format!(" {code}:")).unwrap_or_default();
     let summary = action.summary.as_deref().map(|text| format!(" {}", first_line(text))).unwrap_or_default();
     let colon = if code.is_empty() && summary.is_empty() { "" } else { ":" };
     let status = look.paint(glyph::words(action.status.as_str()));

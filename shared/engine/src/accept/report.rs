@@ -16,7 +16,7 @@ use crate::draft::Draft;
 use crate::event::Fact;
 use crate::plan::settle_cancellation;
 use crate::rejection::Rejection;
-use crate::state::{Attempt, AttemptError, AttemptStatus, External, INTERRUPTED, MAX_ERROR};
+use crate::state::{Attempt, AttemptError, AttemptStatus, ErrorCode, External, MAX_ERROR};
 use crate::timing::pause;
 
 /// The longest summary that the state keeps, in bytes.
@@ -47,12 +47,15 @@ pub(super) fn report(draft: &mut Draft<'_>, id: &AttemptId, report: &Report) -> 
         }
         Report::Succeeded(success) => Some(succeeded(id, success)),
         Report::Failed { error, external } => {
-            Some(failed(id, &error.code, &error.message, external.as_ref()))
+            Some(failed(id, error.code.clone(), &error.message, external.as_ref()))
         }
-        Report::Interrupted { message } => Some(failed(id, INTERRUPTED, message, None)),
-        Report::Cancelled => {
-            Some(failed(id, "Cancelled", "it was cancelled outside of Penstock; retry the stage", None))
-        }
+        Report::Interrupted { message } => Some(failed(id, ErrorCode::Interrupted, message, None)),
+        Report::Cancelled => Some(failed(
+            id,
+            ErrorCode::Cancelled,
+            "it was cancelled outside of Penstock; retry the stage",
+            None,
+        )),
     };
     if let Some(fact) = fact {
         draft.record(fact);
@@ -91,8 +94,8 @@ fn succeeded(id: &AttemptId, success: &Success) -> Fact {
     Fact::AttemptSucceeded { attempt: id.clone(), success }
 }
 
-fn failed(id: &AttemptId, code: &str, message: &str, external: Option<&External>) -> Fact {
-    let error = AttemptError { code: code.into(), message: head(message, MAX_ERROR).into() };
+fn failed(id: &AttemptId, code: ErrorCode, message: &str, external: Option<&External>) -> Fact {
+    let error = AttemptError::new(code, head(message, MAX_ERROR));
     Fact::AttemptFailed { attempt: id.clone(), error, external: external.cloned() }
 }
 

@@ -9,7 +9,7 @@ use super::admit::{admit, waiting};
 use super::existing;
 use crate::draft::Draft;
 use crate::rejection::Rejection;
-use crate::state::{POLLED, PipelineState, RevisionOverride, TriggerCause, WEBHOOK};
+use crate::state::{PipelineState, RevisionKind, RevisionOverride, TriggerCause, TriggerKind};
 
 /// The longest value of a pipeline-level variable, in characters (`CodePipeline` API, `PipelineVariable`).
 const MAX_VALUE: usize = 1000;
@@ -75,7 +75,7 @@ fn check_overrides(definition: &Pipeline, overrides: &[RevisionOverride]) -> Res
         let mut actions = definition.stages.iter().flat_map(|stage| &stage.actions);
         actions.any(|action| action.name == name && action.action_type_id.is_git_source())
     };
-    let wrong = |it: &&RevisionOverride| it.kind != "COMMIT_ID" && is_git(it.action.clone());
+    let wrong = |it: &&RevisionOverride| it.kind != RevisionKind::CommitId && is_git(it.action.clone());
     overrides.iter().find(wrong).map_or(Ok(()), |wrong| {
         let problem = format!(
             "`{}` is a git source and takes no revision override {}, only COMMIT_ID",
@@ -88,16 +88,17 @@ fn check_overrides(definition: &Pipeline, overrides: &[RevisionOverride]) -> Res
 /// Polling finds commits whose webhook is lost, or late: of the two, whoever comes second starts nothing. Two webhooks
 /// of one commit are two pushes.
 fn check_news(draft: &Draft<'_>, pipeline: &PipelineState, start: &Start<'_>) -> Result<(), Rejection> {
-    let kind = start.trigger.kind.as_str();
     let is_polled = !start.overrides.is_empty() && pipeline.polled == start.overrides;
-    let carries = |kinds: &[&str]| {
+    let carries = |kinds: &[TriggerKind]| {
         let mut executions = draft.state.executions.values();
-        executions.any(|it| kinds.contains(&it.trigger.kind.as_str()) && it.overrides == start.overrides)
+        executions.any(|it| kinds.contains(&it.trigger.kind) && it.overrides == start.overrides)
     };
-    let is_known = match kind {
-        WEBHOOK => is_polled,
-        POLLED => is_polled || carries(&[WEBHOOK, POLLED]),
-        _ => false,
+    let is_known = match start.trigger.kind {
+        TriggerKind::Webhook => is_polled,
+        TriggerKind::PollForSourceChanges => {
+            is_polled || carries(&[TriggerKind::Webhook, TriggerKind::PollForSourceChanges])
+        }
+        TriggerKind::StartPipelineExecution | TriggerKind::ManualRollback | TriggerKind::Other(_) => false,
     };
     if is_known {
         let problem =

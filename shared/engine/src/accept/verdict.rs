@@ -7,7 +7,7 @@ use crate::command::Success;
 use crate::draft::Draft;
 use crate::event::Fact;
 use crate::rejection::Rejection;
-use crate::state::{Attempt, AttemptError, Verdict};
+use crate::state::{Attempt, AttemptError, ErrorCode, Verdict};
 
 pub(super) fn decide(
     draft: &mut Draft<'_>,
@@ -25,7 +25,7 @@ pub(super) fn decide(
         let success = Box::new(Success { summary: Some(words), ..Success::default() });
         Fact::AttemptSucceeded { attempt: id.clone(), success }
     } else {
-        let error = AttemptError { code: "Rejected".into(), message: words };
+        let error = AttemptError::new(ErrorCode::Rejected, words);
         Fact::AttemptFailed { attempt: id.clone(), error, external: None }
     });
     Ok(())

@@ -5,9 +5,7 @@ use penstock_model::time::Timestamp;
 
 use super::{attempt_mut, execution_mut, run_mut};
 use crate::command::Success;
-use crate::state::{
-    Attempt, AttemptError, AttemptStatus, Cancellation, External, INTERRUPTED, State, Verdict,
-};
+use crate::state::{Attempt, AttemptError, AttemptStatus, Cancellation, ErrorCode, External, State, Verdict};
 
 pub(super) fn scheduled(
     state: &mut State,
@@ -141,7 +139,7 @@ pub(super) fn failed(
     };
     attempt.external = external.cloned().or(attempt.external.take());
     attempt.error = Some(error.clone());
-    attempt.again = error.code == INTERRUPTED;
+    attempt.again = error.code == ErrorCode::Interrupted;
     end(attempt, AttemptStatus::Failed, at);
 }
 

@@ -7,12 +7,12 @@ use penstock_model::time::Timestamp;
 
 use super::{execution_mut, pipeline_mut, run_mut};
 use crate::command::RetryActions;
-use crate::state::{Execution, ExecutionStatus, POLLED, Position, StageRun, StageStatus, State, Stop};
+use crate::state::{Execution, ExecutionStatus, Position, StageRun, StageStatus, State, Stop, TriggerKind};
 
 pub(super) fn admitted(state: &mut State, execution: &Execution) {
     if let Some(pipeline) = pipeline_mut(state) {
         pipeline.next_sequence = pipeline.next_sequence.max(execution.sequence + 1);
-        if execution.trigger.kind == POLLED {
+        if execution.trigger.kind == TriggerKind::PollForSourceChanges {
             pipeline.polled.clone_from(&execution.overrides);
         } else if !execution.overrides.is_empty() {
             pipeline.polled.clear();

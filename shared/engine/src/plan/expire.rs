@@ -5,7 +5,7 @@ use penstock_model::time::Timestamp;
 
 use crate::draft::Draft;
 use crate::event::Fact;
-use crate::state::{Attempt, AttemptError, Cancellation, CancellationCause, Execution};
+use crate::state::{Attempt, AttemptError, Cancellation, CancellationCause, ErrorCode, Execution};
 use crate::timing::{GRACE, pause};
 
 enum Overdue {
@@ -25,8 +25,8 @@ pub(super) fn expire(draft: &mut Draft<'_>, id: &ExecutionId) {
     for (attempt, overdue) in found {
         match overdue {
             Overdue::Verdict => {
-                let error = error(
-                    "Expired",
+                let error = AttemptError::new(
+                    ErrorCode::Expired,
                     "nobody decided before the approval expired; retry the stage to ask again",
                 );
                 draft.record(Fact::AttemptFailed { attempt, error, external: None });
@@ -74,7 +74,7 @@ pub(crate) fn settle_cancellation(draft: &mut Draft<'_>, id: &AttemptId, confirm
     let attempt = draft.execution(&id.execution).and_then(|it| it.attempt(id));
     if let Some(attempt) = attempt.filter(|attempt| attempt.is_live()) {
         let message = format!("{}{}", timed_out(confirmed), unbegun(attempt));
-        let error = error("TimedOut", &message);
+        let error = AttemptError::new(ErrorCode::TimedOut, message);
         draft.record(Fact::AttemptFailed { attempt: id.clone(), error, external: None });
     }
 }
@@ -94,8 +94,4 @@ fn unbegun(attempt: &Attempt) -> &'static str {
     } else {
         "; nobody reported that it began: whoever took it up failed, died or was too slow each time, and the log there says why"
     }
-}
-
-fn error(code: &str, message: &str) -> AttemptError {
-    AttemptError { code: code.into(), message: message.into() }
 }

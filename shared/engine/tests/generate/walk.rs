@@ -7,8 +7,8 @@ use std::time::Duration;
 use penstock_engine::command::{Command, DefineMode, Report, Request, Success};
 use penstock_engine::event::Event;
 use penstock_engine::state::{
-    Attempt, AttemptError, AttemptStatus, Definitions, Execution, ExecutionStatus, External, PipelineState,
-    State, TriggerCause,
+    Attempt, AttemptError, AttemptStatus, Definitions, ErrorCode, Execution, ExecutionStatus, External,
+    PipelineState, State, TriggerCause,
 };
 use penstock_engine::{Decision, apply, decide, is_open};
 use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId, PipelineName, StageName};
@@ -215,7 +215,7 @@ fn report(outcome: Outcome) -> Report {
         Outcome::Running => Report::Running,
         Outcome::Succeeded => Report::Succeeded(Success::default()),
         Outcome::Failed => {
-            let error = AttemptError { code: "JobFailed".into(), message: "exit code 1".into() };
+            let error = AttemptError::new(ErrorCode::JobFailed, "exit code 1");
             Report::Failed { error, external: None }
         }
         Outcome::Interrupted => Report::Interrupted { message: "the server died".into() },

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use penstock_engine::command::{Command, DefineMode, Report, Request, RetryActions, Success};
 use penstock_engine::event::Event;
-use penstock_engine::state::{Attempt, AttemptError, Definitions, External, Position, State, TriggerCause};
+use penstock_engine::state::{
+    Attempt, AttemptError, Definitions, ErrorCode, External, Position, State, TriggerCause,
+};
 use penstock_engine::{apply, decide, pending, to_send};
 use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::{ExecutionMode, Pipeline};
@@ -178,7 +180,7 @@ impl Story {
     }
 
     pub(crate) fn fail(&mut self, path: &str) {
-        let error = AttemptError { code: "JobFailed".into(), message: "exit code 1".into() };
+        let error = AttemptError::new(ErrorCode::JobFailed, "exit code 1");
         self.report(path, "reports failure", Report::Failed { error, external: None });
     }
 

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::provider::{Done, Ending, Work};
 use penstock_archive::{ArchiveError, Limits, Writer, extract};
 use penstock_buildspec::{BatchError, BatchOutcome, BuildStatus};
@@ -31,7 +31,7 @@ impl Parts {
         let outcome = match ended {
             Ok(outcome) => outcome,
             Err(error) => {
-                let error = AttemptError { code: "ConfigurationError".into(), message: error.to_string() };
+                let error = AttemptError::new(ErrorCode::ConfigurationError, error.to_string());
                 return Ending::Failed { error, external: Some(external) };
             }
         };
@@ -74,7 +74,7 @@ impl Parts {
             }
         }
         message.push_str(&format!("\nthe whole log: {}", self.logs.path(&work.attempt).display()));
-        Ending::Failed { error: AttemptError { code: "JobFailed".into(), message }, external: Some(external) }
+        Ending::Failed { error: AttemptError::new(ErrorCode::JobFailed, message), external: Some(external) }
     }
 
     async fn store_batch(
@@ -124,7 +124,7 @@ fn of_build(
             "no build of the batch wrote the artifact `{name}`; call it like a build, or set CombineArtifacts to true; the builds are {}",
             identifiers.join(", ")
         );
-        AttemptError { code: "JobFailed".into(), message }
+        AttemptError::new(ErrorCode::JobFailed, message)
     })
 }
 
@@ -165,5 +165,5 @@ fn combined(folder: &Path, identifiers: &[String]) -> Result<PathBuf, ArchiveErr
 }
 
 fn system(message: String) -> AttemptError {
-    AttemptError { code: "SystemUnavailable".into(), message }
+    AttemptError::new(ErrorCode::SystemUnavailable, message)
 }

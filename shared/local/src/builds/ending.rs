@@ -1,6 +1,6 @@
 //! How a build's outcome is reported: artifacts stored, exported variables handed on, a failure told with its command.
 
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::provider::{Done, Ending, Work};
 use penstock_buildspec::{BuildStatus, Failure, Outcome};
 use penstock_model::artifact::Artifact;
@@ -37,9 +37,9 @@ impl Parts {
                 Err(error) => Ending::Failed { error, external: Some(external) },
             },
             BuildStatus::Stopped => Ending::Cancelled,
-            BuildStatus::Failed => self.failed(work, &outcome, "JobFailed", external),
-            BuildStatus::TimedOut => self.failed(work, &outcome, "TimedOut", external),
-            BuildStatus::Fault => self.failed(work, &outcome, "SystemUnavailable", external),
+            BuildStatus::Failed => self.failed(work, &outcome, ErrorCode::JobFailed, external),
+            BuildStatus::TimedOut => self.failed(work, &outcome, ErrorCode::TimedOut, external),
+            BuildStatus::Fault => self.failed(work, &outcome, ErrorCode::SystemUnavailable, external),
         }
     }
 
@@ -55,23 +55,25 @@ impl Parts {
             let task = tokio::task::spawn_blocking(move || {
                 objects.store(&work.pipeline, &work.attempt, &name, &built)
             });
-            let failed = |error: &dyn std::fmt::Display| AttemptError {
-                code: "SystemUnavailable".into(),
-                message: format!("storing the artifact `{}`: {error}", output.name),
+            let failed = |error: &dyn std::fmt::Display| {
+                AttemptError::new(
+                    ErrorCode::SystemUnavailable,
+                    format!("storing the artifact `{}`: {error}", output.name),
+                )
             };
             stored.push(task.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?);
         }
         Ok(stored)
     }
 
-    fn failed(&self, work: &Work, outcome: &Outcome, code: &str, external: External) -> Ending {
+    fn failed(&self, work: &Work, outcome: &Outcome, code: ErrorCode, external: External) -> Ending {
         let mut message =
             outcome.failure.as_ref().map_or_else(|| format!("the build ended as {}", outcome.status), why);
         for case in outcome.reports.iter().flat_map(|report| &report.failing).take(5) {
             message.push_str(&format!("\nfailing test: {}", case.name));
         }
         message.push_str(&format!("\nthe whole log: {}", self.logs.path(&work.attempt).display()));
-        Ending::Failed { error: AttemptError { code: code.into(), message }, external: Some(external) }
+        Ending::Failed { error: AttemptError { code, message }, external: Some(external) }
     }
 }
 
@@ -114,5 +116,5 @@ fn missing(name: &str, several: bool) -> AttemptError {
             format!("the build wrote no artifact for `{name}`; add `artifacts` with `files` to the buildspec")
         }
     };
-    AttemptError { code: "JobFailed".into(), message }
+    AttemptError::new(ErrorCode::JobFailed, message)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_app::engine::state::AttemptError;
+use penstock_app::engine::state::{AttemptError, ErrorCode};
 use penstock_app::port::provider::Work;
 use penstock_buildspec::{Buildspec, SecretReference, Variable, VariableValue, parse};
 use penstock_model::diagnostic::{Severity, refuses};
@@ -149,10 +149,7 @@ fn buildspec(source: &Path, wanted: Option<&str>) -> Result<Buildspec, AttemptEr
             let errors =
                 parsed.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
             let errors: Vec<String> = errors.map(|diagnostic| format!("{name}:{diagnostic}")).collect();
-            Err(AttemptError {
-                code: "JobFailed".into(),
-                message: format!("YAML_FILE_ERROR: {}", errors.join("\n")),
-            })
+            Err(AttemptError::new(ErrorCode::JobFailed, format!("YAML_FILE_ERROR: {}", errors.join("\n"))))
         }
     }
 }
@@ -165,7 +162,7 @@ fn read_in(source: &Path, name: &str) -> Result<String, AttemptError> {
             "YAML_FILE_ERROR: `{}` does not exist in the source; git add and commit it (`penstock run --dirty` takes it uncommitted), or name another with BuildspecOverride or in projects.yml",
             name.escape_debug()
         );
-        AttemptError { code: "JobFailed".into(), message }
+        AttemptError::new(ErrorCode::JobFailed, message)
     };
     let inside = path.canonicalize().map_err(|_| missing())?;
     if !source.canonicalize().is_ok_and(|source| inside.starts_with(source)) {
@@ -230,7 +227,7 @@ fn secret(text: &str) -> VariableValue {
 }
 
 fn wrong(message: String) -> AttemptError {
-    AttemptError { code: "ConfigurationError".into(), message }
+    AttemptError::new(ErrorCode::ConfigurationError, message)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Stop, Work};
-use penstock_engine::state::{AttemptError, External};
+use penstock_engine::state::{AttemptError, ErrorCode, External};
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::diagnostic::Diagnostic;
 use penstock_model::id::AttemptId;
@@ -129,7 +129,7 @@ impl FakeProvider {
 
     /// A failure with this message.
     pub fn failure(message: &str) -> Ending {
-        let error = AttemptError { code: "JobFailed".to_owned(), message: message.to_owned() };
+        let error = AttemptError::new(ErrorCode::JobFailed, message);
         Ending::Failed { error, external: None }
     }
 }

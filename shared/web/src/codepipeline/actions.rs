@@ -263,7 +263,7 @@ impl Reader<'_> {
             external_execution_summary: attempt.summary.clone(),
             external_execution_url: external.and_then(|external| external.url.clone()),
             error_details: error
-                .map(|error| ErrorDetails { code: error.code.clone(), message: error.message.clone() }),
+                .map(|error| ErrorDetails { code: error.code.to_string(), message: error.message.clone() }),
         }
     }
 }

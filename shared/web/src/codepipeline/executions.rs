@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_app::control::StartRequest;
-use penstock_app::engine::state::{Execution, ExecutionStatus, RevisionOverride, StageStatus, TriggerCause};
+use penstock_app::engine::state::{
+    Execution, ExecutionStatus, RevisionKind, RevisionOverride, StageStatus, TriggerCause, TriggerKind,
+};
 use penstock_model::id::{ExecutionId, PipelineName, StageName};
 use penstock_model::pipeline::{ExecutionMode, Pipeline};
 use serde::Serialize;
@@ -30,7 +32,7 @@ pub(crate) async fn start(call: Call<'_>) -> Answer {
         overrides: overrides(call.input)?,
         token: client_token(call.input)?,
         trigger: TriggerCause {
-            kind: "StartPipelineExecution".into(),
+            kind: TriggerKind::StartPipelineExecution,
             detail: call.by.clone(),
             delivery: None,
         },
@@ -48,12 +50,17 @@ fn variables(input: Input<'_>) -> Result<BTreeMap<String, String>, ApiError> {
 }
 
 fn overrides(input: Input<'_>) -> Result<Vec<RevisionOverride>, ApiError> {
-    const KINDS: [&str; 4] = ["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"];
+    const KINDS: [(&str, RevisionKind); 4] = [
+        ("COMMIT_ID", RevisionKind::CommitId),
+        ("IMAGE_DIGEST", RevisionKind::ImageDigest),
+        ("S3_OBJECT_VERSION_ID", RevisionKind::S3ObjectVersionId),
+        ("S3_OBJECT_KEY", RevisionKind::S3ObjectKey),
+    ];
     let given = input.structures("sourceRevisions")?;
     let read = |one: Input<'_>| {
         Ok(RevisionOverride {
             action: one.id("actionName")?,
-            kind: one.one_of("revisionType", &KINDS.map(|kind| (kind, kind)))?.into(),
+            kind: one.one_of("revisionType", &KINDS)?,
             value: one.required_text("revisionValue")?.into(),
         })
     };

@@ -97,9 +97,9 @@ impl<'a> Input<'a> {
     }
 
     /// One of a closed set of texts.
-    pub(crate) fn one_of<T: Copy>(self, name: &str, choices: &[(&str, T)]) -> Result<T, ApiError> {
+    pub(crate) fn one_of<T: Clone>(self, name: &str, choices: &[(&str, T)]) -> Result<T, ApiError> {
         let text = self.required_text(name)?;
-        choices.iter().find(|(choice, _)| *choice == text).map(|(_, value)| *value).ok_or_else(|| {
+        choices.iter().find(|(choice, _)| *choice == text).map(|(_, value)| value.clone()).ok_or_else(|| {
             let known: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
             ApiError::validation(format!("`{name}` must be one of {}", known.join(", ")))
         })

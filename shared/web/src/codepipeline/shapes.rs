@@ -21,7 +21,7 @@ impl Trigger {
 
     pub(crate) fn of(cause: &TriggerCause) -> Self {
         Self {
-            trigger_type: cause.kind.clone(),
+            trigger_type: cause.kind.to_string(),
             trigger_detail: plain::short(&cause.detail, Self::MAX_DETAIL),
         }
     }

@@ -240,7 +240,7 @@ impl<'a> Standing<'a> {
             external_execution_id: attempt.external.as_ref().map(|external| external.id.clone()),
             external_execution_url: attempt.external.as_ref().and_then(|external| external.url.clone()),
             error_details: error
-                .map(|error| ErrorDetails { code: error.code.clone(), message: error.message.clone() }),
+                .map(|error| ErrorDetails { code: error.code.to_string(), message: error.message.clone() }),
         }
     }
 }

@@ -101,7 +101,7 @@ async fn failure(web: &Web, view: &ExecutionView, stage: &StageView, action: &Ac
         div class="failed" {
             h3 { (stage.name) " / " (action.name) }
             p {
-                @if let Some(code) = &action.error_code { strong { (plain::short(code, 60)) } ": " }
+                @if let Some(code) = &action.error_code { strong { (plain::short(code.as_str(), 60)) } ": " }
                 @if let Some(summary) = &action.summary { (plain::log(summary)) }
             }
             @if !tail.is_empty() {

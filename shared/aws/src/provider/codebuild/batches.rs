@@ -188,7 +188,7 @@ impl Batches<'_> {
                 (_, _) => message.push_str(summary.build_status.as_ref().map_or("", StatusType::as_str)),
             }
         }
-        Ok(AttemptError { code: failure::code(status).to_owned(), message })
+        Ok(AttemptError { code: failure::code(status).into(), message })
     }
 
     async fn why(&self, work: &Work, id: &str) -> Result<String, Failure> {

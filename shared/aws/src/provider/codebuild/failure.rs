@@ -9,7 +9,7 @@ use super::log::last_lines;
 /// The error of a build that ended as `status`.
 pub(super) fn error(build: &Build, log: Option<&Result<String, String>>) -> AttemptError {
     let status = build.build_status.as_ref();
-    AttemptError { code: code(status).to_owned(), message: message(build, log) }
+    AttemptError { code: code(status).into(), message: message(build, log) }
 }
 
 /// `CodePipeline`'s name for the kind of failure.

@@ -9,7 +9,7 @@ use aws_sdk_codedeploy::operation::get_deployment::GetDeploymentError;
 use aws_sdk_codedeploy::types::{DeploymentInfo, DeploymentStatus, RevisionLocation, TimeRange};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::retry::RetryConfig;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Done, Ending, Observation, Work};
@@ -183,7 +183,7 @@ impl Deployments {
         if let Some(first) = failure::first(&self.client, &external.id).await {
             message.push_str(&format!("\n{first}"));
         }
-        let error = AttemptError { code: "JobFailed".to_owned(), message };
+        let error = AttemptError::new(ErrorCode::JobFailed, message);
         Ending::Failed { error, external: Some(external.clone()) }
     }
 
@@ -224,6 +224,6 @@ fn done(info: &DeploymentInfo, external: &External) -> Done {
 fn stopped(info: &DeploymentInfo, external: &External) -> Ending {
     let why = info.error_information.as_ref().and_then(|found| found.message.as_deref());
     let message = format!("deployment {} was stopped: {}", external.id, why.unwrap_or("no reason was given"));
-    let error = AttemptError { code: "JobFailed".to_owned(), message };
+    let error = AttemptError::new(ErrorCode::JobFailed, message);
     Ending::Failed { error, external: Some(external.clone()) }
 }

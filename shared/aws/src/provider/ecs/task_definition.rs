@@ -6,6 +6,8 @@ use aws_sdk_ecs::types::{SortOrder, Tag, TaskDefinition, TaskDefinitionField};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
+use penstock_app::engine::state::ErrorCode;
+
 use crate::provider::failure::Failure;
 use crate::sdk::Sdk;
 
@@ -158,7 +160,7 @@ fn with_token(tags: Vec<Tag>, token: &str) -> Vec<Tag> {
 fn arn_of(definition: Option<TaskDefinition>) -> Result<String, Failure> {
     definition.and_then(|it| it.task_definition_arn).ok_or_else(|| {
         Failure::ends(
-            "SystemUnavailable",
+            ErrorCode::SystemUnavailable,
             "failed to register the task definition: the answer names no ARN; retry the stage",
         )
     })
