@@ -42,8 +42,7 @@ pub(crate) async fn sdk() -> anyhow::Result<Sdk> {
 /// A failure of AWS as this program tells it.
 pub(crate) fn failed(error: PortError) -> anyhow::Error {
     let exit = if error.retryable { Exit::Unreachable } else { Exit::Failed };
-    let message = error.message;
-    Failure::new(exit, format!("failed to {message}")).into()
+    Failure::new(exit, error.in_a_sentence()).into()
 }
 
 /// A client for the internet: a proxy of the environment counts, redirections are for whoever asked.

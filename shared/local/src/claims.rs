@@ -111,12 +111,12 @@ impl ClaimJournal {
 impl Inner {
     fn write(&mut self, path: &Path, attempt: &AttemptId, held: Option<Held>) -> Result<(), PortError> {
         let failed =
-            |error: std::io::Error| PortError::transient(format!("writing {}: {error}", path.display()));
+            |error: std::io::Error| PortError::transient(format!("write {}: {error}", path.display()));
         let line = Line { attempt: attempt.clone(), held };
         // A line that a full disk cut off must not spoil this one: it begins with an end.
         let mut text = vec![b'\n'];
         serde_json::to_writer(&mut text, &line)
-            .map_err(|error| PortError::permanent(format!("encoding a claim: {error}")))?;
+            .map_err(|error| PortError::permanent(format!("encode a claim: {error}")))?;
         text.push(b'\n');
         self.file.write_all(&text).map_err(failed)?;
         self.lines += 1;

@@ -75,9 +75,11 @@ impl DatabaseError {
 impl From<DatabaseError> for PortError {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Sqlite(_) | DatabaseError::Io(_) => Self::transient(error.to_string()),
+            DatabaseError::Sqlite(_) | DatabaseError::Io(_) => {
+                Self::transient(format!("use the database: {error}"))
+            }
             DatabaseError::Unusable { .. } | DatabaseError::Newer { .. } | DatabaseError::Damaged(_) => {
-                Self::permanent(error.to_string())
+                Self::permanent(format!("use the database: {error}"))
             }
         }
     }
@@ -172,9 +174,7 @@ impl Database {
     }
 
     fn ask(&self, request: Request) -> Result<(), PortError> {
-        self.writer
-            .send(request)
-            .map_err(|_| PortError::transient("writing to the database, which is closed"))
+        self.writer.send(request).map_err(|_| PortError::transient("write to the database: it is closed"))
     }
 
     fn item<T>(&self, read: impl FnOnce(&Connection) -> Result<T, DatabaseError>) -> Result<T, PortError> {
@@ -188,8 +188,7 @@ impl Database {
         let pages = Arc::clone(&self.pages);
         let task =
             tokio::task::spawn_blocking(move || read(&pages.lock().unwrap_or_else(PoisonError::into_inner)));
-        let page =
-            task.await.map_err(|error| PortError::transient(format!("reading the database: {error}")))?;
+        let page = task.await.map_err(|error| PortError::transient(format!("read the database: {error}")))?;
         Ok(page?)
     }
 }

@@ -148,7 +148,7 @@ impl Logs for LogFiles {
 async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, PortError> {
-    let failed = |error: &dyn std::fmt::Display| PortError::transient(format!("reading a log: {error}"));
+    let failed = |error: &dyn std::fmt::Display| PortError::transient(format!("read a log: {error}"));
     tokio::task::spawn_blocking(read).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 

@@ -47,7 +47,7 @@ impl Notifier for Notices {
             return Ok(());
         }
         append(&self.file, notice)
-            .map_err(|error| PortError::transient(format!("writing {}: {error}", self.file.display())))?;
+            .map_err(|error| PortError::transient(format!("write {}: {error}", self.file.display())))?;
         if let Some(console) = &self.console {
             console(notice);
         }

@@ -74,10 +74,10 @@ impl Workspaces {
         match extracted {
             Ok(_) => Ok(()),
             Err(error @ penstock_archive::ArchiveError::Io { .. }) => {
-                Err(PortError::transient(format!("extracting the artifact `{}`: {error}", artifact.name)))
+                Err(PortError::transient(format!("extract the artifact `{}`: {error}", artifact.name)))
             }
             Err(error) => {
-                Err(PortError::permanent(format!("extracting the artifact `{}`: {error}", artifact.name)))
+                Err(PortError::permanent(format!("extract the artifact `{}`: {error}", artifact.name)))
             }
         }
     }

@@ -116,6 +116,7 @@ fn failure(error: AppError) -> anyhow::Error {
         AppError::Rejected(_) | AppError::Refused(_) | AppError::NotFound(_) => {
             Failure::misused(error.to_string()).into()
         }
-        AppError::Busy(_) | AppError::Port(_) => error.into(),
+        AppError::Busy(_) => error.into(),
+        AppError::Port(error) => anyhow::anyhow!(error.in_a_sentence()),
     }
 }

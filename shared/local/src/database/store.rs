@@ -42,9 +42,7 @@ impl Store for Database {
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let (answer, landed) = oneshot::channel();
         self.ask(Request::Commit(Box::new(Transaction::encode(commit)?), answer))?;
-        landed
-            .await
-            .map_err(|_| PortError::transient("writing to the database, which was closed meanwhile"))?
+        landed.await.map_err(|_| PortError::transient("write to the database: it was closed meanwhile"))?
     }
 
     async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
@@ -121,6 +119,6 @@ impl Store for Database {
     async fn quarantine(&self, what: &str, reason: &str) -> Result<(), PortError> {
         let (answer, kept) = oneshot::channel();
         self.ask(Request::Quarantine(what.into(), reason.into(), answer))?;
-        kept.await.map_err(|_| PortError::transient("writing to the database, which was closed meanwhile"))?
+        kept.await.map_err(|_| PortError::transient("write to the database: it was closed meanwhile"))?
     }
 }

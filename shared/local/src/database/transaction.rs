@@ -36,7 +36,7 @@ pub(super) enum Landed {
 impl Transaction {
     /// Encodes the rows.
     pub(super) fn encode(commit: Commit) -> Result<Self, PortError> {
-        let encoded = |error: serde_json::Error| PortError::permanent(format!("encoding an item: {error}"));
+        let encoded = |error: serde_json::Error| PortError::permanent(format!("encode an item: {error}"));
         let mut rows = Vec::with_capacity(commit.changes.len());
         for change in &commit.changes {
             let (execution, item) = match &change.item {

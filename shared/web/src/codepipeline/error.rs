@@ -87,7 +87,7 @@ impl From<AppError> for ApiError {
             }
             AppError::Port(error) => {
                 tracing::error!(%error, "a request failed");
-                Self::internal(error.to_string())
+                Self::internal(error.in_a_sentence())
             }
         }
     }
