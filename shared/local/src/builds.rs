@@ -312,7 +312,7 @@ fn system(message: String) -> AttemptError {
 
 fn unusable(error: PortError) -> AttemptError {
     let code = if error.retryable { "SystemUnavailable" } else { "JobFailed" };
-    AttemptError { code: code.into(), message: error.message }
+    AttemptError { code: code.into(), message: error.in_a_sentence() }
 }
 
 /// Writes a build's lines into the attempt's log, which there is as soon as the build has begun.

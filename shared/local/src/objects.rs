@@ -69,7 +69,7 @@ impl Objects {
         for carried in database.carried(|sha256| self.place(sha256))? {
             let restored = self.restore(&carried.sha256, &carried.content);
             restored.map_err(|error| {
-                PortError::transient(format!("bringing back {}: {error}", carried.place.display()))
+                PortError::transient(format!("bring back {}: {error}", carried.place.display()))
             })?;
             database.settle(carried);
         }
@@ -308,12 +308,12 @@ fn sound(artifact: &Artifact, place: &Path, found: io::Result<String>) -> Result
     match found {
         Ok(sha256) if sha256 == artifact.sha256 => Ok(()),
         Ok(_) => Err(PortError::permanent(format!(
-            "reading the artifact `{name}`: {place} does not have the digest that was recorded; start the pipeline anew"
+            "read the artifact `{name}`: {place} does not have the digest that was recorded; start the pipeline anew"
         ))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PortError::permanent(format!(
-            "reading the artifact `{name}`: {place} is gone; start the pipeline anew"
+            "read the artifact `{name}`: {place} is gone; start the pipeline anew"
         ))),
-        Err(error) => Err(PortError::transient(format!("reading {place}: {error}"))),
+        Err(error) => Err(PortError::transient(format!("read {place}: {error}"))),
     }
 }
 
@@ -374,13 +374,10 @@ impl Artifacts for Objects {
         let task = tokio::task::spawn_blocking(move || {
             let stored = this.store(&pipeline, &attempt, &name, &file);
             stored.map_err(|error| {
-                PortError::transient(format!(
-                    "storing the artifact `{name}` from {}: {error}",
-                    file.display()
-                ))
+                PortError::transient(format!("store the artifact `{name}` from {}: {error}", file.display()))
             })
         });
-        task.await.map_err(|error| PortError::transient(format!("storing an artifact: {error}")))?
+        task.await.map_err(|error| PortError::transient(format!("store an artifact: {error}")))?
     }
 
     async fn fetch(&self, artifact: &Artifact, file: &Path) -> Result<(), PortError> {
@@ -390,10 +387,10 @@ impl Artifacts for Objects {
             let copied = fs::copy(&place, &file)
                 .and_then(|_| fs::set_permissions(&file, Permissions::from_mode(0o644)));
             copied.map_err(|error| {
-                PortError::transient(format!("copying {} to {}: {error}", place.display(), file.display()))
+                PortError::transient(format!("copy {} to {}: {error}", place.display(), file.display()))
             })
         });
-        task.await.map_err(|error| PortError::transient(format!("fetching an artifact: {error}")))?
+        task.await.map_err(|error| PortError::transient(format!("fetch an artifact: {error}")))?
     }
 }
 

@@ -127,7 +127,7 @@ impl GitSource {
         });
         let fetched = fetched.await;
         drop(place);
-        fetched.map_err(|error| PortError::transient(format!("fetching a source: {error}")))
+        fetched.map_err(|error| PortError::transient(format!("fetch a source: {error}")))
     }
 }
 
@@ -143,7 +143,7 @@ impl Provider for GitSource {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(SourceError::Moved(message)) => Ok(Begun::Ended(Ending::Interrupted { message })),
             Err(SourceError::Io(error)) => {
-                Err(PortError::transient(format!("writing the source artifact: {error}")))
+                Err(PortError::transient(format!("write the source artifact: {error}")))
             }
             Err(error) => {
                 let error = AttemptError { code: error.code().into(), message: error.to_string() };
