@@ -476,7 +476,7 @@ async fn a_success_is_shown_and_a_stop_is_no_verdict_on_the_commit() {
     }
     let statuses = outside.statuses.lock().unwrap();
     let last = statuses.iter().rfind(|status| status.commit == other).unwrap();
-    assert_eq!((last.state, last.description.as_str()), (StatusState::Error, "Stopped by alice wrong one"));
+    assert_eq!((last.state, last.description.as_str()), (StatusState::Error, "Stopped by alice: wrong one"));
 }
 
 #[tokio::test]
