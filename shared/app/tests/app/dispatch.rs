@@ -175,7 +175,7 @@ async fn a_start_that_failed_for_good_fails_the_attempt() {
     let id = started(&installation).await;
     let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
     assert_eq!(view.status.as_str(), "Failed");
-    assert_eq!(view.stages[0].actions[0].summary.as_deref(), Some("start: no such project `shop`"));
+    assert_eq!(view.stages[0].actions[0].summary.as_deref(), Some("failed to start: no such project `shop`"));
 }
 
 #[tokio::test]
