@@ -208,10 +208,8 @@ fn needed(call: &str) -> &'static [&'static str] {
         "DynamoDB:PutItem" => &["dynamodb:PutItem"],
         "DynamoDB:Query" => &["dynamodb:Query"],
         "DynamoDB:UpdateItem" => &["dynamodb:UpdateItem"],
-        // A transaction has no action of its own: it needs those of what it writes and checks.
-        "DynamoDB:TransactWriteItems" => {
-            &["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]
-        }
+        // A transaction has no action of its own: it needs those of what it writes.
+        "DynamoDB:TransactWriteItems" => &["dynamodb:DeleteItem", "dynamodb:PutItem"],
         "EventBridge:PutEvents" => &["events:PutEvents"],
         "Lambda:Invoke" => &["lambda:InvokeFunction"],
         // Whoever may not list the bucket is told 403 and not 404 of a key that is not there.
