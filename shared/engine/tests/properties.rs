@@ -95,7 +95,7 @@ fn plan_the_rest(walk: &mut Walk, mut decision: Decision) -> Decision {
 
 fn events_are_stored_by_their_names(events: &[Event]) {
     for event in events {
-        assert_eq!(serde_json::to_value(&event.fact).unwrap()["type"], event.fact.name());
+        assert_eq!(serde_json::to_value(&event.fact).expect("a fact")["type"], event.fact.name());
     }
 }
 
