@@ -156,7 +156,7 @@ impl Parts {
         for (index, input) in work.inputs.iter().enumerate() {
             let is_primary = primary == Some(&input.name);
             let into = if is_primary { source.clone() } else { workspace.path().join(format!("src{index}")) };
-            self.workspaces.extract(input, &into).map_err(unusable)?;
+            self.workspaces.extract(input, &into).map_err(|error| unusable(&error))?;
             if !is_primary {
                 secondary.push((input.name.as_str().to_owned(), into));
             }
@@ -310,7 +310,7 @@ fn system(message: String) -> AttemptError {
     AttemptError { code: "SystemUnavailable".into(), message }
 }
 
-fn unusable(error: PortError) -> AttemptError {
+fn unusable(error: &PortError) -> AttemptError {
     let code = if error.retryable { "SystemUnavailable" } else { "JobFailed" };
     AttemptError { code: code.into(), message: error.in_a_sentence() }
 }
