@@ -40,6 +40,7 @@ pub(crate) async fn sdk() -> anyhow::Result<Sdk> {
 }
 
 /// A failure of AWS as this program tells it.
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 pub(crate) fn failed(error: PortError) -> anyhow::Error {
     let exit = if error.retryable { Exit::Unreachable } else { Exit::Failed };
     Failure::new(exit, error.in_a_sentence()).into()
