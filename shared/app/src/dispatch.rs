@@ -8,7 +8,7 @@ use penstock_engine::command::{Command, Report, Request, Success};
 use penstock_engine::debt::Debt;
 use penstock_engine::state::{AttemptError, AttemptStatus, ErrorCode, External, MAX_ERROR};
 use penstock_model::artifact::Revision;
-use penstock_model::id::{AttemptId, PipelineName};
+use penstock_model::id::{AttemptId, CommandId, PipelineName};
 use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
@@ -38,6 +38,9 @@ const RENEWAL: Duration = Duration::from_secs(20);
 
 /// Each fifth attempt is a failure if its provider loses it; a retry goes on counting.
 const VANISHING: u32 = 5;
+
+/// What the report of an attempt's end is called in its id.
+const END: &str = "end";
 
 /// Carries out what is owed.
 pub struct Dispatch {
@@ -94,12 +97,12 @@ impl Dispatch {
         ending: Ending,
     ) -> Result<(), AppError> {
         let report = match ending {
-            Ending::Succeeded(done) => self.success(attempt, *done).await?,
+            Ending::Succeeded(done) => success(self.outputs.as_ref(), attempt, *done).await?,
             Ending::Failed { error, external } => Report::Failed { error: shortened(error), external },
             Ending::Interrupted { message } => Report::Interrupted { message: cut(message) },
             Ending::Cancelled => Report::Cancelled,
         };
-        self.say(pipeline, attempt, "end", report).await
+        self.say(pipeline, attempt, END, report).await
     }
 
     /// Reports that a provider has taken the work up at `started_at`.
@@ -251,7 +254,7 @@ impl Dispatch {
     /// Ends work that was asked to end and is not known to have.
     async fn end(&self, found: &Found, pipeline: &PipelineName, id: &AttemptId) -> Result<(), AppError> {
         let (external, may_begin) = match self.claims.cancel(id, self.clock.now()).await? {
-            Claim::Taken | Claim::Cancelled => return self.say(pipeline, id, "end", Report::Cancelled).await,
+            Claim::Taken | Claim::Cancelled => return self.say(pipeline, id, END, Report::Cancelled).await,
             Claim::Started { external } => (Some(external), false),
             Claim::Held { .. } => (None, true),
             // Its worker died, maybe after it began, and nobody begins it any more.
@@ -267,7 +270,7 @@ impl Dispatch {
             Observation::Ended(ending) => self.report(pipeline, id, ending).await,
             // Whoever holds the claim may be about to start it: ask again later.
             Observation::Gone if may_begin => Ok(()),
-            Observation::Gone => self.say(pipeline, id, "end", Report::Cancelled).await,
+            Observation::Gone => self.say(pipeline, id, END, Report::Cancelled).await,
             Observation::Running => Ok(()),
         }
     }
@@ -326,33 +329,13 @@ impl Dispatch {
         }
     }
 
-    /// Writes the outputs first: whoever reads of the success finds them.
-    async fn success(&self, attempt: &AttemptId, done: Done) -> Result<Report, PortError> {
-        let bytes: usize = done.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if bytes > MAX_OUTPUT_BYTES {
-            let message = format!(
-                "its output variables have {bytes} bytes; at most {MAX_OUTPUT_BYTES} are allowed: hand on large texts as artifacts"
-            );
-            let error = AttemptError::new(ErrorCode::ConfigurationError, message);
-            return Ok(Report::Failed { error, external: done.external });
-        }
-        let has_variables = !done.variables.is_empty();
-        if has_variables {
-            self.outputs.put(attempt, &done.variables).await?;
-        }
-        let Done { artifacts, revision, external, summary, started_at, variables: _ } = done;
-        let summary = summary.map(cut);
-        let revision = revision.map(|it| Revision { summary: it.summary.map(cut), ..it });
-        Ok(Report::Succeeded(Success { artifacts, has_variables, revision, external, summary, started_at }))
-    }
-
     async fn fail(
         &self,
         pipeline: &PipelineName,
         attempt: &AttemptId,
         error: AttemptError,
     ) -> Result<(), AppError> {
-        self.say(pipeline, attempt, "end", Report::Failed { error: shortened(error), external: None }).await
+        self.say(pipeline, attempt, END, Report::Failed { error: shortened(error), external: None }).await
     }
 
     /// Gives a report on an attempt.
@@ -363,11 +346,40 @@ impl Dispatch {
         what: &str,
         report: Report,
     ) -> Result<(), AppError> {
-        let id = command_from("report", &format!("{attempt} {what}"))?;
+        let id = report_id(attempt, what)?;
         let request = Request::Report { attempt: attempt.clone(), report };
         let command = Command { id, pipeline: pipeline.clone(), request };
         self.reports.take(command).await
     }
+}
+
+/// What an attempt's success is reported as. Writes the outputs first: whoever reads of the success finds them.
+async fn success(outputs: &dyn Outputs, attempt: &AttemptId, done: Done) -> Result<Report, PortError> {
+    let bytes: usize = done.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > MAX_OUTPUT_BYTES {
+        let message = format!(
+            "its output variables have {bytes} bytes; at most {MAX_OUTPUT_BYTES} are allowed: hand on large texts as artifacts"
+        );
+        let error = AttemptError::new(ErrorCode::ConfigurationError, message);
+        return Ok(Report::Failed { error, external: done.external });
+    }
+    let has_variables = !done.variables.is_empty();
+    if has_variables {
+        outputs.put(attempt, &done.variables).await?;
+    }
+    let Done { artifacts, revision, external, summary, started_at, variables: _ } = done;
+    let summary = summary.map(cut);
+    let revision = revision.map(|it| Revision { summary: it.summary.map(cut), ..it });
+    Ok(Report::Succeeded(Success { artifacts, has_variables, revision, external, summary, started_at }))
+}
+
+/// The id of the report of an attempt's end.
+fn end_of(attempt: &AttemptId) -> Result<CommandId, PortError> {
+    report_id(attempt, END)
+}
+
+fn report_id(attempt: &AttemptId, what: &str) -> Result<CommandId, PortError> {
+    command_from("report", &format!("{attempt} {what}"))
 }
 
 /// The end of work that its provider took up and has lost. It is attempted again, but not for ever: each attempt costs

@@ -149,7 +149,8 @@ impl Transition {
         addition: Option<Addition>,
     ) -> Result<Option<Outcome>, AppError> {
         let now = self.clock.now();
-        let decision = self.decide(&snapshot, command, now).await?;
+        let decision = self.decide(&snapshot.definitions, &snapshot.state, command, now).await?;
+        let (decision, now) = self.with_what_is_done_ahead(&snapshot, decision, now).await?;
         let owed = to_send(&snapshot.state, &decision, now);
         let changed = !decision.events.is_empty();
         if changed {
@@ -169,6 +170,27 @@ impl Transition {
         Ok(Some(Outcome { reply: Reply { rejection, changed, events }, state }))
     }
 
+    /// `decision` and, decided on what it leads to, the reports of what was done ahead of its commit; and when that was.
+    async fn with_what_is_done_ahead(
+        &self,
+        before: &Snapshot,
+        mut decision: Decision,
+        now: Timestamp,
+    ) -> Result<(Decision, Timestamp), AppError> {
+        let Some(anticipation) = &self.anticipation else { return Ok((decision, now)) };
+        let owed = to_send(&before.state, &decision, now);
+        let reports =
+            anticipation.ahead(&before.state, &decision.state, &before.definitions, &owed).await?;
+        let mut at = now;
+        for report in reports {
+            at = now.max(self.clock.now());
+            let next = self.decide(&before.definitions, &decision.state, &report, at).await?;
+            // What does not fit is owed, and carried out again, which leads to the same.
+            decision = decision.then(next).unwrap_or(decision);
+        }
+        Ok((decision, at))
+    }
+
     async fn anticipate(&self, state: &State, definitions: &Definitions, owed: &[Debt]) {
         if let Some(anticipation) = &self.anticipation {
             anticipation.tell(state, definitions, owed).await;
@@ -178,12 +200,12 @@ impl Transition {
     /// What the engine says; a panic quarantines the command so that it never blocks those behind it.
     async fn decide(
         &self,
-        snapshot: &Snapshot,
+        definitions: &Definitions,
+        state: &State,
         command: &Command,
         now: Timestamp,
     ) -> Result<Decision, AppError> {
-        let decided =
-            catch_unwind(AssertUnwindSafe(|| decide(&snapshot.definitions, &snapshot.state, command, now)));
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(definitions, state, command, now)));
         match decided {
             Ok(decision) => Ok(decision),
             Err(panic) => {

@@ -1,12 +1,14 @@
 //! One command in, events and the state after them out.
 
+use std::collections::BTreeSet;
+
 use penstock_model::id::ExecutionId;
 use penstock_model::time::Timestamp;
 
 use crate::accept::accept;
 use crate::command::{Command, Request};
 use crate::draft::Draft;
-use crate::event::Event;
+use crate::event::{Event, Item};
 use crate::plan::plan;
 use crate::rejection::Rejection;
 use crate::state::{Definitions, State};
@@ -17,7 +19,7 @@ pub const MAX_CHANGED_ITEMS: usize = 32;
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What happened, in order; the same moment for all.
+    /// What happened, in order; the same moment for all that one command led to.
     pub events: Vec<Event>,
     /// The state after the events.
     pub state: State,
@@ -26,6 +28,24 @@ pub struct Decision {
     /// Planning stopped at [`MAX_CHANGED_ITEMS`], before it changed this execution; a wake-up goes on with it. Whatever
     /// command comes next changes it first.
     pub unfinished: Option<ExecutionId>,
+}
+
+impl Decision {
+    /// This decision and `next`, which was taken on the state after it, as one, to be committed at once; `None` if the
+    /// two do not fit into one, or if either is not whole.
+    pub fn then(&self, next: Self) -> Option<Self> {
+        if self.unfinished.is_some() || next.rejection.is_some() {
+            return None;
+        }
+        let events = [self.events.as_slice(), &next.events].concat();
+        let changed: BTreeSet<Item> = events.iter().flat_map(|event| event.fact.items()).collect();
+        (changed.len() <= MAX_CHANGED_ITEMS).then(|| Self {
+            events,
+            state: next.state,
+            rejection: self.rejection.clone(),
+            unfinished: next.unfinished,
+        })
+    }
 }
 
 /// Accepts `command` or says why not, and plans until nothing more is due at `now`.

@@ -14,7 +14,7 @@ use penstock_engine::debt::Debt;
 use penstock_engine::decide::MAX_CHANGED_ITEMS;
 use penstock_engine::event::{Event, Fact, Item};
 use penstock_engine::state::{Attempt, AttemptStatus, Execution, ExecutionKind, Position, State};
-use penstock_engine::{Decision, apply, attempts, is_open, next_due, pending, to_send};
+use penstock_engine::{Decision, apply, attempts, decide, is_open, next_due, pending, to_send};
 use penstock_model::id::{AttemptId, ExecutionId, StageName};
 use penstock_model::pipeline::ExecutionMode;
 use penstock_model::time::Timestamp;
@@ -63,6 +63,7 @@ fn decide_and_check(walk: &mut Walk, command: &Command, late: bool) {
     events_are_stored_by_their_names(&decision.events);
     at_most_so_many_items_change(&created);
     what_was_created_is_sent(&before, &decision, walk.now);
+    what_was_done_ahead_is_like_what_was_done_at_once(walk, &before, &decision);
     let rest = plan_the_rest(walk, decision);
     a_duplicate_changes_nothing(walk, command, &rest);
     each_stage_has_one_occupant(&walk.state);
@@ -208,6 +209,34 @@ fn what_was_created_is_sent(before: &State, decision: &Decision, now: Timestamp)
     }
     if decision.events.is_empty() {
         assert!(decision.unfinished.is_some() || sent == pending(&decision.state, now));
+    }
+}
+
+/// A report of what a decision owes, decided with it: nothing differs from two decisions, but that it is owed no more.
+fn what_was_done_ahead_is_like_what_was_done_at_once(walk: &Walk, before: &State, decision: &Decision) {
+    let sent = to_send(before, decision, walk.now);
+    for debt in &sent {
+        let Debt::Dispatch { attempt } = debt else { continue };
+        let report =
+            Request::Report { attempt: attempt.clone(), report: Report::Succeeded(Success::default()) };
+        let next = decide(&walk.definitions, &decision.state, &walk.numbered(report), walk.now);
+        assert_eq!(next.rejection, None);
+        let later = to_send(&decision.state, &next, walk.now);
+        let Some(both) = decision.then(next.clone()) else {
+            assert!(decision.unfinished.is_some() || decision.events.len() + next.events.len() > MAX_CHANGED_ITEMS);
+            continue;
+        };
+        assert_eq!(both.state, next.state);
+        let mut replayed = before.clone();
+        both.events.iter().for_each(|event| apply(&mut replayed, event));
+        assert_eq!(replayed, both.state);
+        at_most_so_many_items_change(&both.events);
+        if both.rejection.is_none() {
+            what_was_created_is_sent(before, &both, walk.now);
+            let both_sent = to_send(before, &both, walk.now);
+            assert!(later.iter().all(|owed| both_sent.contains(owed)), "{later:?} in {both_sent:?}");
+            assert!(!both_sent.contains(debt), "{debt:?} is done");
+        }
     }
 }
 

@@ -60,6 +60,18 @@ impl<T: Send + 'static> Anticipated<T> {
         None
     }
 
+    /// The same, if it is ready within `patience`; otherwise it stays, to be taken later.
+    pub(crate) async fn take_within(&self, work: &Work, patience: Duration) -> Option<T> {
+        let mut entry = self.lock().remove(&work.attempt)?;
+        match tokio::time::timeout(patience, &mut entry.task).await {
+            Ok(ready) => ready.ok(),
+            Err(_) => {
+                self.lock().insert(work.attempt.clone(), entry);
+                None
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Entry<T>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,6 +136,12 @@ mod tests {
         anticipated.begin(&work(1), async { "second" });
         assert_eq!(anticipated.take(&work(1)).await, Some("first"));
         assert_eq!(anticipated.take(&work(1)).await, None);
+        anticipated.begin(&work(1), std::future::pending());
+        assert_eq!(anticipated.take_within(&work(1), Duration::ZERO).await, None);
+        assert!(anticipated.lock().contains_key(&work(1).attempt), "it stays");
+        drop(anticipated.lock().remove(&work(1).attempt));
+        anticipated.begin(&work(1), async { "quick" });
+        assert_eq!(anticipated.take_within(&work(1), PATIENCE).await, Some("quick"));
         anticipated.begin(&work(1), async { "other" });
         assert_eq!(anticipated.take(&work(2)).await, None);
         assert_eq!(anticipated.take(&work(1)).await, None);

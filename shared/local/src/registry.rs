@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
-use penstock_app::port::provider::{Begun, Observation, Provider, Providers, Stop, Work};
+use penstock_app::port::provider::{Begun, Done, Observation, Provider, Providers, Stop, Work};
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
 
@@ -246,6 +246,10 @@ impl Provider for Choice {
         if let Ok(provider) = self.of(work) {
             provider.anticipate(work);
         }
+    }
+
+    async fn ahead(&self, work: &Work) -> Option<Done> {
+        self.of(work).ok()?.ahead(work).await
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

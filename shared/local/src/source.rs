@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use git2::Oid;
@@ -35,6 +36,9 @@ use snapshot::Zipped;
 const AT_A_TIME: usize = 4;
 /// So many handles of a repository are kept open.
 const KEPT_OPEN: usize = 2;
+/// A commit that is fetched in this time is recorded with the execution that asks for it. So long its webhook waits for
+/// the answer at most; longer, and it would better be on its way to the disk.
+const MOMENT: Duration = Duration::from_millis(10);
 /// The key of an action's configuration that names a repository's folder.
 pub const REPOSITORY_PATH: &str = "RepositoryPath";
 
@@ -138,7 +142,7 @@ impl Provider for GitSource {
             Some(fetched) => fetched?,
             None => Self::fetch(Arc::clone(&self.inner), work.clone()).await?,
         };
-        let noted = self.inner.logs.append(&work.attempt).and_then(|mut log| log.write_all(notes.as_bytes()));
+        let noted = self.inner.noted(work, &notes);
         match noted.map_err(SourceError::Io).and(done) {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(SourceError::Moved(message)) => Ok(Begun::Ended(Ending::Interrupted { message })),
@@ -160,6 +164,15 @@ impl Provider for GitSource {
         }
     }
 
+    /// What did not go well is fetched once more when it is owed, and told of then.
+    async fn ahead(&self, work: &Work) -> Option<Done> {
+        self.anticipate(work);
+        let Fetched { notes, done } = self.inner.anticipated.take_within(work, MOMENT).await?.ok()?;
+        let done = done.ok()?;
+        self.inner.noted(work, &notes).ok()?;
+        Some(done)
+    }
+
     async fn observe(&self, _work: &Work, _external: &External) -> Result<Observation, PortError> {
         Ok(Observation::Gone)
     }
@@ -170,6 +183,11 @@ impl Provider for GitSource {
 }
 
 impl Inner {
+    /// Writes into the attempt's log.
+    fn noted(&self, work: &Work, notes: &str) -> std::io::Result<()> {
+        self.logs.append(&work.attempt)?.write_all(notes.as_bytes())
+    }
+
     fn fetch(&self, work: &Work, notes: &mut String) -> Result<Done, SourceError> {
         let started_at = self.clock.now();
         let configured = work.action.configuration.get(REPOSITORY_PATH).map(PathBuf::from);

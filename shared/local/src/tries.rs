@@ -10,7 +10,7 @@ use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::logs::FAILED_TRY;
-use penstock_app::port::provider::{Begun, Observation, Provider, Stop, Work};
+use penstock_app::port::provider::{Begun, Done, Observation, Provider, Stop, Work};
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 
@@ -83,6 +83,10 @@ impl Provider for Tries {
 
     fn anticipate(&self, work: &Work) {
         self.provider.anticipate(work);
+    }
+
+    async fn ahead(&self, work: &Work) -> Option<Done> {
+        self.provider.ahead(work).await
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {

@@ -1,12 +1,16 @@
-//! Makes providers ready for what a transition is about to owe, while its commit is on the way to the disk.
+//! Makes providers ready for what a transition is about to owe, while its commit is on the way to the disk; and before
+//! that, has them do what nobody outside would notice.
 
 use std::sync::Arc;
 
+use penstock_engine::command::{Command, Request};
 use penstock_engine::debt::Debt;
 use penstock_engine::state::{Definitions, State};
 use penstock_model::id::AttemptId;
 
 use super::work::Found;
+use super::{end_of, success};
+use crate::port::PortError;
 use crate::port::outputs::Outputs;
 use crate::port::provider::{Providers, Work};
 
@@ -34,6 +38,34 @@ impl Anticipation {
         }
     }
 
+    /// Has providers carry out ahead what they can of the attempts that `owed` says are to be started; the reports of it.
+    /// Those of which `before` knows are left out: somebody may be at work on them.
+    ///
+    /// # Errors
+    /// If output variables cannot be kept.
+    pub(crate) async fn ahead(
+        &self,
+        before: &State,
+        state: &State,
+        definitions: &Definitions,
+        owed: &[Debt],
+    ) -> Result<Vec<Command>, PortError> {
+        let mut reports = vec![];
+        for debt in owed {
+            if let Debt::Dispatch { attempt } = debt
+                && !is_known(before, attempt)
+                && let Some(work) = self.work(state, definitions, attempt).await
+                && let Some(provider) = self.providers.find(&work.action.action_type_id)
+                && let Some(done) = provider.ahead(&work).await
+            {
+                let report = success(self.outputs.as_ref(), attempt, done).await?;
+                let request = Request::Report { attempt: attempt.clone(), report };
+                reports.push(Command { id: end_of(attempt)?, pipeline: work.pipeline, request });
+            }
+        }
+        Ok(reports)
+    }
+
     /// What the attempt's dispatch will come to; `None` also if it will fail, which is then its own to say.
     async fn work(&self, state: &State, definitions: &Definitions, attempt: &AttemptId) -> Option<Work> {
         let execution = state.executions.get(&attempt.execution)?;
@@ -41,4 +73,8 @@ impl Anticipation {
         let found = Found::new(attempt, Arc::clone(execution), Arc::clone(pipeline))?;
         found.work(self.outputs.as_ref()).await.ok()
     }
+}
+
+fn is_known(state: &State, attempt: &AttemptId) -> bool {
+    state.executions.get(&attempt.execution).is_some_and(|execution| execution.attempt(attempt).is_some())
 }

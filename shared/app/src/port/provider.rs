@@ -40,6 +40,13 @@ pub trait Provider: Send + Sync {
     /// nothing may be done that somebody else sees or that would have to be undone.
     fn anticipate(&self, _work: &Work) {}
 
+    /// Carries out work that nobody has heard of yet, so that the commit that tells of it tells of its end too. Only for
+    /// work of which nothing is seen outside, and which would do no harm if it were never told of; only what ends well,
+    /// and in a moment. `None`: it begins once it is owed, as other work does.
+    async fn ahead(&self, _work: &Work) -> Option<Done> {
+        None
+    }
+
     /// Asks what became of the work.
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError>;
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::notifier::{Notice, Notifier};
-use penstock_app::port::provider::{Begun, Observation, Provider, Stop, Work};
+use penstock_app::port::provider::{Begun, Done, Observation, Provider, Stop, Work};
 use penstock_engine::state::External;
 
 use super::Faulty;
@@ -16,6 +16,10 @@ impl<T: Provider + ?Sized> Provider for Faulty<T> {
 
     fn anticipate(&self, work: &Work) {
         self.inner.anticipate(work);
+    }
+
+    async fn ahead(&self, work: &Work) -> Option<Done> {
+        self.inner.ahead(work).await
     }
 
     async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
