@@ -1,7 +1,6 @@
 //! What providers have made ready before its attempt begins. What nobody takes is forgotten.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -33,12 +32,14 @@ impl<T: Send + 'static> Anticipated<T> {
     }
 
     /// Makes ready for `work`, unless that is under way or this server ends.
-    pub(crate) fn begin(&self, work: &Work, ready: impl Future<Output = T> + Send + 'static) {
+    ///
+    /// On a thread that may block, to which this hands over at once: another step between costs what it saves.
+    pub(crate) fn begin(&self, work: &Work, ready: impl FnOnce() -> T + Send + 'static) {
         let mut table = self.lock();
         if *self.leaving.borrow() || table.contains_key(&work.attempt) {
             return;
         }
-        let task = tokio::spawn(ready);
+        let task = tokio::task::spawn_blocking(ready);
         let (attempt, id, leaving, patience) =
             (work.attempt.clone(), task.id(), self.leaving.clone(), self.patience);
         let table_later = Arc::downgrade(&self.table);
@@ -132,17 +133,16 @@ mod tests {
     async fn what_is_ready_is_taken_once_and_for_the_same_work_only() {
         let (_leave, leaving) = watch::channel(false);
         let anticipated = Anticipated::new(leaving);
-        anticipated.begin(&work(1), async { "first" });
-        anticipated.begin(&work(1), async { "second" });
+        anticipated.begin(&work(1), || "first");
+        anticipated.begin(&work(1), || "second");
         assert_eq!(anticipated.take(&work(1)).await, Some("first"));
         assert_eq!(anticipated.take(&work(1)).await, None);
-        anticipated.begin(&work(1), std::future::pending());
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        anticipated.begin(&work(1), move || wait.recv().map_or("dropped", |()| "slow"));
         assert_eq!(anticipated.take_within(&work(1), Duration::ZERO).await, None);
-        assert!(anticipated.lock().contains_key(&work(1).attempt), "it stays");
-        drop(anticipated.lock().remove(&work(1).attempt));
-        anticipated.begin(&work(1), async { "quick" });
-        assert_eq!(anticipated.take_within(&work(1), PATIENCE).await, Some("quick"));
-        anticipated.begin(&work(1), async { "other" });
+        go_on.send(()).unwrap();
+        assert_eq!(anticipated.take_within(&work(1), PATIENCE).await, Some("slow"), "it stayed");
+        anticipated.begin(&work(1), || "other");
         assert_eq!(anticipated.take(&work(2)).await, None);
         assert_eq!(anticipated.take(&work(1)).await, None);
     }
@@ -152,7 +152,7 @@ mod tests {
         let kept = Arc::new(());
         let hold = || {
             let kept = Arc::clone(&kept);
-            async move { kept }
+            move || kept
         };
         let dropped = async || {
             while Arc::strong_count(&kept) > 1 {

@@ -10,7 +10,9 @@ use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Ending, Observation, Provider, Work};
 use penstock_buildspec::{BuildInfo, Buildspec, LogSink, Outputs, Ready, Request, Variable, run_batch};
+use penstock_model::artifact::Artifact;
 use penstock_process::Lineage;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::anticipated::Anticipated;
@@ -31,6 +33,11 @@ mod plan;
 pub use numbers::BuildNumbers;
 
 use plan::Plan;
+
+/// The folder in a build's work folder in which its commands start.
+const SOURCE: &str = "src";
+/// The one that the build keeps for itself.
+const BUILD: &str = "build";
 
 /// What a build that an earlier server began ends with.
 const INTERRUPTED: &str =
@@ -77,8 +84,8 @@ impl Provider for Builds {
             return;
         }
         if let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() {
-            let (parts, inner) = (Arc::clone(&self.0), work.clone());
-            self.0.anticipated.begin(work, async move { parts.lay(inner, place).await });
+            let (parts, inner, runtime) = (Arc::clone(&self.0), work.clone(), Handle::current());
+            self.0.anticipated.begin(work, move || Laid { build: parts.lay(&inner, &runtime), place });
         }
     }
 
@@ -104,7 +111,9 @@ impl Parts {
                     _ = end.asked() => return Ending::Cancelled,
                 };
                 let Ok(place) = place else { return Ending::Cancelled };
-                self.clone().lay(work.clone(), place).await
+                let (parts, inner, runtime) = (Arc::clone(&self), work.clone(), Handle::current());
+                let laying = tokio::task::spawn_blocking(move || parts.lay(&inner, &runtime));
+                Laid { build: laying.await.unwrap_or_else(|error| Err(system(error.to_string()))), place }
             }
         };
         let log = AttemptLog::open(&self.logs, &work.attempt)
@@ -125,46 +134,47 @@ impl Parts {
         ending
     }
 
-    /// Everything before the first command.
-    async fn lay(self: Arc<Self>, work: Work, place: OwnedSemaphorePermit) -> Laid {
-        let runtime = tokio::runtime::Handle::current();
-        let laying = tokio::task::spawn_blocking(move || {
-            let (workspace, plan) = self.lay_out(&work)?;
-            let ((stop, stopped), batched) = (watch::channel(false), plan.batched);
-            let log = Arc::new(BuildSink::default());
-            let request = self.request(&work, plan, workspace.path(), log.clone(), stopped);
-            let build = match batched {
-                true => Kind::Batch(Box::new(request)),
-                false => Kind::Single(Box::new(runtime.block_on(Ready::new(request)))),
-            };
-            Ok(LaidBuild { workspace, log, prepared: Prepared { build, stop } })
-        });
-        let build = laying.await.unwrap_or_else(|error| Err(system(error.to_string())));
-        Laid { build, place }
+    /// Everything before the first command. A shell takes a while to start: where nothing in the inputs says how, it
+    /// starts while they are extracted.
+    fn lay(&self, work: &Work, runtime: &Handle) -> Result<LaidBuild, AttemptError> {
+        let (workspace, inputs) = self.lay_out(work)?;
+        let extract = || {
+            inputs.iter().try_for_each(|input| self.workspaces.extract(input.artifact, &input.folder))
+        };
+        let ahead = plan::is_known_without_source(work);
+        if !ahead {
+            extract().map_err(|error| unusable(&error))?;
+        }
+        let source = workspace.path().join(SOURCE);
+        let plan = Plan::of(work, &self.files, source, secondary(&inputs))?;
+        let ((stop, stopped), batched) = (watch::channel(false), plan.batched);
+        let log = Arc::new(BuildSink::default());
+        let request = self.request(work, plan, workspace.path(), log.clone(), stopped);
+        let build = match batched {
+            true => Kind::Batch(Box::new(request)),
+            false => Kind::Single(Box::new(runtime.block_on(Ready::new(request)))),
+        };
+        if ahead {
+            extract().map_err(|error| unusable(&error))?;
+        }
+        Ok(LaidBuild { prepared: Prepared { build, stop }, log, workspace })
     }
 
-    /// Extracts the inputs and reads what is to be done.
-    fn lay_out(&self, work: &Work) -> Result<(Workspace, Plan), AttemptError> {
-        let workspace = self
-            .workspaces
-            .create(&work.attempt)
-            .map_err(|error| system(format!("making a work folder: {error}")))?;
-        let primary = plan::primary_source(work)?;
-        let source = workspace.path().join("src");
-        std::fs::create_dir(&source).map_err(|error| system(format!("making a work folder: {error}")))?;
-        let mut secondary = vec![];
-        for (index, input) in work.inputs.iter().enumerate() {
-            let is_primary = primary == Some(&input.name);
-            let into = if is_primary { source.clone() } else { workspace.path().join(format!("src{index}")) };
-            self.workspaces.extract(input, &into).map_err(|error| unusable(&error))?;
-            if !is_primary {
-                secondary.push((input.name.as_str().to_owned(), into));
-            }
+    /// Makes the build's folders, and says which input goes where.
+    fn lay_out<'a>(&self, work: &'a Work) -> Result<(Workspace, Vec<Input<'a>>), AttemptError> {
+        let no_folder = |error| system(format!("making a work folder: {error}"));
+        let workspace = self.workspaces.create(&work.attempt).map_err(no_folder)?;
+        let path = workspace.path().to_owned();
+        for folder in [SOURCE, BUILD] {
+            std::fs::create_dir(path.join(folder)).map_err(no_folder)?;
         }
-        std::fs::create_dir(workspace.path().join("build"))
-            .map_err(|error| system(format!("making a work folder: {error}")))?;
-        let plan = Plan::of(work, &self.files, source, secondary)?;
-        Ok((workspace, plan))
+        let primary = plan::primary_source(work)?;
+        let inputs = work.inputs.iter().enumerate().map(|(index, artifact)| {
+            let is_primary = primary == Some(&artifact.name);
+            let folder = if is_primary { path.join(SOURCE) } else { path.join(format!("{SOURCE}{index}")) };
+            Input { artifact, folder, is_primary }
+        });
+        Ok((workspace, inputs.collect()))
     }
 
     fn request(
@@ -210,7 +220,7 @@ impl Parts {
             timeout: plan.timeout,
             lineage: Some(self.lineage.clone()),
             cache: Some(self.dir.join("cache").join(&plan.project)),
-            ..Request::new(plan.buildspec, plan.source, folder.join("build"), sink)
+            ..Request::new(plan.buildspec, plan.source, folder.join(BUILD), sink)
         }
     }
 
@@ -277,6 +287,19 @@ enum Kind {
     Single(Box<Ready>),
     /// The buildspec's batch runs instead of its phases.
     Batch(Box<Request>),
+}
+
+/// An input artifact, and the folder that it is extracted into.
+struct Input<'a> {
+    artifact: &'a Artifact,
+    folder: PathBuf,
+    is_primary: bool,
+}
+
+/// The inputs that are not the one in which the build starts: their names and folders.
+fn secondary(inputs: &[Input<'_>]) -> Vec<(String, PathBuf)> {
+    let others = inputs.iter().filter(|input| !input.is_primary);
+    others.map(|input| (input.artifact.name.as_str().to_owned(), input.folder.clone())).collect()
 }
 
 /// Where the build's artifacts go: one output is the primary artifact, several are the secondary ones of their names.

@@ -92,7 +92,7 @@ struct Inner {
     zipped: Mutex<HashMap<Oid, String>>,
     /// Handles that nobody uses at the moment.
     open: Mutex<HashMap<PathBuf, Vec<git2::Repository>>>,
-    anticipated: Anticipated<Result<Fetched, PortError>>,
+    anticipated: Anticipated<Fetched>,
 }
 
 /// What became of a fetch, and what its log says.
@@ -123,15 +123,14 @@ impl GitSource {
 impl GitSource {
     /// Fetches once there is room for it.
     async fn fetch(inner: Arc<Inner>, work: Work) -> Result<Fetched, PortError> {
-        let place = Arc::clone(&inner.places).acquire_owned().await;
+        // Nobody closes it.
+        let place = Arc::clone(&inner.places).acquire_owned().await.ok();
         let fetched = tokio::task::spawn_blocking(move || {
-            let mut notes = String::new();
-            let done = inner.fetch(&work, &mut notes);
-            Fetched { notes, done }
+            let fetched = inner.fetched(&work);
+            drop(place);
+            fetched
         });
-        let fetched = fetched.await;
-        drop(place);
-        fetched.map_err(|error| PortError::transient(format!("fetch a source: {error}")))
+        fetched.await.map_err(|error| PortError::transient(format!("fetch a source: {error}")))
     }
 }
 
@@ -139,7 +138,7 @@ impl GitSource {
 impl Provider for GitSource {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
         let Fetched { notes, done } = match self.inner.anticipated.take(work).await {
-            Some(fetched) => fetched?,
+            Some(fetched) => fetched,
             None => Self::fetch(Arc::clone(&self.inner), work.clone()).await?,
         };
         let noted = self.inner.noted(work, &notes);
@@ -158,16 +157,20 @@ impl Provider for GitSource {
 
     fn anticipate(&self, work: &Work) {
         // What the store holds under its digest harms nobody if no execution comes to speak of it.
-        if self.inner.places.available_permits() > 0 {
-            let inner = Arc::clone(&self.inner);
-            self.inner.anticipated.begin(work, Self::fetch(inner, work.clone()));
+        if let Ok(place) = Arc::clone(&self.inner.places).try_acquire_owned() {
+            let (inner, wanted) = (Arc::clone(&self.inner), work.clone());
+            self.inner.anticipated.begin(work, move || {
+                let fetched = inner.fetched(&wanted);
+                drop(place);
+                fetched
+            });
         }
     }
 
     /// What did not go well is fetched once more when it is owed, and told of then.
     async fn ahead(&self, work: &Work) -> Option<Done> {
         self.anticipate(work);
-        let Fetched { notes, done } = self.inner.anticipated.take_within(work, MOMENT).await?.ok()?;
+        let Fetched { notes, done } = self.inner.anticipated.take_within(work, MOMENT).await?;
         let done = done.ok()?;
         self.inner.noted(work, &notes).ok()?;
         Some(done)
@@ -186,6 +189,12 @@ impl Inner {
     /// Writes into the attempt's log.
     fn noted(&self, work: &Work, notes: &str) -> std::io::Result<()> {
         self.logs.append(&work.attempt)?.write_all(notes.as_bytes())
+    }
+
+    fn fetched(&self, work: &Work) -> Fetched {
+        let mut notes = String::new();
+        let done = self.fetch(work, &mut notes);
+        Fetched { notes, done }
     }
 
     fn fetch(&self, work: &Work, notes: &mut String) -> Result<Done, SourceError> {

@@ -110,6 +110,11 @@ impl Plan {
     }
 }
 
+/// Whether nothing that a [`Plan`] is made of lies in the inputs.
+pub(super) fn is_known_without_source(work: &Work) -> bool {
+    work.action.action_type_id.provider == COMMANDS
+}
+
 /// The input that becomes `CODEBUILD_SRC_DIR`.
 pub(super) fn primary_source(work: &Work) -> Result<Option<&ArtifactName>, AttemptError> {
     let inputs = || work.inputs.iter().map(|input| &input.name);
