@@ -9,7 +9,7 @@ mod write;
 
 pub use entry::{entry_names, read_entry};
 pub use extract::{Extracted, Limits, extract, extract_bytes};
-pub use write::Writer;
+pub use write::{Earlier, Writer};
 
 /// Why a zip could not be written or extracted.
 #[derive(Debug, thiserror::Error)]

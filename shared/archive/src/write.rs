@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::{ArchiveError, check_link};
 
@@ -58,6 +58,17 @@ impl Writer {
         Ok(())
     }
 
+    /// Adds the file `name` as it stands in `earlier`, without compressing it again: what comes of it is what
+    /// [`Self::file`] makes of the same content and mode. `false` if it does not stand there.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] if `earlier` is damaged, writing fails or the name stands twice.
+    pub fn file_of(&mut self, earlier: &mut Earlier, name: &str) -> Result<bool, ArchiveError> {
+        let Some(index) = earlier.0.index_for_name(name) else { return Ok(false) };
+        self.zip.raw_copy_file(earlier.0.by_index_raw(index)?)?;
+        Ok(true)
+    }
+
     /// Adds an empty folder.
     ///
     /// # Errors
@@ -83,7 +94,22 @@ impl Writer {
         let spilling = self.zip.finish()?;
         spilling.finish().map_err(ArchiveError::io("writing an archive"))
     }
+
+    /// As [`Self::finish`]; the zip, if it is small, for a later one to take files of.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn finish_and_keep(self) -> Result<Option<Earlier>, ArchiveError> {
+        let spilling = self.zip.finish()?;
+        let kept = spilling.held.as_ref().map(|held| held.get_ref().clone());
+        spilling.finish().map_err(ArchiveError::io("writing an archive"))?;
+        Ok(kept.map(|bytes| ZipArchive::new(Cursor::new(bytes))).transpose()?.map(Earlier))
+    }
 }
+
+/// A small zip that was written before, in memory.
+#[derive(Debug)]
+pub struct Earlier(ZipArchive<Cursor<Vec<u8>>>);
 
 /// A file whose content stays in memory as long as it is small: a zip's headers are written in many small pieces, and
 /// again once sizes are known.
@@ -138,4 +164,36 @@ impl Seek for Spilling {
 
 fn options(mode: u32) -> SimpleFileOptions {
     SimpleFileOptions::default().last_modified_time(DateTime::default()).unix_permissions(mode & 0o777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of all kinds; the second time those that did not change are taken of the first zip.
+    #[test]
+    fn a_file_of_an_earlier_zip_gives_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let text = "some text that compresses well ".repeat(100);
+        let files = [("a", 0o644, "short"), ("b/ü.txt", 0o755, text.as_str()), ("c", 0o644, "")];
+        let write = |name: &str, last: &str| {
+            let mut writer = Writer::create(&path(name)).unwrap();
+            for (file, mode, content) in files {
+                writer.file(file, mode, content.len() as u64, content.as_bytes()).unwrap();
+            }
+            writer.file("last", 0o644, last.len() as u64, last.as_bytes()).unwrap();
+            writer.finish_and_keep().unwrap().unwrap()
+        };
+        let mut earlier = write("first.zip", "1");
+        write("second.zip", "2");
+        let mut writer = Writer::create(&path("taken.zip")).unwrap();
+        for (file, _, _) in files {
+            assert!(writer.file_of(&mut earlier, file).unwrap());
+        }
+        assert!(!writer.file_of(&mut earlier, "missing").unwrap());
+        writer.file("last", 0o644, 1, &b"2"[..]).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(std::fs::read(path("taken.zip")).unwrap(), std::fs::read(path("second.zip")).unwrap());
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ mod snapshot;
 pub use repository::GitRepository;
 
 use pinned::{Pinned, Wanted};
-use snapshot::Zipped;
+use snapshot::Latest;
 
 /// So many sources are fetched at a time: hundreds of threads for as many executions would only cost memory.
 const AT_A_TIME: usize = 4;
@@ -39,6 +39,8 @@ const KEPT_OPEN: usize = 2;
 /// A commit that is fetched in this time is recorded with the execution that asks for it. So long its webhook waits for
 /// the answer at most; longer, and it would better be on its way to the disk.
 const MOMENT: Duration = Duration::from_millis(10);
+/// Of so many repositories the latest zip is kept.
+const KEPT_ZIPS: usize = 8;
 /// The key of an action's configuration that names a repository's folder.
 pub const REPOSITORY_PATH: &str = "RepositoryPath";
 
@@ -90,6 +92,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// The digest of the zip of each tree that was zipped: the same commit is not zipped twice.
     zipped: Mutex<HashMap<Oid, String>>,
+    /// The latest zip of each repository, where it is small: most files do not change from one commit to the next.
+    latest: Mutex<HashMap<PathBuf, Latest>>,
     /// Handles that nobody uses at the moment.
     open: Mutex<HashMap<PathBuf, Vec<git2::Repository>>>,
     anticipated: Anticipated<Fetched>,
@@ -112,10 +116,11 @@ impl GitSource {
         clock: Arc<dyn Clock>,
         leaving: watch::Receiver<bool>,
     ) -> Self {
-        let (zipped, open, places) =
-            (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(AT_A_TIME)));
+        let (zipped, latest, open) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let places = Arc::new(Semaphore::new(AT_A_TIME));
         let anticipated = Anticipated::new(leaving);
-        let inner = Inner { places, default, dirty, objects, logs, clock, zipped, open, anticipated };
+        let inner =
+            Inner { places, default, dirty, objects, logs, clock, zipped, latest, open, anticipated };
         Self { inner: Arc::new(inner) }
     }
 }
@@ -141,7 +146,7 @@ impl Provider for GitSource {
             Some(fetched) => fetched,
             None => Self::fetch(Arc::clone(&self.inner), work.clone()).await?,
         };
-        let noted = self.inner.noted(work, &notes);
+        let noted = self.inner.logs.append(&work.attempt).and_then(|mut log| log.write_all(notes.as_bytes()));
         match noted.map_err(SourceError::Io).and(done) {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(SourceError::Moved(message)) => Ok(Begun::Ended(Ending::Interrupted { message })),
@@ -170,9 +175,11 @@ impl Provider for GitSource {
     /// What did not go well is fetched once more when it is owed, and told of then.
     async fn ahead(&self, work: &Work) -> Option<Done> {
         self.anticipate(work);
+        // While it is being fetched: the first log of an execution needs a folder.
+        let log = self.inner.logs.append(&work.attempt);
         let Fetched { notes, done } = self.inner.anticipated.take_within(work, MOMENT).await?;
         let done = done.ok()?;
-        self.inner.noted(work, &notes).ok()?;
+        log.ok()?.write_all(notes.as_bytes()).ok()?;
         Some(done)
     }
 
@@ -186,11 +193,6 @@ impl Provider for GitSource {
 }
 
 impl Inner {
-    /// Writes into the attempt's log.
-    fn noted(&self, work: &Work, notes: &str) -> std::io::Result<()> {
-        self.logs.append(&work.attempt)?.write_all(notes.as_bytes())
-    }
-
     fn fetched(&self, work: &Work) -> Fetched {
         let mut notes = String::new();
         let done = self.fetch(work, &mut notes);
@@ -294,10 +296,12 @@ impl Inner {
         if file.exists() {
             std::fs::remove_file(&file)?;
         }
-        let zipped: Zipped = self.with_repository(path, |repository| match pinned.tree {
-            Some(tree) => snapshot::of_tree(repository, tree, &file),
-            None => snapshot::of_working_tree(repository, &file),
+        let latest = self.latest().remove(path);
+        let (zipped, latest) = self.with_repository(path, |repository| match pinned.tree {
+            Some(tree) => snapshot::of_tree(repository, tree, &file, latest),
+            None => snapshot::of_working_tree(repository, &file).map(|zipped| (zipped, latest)),
         })?;
+        self.keep(path, latest);
         for warning in &zipped.warnings {
             note(notes, &format!("warning: {warning}"));
         }
@@ -307,6 +311,19 @@ impl Inner {
             self.zipped.lock().unwrap_or_else(PoisonError::into_inner).insert(tree, artifact.sha256.clone());
         }
         Ok(artifact)
+    }
+
+    fn latest(&self) -> MutexGuard<'_, HashMap<PathBuf, Latest>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the latest zip of the repository at `path`.
+    fn keep(&self, path: &Path, latest: Option<Latest>) {
+        let mut kept = self.latest();
+        if kept.len() >= KEPT_ZIPS {
+            kept.clear();
+        }
+        kept.extend(latest.map(|latest| (path.to_owned(), latest)));
     }
 
     fn known(&self, work: &Work, name: &ArtifactName, tree: Oid) -> Option<Artifact> {

@@ -8,6 +8,7 @@ use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
 use penstock_app::delivery::Deliveries;
 use penstock_app::dispatch::Dispatch;
+use penstock_app::dispatch::anticipation::Anticipation;
 use penstock_app::notify::Notify;
 use penstock_app::port::claims::Claims;
 use penstock_app::port::clock::Clock;
@@ -162,7 +163,9 @@ impl Installation {
         let logs: Arc<dyn Logs> = fakes.logs.clone();
         let repository: Arc<dyn Repository> = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
         let base_url = BaseUrl::new("http://penstock.example");
-        let transition = Arc::new(Transition::new(store.clone(), queue, clock.clone()));
+        let anticipation = Anticipation::new(outputs.clone(), providers.clone());
+        let transition = Transition::new(store.clone(), queue, clock.clone()).anticipating(anticipation);
+        let transition = Arc::new(transition);
         let dispatch = Arc::new(Dispatch::new(
             transition.clone(),
             store.clone(),

@@ -12,12 +12,12 @@ use penstock_app::port::store::{Commit, CommitError, Record, Snapshot, Store};
 use penstock_app::transition::{TRIES, Transition};
 use penstock_engine::command::{DefineMode, Request};
 use penstock_engine::rejection::Rejection;
-use penstock_engine::state::{Execution, PipelineState, Position};
+use penstock_engine::state::{AttemptStatus, Execution, PipelineState, Position};
 use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::{Category, ExecutionMode, Pipeline};
 use penstock_model::time::Timestamp;
 use penstock_testkit::build::{approval, command, name, pipeline, source, start, start_from};
-use penstock_testkit::fake::{ManualClock, MemoryQueue, MemoryStore};
+use penstock_testkit::fake::{FakeProvider, ManualClock, MemoryQueue, MemoryStore};
 use penstock_testkit::installation::Installation;
 
 use super::{web, web_name, with};
@@ -216,4 +216,45 @@ async fn inside(installation: &Installation) -> usize {
         .iter()
         .filter(|it| matches!(&it.position, Position::In { stage } if stage.as_str() == "Release"))
         .count()
+}
+
+#[tokio::test]
+async fn a_source_that_was_fetched_ahead_ends_in_the_commit_that_admits() {
+    let provider = FakeProvider::default().going_ahead(true);
+    let installation = with(Installation::new(provider), web()).await;
+    let Installation { transition, fakes, query, .. } = &installation;
+    let (id, starting) = start_from("d-1", &web_name());
+    let outcome = transition.carry_out(starting.clone()).await.unwrap();
+    let records = fakes.store.records(&id, 0, 10).await.unwrap();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    let history = query.attempts(&web_name(), &id).await.unwrap();
+    let statuses: Vec<_> = history.iter().map(|it| (it.id.stage.as_str(), it.attempt.status)).collect();
+    assert_eq!(statuses, [("Source", AttemptStatus::Succeeded), ("Build", AttemptStatus::Scheduled)]);
+    assert_eq!(outcome.state.executions[&id].revisions["Fetch"].id, "c0ffee00");
+    assert_eq!(query.variables(&history[0].id).await.unwrap()["CommitId"], "c0ffee00");
+    let message = fakes.queue.take().unwrap();
+    let Message::Debt { category, .. } = message else { panic!("a debt, not {message:?}") };
+    assert_eq!(category, Some(Category::Build), "nothing of the source is owed");
+    assert!(fakes.queue.is_empty());
+    assert!(!transition.carry_out(starting).await.unwrap().changed, "the same delivery again");
+    installation.settle().await;
+    assert!(fakes.provider.started().iter().all(|work| work.attempt.stage.as_str() != "Source"));
+}
+
+/// Of an attempt that was owed before, somebody may hold the claim.
+#[tokio::test]
+async fn what_was_owed_before_is_not_carried_out_ahead() {
+    let provider = FakeProvider::default().going_ahead(true);
+    let installation = with(Installation::new(provider), web()).await;
+    let Installation { transition, fakes, sweep, query, .. } = &installation;
+    let clock: Arc<dyn Clock> = fakes.clock.clone();
+    let (id, starting) = start("start-1", &web_name());
+    let other = Transition::new(fakes.store.clone(), fakes.queue.clone(), clock);
+    other.carry_out(starting.clone()).await.unwrap();
+    fakes.clock.advance(std::time::Duration::from_secs(61));
+    sweep.run(false).await.unwrap();
+    transition.carry_out(starting).await.unwrap();
+    let history = query.attempts(&web_name(), &id).await.unwrap();
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0].attempt.status, AttemptStatus::Scheduled, "a worker starts it");
 }

@@ -28,11 +28,12 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(faults: std::sync::Arc<Faults>, dies_in: Option<usize>) -> Self {
-        let fakes = Fakes::new(FakeProvider::new(|work| match work.attempt.stage.as_str() {
+    async fn new(faults: std::sync::Arc<Faults>, dies_in: Option<usize>, goes_ahead: bool) -> Self {
+        let provider = FakeProvider::new(|work| match work.attempt.stage.as_str() {
             "Build" => Conduct::Runs,
             _ => Conduct::Succeeds,
-        }));
+        });
+        let fakes = Fakes::new(provider.going_ahead(goes_ahead));
         let definition = pipeline("web")
             .stage("Source", [source("Fetch", "src").namespace("Src")])
             .stage("Build", [build("Compile").consumes("src").produces("site").set("Of", "#{Src.CommitId}")])
@@ -150,23 +151,30 @@ impl Scene {
     }
 }
 
+/// With sources that are fetched once they are owed, and ahead.
+const WAYS: [bool; 2] = [false, true];
+
 #[tokio::test]
 async fn each_call_fails_before_and_after() {
-    let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None).await.run().await;
-    for call in 0..calm {
-        for fault in [Fault::Before, Fault::After] {
-            eprintln!("call {call} fails: {fault:?}");
-            Scene::new(Faults::one(call, fault), None).await.run().await;
+    for ahead in WAYS {
+        let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None, ahead).await.run().await;
+        for call in 0..calm {
+            for fault in [Fault::Before, Fault::After] {
+                eprintln!("call {call} fails: {fault:?}, sources ahead: {ahead}");
+                Scene::new(Faults::one(call, fault), None, ahead).await.run().await;
+            }
         }
+        assert!(calm > 25, "{calm} calls are all there are");
     }
-    assert!(calm > 30, "{calm} calls are all there are");
 }
 
 #[tokio::test]
 async fn the_process_dies_in_each_call() {
-    let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None).await.run().await;
-    for call in 0..calm {
-        eprintln!("the process dies in call {call}");
-        Scene::new(Faults::one(usize::MAX, Fault::None), Some(call)).await.run().await;
+    for ahead in WAYS {
+        let calm = Scene::new(Faults::one(usize::MAX, Fault::None), None, ahead).await.run().await;
+        for call in 0..calm {
+            eprintln!("the process dies in call {call}, sources ahead: {ahead}");
+            Scene::new(Faults::one(usize::MAX, Fault::None), Some(call), ahead).await.run().await;
+        }
     }
 }

@@ -51,7 +51,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let fakes = Fakes::new(FakeProvider::new(conduct(seed)));
+        let goes_ahead = dice.chance(50);
+        let fakes = Fakes::new(FakeProvider::new(conduct(seed)).going_ahead(goes_ahead));
         let faults = Faults::new(dice.any(), 8);
         let mut processes = vec![];
         for _ in 0..PROCESSES {

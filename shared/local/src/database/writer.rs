@@ -165,6 +165,7 @@ impl Writer {
                     // A caller that has gone away learns of it from the state.
                     let _ = answer.send(said);
                 }
+                self.ridden();
                 self.landed.send_modify(|count| *count += 1);
             }
             Err(error) => {
@@ -199,6 +200,11 @@ impl Writer {
             }
         };
         self.since_checkpoint += 1;
+        Ok(landed)
+    }
+
+    /// What rode along is durable. Nobody waits to hear of it, so whoever does hears first.
+    fn ridden(&mut self) {
         for rider in self.riders.drain(..) {
             match rider {
                 Request::Outputs(attempt, _) => self.fresh.landed(&attempt),
@@ -206,7 +212,6 @@ impl Writer {
                 Request::Cursor(..) | Request::Commit(..) | Request::Quarantine(..) | Request::Close(_) => {}
             }
         }
-        Ok(landed)
     }
 
     fn one(&self, transaction: &Transaction) -> Result<Landed, DatabaseError> {
@@ -251,10 +256,13 @@ impl Writer {
 
     /// What is left for quiet moments.
     fn rest(&mut self) {
-        if !self.riders.is_empty()
-            && let Err(error) = self.write(std::iter::empty())
-        {
-            tracing::warn!("writing output variables failed and is tried again: {error}");
+        if !self.riders.is_empty() {
+            match self.write(std::iter::empty()) {
+                Ok(_) => self.ridden(),
+                Err(error) => {
+                    tracing::warn!("writing output variables failed and is tried again: {error}");
+                }
+            }
         }
         if self.since_checkpoint >= CHECKPOINT_AFTER {
             self.checkpoint();

@@ -1,6 +1,6 @@
 //! From a git tree, or a working tree, to a zip: straight from the object database, without a checkout.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, IndexEntryExtendedFlag, ObjectType, Oid, Repository, Status, StatusOptions, Tree};
-use penstock_archive::{ArchiveError, Writer};
+use penstock_archive::{ArchiveError, Earlier, Writer};
 
 use super::SourceError;
 
@@ -21,15 +21,31 @@ pub(super) struct Zipped {
     pub(super) warnings: Vec<String>,
 }
 
+/// The zip of a tree and which file is which, so that the next one takes over what has not changed.
+pub(super) struct Latest {
+    zip: Earlier,
+    files: Files,
+}
+
+/// Each file's content and mode.
+type Files = HashMap<String, (Oid, u32)>;
+
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const MODE_LINK: u32 = 0o120_000;
 const MODE_EXECUTABLE: u32 = 0o100_755;
 
-/// Writes the tree to the zip at `file`.
-pub(super) fn of_tree(repository: &Repository, tree: Oid, file: &Path) -> Result<Zipped, SourceError> {
-    let mut zip = Zip { writer: Writer::create(file)?, done: Zipped::default() };
+/// Writes the tree to the zip at `file`, with what has not changed since `latest`; also what the next one may take over.
+pub(super) fn of_tree(
+    repository: &Repository,
+    tree: Oid,
+    file: &Path,
+    latest: Option<Latest>,
+) -> Result<(Zipped, Option<Latest>), SourceError> {
+    let mut zip = Zip::begin(file, latest)?;
     zip.tree(repository, &repository.find_tree(tree).map_err(lacking)?, "")?;
-    zip.end()
+    let Zip { writer, done, files, latest: _ } = zip;
+    let kept = writer.finish_and_keep()?;
+    Ok((done, kept.map(|zip| Latest { zip, files })))
 }
 
 /// Writes the working tree's files, tracked or not but not ignored, to the zip at `file`.
@@ -52,7 +68,7 @@ pub(super) fn of_working_tree(repository: &Repository, file: &Path) -> Result<Zi
     for entry in repository.statuses(Some(&mut changes()))?.iter() {
         paths.insert(PathBuf::from(std::ffi::OsStr::from_bytes(entry.path_bytes())));
     }
-    let mut zip = Zip { writer: Writer::create(file)?, done: Zipped::default() };
+    let mut zip = Zip::begin(file, None)?;
     for path in paths {
         zip.working_file(root, &path)?;
     }
@@ -92,9 +108,16 @@ fn lacking(error: git2::Error) -> SourceError {
 struct Zip {
     writer: Writer,
     done: Zipped,
+    /// What went in as it was, and may be taken over.
+    files: Files,
+    latest: Option<Latest>,
 }
 
 impl Zip {
+    fn begin(file: &Path, latest: Option<Latest>) -> Result<Self, SourceError> {
+        Ok(Self { writer: Writer::create(file)?, done: Zipped::default(), files: Files::new(), latest })
+    }
+
     fn tree(&mut self, repository: &Repository, tree: &Tree<'_>, above: &str) -> Result<(), SourceError> {
         for entry in tree {
             let Ok(name) = entry.name() else {
@@ -117,12 +140,32 @@ impl Zip {
     }
 
     fn blob(&mut self, repository: &Repository, path: &str, id: Oid, mode: u32) -> Result<(), SourceError> {
+        if self.take_over(path, id, mode)? {
+            return Ok(());
+        }
         let blob = repository.find_blob(id).map_err(lacking)?;
         if mode == MODE_LINK {
             return self.link(path, blob.content());
         }
-        let mode = if mode == MODE_EXECUTABLE { 0o755 } else { 0o644 };
-        self.file(path, mode, blob.content().len() as u64, blob.content())
+        let warnings = self.done.warnings.len();
+        let permissions = if mode == MODE_EXECUTABLE { 0o755 } else { 0o644 };
+        self.file(path, permissions, blob.content().len() as u64, blob.content())?;
+        // What is warned of is warned of each time.
+        if self.done.warnings.len() == warnings {
+            self.files.insert(path.to_owned(), (id, mode));
+        }
+        Ok(())
+    }
+
+    /// Adds the file as it stands in the latest zip, if it does.
+    fn take_over(&mut self, path: &str, id: Oid, mode: u32) -> Result<bool, SourceError> {
+        let Some(latest) = &mut self.latest else { return Ok(false) };
+        if latest.files.get(path) != Some(&(id, mode)) || !self.writer.file_of(&mut latest.zip, path)? {
+            return Ok(false);
+        }
+        self.done.files += 1;
+        self.files.insert(path.to_owned(), (id, mode));
+        Ok(true)
     }
 
     fn working_file(&mut self, root: &Path, path: &Path) -> Result<(), SourceError> {

@@ -36,6 +36,7 @@ pub struct FakeProvider {
     script: Box<Script>,
     works: Mutex<BTreeMap<AttemptId, Known>>,
     twice: Mutex<Vec<AttemptId>>,
+    goes_ahead: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +57,13 @@ impl Default for FakeProvider {
 impl FakeProvider {
     /// A provider whose attempts go as `script` says when they start.
     pub fn new(script: impl Fn(&Work) -> Conduct + Send + Sync + 'static) -> Self {
-        Self { script: Box::new(script), works: Mutex::default(), twice: Mutex::default() }
+        Self { script: Box::new(script), works: Mutex::default(), twice: Mutex::default(), goes_ahead: false }
+    }
+
+    /// The same, which carries sources out ahead where `goes_ahead`.
+    #[must_use]
+    pub fn going_ahead(self, goes_ahead: bool) -> Self {
+        Self { goes_ahead, ..self }
     }
 
     /// The work that runs.
@@ -167,6 +174,24 @@ impl Provider for FakeProvider {
         let begun = begun(&known);
         works.insert(work.attempt.clone(), known);
         Ok(begun)
+    }
+
+    /// Leaves nothing behind: nobody may ever hear of it.
+    async fn ahead(&self, work: &Work) -> Option<Done> {
+        let is_source = work.action.action_type_id.category == Category::Source;
+        let ending = match (self.script)(work) {
+            Conduct::Succeeds if self.goes_ahead && is_source => Self::success(work),
+            Conduct::Ends(ending) if self.goes_ahead && is_source => ending,
+            Conduct::Succeeds
+            | Conduct::Ends(_)
+            | Conduct::Runs
+            | Conduct::Lasts
+            | Conduct::Refuses(_) => return None,
+        };
+        match ending {
+            Ending::Succeeded(done) => Some(*done),
+            Ending::Failed { .. } | Ending::Interrupted { .. } | Ending::Cancelled => None,
+        }
     }
 
     async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
