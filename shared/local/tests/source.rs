@@ -96,12 +96,17 @@ impl Bench {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    async fn ending(&self, dirty: bool, number: u32, change: impl FnOnce(&mut Work)) -> Ending {
-        let objects = Objects::open(&self.path("artifacts")).unwrap();
+    /// A source as a server that has just been started has it, and what has to be kept as long as that goes on.
+    fn source(&self, dirty: bool, artifacts: &str) -> (GitSource, watch::Sender<bool>) {
+        let objects = Objects::open(&self.path(artifacts)).unwrap();
         let logs = LogFiles::new(&self.path("logs"));
-        let (_staying, leaving) = watch::channel(false);
+        let (staying, leaving) = watch::channel(false);
         let clock = Arc::new(SystemClock);
-        let source = GitSource::new(Some(self.path("tree")), dirty, objects, logs, clock, leaving);
+        (GitSource::new(Some(self.path("tree")), dirty, objects, logs, clock, leaving), staying)
+    }
+
+    async fn ending(&self, dirty: bool, number: u32, change: impl FnOnce(&mut Work)) -> Ending {
+        let (source, _staying) = self.source(dirty, "artifacts");
         let mut work = work(number);
         change(&mut work);
         match source.start(&work, false).await.unwrap() {
@@ -369,4 +374,45 @@ async fn a_partial_clone_is_refused_with_a_way_out() {
     assert!(error.message.contains("git fetch --refetch --no-filter"), "{error:?}");
     bench.git("partial", &["fetch", "-q", "--refetch", "--no-filter"]);
     assert_eq!(bench.fetch(&[("RepositoryPath", path.to_str().unwrap())]).await.text("file"), "first");
+}
+
+/// The same bytes, whatever the commit before was like.
+#[tokio::test]
+async fn what_is_taken_over_from_the_latest_zip_is_what_a_new_server_would_read() {
+    let bench = Bench::new();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n";
+    bench.write("tree/large", pointer);
+    bench.write("tree/docs/long", &"some text ".repeat(200));
+    bench.write("tree/tool", "#!/bin/sh\n");
+    bench.write("tree/moved", "a file that moves");
+    let (lasting, _staying) = bench.source(false, "artifacts");
+    let change: [&dyn Fn(&Path); 5] = [
+        &|_| {},
+        &|tree| fs::set_permissions(tree.join("tool"), fs::Permissions::from_mode(0o755)).unwrap(),
+        &|tree| fs::rename(tree.join("moved"), tree.join("docs/moved")).unwrap(),
+        &|tree| fs::remove_file(tree.join("tool")).and_then(|()| symlink("file", tree.join("tool"))).unwrap(),
+        &|tree| fs::remove_dir_all(tree.join("docs")).unwrap(),
+    ];
+    for (number, change) in (1..).zip(change) {
+        change(&bench.path("tree"));
+        bench.commit("tree", "file", &format!("commit {number}"));
+        let done = lasting.ahead(&work(number)).await.unwrap();
+        let (fresh, _staying) = bench.source(false, &format!("others-{number}"));
+        let same = fresh.ahead(&work(number + 100)).await.unwrap();
+        assert_eq!(done.artifacts[0].sha256, same.artifacts[0].sha256, "commit {number}");
+        assert_eq!(done.revision, same.revision);
+        let log = LogFiles::new(&bench.path("logs")).last_lines(&work(number).attempt, 9).unwrap().join("\n");
+        assert!(log.contains("`large` is kept in Git LFS"), "it is said each time: {log}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_fetched_ahead_is_told_of_when_it_is_owed() {
+    let bench = Bench::new();
+    let (source, _staying) = bench.source(false, "artifacts");
+    let mut work = work(1);
+    work.revision_override = asked("COMMIT_ID", "deadbeefdeadbeefdeadbeefdeadbeefdeadbeef");
+    assert_eq!(source.ahead(&work).await, None);
+    let begun = source.start(&work, false).await.unwrap();
+    assert!(matches!(begun, Begun::Ended(Ending::Failed { .. })), "{begun:?}");
 }

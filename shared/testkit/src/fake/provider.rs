@@ -178,15 +178,13 @@ impl Provider for FakeProvider {
 
     /// Leaves nothing behind: nobody may ever hear of it.
     async fn ahead(&self, work: &Work) -> Option<Done> {
-        let is_source = work.action.action_type_id.category == Category::Source;
+        if !self.goes_ahead || work.action.action_type_id.category != Category::Source {
+            return None;
+        }
         let ending = match (self.script)(work) {
-            Conduct::Succeeds if self.goes_ahead && is_source => Self::success(work),
-            Conduct::Ends(ending) if self.goes_ahead && is_source => ending,
-            Conduct::Succeeds
-            | Conduct::Ends(_)
-            | Conduct::Runs
-            | Conduct::Lasts
-            | Conduct::Refuses(_) => return None,
+            Conduct::Succeeds => Self::success(work),
+            Conduct::Ends(ending) => ending,
+            Conduct::Runs | Conduct::Lasts | Conduct::Refuses(_) => return None,
         };
         match ending {
             Ending::Succeeded(done) => Some(*done),
