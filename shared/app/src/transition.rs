@@ -179,8 +179,7 @@ impl Transition {
     ) -> Result<(Decision, Timestamp), AppError> {
         let Some(anticipation) = &self.anticipation else { return Ok((decision, now)) };
         let owed = to_send(&before.state, &decision, now);
-        let reports =
-            anticipation.ahead(&before.state, &decision.state, &before.definitions, &owed).await?;
+        let reports = anticipation.ahead(&before.state, &decision.state, &before.definitions, &owed).await?;
         let mut at = now;
         for report in reports {
             at = now.max(self.clock.now());

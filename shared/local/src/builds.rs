@@ -138,9 +138,8 @@ impl Parts {
     /// starts while they are extracted.
     fn lay(&self, work: &Work, runtime: &Handle) -> Result<LaidBuild, AttemptError> {
         let (workspace, inputs) = self.lay_out(work)?;
-        let extract = || {
-            inputs.iter().try_for_each(|input| self.workspaces.extract(input.artifact, &input.folder))
-        };
+        let extract =
+            || inputs.iter().try_for_each(|input| self.workspaces.extract(input.artifact, &input.folder));
         let ahead = plan::is_known_without_source(work);
         if !ahead {
             extract().map_err(|error| unusable(&error))?;

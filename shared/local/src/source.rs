@@ -119,8 +119,7 @@ impl GitSource {
         let (zipped, latest, open) = (Mutex::default(), Mutex::default(), Mutex::default());
         let places = Arc::new(Semaphore::new(AT_A_TIME));
         let anticipated = Anticipated::new(leaving);
-        let inner =
-            Inner { places, default, dirty, objects, logs, clock, zipped, latest, open, anticipated };
+        let inner = Inner { places, default, dirty, objects, logs, clock, zipped, latest, open, anticipated };
         Self { inner: Arc::new(inner) }
     }
 }
