@@ -376,6 +376,12 @@ async fn a_partial_clone_is_refused_with_a_way_out() {
     assert_eq!(bench.fetch(&[("RepositoryPath", path.to_str().unwrap())]).await.text("file"), "first");
 }
 
+async fn succeeded(source: &GitSource, number: u32) -> Done {
+    let begun = source.start(&work(number), false).await.unwrap();
+    let Begun::Ended(Ending::Succeeded(done)) = begun else { panic!("{begun:?}") };
+    *done
+}
+
 /// The same bytes, whatever the commit before was like.
 #[tokio::test]
 async fn what_is_taken_over_from_the_latest_zip_is_what_a_new_server_would_read() {
@@ -396,9 +402,9 @@ async fn what_is_taken_over_from_the_latest_zip_is_what_a_new_server_would_read(
     for (number, change) in (1..).zip(change) {
         change(&bench.path("tree"));
         bench.commit("tree", "file", &format!("commit {number}"));
-        let done = lasting.ahead(&work(number)).await.unwrap();
+        let done = succeeded(&lasting, number).await;
         let (fresh, _staying) = bench.source(false, &format!("others-{number}"));
-        let same = fresh.ahead(&work(number + 100)).await.unwrap();
+        let same = succeeded(&fresh, number + 100).await;
         assert_eq!(done.artifacts[0].sha256, same.artifacts[0].sha256, "commit {number}");
         assert_eq!(done.revision, same.revision);
         let log = LogFiles::new(&bench.path("logs")).last_lines(&work(number).attempt, 9).unwrap().join("\n");

@@ -37,6 +37,8 @@ pub struct FakeProvider {
     works: Mutex<BTreeMap<AttemptId, Known>>,
     twice: Mutex<Vec<AttemptId>>,
     goes_ahead: bool,
+    /// What went ahead; whether it is ever told of, others say.
+    ahead: Mutex<BTreeMap<AttemptId, Ending>>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,7 +59,8 @@ impl Default for FakeProvider {
 impl FakeProvider {
     /// A provider whose attempts go as `script` says when they start.
     pub fn new(script: impl Fn(&Work) -> Conduct + Send + Sync + 'static) -> Self {
-        Self { script: Box::new(script), works: Mutex::default(), twice: Mutex::default(), goes_ahead: false }
+        let (works, twice, ahead) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { script: Box::new(script), works, twice, goes_ahead: false, ahead }
     }
 
     /// The same, which carries sources out ahead where `goes_ahead`.
@@ -77,9 +80,12 @@ impl FakeProvider {
         locked(&self.works).values().map(|known| known.work.clone()).collect()
     }
 
-    /// How the work ended, if it was started and has ended.
+    /// How the work ended, if it was started, or went ahead, and has ended.
     pub fn ending(&self, attempt: &AttemptId) -> Option<Ending> {
-        locked(&self.works).get(attempt)?.ending.clone()
+        match locked(&self.works).get(attempt) {
+            Some(known) => known.ending.clone(),
+            None => locked(&self.ahead).get(attempt).cloned(),
+        }
     }
 
     /// Whether somebody asked to end the work.
@@ -176,7 +182,7 @@ impl Provider for FakeProvider {
         Ok(begun)
     }
 
-    /// Leaves nothing behind: nobody may ever hear of it.
+    /// Runs nothing that could be started twice: nobody may ever hear of it.
     async fn ahead(&self, work: &Work) -> Option<Done> {
         if !self.goes_ahead || work.action.action_type_id.category != Category::Source {
             return None;
@@ -186,6 +192,7 @@ impl Provider for FakeProvider {
             Conduct::Ends(ending) => ending,
             Conduct::Runs | Conduct::Lasts | Conduct::Refuses(_) => return None,
         };
+        locked(&self.ahead).insert(work.attempt.clone(), ending.clone());
         match ending {
             Ending::Succeeded(done) => Some(*done),
             Ending::Failed { .. } | Ending::Interrupted { .. } | Ending::Cancelled => None,
