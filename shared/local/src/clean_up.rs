@@ -48,6 +48,12 @@ impl Stored {
         Self { database, objects, logs }
     }
 
+    /// Waits until the links of which records tell are on the disk.
+    async fn settle_links(&self) -> Result<(), PortError> {
+        let (objects, database) = (self.objects.clone(), Arc::clone(&self.database));
+        blocking(move || objects.settle_links(&database).map_err(io::Error::other)).await
+    }
+
     /// The links whose attempts belong to executions of `pipeline`, taken out of `links`.
     async fn of_pipeline(
         &self,
@@ -135,8 +141,11 @@ impl Walks for Database {
 }
 
 /// Cleans up whenever it is due, until it is dropped.
-pub(crate) async fn run(clean_up: CleanUp, caches: PathBuf, clock: Arc<dyn Clock>) {
+pub(crate) async fn run(clean_up: CleanUp, stored: Arc<Stored>, caches: PathBuf, clock: Arc<dyn Clock>) {
     loop {
+        if let Err(error) = stored.settle_links().await {
+            tracing::warn!("links are settled later: {error}");
+        }
         match clean_up.run().await {
             Ok(Some(cleaned)) => {
                 tracing::info!(

@@ -192,15 +192,15 @@ impl Machine {
         recover(&claims, &Sweep::new(transition.clone(), database.clone(), clock.clone())).await?;
         let (end, ended) = watch::channel(false);
         let follower = tokio::spawn(Follower::new(database.clone(), notify, claims)?.follow(ended));
-        let stored = clean_up::Stored::new(database.clone(), Self::artifacts(&dir)?, logs);
+        let stored = Arc::new(clean_up::Stored::new(database.clone(), Self::artifacts(&dir)?, logs));
         let clean_up = CleanUp::new(
             database.clone(),
-            Arc::new(stored),
+            stored.clone(),
             database.clone(),
             Arc::new(queue.clone()),
             clock.clone(),
         );
-        let clean_up = tokio::spawn(clean_up::run(clean_up, dir.join("cache"), clock.clone()));
+        let clean_up = tokio::spawn(clean_up::run(clean_up, stored, dir.join("cache"), clock.clone()));
         let timer = tokio::spawn(timer::run(
             database.clone(),
             Sweep::new(transition, database.clone(), clock.clone()),

@@ -22,6 +22,8 @@ use sha2::{Digest, Sha256};
 use crate::database::Database;
 use crate::placement;
 
+mod durability;
+mod links;
 mod removal;
 
 /// What the state records as the bucket of an artifact that lies here.
@@ -61,7 +63,7 @@ impl Objects {
     }
 
     /// The same store with small objects carried by the commits of `database`. What was carried when the machine went
-    /// down is brought back.
+    /// down is brought back, as are links that it lost.
     ///
     /// # Errors
     /// A [`PortError`] as reading the database and writing files give them.
@@ -71,8 +73,10 @@ impl Objects {
             restored.map_err(|error| {
                 PortError::transient(format!("bring back {}: {error}", carried.place.display()))
             })?;
+            durability::know(&carried.place);
             database.settle(carried);
         }
+        self.relink(&database)?;
         Ok(Self { carrier: Some(database), ..self })
     }
 
@@ -85,13 +89,6 @@ impl Objects {
         let file = self.root.join(format!("{INCOMING}{sha256}"));
         fs::write(&file, content)?;
         self.move_in(&file, &place)
-    }
-
-    /// Makes `file`, which lies in the store's folder, the object at `place`.
-    fn move_in(&self, file: &Path, place: &Path) -> io::Result<()> {
-        fs::create_dir_all(place.parent().unwrap_or(&self.root))?;
-        fs::set_permissions(file, Permissions::from_mode(0o444))?;
-        fs::rename(file, place)
     }
 
     /// A name for a file that is to become an object: in the store's folder, so that moving it costs nothing. Each call
@@ -126,9 +123,12 @@ impl Objects {
     ) -> Option<Artifact> {
         let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = self.stored(pipeline, attempt, name) {
+            self.make_durable(&self.place(&there.sha256), &there.sha256, there.size).ok()?;
             return Some(there);
         }
-        let size = fs::metadata(self.place(sha256)).ok()?.len();
+        let place = self.place(sha256);
+        let size = fs::metadata(&place).ok()?.len();
+        self.make_durable(&place, sha256, size).ok()?;
         self.remember(attempt, name, sha256).ok()?;
         Some(recorded(pipeline, attempt, name, sha256, size))
     }
@@ -199,24 +199,19 @@ impl Objects {
         let (sha256, size) = digest(file)?;
         let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = self.stored(pipeline, attempt, name) {
+            self.make_durable(&self.place(&there.sha256), &there.sha256, there.size)?;
             fs::remove_file(file)?;
             return Ok(there);
         }
         let place = self.place(&sha256);
         self.remember(attempt, name, &sha256)?;
         if place.exists() && digest(&place).is_ok_and(|(there, _)| there == sha256) {
+            self.make_durable(&place, &sha256, size)?;
             fs::remove_file(file)?;
             return Ok(recorded(pipeline, attempt, name, &sha256, size));
         }
         let file = self.brought_here(file, attempt, name)?;
-        match &self.carrier {
-            Some(database) if size <= CARRIED => {
-                let content = fs::read(&file)?;
-                self.move_in(&file, &place)?;
-                database.carry(&sha256, content, place).map_err(io::Error::other)?;
-            }
-            Some(_) | None => self.move_in_durably(&file, &place)?,
-        }
+        self.bring_in(&file, &place, &sha256, size)?;
         Ok(recorded(pipeline, attempt, name, &sha256, size))
     }
 
@@ -267,17 +262,6 @@ impl Objects {
             return Err(PortError::permanent(message));
         }
         Ok(self.place(&artifact.sha256))
-    }
-
-    /// The same, on the disk when this returns.
-    fn move_in_durably(&self, file: &Path, place: &Path) -> io::Result<()> {
-        let folder = place.parent().unwrap_or(&self.root);
-        let is_new = !folder.is_dir();
-        fs::set_permissions(file, Permissions::from_mode(0o444))?;
-        File::open(file)?.sync_all()?;
-        self.move_in(file, place)?;
-        File::open(folder)?.sync_all()?;
-        if is_new { File::open(&self.root)?.sync_all() } else { Ok(()) }
     }
 
     fn place(&self, sha256: &str) -> PathBuf {

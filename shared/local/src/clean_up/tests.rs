@@ -86,6 +86,11 @@ impl Bench {
         (id, site.unwrap().clone())
     }
 
+    fn link(&self, token: &str, rest: &str) -> PathBuf {
+        let digits = token.trim_start_matches("p-");
+        self.folder.path().join("artifacts/keys").join(&digits[..2]).join(format!("{digits}{rest}"))
+    }
+
     /// Days pass, and what is due is cleaned up; how much was given up.
     async fn after(&self, days: u32) -> usize {
         self.installation.fakes.clock.advance(DAY * days);
@@ -124,6 +129,38 @@ async fn what_no_execution_needs_is_removed_and_nothing_else() {
     // What was given up can be stored again.
     let (_, again) = bench.start("web").await;
     assert!(bench.objects.checked(&again).is_ok() && bench.objects.checked(&source).is_ok());
+}
+
+/// Links are not synchronised before somebody speaks of what they lead to; the records know them.
+#[tokio::test]
+async fn links_that_a_power_failure_took_are_made_again_and_keep_what_they_lead_to() {
+    let bench = Bench::new().await;
+    for _ in 0..13 {
+        bench.start("web").await;
+    }
+    let (needed, site) = bench.start("web").await;
+    bench.after(8).await;
+    let execution = bench.installation.query.raw_execution(&name("web"), &needed).await.unwrap();
+    let source = execution.stages[0].actions.values().next().unwrap().artifacts[0].clone();
+    // All but those of the first execution, which is given up, are lost.
+    let first =
+        bench.objects.links().unwrap().into_iter().min_by_key(|(.., it)| it.modified().unwrap()).unwrap();
+    for (token, rest, _) in bench.objects.links().unwrap() {
+        if token != first.0 && rest == ".src" {
+            fs::remove_file(bench.link(&token, &rest)).unwrap();
+        }
+    }
+    let restarted = bench.objects.clone().carried_by(Arc::clone(&bench.database)).unwrap();
+    assert_eq!(restarted.links().unwrap().len(), 28);
+    assert!(bench.after(1).await > 0);
+    assert!(bench.objects.checked(&source).is_ok() && bench.objects.checked(&site).is_ok());
+    // What has been settled is looked at no more.
+    restarted.settle_links(&bench.database).unwrap();
+    bench.database.close().await;
+    let database = Arc::new(Database::open(&bench.folder.path().join("penstock.db"), None).unwrap());
+    let mut looked_at = 0;
+    database.artifacts_after(database.cursor("links").unwrap(), |_, _| looked_at += 1).unwrap();
+    assert_eq!(looked_at, 0);
 }
 
 #[tokio::test]

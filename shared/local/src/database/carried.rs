@@ -1,9 +1,8 @@
 //! Small objects on their way to the disk: their content is durable with the commit that tells of them, so that no
 //! execution waits until a new file is. The file is synchronised in a quiet moment, and only then the content dropped.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -97,24 +96,35 @@ fn settle_all(waiting: &Receiver<Unsettled>, settled: &Mutex<Vec<u64>>) {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        match synchronise(&batch) {
-            Ok(()) => {
-                let numbers = batch.iter().map(|file| file.number);
-                settled.lock().unwrap_or_else(PoisonError::into_inner).extend(numbers);
-            }
-            Err(error) => tracing::warn!("artifacts stay in the database until the next start: {error}"),
-        }
+        let numbers = synchronise(&batch);
+        settled.lock().unwrap_or_else(PoisonError::into_inner).extend(numbers);
     }
 }
 
-/// The files, their names, and the names of their folders.
-fn synchronise(files: &[Unsettled]) -> io::Result<()> {
-    let mut folders = BTreeSet::new();
+/// The files, their names, and the names of their folders. Returns the numbers of those that are on the disk; the others
+/// stay in the database, and the next start brings back what is missing.
+fn synchronise(files: &[Unsettled]) -> Vec<u64> {
+    let mut folders: BTreeMap<&Path, bool> = BTreeMap::new();
+    let mut settled = vec![];
     for file in files {
-        File::open(&file.place)?.sync_all()?;
-        folders.extend(file.place.ancestors().skip(1).take(2));
+        let mut is_settled = is_synchronised(&file.place);
+        for folder in file.place.ancestors().skip(1).take(2) {
+            // All these files had their names before any of them came here.
+            is_settled &= *folders.entry(folder).or_insert_with(|| is_synchronised(folder));
+        }
+        if is_settled {
+            settled.push(file.number);
+        }
     }
-    folders.into_iter().try_for_each(|folder: &Path| File::open(folder)?.sync_all())
+    settled
+}
+
+fn is_synchronised(path: &Path) -> bool {
+    let synchronised = File::open(path).and_then(|file| file.sync_all());
+    if let Err(error) = &synchronised {
+        tracing::warn!("{} stays in the database until the next start: {error}", path.display());
+    }
+    synchronised.is_ok()
 }
 
 /// Writes an object's content.
@@ -175,20 +185,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_files_are_synchronised_at_once_and_those_that_are_gone_are_an_error() {
+    fn many_files_are_synchronised_at_once_and_one_that_is_gone_holds_up_no_other() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("ab")).unwrap();
         let (sender, receiver) = channel();
         for number in 0..MOST_WAITING as u64 {
             let place = folder.path().join("ab").join(number.to_string());
-            std::fs::write(&place, "zip").unwrap();
+            if number != 5 {
+                std::fs::write(&place, "zip").unwrap();
+            }
             sender.send(Unsettled { number, place }).unwrap();
         }
         drop(sender);
         let settled = Mutex::default();
         settle_all(&receiver, &settled);
-        assert_eq!(settled.into_inner().unwrap().len(), MOST_WAITING);
-        let gone = Unsettled { number: 1, place: folder.path().join("gone") };
-        assert!(synchronise(&[gone]).is_err());
+        let settled = settled.into_inner().unwrap();
+        assert_eq!(settled.len(), MOST_WAITING - 1);
+        assert!(!settled.contains(&5), "what is gone stays in the database");
     }
 }

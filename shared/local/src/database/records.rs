@@ -1,8 +1,12 @@
 //! The records: an execution's history, and all of them in the order in which they landed.
 
+use std::sync::PoisonError;
+
+use penstock_app::engine::event::Fact;
 use penstock_app::port::PortError;
 use penstock_app::port::store::Record;
-use penstock_model::id::{CommandId, ExecutionId, PipelineName};
+use penstock_model::artifact::Artifact;
+use penstock_model::id::{AttemptId, CommandId, ExecutionId, PipelineName};
 use penstock_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -58,6 +62,34 @@ impl Database {
             Ok(records)
         })
         .await
+    }
+
+    /// Shows `each` artifact of which the records after `number` tell, and the attempt that stored it; returns the
+    /// number of the last record there is. Records that cannot be read are passed over.
+    pub(crate) fn artifacts_after(
+        &self,
+        number: u64,
+        mut each: impl FnMut(&AttemptId, &Artifact),
+    ) -> Result<u64, PortError> {
+        let mut told = |connection: &Connection| -> Result<u64, DatabaseError> {
+            let last =
+                connection.query_row("SELECT coalesce(max(number), 0) FROM records", [], |row| row.get(0))?;
+            // Most records tell of none, which is seen without decoding them.
+            let mut find = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM records WHERE number > ?1 AND number <= ?2 AND instr(events, '\"sha256\"') > 0"
+            ))?;
+            let mut rows = find.query([number, last])?;
+            while let Some(row) = rows.next()? {
+                let events = decode(row).map(|record| record.events).unwrap_or_default();
+                for fact in events.iter().map(|event| &event.fact) {
+                    if let Fact::AttemptSucceeded { attempt, success } = fact {
+                        success.artifacts.iter().for_each(|artifact| each(attempt, artifact));
+                    }
+                }
+            }
+            Ok(last)
+        };
+        Ok(told(&self.pages.lock().unwrap_or_else(PoisonError::into_inner))?)
     }
 
     /// Where the reader `name` stands: the number of the last record that it is done with.

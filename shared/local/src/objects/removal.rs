@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
-use super::{KEYS, Objects, REMOVAL, is_digest};
+use super::{KEYS, Objects, REMOVAL, durability, is_digest};
 
 impl Objects {
     /// Every link that says what an attempt stored, or to which revision it keeps: the attempt's token, the rest of the
@@ -45,7 +45,9 @@ impl Objects {
         }
         let digests = loose.difference(&needed).filter_map(|target| target.to_str());
         for digest in digests.filter(|digest| is_digest(digest)) {
-            gone(fs::remove_file(self.place(digest)))?;
+            let place = self.place(digest);
+            durability::forget(&place);
+            gone(fs::remove_file(place))?;
         }
         given_up.iter().try_for_each(|link| gone(fs::remove_file(link)))
     }
