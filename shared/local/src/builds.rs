@@ -32,6 +32,7 @@ mod plan;
 
 pub use numbers::BuildNumbers;
 
+use numbers::Expected;
 use plan::Plan;
 
 /// The folder in a build's work folder in which its commands start.
@@ -148,7 +149,9 @@ impl Parts {
         let plan = Plan::of(work, &self.files, source, secondary(&inputs))?;
         let ((stop, stopped), batched) = (watch::channel(false), plan.batched);
         let log = Arc::new(BuildSink::default());
-        let request = self.request(work, plan, workspace.path(), log.clone(), stopped);
+        let expected = plan.counted.then(|| self.numbers.expect(&plan.project));
+        let number = expected.as_ref().map_or(work.attempt.number.into(), |expected| expected.number);
+        let request = self.request(work, plan, workspace.path(), log.clone(), stopped, number);
         let build = match batched {
             true => Kind::Batch(Box::new(request)),
             false => Kind::Single(Box::new(runtime.block_on(Ready::new(request)))),
@@ -156,7 +159,7 @@ impl Parts {
         if ahead {
             extract().map_err(|error| unusable(&error))?;
         }
-        Ok(LaidBuild { prepared: Prepared { build, stop }, log, workspace })
+        Ok(LaidBuild { prepared: Prepared { build, stop, expected }, log, workspace })
     }
 
     /// Makes the build's folders, and says which input goes where.
@@ -183,10 +186,9 @@ impl Parts {
         folder: &Path,
         sink: Arc<dyn LogSink>,
         stop: watch::Receiver<bool>,
+        number: u64,
     ) -> Request {
         let id = build_id(&work.attempt.token());
-        let number =
-            if plan.counted { self.numbers.next(&plan.project) } else { u64::from(work.attempt.number) };
         let revision = work.revisions.values().next().map(|revision| revision.id.clone());
         let build = BuildInfo {
             project: plan.project.clone(),
@@ -232,7 +234,8 @@ impl Parts {
         end: EndSignal,
     ) -> Ending {
         let started_at = self.clock.now();
-        let Prepared { build, stop } = build;
+        let Prepared { build, stop, expected } = build;
+        let build = build.numbered(expected).await;
         let stopping = async {
             end.asked().await;
             stop.send_replace(true);
@@ -280,6 +283,8 @@ struct Prepared {
     build: Kind,
     /// Ends it.
     stop: watch::Sender<bool>,
+    /// The number that it has been made ready with, if its project's builds are counted.
+    expected: Option<Expected>,
 }
 
 enum Kind {
@@ -299,6 +304,21 @@ struct Input<'a> {
 fn secondary(inputs: &[Input<'_>]) -> Vec<(String, PathBuf)> {
     let others = inputs.iter().filter(|input| !input.is_primary);
     others.map(|input| (input.artifact.name.as_str().to_owned(), input.folder.clone())).collect()
+}
+
+impl Kind {
+    /// The build begins: only now it takes its number, which as a rule is the one that was expected.
+    async fn numbered(self, expected: Option<Expected>) -> Self {
+        let Some(expected) = expected else { return self };
+        let number = expected.take();
+        match self {
+            Self::Single(ready) => Self::Single(Box::new(ready.numbered(number).await)),
+            Self::Batch(mut request) => {
+                request.build.number = number;
+                Self::Batch(request)
+            }
+        }
+    }
 }
 
 /// Where the build's artifacts go: one output is the primary artifact, several are the secondary ones of their names.

@@ -8,7 +8,6 @@ use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -23,8 +22,11 @@ use crate::database::Database;
 use crate::placement;
 
 mod durability;
+mod incoming;
 mod links;
 mod removal;
+
+pub(crate) use incoming::Incoming;
 
 /// What the state records as the bucket of an artifact that lies here.
 pub const BUCKET: &str = "local";
@@ -34,8 +36,6 @@ const CARRIED: u64 = 128 << 10;
 
 /// The folder of the links that say what attempts stored.
 const KEYS: &str = "keys";
-/// How the names of files begin that are to become objects.
-const INCOMING: &str = "incoming.";
 
 /// Held for reading from when a link is made until its object is known to be there, for writing while objects to
 /// which no link leads are removed. One for all stores of this process, which has its folder to itself.
@@ -86,31 +86,9 @@ impl Objects {
         if digest(&place).is_ok_and(|(there, _)| there == sha256) {
             return Ok(());
         }
-        let file = self.root.join(format!("{INCOMING}{sha256}"));
+        let file = self.root.join(format!("{}{sha256}", incoming::PREFIX));
         fs::write(&file, content)?;
         self.move_in(&file, &place)
-    }
-
-    /// A name for a file that is to become an object: in the store's folder, so that moving it costs nothing. Each call
-    /// gives another one, so that a repetition of work that is still under way does not write into its file.
-    pub fn incoming(&self, attempt: &AttemptId, name: &ArtifactName) -> PathBuf {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        self.root.join(format!("{INCOMING}{}.{name}.{number}", attempt.token()))
-    }
-
-    /// Removes what a server that was killed did not finish to bring in. Only for whoever has the folder to itself.
-    ///
-    /// # Errors
-    /// As reading folders and removing files give them.
-    pub fn clear_incoming(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.root)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(INCOMING) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
     }
 
     /// Records `name` of `attempt` as the object with this digest, if it is here.
@@ -196,23 +174,12 @@ impl Objects {
         name: &ArtifactName,
         file: &Path,
     ) -> io::Result<Artifact> {
-        let (sha256, size) = digest(file)?;
-        let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(there) = self.stored(pipeline, attempt, name) {
-            self.make_durable(&self.place(&there.sha256), &there.sha256, there.size)?;
-            fs::remove_file(file)?;
-            return Ok(there);
+        let incoming = self.take_in(file.to_owned())?;
+        let stored = self.keep(pipeline, attempt, name, &incoming);
+        if stored.is_err() {
+            incoming.leave();
         }
-        let place = self.place(&sha256);
-        self.remember(attempt, name, &sha256)?;
-        if place.exists() && digest(&place).is_ok_and(|(there, _)| there == sha256) {
-            self.make_durable(&place, &sha256, size)?;
-            fs::remove_file(file)?;
-            return Ok(recorded(pipeline, attempt, name, &sha256, size));
-        }
-        let file = self.brought_here(file, attempt, name)?;
-        self.bring_in(&file, &place, &sha256, size)?;
-        Ok(recorded(pipeline, attempt, name, &sha256, size))
+        stored
     }
 
     /// The object of `artifact`, to be read only, its digest checked.
@@ -266,23 +233,6 @@ impl Objects {
 
     fn place(&self, sha256: &str) -> PathBuf {
         self.root.join(&sha256[..2]).join(format!("{sha256}.zip"))
-    }
-
-    /// `file` if it can be renamed into the store, else a copy of it that can.
-    fn brought_here(&self, file: &Path, attempt: &AttemptId, name: &ArtifactName) -> io::Result<PathBuf> {
-        if file.parent() == Some(&self.root) {
-            return Ok(file.to_owned());
-        }
-        let here = self.incoming(attempt, name);
-        match fs::rename(file, &here) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                fs::copy(file, &here)?;
-                fs::remove_file(file)?;
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(here)
     }
 }
 

@@ -128,6 +128,11 @@ impl Build {
         self.ahead = Some(prepared);
     }
 
+    /// What it is made of; a shell that waits for its first command is ended.
+    pub(super) fn without_its_shell(self) -> Request {
+        self.request
+    }
+
     pub(super) async fn run(mut self) -> Outcome {
         let mut outcome = Outcome {
             status: BuildStatus::Succeeded,

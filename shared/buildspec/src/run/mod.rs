@@ -29,6 +29,16 @@ impl Ready {
         Self(build)
     }
 
+    /// The same build as the `number`th of its project; it is made ready anew if it was made so as another.
+    pub async fn numbered(self, number: u64) -> Self {
+        if self.0.request.build.number == number {
+            return self;
+        }
+        let mut request = self.0.without_its_shell();
+        request.build.number = number;
+        Self::new(request).await
+    }
+
     /// Runs the build to its end, as [`run`] does.
     pub async fn run(self) -> Outcome {
         self.0.run().await

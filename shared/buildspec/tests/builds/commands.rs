@@ -51,6 +51,18 @@ phases:
 }
 
 #[tokio::test]
+async fn a_build_that_was_made_ready_under_another_number_runs_under_its_own() {
+    for own in [7, 8] {
+        let place = Place::new();
+        let mut request = place.request(&build("      - echo $CODEBUILD_BUILD_NUMBER\n"));
+        request.build.number = 7;
+        let outcome = Ready::new(request).await.numbered(own).await.run().await;
+        assert_eq!(outcome.status, BuildStatus::Succeeded, "{}", place.log());
+        assert_eq!(place.output(), [own.to_string()]);
+    }
+}
+
+#[tokio::test]
 async fn exit_ends_the_command_and_not_the_shell() {
     for shell in ["/bin/sh", "bash"] {
         let place = Place::new();

@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{CARRIED, Objects};
 
-/// So many objects are known to be durable; the others are made so again, which does no harm.
+/// So many of them are known to be durable; the others are made so again, which does no harm.
 const KNOWN: usize = 4096;
 
-/// The objects that this process made durable, or gave to a database that makes them so with its next commit. One for
+/// The objects, and the folders of objects, that this process made durable, or gave to a database that makes them so with its next commit. One for
 /// all stores of this process, which has its folder to itself.
 static DURABLE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 
@@ -33,7 +33,7 @@ impl Objects {
 
     /// The object at `place` was there already: whoever brought it in may not have come so far as to make it durable.
     pub(super) fn make_durable(&self, place: &Path, sha256: &str, size: u64) -> io::Result<()> {
-        if known().as_ref().is_some_and(|known| known.contains(place)) {
+        if is_known(place) {
             return Ok(());
         }
         match &self.carrier {
@@ -66,8 +66,13 @@ impl Objects {
 
     /// The names of the object at `place` and of its folder. That one may be another's, who has just made it.
     fn synchronise_folders(&self, place: &Path) -> io::Result<()> {
-        synchronise(place.parent().unwrap_or(&self.root))?;
-        synchronise(&self.root)
+        let folder = place.parent().unwrap_or(&self.root);
+        synchronise(folder)?;
+        if !is_known(folder) {
+            synchronise(&self.root)?;
+            know(folder);
+        }
+        Ok(())
     }
 }
 
@@ -86,6 +91,10 @@ pub(super) fn know(place: &Path) {
         known.clear();
     }
     known.insert(place.to_owned());
+}
+
+fn is_known(place: &Path) -> bool {
+    known().as_ref().is_some_and(|known| known.contains(place))
 }
 
 fn known() -> MutexGuard<'static, Option<HashSet<PathBuf>>> {
@@ -128,6 +137,12 @@ mod tests {
         objects.store(&"web".parse().unwrap(), &attempt(number), &name, &file).unwrap()
     }
 
+    /// As if another process had brought it in.
+    fn forget_all(place: &Path) {
+        forget(place);
+        forget(place.parent().unwrap());
+    }
+
     fn synchronised(during: impl FnOnce()) -> Vec<PathBuf> {
         SYNCHRONISED.take();
         during();
@@ -150,16 +165,15 @@ mod tests {
         let names = [place.clone(), place.parent().unwrap().to_owned(), folder.path().to_owned()];
         assert_eq!(synchronised(|| drop(store(&objects, 1, &content))), names);
         assert_eq!(synchronised(|| drop(store(&objects, 2, &content))), [] as [PathBuf; 0]);
-        // The next process knows nothing of it.
-        forget(&place);
+        forget_all(&place);
         assert_eq!(
             synchronised(|| drop(store(&objects, 1, &content))),
             names,
             "the attempt's own repetition"
         );
-        forget(&place);
+        forget_all(&place);
         let sha256 = store(&objects, 1, &content).sha256;
-        forget(&place);
+        forget_all(&place);
         let adopted =
             || objects.adopt(&"web".parse().unwrap(), &attempt(3), &"Out".parse().unwrap(), &sha256).unwrap();
         assert_eq!(synchronised(|| drop(adopted())), names, "another attempt's adoption");
