@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use penstock_github::api::DEFAULT_BASE_URL;
 use penstock_github::source::{GitHubSource, TOKEN_SECRET};
-use penstock_local::machine::Machine;
+use penstock_local::machine::{Idle, Machine};
 use penstock_local::registry::Further;
 use penstock_local::secrets::MachineSecrets;
 use penstock_local::settings::Settings;
@@ -32,6 +32,11 @@ pub(crate) fn with_console(settings: Settings) -> Settings {
 
 /// Starts the machine.
 pub(crate) async fn start(settings: Settings) -> anyhow::Result<Machine> {
+    Ok(open(settings).await?.take_up().await?)
+}
+
+/// Opens the machine, which takes nothing up yet.
+pub(crate) async fn open(settings: Settings) -> anyhow::Result<Idle> {
     if settings.dir.exists() && !settings.dir.is_dir() {
         let dir = settings.dir.display();
         return Err(
@@ -40,7 +45,7 @@ pub(crate) async fn start(settings: Settings) -> anyhow::Result<Machine> {
     }
     keep_out_of_git(&settings.dir).with_context(|| format!("cannot use {}", settings.dir.display()))?;
     let github = github(&settings.dir)?;
-    Ok(Machine::start(settings, vec![github]).await?)
+    Ok(Machine::open(settings, vec![github]).await?)
 }
 
 /// State is no part of anybody's commits, whatever their `.gitignore` says.

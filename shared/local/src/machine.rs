@@ -7,43 +7,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_app::admission::Admission;
-use penstock_app::approvals::{ApprovalKey, Approvals};
+use penstock_app::approvals::Approvals;
 use penstock_app::base_url::BaseUrl;
-use penstock_app::clean_up::CleanUp;
 use penstock_app::control::Control;
 use penstock_app::delivery::Deliveries;
-use penstock_app::dispatch::Dispatch;
-use penstock_app::dispatch::anticipation::Anticipation;
 use penstock_app::error::AppError;
-use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
-use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::query::Query;
-use penstock_app::reach::Reach;
-use penstock_app::sweep::Sweep;
-use penstock_app::transition::Transition;
-use penstock_app::worker::Worker;
 use penstock_process::Lineage;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::claims::ClaimJournal;
-use crate::clean_up;
 use crate::database::{Database, DatabaseError};
-use crate::follower::Follower;
 use crate::in_flight::InFlight;
-use crate::logs::LogFiles;
-use crate::notices::Notices;
 use crate::objects::Objects;
 use crate::placement;
 use crate::queue::MemoryQueue;
 use crate::registry::Further;
 use crate::settings::Settings;
-use crate::source::GitRepository;
-use crate::timer;
 
+mod idle;
 mod providers;
+
+pub use idle::Idle;
 
 /// How long the processes of a server that was killed have to end: they are killed with it, which takes moments.
 const PREDECESSORS: Duration = Duration::from_secs(60);
@@ -110,119 +96,21 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts a machine: takes the folder's lock, waits until processes of a server that was killed are gone, and
-    /// takes up what was under way.
+    /// Opens a machine that takes nothing up yet: takes the folder's lock, and waits until processes of a server that
+    /// was killed are gone.
+    ///
+    /// # Errors
+    /// [`MachineError`].
+    pub async fn open(settings: Settings, further: Vec<Further>) -> Result<Idle, MachineError> {
+        Idle::open(settings, further).await
+    }
+
+    /// Opens a machine and takes up what was under way.
     ///
     /// # Errors
     /// [`MachineError`]; nothing has begun then.
     pub async fn start(settings: Settings, further: Vec<Further>) -> Result<Self, MachineError> {
-        let dir = prepare(&settings.dir)?;
-        let lock = Arc::new(lock(&dir).await?);
-        let lineage = predecessors_gone(&dir).await?;
-        let settings = Settings { dir: dir.clone(), ..settings };
-        let database = Arc::new(Database::open(&dir.join("penstock.db"), Some(Arc::clone(&lock)))?);
-        let claims = Arc::new(
-            ClaimJournal::open(&dir.join("claims.jsonl")).map_err(io_at(&dir.join("claims.jsonl")))?,
-        );
-        let (logs, in_flight, queue) =
-            (LogFiles::new(&dir.join("logs")), InFlight::default(), MemoryQueue::default());
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let base_url = BaseUrl::new(&settings.base_url);
-        let repository = settings.repository.as_deref().and_then(GitRepository::discover);
-        let parts = providers::Parts {
-            settings: &settings,
-            logs: &logs,
-            in_flight: &in_flight,
-            lineage: &lineage,
-            clock: &clock,
-            database: &database,
-        };
-        let providers = Arc::new(parts.registry(repository.as_ref(), further)?);
-
-        let transition = Transition::new(database.clone(), Arc::new(queue.clone()), clock.clone());
-        let anticipation = Anticipation::new(database.clone(), providers.clone());
-        let transition = Arc::new(transition.taking_turns().anticipating(anticipation));
-        let key = ApprovalKey::new(approval_key(&dir)?);
-        let approvals = Arc::new(Approvals::new(
-            key,
-            database.clone(),
-            database.clone(),
-            transition.clone(),
-            clock.clone(),
-            base_url.clone(),
-        ));
-        let admission = Arc::new(Admission::new(transition.clone(), providers.clone()));
-        let control = Arc::new(Control::new(
-            transition.clone(),
-            database.clone(),
-            admission.clone(),
-            approvals.clone(),
-            clock.clone(),
-        ));
-        let query = Arc::new(Query::new(
-            database.clone(),
-            database.clone(),
-            approvals.clone(),
-            Arc::new(logs.clone()),
-            transition.changes(),
-        ));
-        let deliveries =
-            Arc::new(Deliveries::new(admission.clone(), database.clone(), providers::repository(repository)));
-        let dispatch = Dispatch::new(
-            transition.clone(),
-            database.clone(),
-            claims.clone(),
-            database.clone(),
-            providers,
-            clock.clone(),
-        );
-        let dispatch = Arc::new(dispatch);
-        let notices = Notices::new(&dir, settings.console.clone(), settings.notification_webhook.as_deref())
-            .map_err(MachineError::Setting)?;
-        let notify = Notify::new(
-            database.clone(),
-            database.clone(),
-            Arc::new(approvals.clone()),
-            Arc::new(notices),
-            Reach::Open(base_url.clone()),
-        );
-
-        in_flight.report_to(dispatch.clone());
-        queue.serve(Arc::new(Worker::new(transition.clone(), dispatch)));
-        recover(&claims, &Sweep::new(transition.clone(), database.clone(), clock.clone())).await?;
-        let (end, ended) = watch::channel(false);
-        let follower = tokio::spawn(Follower::new(database.clone(), notify, claims)?.follow(ended));
-        let stored = Arc::new(clean_up::Stored::new(database.clone(), Self::artifacts(&dir)?, logs));
-        let clean_up = CleanUp::new(
-            database.clone(),
-            stored.clone(),
-            database.clone(),
-            Arc::new(queue.clone()),
-            clock.clone(),
-        );
-        let clean_up = tokio::spawn(clean_up::run(clean_up, stored, dir.join("cache"), clock.clone()));
-        let timer = tokio::spawn(timer::run(
-            database.clone(),
-            Sweep::new(transition, database.clone(), clock.clone()),
-            clock,
-        ));
-        let (sites, follower) = (dir.join("sites"), Some(follower));
-        Ok(Self {
-            control,
-            query,
-            approvals,
-            deliveries,
-            sites,
-            base_url,
-            database,
-            queue,
-            in_flight,
-            end,
-            follower,
-            timer,
-            clean_up,
-            _lock: lock,
-        })
+        Self::open(settings, further).await?.take_up().await
     }
 
     /// The artifact store of the state folder `dir`, for providers from outside this crate.
@@ -267,15 +155,6 @@ impl Drop for Machine {
         }
         self.in_flight.abandon();
     }
-}
-
-/// Whatever a server that is gone had claimed is looked at again, and everything owed is sent.
-async fn recover(claims: &ClaimJournal, sweep: &Sweep) -> Result<(), MachineError> {
-    claims.expire_all()?;
-    for (pipeline, error) in sweep.recover().await?.failed {
-        tracing::error!(%pipeline, "what was under way could not be taken up: {error}");
-    }
-    Ok(())
 }
 
 /// Makes the state folder and gives its absolute path.

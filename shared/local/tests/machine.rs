@@ -9,7 +9,7 @@ use penstock_app::engine::command::RetryActions;
 use penstock_model::pipeline::{Category, ExecutionMode};
 use penstock_testkit::build::{action, approval, build, deploy, name, pipeline, source};
 
-use bench::Bench;
+use bench::{Bench, Running};
 
 const BUILDSPEC: &str = "version: 0.2
 env: {exported-variables: [GREETING]}
@@ -212,6 +212,39 @@ async fn a_build_under_way_when_the_server_dies_is_attempted_again() {
     let view = machine.ended(&execution).await;
     assert_eq!(view.status.as_str(), "Succeeded", "{view:#?}");
     assert_eq!(machine.action(&view, "Make").attempt, 3, "both interruptions are attempts of their own");
+    machine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stopped_before_a_machine_takes_it_up_does_not_go_on() {
+    let buildspec =
+        "version: 0.2\nphases: {build: {commands: ['echo begun | tee -a ../../../builds', 'sleep 1000']}}\n";
+    let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
+    let machine = bench.start().await;
+    let definition = pipeline("web")
+        .stage("Source", [source("Pull", "Code")])
+        .stage("Build", [build("Make").consumes("Code")])
+        .build();
+    machine.apply(definition).await;
+    let execution = machine.begin("web").await;
+    machine.log_says(&execution, ("Build", "Make", 1), "begun").await;
+    let waiting = machine.begin("web").await;
+    machine.until(&waiting, |view| machine.action(view, "Pull").status == "Succeeded").await;
+    machine.crash();
+
+    let idle = bench.open().await;
+    for stopped in [&waiting, &execution] {
+        idle.control.stop(&name("web"), stopped, true, "left open", "me").await.unwrap();
+    }
+    let machine = Running::take_up(idle).await;
+    for stopped in [&waiting, &execution] {
+        assert_eq!(machine.ended(stopped).await.status, "Stopped");
+    }
+    let next = machine.begin("web").await;
+    machine.log_says(&next, ("Build", "Make", 1), "begun").await;
+    assert_eq!(std::fs::read_to_string(bench.dir().join("builds")).unwrap(), "begun\nbegun\n");
+    let view = machine.query.execution(&name("web"), Some(&execution)).await.unwrap();
+    assert_eq!(machine.action(&view, "Make").attempt, 1);
     machine.shut_down().await;
 }
 

@@ -56,7 +56,9 @@ impl Run {
         };
         let mut settings = machine::settings(Path::new(DIR))?;
         settings.dirty = self.dirty;
-        let machine = machine::start(settings).await?;
+        let idle = machine::open(settings).await?;
+        left_open::stop(&idle).await?;
+        let machine = idle.take_up().await?;
         let exit = self.perform(&machine, pipeline, &source).await;
         machine.shut_down().await;
         exit
@@ -80,7 +82,6 @@ impl Run {
     }
 
     async fn perform(&self, machine: &Machine, pipeline: Pipeline, source: &str) -> anyhow::Result<Exit> {
-        left_open::stop(machine).await?;
         let name = pipeline.name.clone();
         let defined = machine.control.apply(pipeline, &me()).await;
         if let Err(AppError::Refused(found)) = &defined {

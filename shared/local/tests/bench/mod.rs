@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use penstock_app::control::{GivenVerdict, StartRequest};
 use penstock_app::view::{ActionView, ExecutionView};
-use penstock_local::machine::{Machine, MachineError};
+use penstock_local::machine::{Idle, Machine, MachineError};
 use penstock_local::settings::Settings;
 use penstock_model::id::{AttemptId, ExecutionId};
 use penstock_model::pipeline::Pipeline;
@@ -66,6 +66,12 @@ impl Bench {
         let mut settings = Settings { repository: Some(self.tree()), ..Settings::new(self.dir()) };
         change(&mut settings);
         Running { machine: Machine::start(settings, vec![]).await.unwrap() }
+    }
+
+    /// A machine that is open and takes nothing up yet.
+    pub(crate) async fn open(&self) -> Idle {
+        let settings = Settings { repository: Some(self.tree()), ..Settings::new(self.dir()) };
+        Machine::open(settings, vec![]).await.unwrap()
     }
 
     pub(crate) async fn try_start(&self) -> Result<Machine, MachineError> {
@@ -167,6 +173,10 @@ impl Running {
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    }
+
+    pub(crate) async fn take_up(idle: Idle) -> Self {
+        Self { machine: idle.take_up().await.unwrap() }
     }
 
     pub(crate) fn crash(self) {
