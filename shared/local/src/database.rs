@@ -159,9 +159,20 @@ impl Database {
         self.cache.pipelines().iter().map(|pipeline| pipeline.name.clone()).collect()
     }
 
-    /// When something is due next in any open execution.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.cache.next_due()
+    /// When something is due next in any open execution of the pipelines that `counts` names.
+    pub(crate) fn next_due(&self, counts: impl Fn(&PipelineName) -> bool) -> Option<Timestamp> {
+        self.cache.next_due(counts)
+    }
+
+    /// The pipelines in which something is due.
+    pub(crate) fn due_pipelines(&self, now: Timestamp) -> Vec<PipelineName> {
+        self.cache.due(now, false)
+    }
+
+    /// From now on the state alone says when something is due in the pipeline, whatever was written with it: it has been
+    /// planned to its end. The next server, which knows nothing of that, looks once more.
+    pub(crate) fn count_anew(&self, pipeline: &PipelineName) {
+        self.cache.count_anew(pipeline);
     }
 
     /// Writes everything that waits and ends the writing thread; later commits fail.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use penstock_app::engine::next_due;
 use penstock_app::engine::state::{Execution, PipelineState};
 use penstock_app::port::store::{Change, Commit, ItemState, Snapshot};
 use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
@@ -199,11 +200,26 @@ impl Cache {
         names.into_iter().filter(|name| !inner.damaged.contains_key(name)).collect()
     }
 
-    /// When something is due next.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
+    /// When something is due next in a pipeline that `counts` names.
+    pub(super) fn next_due(&self, counts: impl Fn(&PipelineName) -> bool) -> Option<Timestamp> {
         let inner = self.lock();
-        let is_sound = |id| inner.owners.get(id).is_some_and(|owner| !inner.damaged.contains_key(owner));
-        inner.due.iter().find(|(_, id)| is_sound(id)).map(|(at, _)| *at)
+        let counts = |owner: &PipelineName| !inner.damaged.contains_key(owner) && counts(owner);
+        inner.due.iter().find(|(_, id)| inner.owners.get(id).is_some_and(counts)).map(|(at, _)| *at)
+    }
+
+    /// Takes from the state when something is due in the open executions of `pipeline`.
+    pub(super) fn count_anew(&self, pipeline: &PipelineName) {
+        let inner = &mut *self.lock();
+        let Some(entry) = inner.pipelines.get_mut(pipeline) else { return };
+        for (id, open) in &mut entry.open {
+            let due = next_due(&open.execution);
+            if due != open.next_due {
+                inner.due.extend(due.map(|at| (at, id.clone())));
+                if let Some(at) = std::mem::replace(&mut open.next_due, due) {
+                    inner.due.remove(&(at, id.clone()));
+                }
+            }
+        }
     }
 }
 
