@@ -68,9 +68,9 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The text as one harmless line; bytes that are no UTF-8 become U+FFFD.
+/// The text as one harmless line with its tabs; bytes that are no UTF-8 become U+FFFD.
 pub(crate) fn clean(bytes: &[u8]) -> String {
-    plain::line(&String::from_utf8_lossy(bytes)).trim_end().to_owned()
+    plain::block(&String::from_utf8_lossy(bytes)).replace('\n', " ").trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn terminals_are_safe() {
-        assert_eq!(clean(b"\x1b[31mred\x1b[0m\x07\tx\r\xff"), "red x \u{fffd}");
+        assert_eq!(clean(b"\x1b[31mred\x1b[0m\x07\tx\r\xff"), "red\tx \u{fffd}");
         assert_eq!(clean(b"\x1b[31"), "");
     }
 

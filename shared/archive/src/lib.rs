@@ -11,6 +11,10 @@ pub use entry::{entry_names, read_entry};
 pub use extract::{Extracted, Limits, extract, extract_bytes};
 pub use write::{Earlier, Writer};
 
+use std::io;
+
+use zip::result::ZipError;
+
 /// Why a zip could not be written or extracted.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
@@ -20,11 +24,11 @@ pub enum ArchiveError {
         /// What was being done, with the path.
         what: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The zip is damaged or is none.
     #[error("the archive is no valid zip: {0}")]
-    Damaged(#[from] zip::result::ZipError),
+    Damaged(#[source] ZipError),
     /// An entry would reach outside the folder, or is of a kind that is not taken.
     #[error("the archive's entry `{entry}` is refused: {reason}")]
     Refused {
@@ -38,8 +42,21 @@ pub enum ArchiveError {
     TooLarge(String),
 }
 
+impl From<ZipError> for ArchiveError {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Io(source)
+                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                Self::Io { what: "writing an archive".into(), source }
+            }
+            error => Self::Damaged(error),
+        }
+    }
+}
+
 impl ArchiveError {
-    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }

@@ -17,6 +17,8 @@ use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::room;
+
 /// The journal is rewritten when it holds this many lines more than there are claims.
 const SLACK: usize = 20_000;
 /// As many settled attempts are remembered, so that a late message about one finds its claim.
@@ -110,8 +112,10 @@ impl ClaimJournal {
 
 impl Inner {
     fn write(&mut self, path: &Path, attempt: &AttemptId, held: Option<Held>) -> Result<(), PortError> {
-        let failed =
-            |error: std::io::Error| PortError::transient(format!("write {}: {error}", path.display()));
+        let failed = |error: std::io::Error| {
+            let error = room::needed_in(path.parent().unwrap_or(path))(error);
+            PortError::transient(format!("write {}: {error}", path.display()))
+        };
         let line = Line { attempt: attempt.clone(), held };
         // A line that a full disk cut off must not spoil this one: it begins with an end.
         let mut text = vec![b'\n'];
@@ -228,7 +232,7 @@ mod tests {
         assert_eq!(claims.claim(&attempt(1), Timestamp(1), Timestamp(9)).await.unwrap(), Claim::Taken);
         claims.lock().file = OpenOptions::new().append(true).open("/dev/full").unwrap();
         let refused = claims.claim(&attempt(2), Timestamp(1), Timestamp(9)).await.unwrap_err();
-        assert!(refused.retryable, "{refused}");
+        assert!(refused.retryable && refused.message.contains("make room"), "{refused}");
         assert_eq!(
             claims.look(&attempt(2)).await.unwrap(),
             Standing::Free,

@@ -38,6 +38,8 @@ pub(crate) struct Stored {
     database: Arc<Database>,
     objects: Objects,
     logs: LogFiles,
+    /// Held by whatever is under way, also when nobody waits for it any more.
+    lock: Option<Arc<fs::File>>,
 }
 
 /// The links of an attempt: file names with the time at which they were made.
@@ -45,13 +47,34 @@ type Links = BTreeMap<String, Vec<(String, Timestamp)>>;
 
 impl Stored {
     pub(crate) fn new(database: Arc<Database>, objects: Objects, logs: LogFiles) -> Self {
-        Self { database, objects, logs }
+        Self { database, objects, logs, lock: None }
+    }
+
+    /// The same; the folder's `lock` is held until the last file is dealt with.
+    pub(crate) fn holding(self, lock: Arc<fs::File>) -> Self {
+        Self { lock: Some(lock), ..self }
+    }
+
+    /// Works on files in a thread that may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, PortError> {
+        let held = self.lock.clone();
+        let work = move || {
+            let done = work();
+            drop(held);
+            done
+        };
+        let failed = |error: &dyn std::fmt::Display| PortError::transient(format!("clean up: {error}"));
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
     /// Waits until the links of which records tell are on the disk.
     async fn settle_links(&self) -> Result<(), PortError> {
         let (objects, database) = (self.objects.clone(), Arc::clone(&self.database));
-        blocking(move || objects.settle_links(&database).map_err(io::Error::other)).await
+        self.blocking(move || objects.settle_links(&database).map_err(io::Error::other)).await
     }
 
     /// The links whose attempts belong to executions of `pipeline`, taken out of `links`.
@@ -94,7 +117,7 @@ impl penstock_app::port::clean_up::Objects for Stored {
     /// All there is, on one page: by pipeline, the logs last.
     async fn page(&self, _from: Option<&str>) -> Result<Page, PortError> {
         let (objects, logs) = (self.objects.clone(), self.logs.clone());
-        let (mut links, logs) = blocking(move || Ok((links(&objects)?, log_files(&logs)?))).await?;
+        let (mut links, logs) = self.blocking(move || Ok((links(&objects)?, log_files(&logs)?))).await?;
         let mut versions = vec![];
         for pipeline in self.database.every_pipeline() {
             match self.of_pipeline(&pipeline, &mut links).await {
@@ -112,7 +135,7 @@ impl penstock_app::port::clean_up::Objects for Stored {
 
     async fn give_up(&self, versions: &[ObjectVersion]) -> Result<(), PortError> {
         let (objects, logs, versions) = (self.objects.clone(), self.logs.clone(), versions.to_vec());
-        blocking(move || {
+        self.blocking(move || {
             let mut links = vec![];
             for version in &versions {
                 let parts: Vec<&str> = version.key.split('/').collect();
@@ -154,7 +177,7 @@ pub(crate) async fn run(clean_up: CleanUp, stored: Arc<Stored>, caches: PathBuf,
                     cleaned.seen
                 );
                 let (caches, now) = (caches.clone(), clock.now());
-                if let Err(error) = blocking(move || caches::clean_up(&caches, now)).await {
+                if let Err(error) = stored.blocking(move || caches::clean_up(&caches, now)).await {
                     tracing::warn!("caches are cleaned up tomorrow: {error}");
                 }
             }
@@ -188,13 +211,6 @@ fn log_files(logs: &LogFiles) -> io::Result<Vec<ObjectVersion>> {
 
 fn written_at(metadata: &fs::Metadata) -> io::Result<Timestamp> {
     Ok(timestamp(metadata.modified()?))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, PortError> {
-    let failed = |error: &dyn std::fmt::Display| PortError::transient(format!("clean up: {error}"));
-    tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use penstock_app::port::PortError;
 use penstock_model::id::PipelineName;
 use penstock_model::time::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{oneshot, watch};
 
 mod cache;
@@ -38,6 +38,12 @@ pub enum DatabaseError {
     /// SQLite failed.
     #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The disk is full.
+    #[error("{} cannot be written, there is no room on its disk; {}", path.display(), crate::room::way_out(path.parent().unwrap_or(path)))]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
     /// The system failed.
     #[error("the database's thread could not be started: {0}")]
     Io(#[from] std::io::Error),
@@ -66,6 +72,16 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// The same; that the disk is full is said of the file at `path`.
+    fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                Self::Full { path: path.to_owned() }
+            }
+            other => other,
+        }
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
     fn undecodable(error: serde_json::Error) -> Self {
         Self::Damaged(error.to_string())
@@ -75,7 +91,7 @@ impl DatabaseError {
 impl From<DatabaseError> for PortError {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Sqlite(_) | DatabaseError::Io(_) => {
+            DatabaseError::Sqlite(_) | DatabaseError::Full { .. } | DatabaseError::Io(_) => {
                 Self::transient(format!("use the database: {error}"))
             }
             DatabaseError::Unusable { .. } | DatabaseError::Newer { .. } | DatabaseError::Damaged(_) => {
@@ -105,11 +121,11 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] if the file is none of ours, is damaged, or cannot be written.
     pub fn open(path: &Path, lock: Option<Arc<File>>) -> Result<Self, DatabaseError> {
-        let unusable = |error: DatabaseError| {
-            if let DatabaseError::Sqlite(error) = error {
-                return DatabaseError::Unusable { path: path.to_owned(), reason: error.to_string() };
+        let unusable = |error: DatabaseError| match error.at(path) {
+            DatabaseError::Sqlite(error) => {
+                DatabaseError::Unusable { path: path.to_owned(), reason: error.to_string() }
             }
-            error
+            error => error,
         };
         let connection = schema::open_writer(path).map_err(unusable)?;
         Self::written_by(connection, path, lock).map_err(unusable)
@@ -201,5 +217,25 @@ impl Database {
             tokio::task::spawn_blocking(move || read(&pages.lock().unwrap_or_else(PoisonError::into_inner)));
         let page = task.await.map_err(|error| PortError::transient(format!("read the database: {error}")))?;
         Ok(page?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_app::port::store::Store;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_with_the_folder_and_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("penstock.db");
+        let database = Database::open_with_room(&path, 0).unwrap();
+        let refused = database.quarantine(&"x".repeat(10_000), "a defect").await.unwrap_err();
+        let folder = format!("make room on the disk of {}", dir.path().display());
+        assert!(refused.retryable && refused.message.contains(&folder), "{refused}");
+        database.close().await;
+        let database = Database::open(&path, None).unwrap();
+        database.quarantine(&"x".repeat(10_000), "a defect").await.unwrap();
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The state folder, as a rule `.penstock`, holds `penstock.db` (the state), `claims.jsonl`, `approval.key`,
 //! `artifacts/`, `logs/<execution>/<stage>.<action>.<number>.log`, `sites/<name>/`, `deployments/` and `instances/`
-//! (what `CodeDeploy` actions did), `cache/`, `work/` (emptied at each start), `notifications.jsonl`, and what a person
+//! (what `CodeDeploy` actions did), `cache/`, `work/` (emptied at each start), `notifications.jsonl` and its
+//! predecessor `notifications.1.jsonl`, and what a person
 //! puts there: `projects.yml`, `deployment-groups.yml`, `functions.yml`, `secrets.yml`.
 
 pub mod builds;
@@ -34,5 +35,6 @@ mod environment;
 #[cfg(test)]
 mod faults_tests;
 mod follower;
+mod room;
 mod timer;
 mod tries;

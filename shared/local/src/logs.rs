@@ -11,6 +11,8 @@ use penstock_app::port::logs::Logs;
 use penstock_model::id::AttemptId;
 use penstock_model::plain;
 
+use crate::room;
+
 /// The most that a tail looks at.
 const TAIL: u64 = 64 << 10;
 
@@ -66,6 +68,10 @@ impl LogFiles {
     /// # Errors
     /// As creating folders and files gives them.
     pub fn append(&self, attempt: &AttemptId) -> io::Result<File> {
+        self.opened(attempt).map_err(room::needed_in(&self.root))
+    }
+
+    fn opened(&self, attempt: &AttemptId) -> io::Result<File> {
         let path = self.path(attempt);
         let open = || OpenOptions::new().create(true).append(true).open(&path);
         match open() {

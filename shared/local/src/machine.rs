@@ -24,6 +24,7 @@ use crate::objects::Objects;
 use crate::placement;
 use crate::queue::MemoryQueue;
 use crate::registry::Further;
+use crate::room;
 use crate::settings::Settings;
 
 mod idle;
@@ -215,7 +216,7 @@ fn approval_key(dir: &Path) -> Result<[u8; 32], MachineError> {
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> MachineError {
     let path = path.to_owned();
-    move |error| MachineError::Io { path, error }
+    move |error| MachineError::Io { error: room::needed_in(path.parent().unwrap_or(&path))(error), path }
 }
 
 #[cfg(test)]

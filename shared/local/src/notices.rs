@@ -1,6 +1,6 @@
-//! How people are told: `<dir>/notifications.jsonl`, the console, a webhook.
+//! How people are told: `<dir>/notifications.jsonl` (and before that `notifications.1.jsonl`), the console, a webhook.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +11,13 @@ use penstock_app::port::PortError;
 use penstock_app::port::notifier::{Audience, Notice, Notifier};
 use tokio::sync::mpsc;
 
+use crate::room;
+
 /// What shows a notice on the console.
 pub type Console = Arc<dyn Fn(&Notice) + Send + Sync>;
 
+/// A file with so many bytes of notices is put aside: the latest two hold some ten thousand each.
+const FULL: u64 = 8 << 20;
 /// How long a webhook may take to answer.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a webhook is tried; the pauses between are 1, 2, 4, ... seconds.
@@ -46,8 +50,10 @@ impl Notifier for Notices {
         if notice.to != Audience::Everyone {
             return Ok(());
         }
-        append(&self.file, notice)
-            .map_err(|error| PortError::transient(format!("write {}: {error}", self.file.display())))?;
+        append(&self.file, notice).map_err(|error| {
+            let error = room::needed_in(self.file.parent().unwrap_or(&self.file))(error);
+            PortError::transient(format!("write {}: {error}", self.file.display()))
+        })?;
         if let Some(console) = &self.console {
             console(notice);
         }
@@ -66,9 +72,19 @@ impl Notifier for Notices {
 fn append(path: &Path, notice: &Notice) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(notice)?;
     line.push(b'\n');
+    make_way(path)?;
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(&line)?;
     file.sync_data()
+}
+
+/// A file that has grown enough is put aside, in the place of the one that was put aside before.
+fn make_way(path: &Path) -> std::io::Result<()> {
+    match fs::metadata(path) {
+        Ok(there) if there.len() >= FULL => fs::rename(path, path.with_extension("1.jsonl")),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Posts notices one after the other; a webhook that does not answer does not hold up anything else.
@@ -101,5 +117,32 @@ async fn post(client: &reqwest::Client, url: &reqwest::Url, notice: &Notice) -> 
             return Err(error.without_url().to_string());
         }
         tokio::time::sleep(Duration::from_secs(1 << (tried - 1))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_put_aside_when_it_has_grown_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notifications.jsonl");
+        let notice = serde_json::json!({
+            "type": "execution-failed", "pipeline": "web", "executionId": "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607",
+            "stage": "Build", "action": "Make", "summary": "it failed", "time": "2026-01-01T00:00:00Z"
+        });
+        let notice: Notice = serde_json::from_value(notice).unwrap();
+        for older in ["first", "second"] {
+            let mut text = older.to_owned();
+            text.extend(std::iter::repeat_n('\n', usize::try_from(FULL).unwrap()));
+            fs::write(&path, text).unwrap();
+            append(&path, &notice).unwrap();
+            append(&path, &notice).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+            let aside = fs::read_to_string(dir.path().join("notifications.1.jsonl")).unwrap();
+            assert!(aside.starts_with(older));
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 }

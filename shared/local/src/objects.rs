@@ -19,7 +19,7 @@ use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 use sha2::{Digest, Sha256};
 
 use crate::database::Database;
-use crate::placement;
+use crate::{placement, room};
 
 mod durability;
 mod incoming;
@@ -71,6 +71,7 @@ impl Objects {
         for carried in database.carried(|sha256| self.place(sha256))? {
             let restored = self.restore(&carried.sha256, &carried.content);
             restored.map_err(|error| {
+                let error = room::needed_in(&self.root)(error);
                 PortError::transient(format!("bring back {}: {error}", carried.place.display()))
             })?;
             durability::know(&carried.place);
@@ -78,6 +79,11 @@ impl Objects {
         }
         self.relink(&database)?;
         Ok(Self { carrier: Some(database), ..self })
+    }
+
+    /// The store's folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Makes sure that the object with this digest has its content.
@@ -118,12 +124,12 @@ impl Objects {
     pub fn keep_to(&self, attempt: &AttemptId, revision: &str) -> io::Result<String> {
         // No artifact's name has an `@`.
         let key = self.named(attempt, "@revision");
-        fs::create_dir_all(key.parent().unwrap_or(&self.root))?;
-        match symlink(revision, &key) {
+        let made = fs::create_dir_all(key.parent().unwrap_or(&self.root));
+        match made.and_then(|()| symlink(revision, &key)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Ok(fs::read_link(&key)?.to_string_lossy().into_owned())
             }
-            linked => linked.map(|()| revision.to_owned()),
+            linked => linked.map(|()| revision.to_owned()).map_err(room::needed_in(&self.root)),
         }
     }
 

@@ -23,6 +23,7 @@ use walkdir::WalkDir;
 
 use crate::attempt_log::AttemptLog;
 use crate::logs::LogFiles;
+use crate::room;
 use crate::workspace::Workspaces;
 
 /// Performs S3 deploy actions on this machine.
@@ -55,7 +56,10 @@ impl Provider for Sites {
                 Ok(Begun::Ended(Ending::Failed { error, external: None }))
             }
             Err(Failure::Port(error)) => Err(error),
-            Err(Failure::Io(error)) => Err(PortError::transient(format!("publish a site: {error}"))),
+            Err(Failure::Io(error)) => {
+                let error = room::needed_in(&self.root)(error);
+                Err(PortError::transient(format!("publish a site: {error}")))
+            }
         }
     }
 

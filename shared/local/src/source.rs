@@ -15,6 +15,7 @@ use penstock_app::engine::state::{AttemptError, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_archive::ArchiveError;
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::id::ArtifactName;
 use tokio::sync::{Semaphore, watch};
@@ -22,6 +23,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::anticipated::Anticipated;
 use crate::logs::LogFiles;
 use crate::objects::Objects;
+use crate::room;
 
 mod pinned;
 mod repository;
@@ -296,9 +298,13 @@ impl Inner {
             std::fs::remove_file(&file)?;
         }
         let latest = self.latest().remove(path);
-        let (zipped, latest) = self.with_repository(path, |repository| match pinned.tree {
+        let zipped = self.with_repository(path, |repository| match pinned.tree {
             Some(tree) => snapshot::of_tree(repository, tree, &file, latest),
             None => snapshot::of_working_tree(repository, &file).map(|zipped| (zipped, latest)),
+        });
+        let (zipped, latest) = zipped.map_err(|error| self.needing_room(error)).inspect_err(|_| {
+            // A full disk needs the room; there may be no file yet.
+            let _ = std::fs::remove_file(&file);
         })?;
         self.keep(path, latest);
         for warning in &zipped.warnings {
@@ -310,6 +316,18 @@ impl Inner {
             self.zipped.lock().unwrap_or_else(PoisonError::into_inner).insert(tree, artifact.sha256.clone());
         }
         Ok(artifact)
+    }
+
+    /// A disk that fails is no fault of the source: it is fetched again.
+    fn needing_room(&self, error: SourceError) -> SourceError {
+        match error {
+            SourceError::Archive(ArchiveError::Io { what, source }) => {
+                let source = room::needed_in(self.objects.root())(source);
+                SourceError::Io(std::io::Error::new(source.kind(), format!("{what}: {source}")))
+            }
+            SourceError::Io(error) => SourceError::Io(room::needed_in(self.objects.root())(error)),
+            other => other,
+        }
     }
 
     fn latest(&self) -> MutexGuard<'_, HashMap<PathBuf, Latest>> {

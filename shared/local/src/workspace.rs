@@ -12,7 +12,7 @@ use penstock_model::artifact::Artifact;
 use penstock_model::id::AttemptId;
 
 use crate::objects::Objects;
-use crate::placement;
+use crate::{placement, room};
 
 /// Where attempts work: `<dir>/work/<token>.<number>`; another number each time, because removing a folder takes a while.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl Workspaces {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = self.root.join(format!("{}.{number}", attempt.token()));
-        fs::create_dir(&path)?;
+        fs::create_dir(&path).map_err(room::needed_in(&self.root))?;
         Ok(Workspace { path })
     }
 
@@ -73,8 +73,12 @@ impl Workspaces {
         };
         match extracted {
             Ok(_) => Ok(()),
-            Err(error @ penstock_archive::ArchiveError::Io { .. }) => {
-                Err(PortError::transient(format!("extract the artifact `{}`: {error}", artifact.name)))
+            Err(penstock_archive::ArchiveError::Io { what, source }) => {
+                let source = room::needed_in(&self.root)(source);
+                Err(PortError::transient(format!(
+                    "extract the artifact `{}`: {what}: {source}",
+                    artifact.name
+                )))
             }
             Err(error) => {
                 Err(PortError::permanent(format!("extract the artifact `{}`: {error}", artifact.name)))

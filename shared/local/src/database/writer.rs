@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -169,7 +170,7 @@ impl Writer {
                 self.landed.send_modify(|count| *count += 1);
             }
             Err(error) => {
-                let error = PortError::from(error);
+                let error = PortError::from(self.placed(error));
                 for (_, answer) in commits {
                     let _ = answer.send(Err(CommitError::Port(error.clone())));
                 }
@@ -251,7 +252,15 @@ impl Writer {
 
     fn quarantine(&self, what: &str, reason: &str) -> Result<(), PortError> {
         let insert = self.connection.execute("INSERT INTO quarantine VALUES (?1, ?2)", [what, reason]);
-        insert.map(|_| ()).map_err(|error| DatabaseError::from(error).into())
+        insert.map(|_| ()).map_err(|error| self.placed(error.into()).into())
+    }
+
+    /// A full disk is told with its folder.
+    fn placed(&self, error: DatabaseError) -> DatabaseError {
+        match self.connection.path() {
+            Some(path) => error.at(Path::new(path)),
+            None => error,
+        }
     }
 
     /// What is left for quiet moments.
@@ -260,6 +269,7 @@ impl Writer {
             match self.write(std::iter::empty()) {
                 Ok(_) => self.ridden(),
                 Err(error) => {
+                    let error = self.placed(error);
                     tracing::warn!("writing output variables failed and is tried again: {error}");
                 }
             }

@@ -208,7 +208,8 @@ impl Ground {
 
     fn clean_up(&self) -> Result<JoinHandle<()>, MachineError> {
         let objects = Machine::artifacts(&self.dir)?;
-        let stored = Arc::new(clean_up::Stored::new(self.database.clone(), objects, self.logs.clone()));
+        let stored = clean_up::Stored::new(self.database.clone(), objects, self.logs.clone());
+        let stored = Arc::new(stored.holding(self.lock.clone()));
         let clean_up = CleanUp::new(
             self.database.clone(),
             stored.clone(),

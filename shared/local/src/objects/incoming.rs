@@ -10,6 +10,7 @@ use penstock_model::artifact::Artifact;
 use penstock_model::id::{ArtifactName, AttemptId, PipelineName};
 
 use super::{CARRIED, Objects, REMOVAL, digest, recorded};
+use crate::room;
 
 /// How the names of such files begin.
 pub(super) const PREFIX: &str = "incoming.";
@@ -88,6 +89,16 @@ impl Objects {
     /// # Errors
     /// As moving and synchronising files give them.
     pub(crate) fn keep(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        name: &ArtifactName,
+        incoming: &Incoming,
+    ) -> io::Result<Artifact> {
+        self.kept(pipeline, attempt, name, incoming).map_err(room::needed_in(&self.root))
+    }
+
+    fn kept(
         &self,
         pipeline: &PipelineName,
         attempt: &AttemptId,
