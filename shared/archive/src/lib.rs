@@ -44,14 +44,17 @@ pub enum ArchiveError {
 
 impl From<ZipError> for ArchiveError {
     fn from(error: ZipError) -> Self {
-        match error {
-            ZipError::Io(source)
-                if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
-            {
+        let is_full = |source: &io::Error| {
+            matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        };
+        if let ZipError::Io(source) = error {
+            return if is_full(&source) {
                 Self::Io { what: "writing an archive".into(), source }
-            }
-            error => Self::Damaged(error),
+            } else {
+                Self::Damaged(source.into())
+            };
         }
+        Self::Damaged(error)
     }
 }
 

@@ -74,12 +74,8 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// The same; that the disk is full is said of the file at `path`.
     fn at(self, path: &Path) -> Self {
-        match self {
-            Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                Self::Full { path: path.to_owned() }
-            }
-            other => other,
-        }
+        let code = if let Self::Sqlite(error) = &self { error.sqlite_error_code() } else { None };
+        if code == Some(ErrorCode::DiskFull) { Self::Full { path: path.to_owned() } } else { self }
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
@@ -121,11 +117,12 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] if the file is none of ours, is damaged, or cannot be written.
     pub fn open(path: &Path, lock: Option<Arc<File>>) -> Result<Self, DatabaseError> {
-        let unusable = |error: DatabaseError| match error.at(path) {
-            DatabaseError::Sqlite(error) => {
-                DatabaseError::Unusable { path: path.to_owned(), reason: error.to_string() }
+        let unusable = |error: DatabaseError| {
+            let error = error.at(path);
+            if let DatabaseError::Sqlite(error) = error {
+                return DatabaseError::Unusable { path: path.to_owned(), reason: error.to_string() };
             }
-            error => error,
+            error
         };
         let connection = schema::open_writer(path).map_err(unusable)?;
         Self::written_by(connection, path, lock).map_err(unusable)

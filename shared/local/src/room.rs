@@ -5,11 +5,11 @@ use std::path::Path;
 
 /// Adds to an error of the disk that `folder` lies on that it is full, and the way out.
 pub(crate) fn needed_in(folder: &Path) -> impl FnOnce(io::Error) -> io::Error + use<'_> {
-    move |error| match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            io::Error::new(error.kind(), format!("{error}; {}", way_out(folder)))
+    move |error| {
+        if !matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            return error;
         }
-        _ => error,
+        io::Error::new(error.kind(), format!("{error}; {}", way_out(folder)))
     }
 }
 
