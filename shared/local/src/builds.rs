@@ -168,7 +168,7 @@ impl Parts {
         let workspace = self.workspaces.create(&work.attempt).map_err(no_folder)?;
         let path = workspace.path().to_owned();
         for folder in [SOURCE, BUILD] {
-            std::fs::create_dir(path.join(folder)).map_err(no_folder)?;
+            workspace.folder(folder).map_err(no_folder)?;
         }
         let primary = plan::primary_source(work)?;
         let inputs = work.inputs.iter().enumerate().map(|(index, artifact)| {

@@ -92,6 +92,13 @@ impl Workspace {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Makes a folder in it.
+    pub(crate) fn folder(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        fs::create_dir(&path).map_err(room::needed_in(&self.path))?;
+        Ok(path)
+    }
 }
 
 impl Drop for Workspace {

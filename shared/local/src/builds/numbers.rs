@@ -11,6 +11,8 @@ pub struct BuildNumbers(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     numbers: Mutex<Numbers>,
+    /// One at a time writes the file.
+    writing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -38,7 +40,7 @@ impl BuildNumbers {
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         let numbers = Mutex::new(Numbers { taken, ready: BTreeMap::new() });
-        Self(Arc::new(Shared { path, numbers }))
+        Self(Arc::new(Shared { path, numbers, writing: Mutex::default() }))
     }
 
     /// Guesses the number of a build of `project` that is being made ready.
@@ -68,9 +70,10 @@ impl BuildNumbers {
     }
 
     fn write(&self) {
-        let numbers = self.lock();
+        let _one = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = self.lock().taken.clone();
         let fresh = self.0.path.with_extension("new");
-        let written = serde_json::to_vec(&numbers.taken).map_err(std::io::Error::other);
+        let written = serde_json::to_vec(&taken).map_err(std::io::Error::other);
         let written = written
             .and_then(|text| std::fs::write(&fresh, text))
             .and_then(|()| std::fs::rename(&fresh, &self.0.path));

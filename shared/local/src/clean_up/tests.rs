@@ -187,6 +187,30 @@ async fn a_server_that_starts_again_goes_on_with_the_days_count() {
     assert_eq!(walk, Walk { began_at: bench.installation.fakes.clock.now(), next: None });
 }
 
+#[tokio::test]
+async fn the_lock_is_held_until_the_last_file_is_dealt_with() {
+    let bench = Bench::new().await;
+    let lock = Arc::new(fs::File::create(bench.folder.path().join("lock")).unwrap());
+    let stored = Stored::new(bench.database.clone(), bench.objects.clone(), bench.logs.clone());
+    let stored = stored.holding(lock.clone());
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let (end, ends) = std::sync::mpsc::channel::<()>();
+    let work = move || {
+        begun.send(()).unwrap();
+        Ok(ends.recv().unwrap())
+    };
+    let cleaning = tokio::spawn(async move { stored.blocking(work).await });
+    begins.await.unwrap();
+    // The machine shuts down, and waits for nothing here.
+    cleaning.abort();
+    assert!(cleaning.await.unwrap_err().is_cancelled());
+    assert_eq!(Arc::strong_count(&lock), 2);
+    end.send(()).unwrap();
+    while Arc::strong_count(&lock) > 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[test]
 fn caches_go_when_nobody_used_them() {
     let folder = tempfile::tempdir().unwrap();
