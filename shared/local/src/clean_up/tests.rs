@@ -197,7 +197,8 @@ async fn the_lock_is_held_until_the_last_file_is_dealt_with() {
     let (end, ends) = std::sync::mpsc::channel::<()>();
     let work = move || {
         begun.send(()).unwrap();
-        Ok(ends.recv().unwrap())
+        ends.recv().unwrap();
+        Ok(())
     };
     let cleaning = tokio::spawn(async move { stored.blocking(work).await });
     begins.await.unwrap();
