@@ -3,6 +3,7 @@
 //! A transition's commit is durable (`synchronous = FULL`) before it is acknowledged. Output variables and cursors are
 //! written in order with the commits and are durable no later than the next one.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
@@ -108,6 +109,8 @@ pub struct Database {
     fresh: Arc<Fresh>,
     settler: Arc<Settler>,
     landed: watch::Receiver<u64>,
+    /// Where readers of records stand, also where that is not written yet.
+    cursors: Mutex<HashMap<&'static str, u64>>,
 }
 
 impl Database {
@@ -143,7 +146,7 @@ impl Database {
         let (shared_cache, shared_fresh, shared_settler) =
             (Arc::clone(&cache), Arc::clone(&fresh), Arc::clone(&settler));
         let writer = writer::start(connection, shared_cache, shared_fresh, shared_settler, sender, lock)?;
-        Ok(Self { writer, items, pages, cache, fresh, settler, landed })
+        Ok(Self { writer, items, pages, cache, fresh, settler, landed, cursors: Mutex::default() })
     }
 
     /// The same with room for so many more pages, so that a test can have the disk run full.

@@ -26,8 +26,6 @@ mod incoming;
 mod links;
 mod removal;
 
-pub(crate) use incoming::Incoming;
-
 /// What the state records as the bucket of an artifact that lies here.
 pub const BUCKET: &str = "local";
 
@@ -180,12 +178,33 @@ impl Objects {
         name: &ArtifactName,
         file: &Path,
     ) -> io::Result<Artifact> {
-        let incoming = self.take_in(file.to_owned())?;
-        let stored = self.keep(pipeline, attempt, name, &incoming);
-        if stored.is_err() {
-            incoming.leave();
+        self.stored_anew(pipeline, attempt, name, file).map_err(room::needed_in(&self.root))
+    }
+
+    fn stored_anew(
+        &self,
+        pipeline: &PipelineName,
+        attempt: &AttemptId,
+        name: &ArtifactName,
+        file: &Path,
+    ) -> io::Result<Artifact> {
+        let (sha256, size) = digest(file)?;
+        let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = self.stored(pipeline, attempt, name) {
+            self.make_durable(&self.place(&there.sha256), &there.sha256, there.size)?;
+            fs::remove_file(file)?;
+            return Ok(there);
         }
-        stored
+        let place = self.place(&sha256);
+        self.remember(attempt, name, &sha256)?;
+        if place.exists() && digest(&place).is_ok_and(|(there, _)| there == sha256) {
+            self.make_durable(&place, &sha256, size)?;
+            fs::remove_file(file)?;
+        } else {
+            let file = self.brought_here(file, attempt, name)?;
+            self.bring_in(&file, &place, &sha256, size)?;
+        }
+        Ok(recorded(pipeline, attempt, name, &sha256, size))
     }
 
     /// The object of `artifact`, to be read only, its digest checked.

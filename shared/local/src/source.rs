@@ -63,7 +63,7 @@ pub enum SourceError {
     Git(#[from] git2::Error),
     /// The zip failed.
     #[error(transparent)]
-    Archive(#[from] penstock_archive::ArchiveError),
+    Archive(#[from] ArchiveError),
     /// The disk failed.
     #[error("writing the source artifact failed: {0}")]
     Io(#[from] std::io::Error),

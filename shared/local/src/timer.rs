@@ -127,7 +127,6 @@ mod tests {
             pipeline: name("web"),
             command: "left".parse().unwrap(),
             changes: vec![Change { expected, item, events: vec![] }],
-            checks: vec![],
             admission: None,
             definition: None,
             at,

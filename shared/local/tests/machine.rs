@@ -229,7 +229,7 @@ async fn what_is_stopped_before_a_machine_takes_it_up_does_not_go_on() {
     let execution = machine.begin("web").await;
     machine.log_says(&execution, ("Build", "Make", 1), "begun").await;
     let waiting = machine.begin("web").await;
-    machine.until(&waiting, |view| machine.action(view, "Pull").status == "Succeeded").await;
+    machine.until(&waiting, |view| machine.action(view, "Pull").status.as_str() == "Succeeded").await;
     machine.crash();
 
     let idle = bench.open().await;
@@ -238,7 +238,7 @@ async fn what_is_stopped_before_a_machine_takes_it_up_does_not_go_on() {
     }
     let machine = Running::take_up(idle).await;
     for stopped in [&waiting, &execution] {
-        assert_eq!(machine.ended(stopped).await.status, "Stopped");
+        assert_eq!(machine.ended(stopped).await.status.as_str(), "Stopped");
     }
     let next = machine.begin("web").await;
     machine.log_says(&next, ("Build", "Make", 1), "begun").await;

@@ -97,6 +97,9 @@ impl Database {
     /// # Errors
     /// A retryable [`PortError`] if the database fails.
     pub fn cursor(&self, name: &'static str) -> Result<u64, PortError> {
+        if let Some(number) = self.cursors.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(*number);
+        }
         self.item(|connection| {
             let mut find = connection.prepare_cached("SELECT number FROM cursors WHERE name = ?1")?;
             Ok(find.query_row([name], |row| row.get(0)).optional()?.unwrap_or(0))
@@ -108,6 +111,7 @@ impl Database {
     /// # Errors
     /// A [`PortError`] if the database is closed.
     pub fn set_cursor(&self, name: &'static str, number: u64) -> Result<(), PortError> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner).insert(name, number);
         self.ask(Request::Cursor(name, number))
     }
 }
