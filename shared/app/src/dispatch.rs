@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use penstock_engine::command::{Command, Report, Request, Success};
 use penstock_engine::debt::Debt;
-use penstock_engine::state::{AttemptError, AttemptStatus, ErrorCode, External, MAX_ERROR};
+use penstock_engine::state::{Attempt, AttemptError, AttemptStatus, ErrorCode, External, MAX_ERROR};
 use penstock_model::artifact::Revision;
 use penstock_model::id::{AttemptId, CommandId, PipelineName};
 use penstock_model::pipeline::Category;
@@ -16,7 +16,7 @@ use penstock_model::variable::MAX_OUTPUT_BYTES;
 use crate::command_id::command_from;
 use crate::error::AppError;
 use crate::port::PortError;
-use crate::port::claims::{Claim, Claims, Standing};
+use crate::port::claims::{Claim, Claims, Recorded, Standing};
 use crate::port::clock::Clock;
 use crate::port::outputs::Outputs;
 use crate::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Stop, Work};
@@ -25,8 +25,10 @@ use crate::reports::Reports;
 
 pub mod anticipation;
 pub(crate) mod resolve;
+mod stray;
 mod work;
 
+use stray::Stray;
 use work::{Found, Obstacle};
 
 /// For how long a claim keeps others from an attempt: a little less than the first pause after which an unanswered
@@ -35,6 +37,9 @@ use work::{Found, Obstacle};
 pub const CLAIM: Duration = Duration::from_secs(55);
 /// How often a claim is renewed while its work begins.
 const RENEWAL: Duration = Duration::from_secs(20);
+
+/// For how long a start is waited for that goes on after its claim is lost.
+const PARTING: Duration = Duration::from_secs(20);
 
 /// Each fifth attempt is a failure if its provider loses it; a retry goes on counting.
 const VANISHING: u32 = 5;
@@ -105,17 +110,26 @@ impl Dispatch {
         self.say(pipeline, attempt, END, report).await
     }
 
-    /// Reports that a provider has taken the work up at `started_at`.
-    async fn report_started(
+    /// Records that the provider has taken the work up at `started_at`, and reports it if it is what the attempt waits for.
+    async fn taken_up(
         &self,
-        pipeline: &PipelineName,
-        attempt: &AttemptId,
+        provider: &dyn Provider,
+        work: &Work,
         external: External,
         started_at: Timestamp,
     ) -> Result<(), AppError> {
-        self.claims.started(attempt, &external).await?;
-        let report = Report::Started { external: Some(external), started_at: Some(started_at) };
-        self.say(pipeline, attempt, "start", report).await
+        let (pipeline, attempt) = (&work.pipeline, &work.attempt);
+        match self.claims.started(attempt, &external).await? {
+            Recorded::Counts => {
+                let report = Report::Started { external: Some(external), started_at: Some(started_at) };
+                self.say(pipeline, attempt, "start", report).await
+            }
+            Recorded::Cancelled => Ok(stray::end(provider, work, &external, Stray::Late).await?),
+            Recorded::Other { external: first } => {
+                tracing::warn!(%attempt, external = external.id, first = first.id, "work began beside its attempt's own");
+                Ok(stray::end(provider, work, &external, Stray::Beside).await?)
+            }
+        }
     }
 
     /// Everything that can fail for good is tried before the claim; the claim comes right before the start.
@@ -127,7 +141,7 @@ impl Dispatch {
             .attempt()
             .is_some_and(|it| it.status == AttemptStatus::Scheduled && it.cancellation.is_none());
         if !owed {
-            return Ok(());
+            return self.end_stray(&found, id).await;
         }
         let work = match found.work(self.outputs.as_ref()).await {
             Ok(work) => work,
@@ -167,14 +181,21 @@ impl Dispatch {
         let (pipeline, attempt) = (&work.pipeline, &work.attempt);
         let (stop, started_at) = (Stop::default(), self.clock.now());
         let held = AtomicI64::new(until.0);
+        let mut start = provider.start_until(work, taken_over, &stop);
         let begun = tokio::select! {
-            begun = provider.start_until(work, taken_over, &stop) => begun,
-            error = self.keep(work, &held, &stop) => return Err(error.into()),
+            biased;
+            begun = &mut start => begun,
+            error = self.keep(work, &held, &stop) => {
+                stop.ask();
+                // Given up here, a start that is on its way would leave work behind of which nobody knows.
+                match tokio::time::timeout(PARTING, start).await {
+                    Ok(Ok(begun @ Begun::Running(_))) => Ok(begun),
+                    Ok(Ok(Begun::Ended(_)) | Err(_)) | Err(_) => return Err(error.into()),
+                }
+            }
         };
         match begun {
-            Ok(Begun::Running(external)) => {
-                self.report_started(pipeline, attempt, external, started_at).await
-            }
+            Ok(Begun::Running(external)) => self.taken_up(provider, work, external, started_at).await,
             Ok(Begun::Ended(ending)) => self.report(pipeline, attempt, ending).await,
             Err(error) if error.retryable => {
                 self.not_begun(work, Timestamp(held.load(Ordering::SeqCst)), error).await
@@ -183,6 +204,27 @@ impl Dispatch {
                 let error = AttemptError::new(ErrorCode::JobFailed, error.in_a_sentence());
                 self.fail(pipeline, attempt, error).await
             }
+        }
+    }
+
+    /// Work that a frozen worker began after its attempt was cancelled, and that it could not end.
+    async fn end_stray(&self, found: &Found, id: &AttemptId) -> Result<(), AppError> {
+        let is_settled = |attempt: &Attempt| {
+            attempt.external.is_none()
+                && attempt.cancellation.as_ref().is_some_and(|it| it.settled_at.is_some())
+        };
+        if !found.attempt().is_some_and(is_settled) {
+            return Ok(());
+        }
+        let Standing::Started { external } = self.claims.look(id).await? else {
+            return Ok(());
+        };
+        let Some(work) = found.work_begun(self.outputs.as_ref()).await? else {
+            return Ok(());
+        };
+        match self.providers.find(&work.action.action_type_id) {
+            Some(provider) => Ok(stray::end(provider.as_ref(), &work, &external, Stray::Late).await?),
+            None => Ok(()),
         }
     }
 

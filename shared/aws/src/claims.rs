@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use futures_util::future::try_join;
 use penstock_app::engine::state::{External, SCHEMA};
 use penstock_app::port::PortError;
-use penstock_app::port::claims::{Claim, Claims, Standing};
+use penstock_app::port::claims::{Claim, Claims, Recorded, Standing};
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 
@@ -38,6 +38,8 @@ const EXTERNAL_URL: &str = "external_url";
 const CLAIMED: &str = "claimed";
 const STARTED: &str = "started";
 const CANCELLED: &str = "cancelled";
+/// On a start that was recorded after the attempt was cancelled.
+const LATE: &str = "late";
 
 /// What a conditional write led to.
 enum Written {
@@ -62,6 +64,40 @@ impl TableStore {
             .expression_attribute_values(":nonce", AttributeValue::S(nonce.to_owned()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// Writes that the provider has the attempt, if `condition` holds.
+    async fn record(
+        &self,
+        attempt: &AttemptId,
+        external: &External,
+        condition: &str,
+        late: bool,
+    ) -> Result<Written, PortError> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let url = external.url.as_deref().map_or("", |_| ", #url = :url");
+        let set = format!("#status = :started, #id = :id{url}{}", if late { ", #late = :late" } else { "" });
+        let nonce = nonce();
+        let mut update = self
+            .claim_update(attempt, &set, &nonce)
+            .condition_expression(condition)
+            .expression_attribute_names("#status", STATUS)
+            .expression_attribute_names("#id", EXTERNAL_ID)
+            .expression_attribute_names("#late", LATE)
+            .expression_attribute_values(":started", text(STARTED))
+            .expression_attribute_values(":id", text(&external.id));
+        update = if late {
+            let update = update.expression_attribute_values(":cancelled", text(CANCELLED));
+            update.expression_attribute_values(":late", AttributeValue::Bool(true))
+        } else {
+            update.expression_attribute_values(":claimed", text(CLAIMED))
+        };
+        if let Some(url) = &external.url {
+            update = update
+                .expression_attribute_names("#url", EXTERNAL_URL)
+                .expression_attribute_values(":url", text(url));
+        }
+        written(&format!("record the start of {attempt}"), &nonce, update).await
     }
 }
 
@@ -109,25 +145,24 @@ impl Claims for TableStore {
         Ok(matches!(written(&what, &nonce, update).await?, Written::Ours(_)))
     }
 
-    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
-        let what = format!("record the start of {attempt}");
-        let set = match &external.url {
-            Some(_) => "#status = :started, #id = :id, #url = :url",
-            None => "#status = :started, #id = :id",
+    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<Recorded, PortError> {
+        let recorded = async {
+            let in_time = "attribute_not_exists(#status) OR #status = :claimed OR (#status = :started AND #id = :id AND attribute_not_exists(#late))";
+            let found = match self.record(attempt, external, in_time, false).await? {
+                Written::Ours(_) => return Ok(Recorded::Counts),
+                Written::Refused(found) => found,
+            };
+            if standing(&found)? != Standing::Cancelled {
+                return recorded_before(&found, external);
+            }
+            match self.record(attempt, external, "#status = :cancelled", true).await? {
+                Written::Ours(_) => Ok(Recorded::Cancelled),
+                Written::Refused(found) => recorded_before(&found, external),
+            }
         };
-        let mut update = self
-            .claim_update(attempt, set, &nonce())
-            .expression_attribute_names("#status", STATUS)
-            .expression_attribute_names("#id", EXTERNAL_ID)
-            .expression_attribute_values(":started", AttributeValue::S(STARTED.to_owned()))
-            .expression_attribute_values(":id", AttributeValue::S(external.id.clone()));
-        if let Some(url) = &external.url {
-            update = update
-                .expression_attribute_names("#url", EXTERNAL_URL)
-                .expression_attribute_values(":url", AttributeValue::S(url.clone()));
-        }
-        let update = async { update.send().await.map_err(|error| port_error(&what, &error)) };
-        try_join(update, self.remember(attempt, &external.id)).await.map(drop)
+        // What does not count can be found by its id too, until it is ended.
+        let (recorded, ()) = try_join(recorded, self.remember(attempt, &external.id)).await?;
+        Ok(recorded)
     }
 
     async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError> {
@@ -195,6 +230,20 @@ fn standing(item: &Attributes) -> Result<Standing, PortError> {
         CANCELLED => Standing::Cancelled,
         other => return Err(stored.damaged(&format!("`{other}` is no status of a claim"))),
     })
+}
+
+/// What to say of `external` where a start stands already.
+fn recorded_before(found: &Attributes, external: &External) -> Result<Recorded, PortError> {
+    match standing(found)? {
+        Standing::Started { external: first } if first.id != external.id => {
+            Ok(Recorded::Other { external: first })
+        }
+        Standing::Started { .. } | Standing::Cancelled if found.contains_key(LATE) => Ok(Recorded::Cancelled),
+        // It was removed meanwhile, by TTL, or changes while it is looked at.
+        Standing::Started { .. } | Standing::Cancelled | Standing::Free | Standing::Claimed { .. } => {
+            Err(PortError::transient("record a start: the claim changes without a pause; try again"))
+        }
+    }
 }
 
 /// Whether anybody ever took it: then something may have begun, whatever stands there now.

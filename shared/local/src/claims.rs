@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use penstock_app::engine::state::External;
 use penstock_app::port::PortError;
-use penstock_app::port::claims::{Claim, Claims, Standing};
+use penstock_app::port::claims::{Claim, Claims, Recorded, Standing};
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ enum Held {
     Cancelled,
     /// Cancelled after a claim on it expired: its worker may have begun.
     Withdrawn,
+    /// Work of which the start was recorded after it was cancelled.
+    Late(External),
 }
 
 impl ClaimJournal {
@@ -157,7 +159,9 @@ impl Claims for ClaimJournal {
             None => Claim::Taken,
             Some(Held::Claimed(before)) if *before <= now => Claim::TakenOver,
             Some(Held::Claimed(before)) => return Ok(Claim::Held { until: *before }),
-            Some(Held::Started(external)) => return Ok(Claim::Started { external: external.clone() }),
+            Some(Held::Started(external) | Held::Late(external)) => {
+                return Ok(Claim::Started { external: external.clone() });
+            }
             Some(Held::Cancelled | Held::Withdrawn) => return Ok(Claim::Cancelled),
         };
         inner.write(&self.path, attempt, Some(Held::Claimed(until)))?;
@@ -173,8 +177,21 @@ impl Claims for ClaimJournal {
         Ok(is_held)
     }
 
-    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
-        self.lock().write(&self.path, attempt, Some(Held::Started(external.clone())))
+    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<Recorded, PortError> {
+        let mut inner = self.lock();
+        let (held, answer) = match inner.claims.get(attempt) {
+            Some(Held::Started(first) | Held::Late(first)) if first.id != external.id => {
+                return Ok(Recorded::Other { external: first.clone() });
+            }
+            None | Some(Held::Claimed(_) | Held::Started(_)) => {
+                (Held::Started(external.clone()), Recorded::Counts)
+            }
+            Some(Held::Cancelled | Held::Withdrawn | Held::Late(_)) => {
+                (Held::Late(external.clone()), Recorded::Cancelled)
+            }
+        };
+        inner.write(&self.path, attempt, Some(held))?;
+        Ok(answer)
     }
 
     async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError> {
@@ -183,7 +200,9 @@ impl Claims for ClaimJournal {
             None => (Held::Cancelled, Claim::Taken),
             Some(Held::Claimed(until)) if *until <= now => (Held::Withdrawn, Claim::TakenOver),
             Some(Held::Claimed(until)) => return Ok(Claim::Held { until: *until }),
-            Some(Held::Started(external)) => return Ok(Claim::Started { external: external.clone() }),
+            Some(Held::Started(external) | Held::Late(external)) => {
+                return Ok(Claim::Started { external: external.clone() });
+            }
             Some(Held::Cancelled) => return Ok(Claim::Cancelled),
             Some(Held::Withdrawn) => return Ok(Claim::TakenOver),
         };
@@ -195,7 +214,9 @@ impl Claims for ClaimJournal {
         Ok(match self.lock().claims.get(attempt) {
             None => Standing::Free,
             Some(Held::Claimed(until)) => Standing::Claimed { until: *until },
-            Some(Held::Started(external)) => Standing::Started { external: external.clone() },
+            Some(Held::Started(external) | Held::Late(external)) => {
+                Standing::Started { external: external.clone() }
+            }
             Some(Held::Cancelled | Held::Withdrawn) => Standing::Cancelled,
         })
     }

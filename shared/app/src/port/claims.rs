@@ -16,8 +16,10 @@ pub trait Claims: Send + Sync {
     /// Prolongs a claim that lasts until `held`: its worker still works. Says whether it was still held so.
     async fn renew(&self, attempt: &AttemptId, held: Timestamp, until: Timestamp) -> Result<bool, PortError>;
 
-    /// Records the provider's id of the work on a claimed attempt.
-    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError>;
+    /// Records the provider's id of work that began, unless other work was recorded before: whoever comes first counts, as
+    /// one who took the claim over may have adopted what another began. On a cancelled attempt it is recorded too, so that
+    /// it can be found and ended, but it does not count.
+    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<Recorded, PortError>;
 
     /// Makes an attempt cancelled that is free, or whose claim expired before `now`, so that nobody starts it any more;
     /// says what stood there. One that was ever claimed answers [`Claim::TakenOver`], however often it is asked: its
@@ -48,6 +50,20 @@ pub enum Claim {
     },
     /// It was cancelled before it began; to a claim, also after its worker died.
     Cancelled,
+}
+
+/// What became of recording a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is the attempt's work.
+    Counts,
+    /// The attempt had been cancelled, and that may have been confirmed: whoever began the work ends it.
+    Cancelled,
+    /// Other work was recorded first: whoever began this ends it.
+    Other {
+        /// The work that counts.
+        external: External,
+    },
 }
 
 /// What is known of an attempt's claim.

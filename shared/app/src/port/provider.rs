@@ -52,6 +52,12 @@ pub trait Provider: Send + Sync {
 
     /// Ends the work if it runs. [`Observation::Ended`] or [`Observation::Gone`] confirm the cancellation.
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError>;
+
+    /// Ends `spare`, which was begun beside the attempt's work, and nothing else. There is nothing to end where repeated
+    /// starts meet in the same work.
+    async fn discard(&self, _work: &Work, _spare: &External) -> Result<(), PortError> {
+        Ok(())
+    }
 }
 
 /// Whether work that starts is still wanted.

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use penstock_app::dispatch::{CLAIM, Dispatch};
 use penstock_app::port::PortError;
 use penstock_app::port::claims::Claims;
 use penstock_app::port::clock::Clock;
-use penstock_app::port::provider::{Done, Ending};
+use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Stop, Work};
 use penstock_engine::debt::Debt;
-use penstock_engine::state::TriggerCause;
+use penstock_engine::state::{External, TriggerCause};
 use penstock_model::pipeline::{Category, Pipeline};
 use penstock_testkit::build::{action, build, pipeline, source};
 use penstock_testkit::fake::{Conduct, FakeProvider, FakeProviders};
 use penstock_testkit::installation::Installation;
+
+use tokio::sync::Notify;
 
 use super::{attempt, stages, started, web, web_name, with};
 
@@ -75,7 +78,7 @@ async fn an_unknown_variable_fails_the_attempt_with_that_reason() {
 
 #[tokio::test]
 async fn oversized_values_fail_the_attempt() {
-    let large = |work: &penstock_app::port::provider::Work| {
+    let large = |work: &Work| {
         let Ending::Succeeded(mut done) = FakeProvider::success(work) else {
             return Conduct::Succeeds;
         };
@@ -320,12 +323,113 @@ async fn what_ended_before_its_start_was_reported_is_taken_up() {
     let fetch = attempt(&id, "Source", "Fetch", 1);
     let (fakes, now) = (&installation.fakes, installation.fakes.clock.now());
     fakes.claims.claim(&fetch, now, now.plus(CLAIM)).await.expect("a claim");
-    let external = penstock_engine::state::External { id: "build:1".to_owned(), url: None };
+    let external = External { id: "build:1".to_owned(), url: None };
     fakes.claims.started(&fetch, &external).await.expect("started, and the process died");
     installation.settle().await;
     let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
     let numbers: Vec<u32> = history.iter().map(|known| known.id.number).collect();
     assert_eq!(numbers, [1, 2], "the provider knows nothing of it: it is attempted again at once");
+}
+
+/// A provider that a worker is frozen on its way to: each start waits until it is let go.
+struct Frozen {
+    inner: Arc<FakeProvider>,
+    reached: Notify,
+    thawed: Notify,
+}
+
+#[async_trait]
+impl Provider for Frozen {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
+        self.reached.notify_one();
+        self.thawed.notified().await;
+        self.inner.start(work, taken_over).await
+    }
+
+    /// What is on its way arrives, though it is wanted no more.
+    async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
+        self.reached.notify_one();
+        tokio::select! {
+            () = self.thawed.notified() => {}
+            () = stop.asked() => {}
+        }
+        self.inner.start(work, taken_over).await
+    }
+
+    async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
+        self.inner.observe(work, external).await
+    }
+
+    async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
+        self.inner.cancel(work, external).await
+    }
+}
+
+/// Whoever stops it has looked at the provider already and found nothing: the start that lands afterwards is ended by the
+/// one who began it.
+#[tokio::test]
+async fn what_begins_after_its_stop_was_confirmed_is_ended() {
+    for is_renewed in [false, true] {
+        let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+        let fakes = &installation.fakes;
+        let frozen =
+            Arc::new(Frozen { inner: fakes.provider.clone(), reached: Notify::new(), thawed: Notify::new() });
+        let dispatch = Dispatch::new(
+            installation.transition.clone(),
+            fakes.store.clone(),
+            fakes.claims.clone(),
+            fakes.outputs.clone(),
+            Arc::new(FakeProviders::new(frozen.clone())),
+            fakes.clock.clone(),
+        );
+        // With a renewal under way it is the renewal that notices first.
+        let dispatch = if is_renewed { dispatch.renewing_every(Duration::from_millis(2)) } else { dispatch };
+        let request = penstock_app::control::StartRequest::by(web_name(), "alice");
+        let id = installation.control.start(request).await.expect("starting");
+        drop(fakes.queue.take());
+        let fetch = attempt(&id, "Source", "Fetch", 1);
+        let (pipeline, debt) = (web_name(), Debt::Dispatch { attempt: fetch.clone() });
+        let stops = async {
+            frozen.reached.notified().await;
+            fakes.clock.advance(CLAIM + CLAIM);
+            installation.control.stop(&web_name(), &id, true, "", "alice").await.expect("stopping");
+            installation.settle().await;
+            let stopped = installation.query.raw_execution(&web_name(), &id).await.expect("the execution");
+            let cancellation = stopped.attempt(&fetch).and_then(|attempt| attempt.cancellation.clone());
+            assert!(cancellation.is_some_and(|it| it.settled_at.is_some()), "nobody waits for it any more");
+            if !is_renewed {
+                frozen.thawed.notify_one();
+            }
+        };
+        let at_work = dispatch.carry_out(&pipeline, &debt);
+        let (carried_out, ()) = tokio::join!(at_work, stops);
+        carried_out.expect("it is done with");
+        assert!(fakes.provider.is_cancelled(&fetch), "renewed: {is_renewed}");
+        assert!(fakes.provider.running().is_empty(), "renewed: {is_renewed}");
+    }
+}
+
+/// If the one who began it cannot end it either, the message that comes again does.
+#[tokio::test]
+async fn what_could_not_be_ended_is_ended_when_its_message_comes_again() {
+    let installation = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let request = penstock_app::control::StartRequest::by(web_name(), "alice");
+    let id = installation.control.start(request).await.expect("starting");
+    let dispatch = installation.fakes.queue.take().expect("the dispatch");
+    let fetch = attempt(&id, "Source", "Fetch", 1);
+    installation.control.stop(&web_name(), &id, true, "", "alice").await.expect("stopping");
+    installation.settle().await;
+    let external = External { id: fetch.token(), url: None };
+    let recorded = installation.fakes.claims.started(&fetch, &external).await.expect("a late start");
+    assert_eq!(recorded, penstock_app::port::claims::Recorded::Cancelled);
+    let works = with(Installation::new(FakeProvider::new(|_| Conduct::Runs)), web()).await;
+    let other = started(&works).await;
+    let mut work = works.fakes.provider.running().remove(0);
+    assert_eq!(work.attempt.execution, other);
+    work.attempt = fetch.clone();
+    installation.fakes.provider.start(&work, false).await.expect("the start that landed");
+    installation.worker.handle(dispatch).await.expect("it comes again");
+    assert!(installation.fakes.provider.is_cancelled(&fetch));
 }
 
 /// Work that is done while it starts, as putting files into a bucket is, takes as long as it takes.

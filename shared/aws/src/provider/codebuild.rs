@@ -59,4 +59,8 @@ impl Provider for CodeBuild {
         let project = optional(work, "ProjectName").unwrap_or_default();
         self.0.cancel(work, project, is_batch(&work.action), external).await
     }
+
+    async fn discard(&self, work: &Work, spare: &External) -> Result<(), PortError> {
+        self.cancel(work, Some(spare)).await.map(drop)
+    }
 }

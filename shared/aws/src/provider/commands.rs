@@ -50,4 +50,8 @@ impl Provider for Commands {
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         self.runner.cancel(work, &self.project, false, external).await
     }
+
+    async fn discard(&self, work: &Work, spare: &External) -> Result<(), PortError> {
+        self.cancel(work, Some(spare)).await.map(drop)
+    }
 }

@@ -110,4 +110,8 @@ impl Provider for Handover {
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         self.inner.cancel(work, external).await
     }
+
+    async fn discard(&self, work: &Work, spare: &External) -> Result<(), PortError> {
+        self.inner.discard(work, spare).await
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_app::port::claims::{Claim, Claims, Standing};
+use penstock_app::port::claims::{Claim, Claims, Recorded, Standing};
 use penstock_engine::state::External;
 use penstock_model::time::Timestamp;
 
@@ -20,6 +20,7 @@ pub async fn claims_contract(make: impl AsyncFn() -> Arc<dyn Claims>) {
     an_expired_claim_is_taken_over(make().await).await;
     an_expired_claim_is_cancelled_for_good(make().await).await;
     what_is_started_stays_started(make().await).await;
+    the_first_start_counts(make().await).await;
     what_is_cancelled_is_never_taken(make().await).await;
     one_of_many_takes_it(make().await).await;
 }
@@ -66,8 +67,23 @@ async fn an_expired_claim_is_cancelled_for_good(claims: Arc<dyn Claims>) {
     assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Cancelled);
     // Its worker was not dead after all, and says what it began.
     let external = External { id: "build:1".to_owned(), url: None };
-    claims.started(&attempt(1), &external).await.expect("started");
+    for _ in 0..2 {
+        let recorded = claims.started(&attempt(1), &external).await.expect("started");
+        assert_eq!(recorded, Recorded::Cancelled, "whoever began it has to end it, however often it is told");
+    }
     assert_eq!(claims.cancel(&attempt(1), at(601)).await.expect("cancel"), Claim::Started { external });
+}
+
+/// Two of whom each began something: the first that says so counts.
+async fn the_first_start_counts(claims: Arc<dyn Claims>) {
+    let [first, second] = ["build:1", "build:2"].map(|id| External { id: id.to_owned(), url: None });
+    claims.claim(&attempt(1), at(0), at(60)).await.expect("claim");
+    assert_eq!(claims.claim(&attempt(1), at(60), at(120)).await.expect("claim"), Claim::TakenOver);
+    assert_eq!(claims.started(&attempt(1), &first).await.expect("started"), Recorded::Counts);
+    let recorded = claims.started(&attempt(1), &second).await.expect("started");
+    assert_eq!(recorded, Recorded::Other { external: first.clone() });
+    assert_eq!(claims.started(&attempt(1), &first).await.expect("started again"), Recorded::Counts);
+    assert_eq!(claims.look(&attempt(1)).await.expect("look"), Standing::Started { external: first });
 }
 
 async fn what_is_started_stays_started(claims: Arc<dyn Claims>) {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::claims::{Claim, Claims, Standing};
+use penstock_app::port::claims::{Claim, Claims, Recorded, Standing};
 use penstock_engine::state::External;
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
@@ -21,6 +21,8 @@ struct Known {
     standings: BTreeMap<AttemptId, Standing>,
     /// Those that were cancelled after a claim on them expired.
     withdrawn: BTreeSet<AttemptId>,
+    /// Those of which a start was recorded after they were cancelled.
+    late: BTreeSet<AttemptId>,
 }
 
 #[async_trait]
@@ -49,13 +51,21 @@ impl Claims for MemoryClaims {
         Ok(is_held)
     }
 
-    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
-        locked(&self.0).standings.insert(attempt.clone(), Standing::Started { external: external.clone() });
-        Ok(())
+    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<Recorded, PortError> {
+        let Known { standings, late, withdrawn: _ } = &mut *locked(&self.0);
+        match standings.get(attempt) {
+            Some(Standing::Started { external: first }) if first.id != external.id => {
+                return Ok(Recorded::Other { external: first.clone() });
+            }
+            Some(Standing::Cancelled) => drop(late.insert(attempt.clone())),
+            None | Some(Standing::Free | Standing::Claimed { .. } | Standing::Started { .. }) => {}
+        }
+        standings.insert(attempt.clone(), Standing::Started { external: external.clone() });
+        Ok(if late.contains(attempt) { Recorded::Cancelled } else { Recorded::Counts })
     }
 
     async fn cancel(&self, attempt: &AttemptId, now: Timestamp) -> Result<Claim, PortError> {
-        let Known { standings, withdrawn } = &mut *locked(&self.0);
+        let Known { standings, withdrawn, late: _ } = &mut *locked(&self.0);
         let claim = match standings.get(attempt) {
             None | Some(Standing::Free) => Claim::Taken,
             Some(Standing::Claimed { until }) if *until <= now => Claim::TakenOver,

@@ -33,6 +33,10 @@ impl<T: Provider + ?Sized> Provider for Faulty<T> {
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         self.faults.around("cancel", self.inner.cancel(work, external)).await
     }
+
+    async fn discard(&self, work: &Work, spare: &External) -> Result<(), PortError> {
+        self.faults.around("discard", self.inner.discard(work, spare)).await
+    }
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::claims::{Claim, Claims, Standing};
+use penstock_app::port::claims::{Claim, Claims, Recorded, Standing};
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::queue::{Message, Queue};
 use penstock_engine::state::External;
@@ -34,7 +34,7 @@ impl<T: Claims + ?Sized> Claims for Faulty<T> {
         self.faults.around("renew a claim", self.inner.renew(attempt, held, until)).await
     }
 
-    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<(), PortError> {
+    async fn started(&self, attempt: &AttemptId, external: &External) -> Result<Recorded, PortError> {
         self.faults.around("record a start", self.inner.started(attempt, external)).await
     }
 
