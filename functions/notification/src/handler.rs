@@ -11,8 +11,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
+use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::port::store::Record;
 use penstock_aws::store::record_from_image;
+use penstock_aws::telemetry::count_failure;
 use penstock_aws::untold::Untold;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,9 +135,16 @@ impl Handler {
 
     async fn tell(&self, record: &Record) -> bool {
         let execution = record.execution.as_ref().map(penstock_model::id::ExecutionId::as_str);
-        let Err(error) = self.notify.tell(record).await else {
-            tracing::info!(pipeline = %record.pipeline, execution, version = record.version, "told");
-            return true;
+        let error = match self.notify.tell(record).await {
+            Ok(given_up) => {
+                for why in given_up {
+                    tracing::error!(pipeline = %record.pipeline, execution, why, "this is never shown, and not tried again");
+                    count_failure(SystemClock.now());
+                }
+                tracing::info!(pipeline = %record.pipeline, execution, version = record.version, "told");
+                return true;
+            }
+            Err(error) => error,
         };
         for attempt in record.events.iter().filter_map(|event| event.fact.attempt()) {
             let (stage, action, number) = (&attempt.stage, &attempt.action, attempt.number);
@@ -143,7 +152,7 @@ impl Handler {
         }
         let retryable = error.is_retryable();
         tracing::error!(pipeline = %record.pipeline, execution, version = record.version, %error, retryable, "not everybody was told");
-        // Even what is refused for good is tried again: somebody else of the record may not have been told yet, and a
+        // Also what a person has to mend is tried again: somebody else of the record may not have been told yet, and a
         // right that is granted meanwhile lets it through.
         false
     }

@@ -104,32 +104,34 @@ impl Notify {
         self
     }
 
-    /// Tells what `record` gives reason to tell; most records give none, and then nothing is read.
+    /// Tells what `record` gives reason to tell; most records give none, and then nothing is read. Says what could not be
+    /// told and never will be, with the reason.
     ///
     /// # Errors
     /// [`AppError::Port`] if the store failed or somebody could not be told: tell the record again. The others were.
-    pub async fn tell(&self, record: &Record) -> Result<(), AppError> {
+    pub async fn tell(&self, record: &Record) -> Result<Vec<String>, AppError> {
         let facts = || record.events.iter().map(|event| &event.fact);
         let people = facts().any(people::may_concern);
         let statuses = self.statuses.as_ref().filter(|_| facts().any(commit_status::may_change));
         let changes = self.state_changes.as_ref().filter(|_| facts().any(state_change::is_one));
         if !people && statuses.is_none() && changes.is_none() {
-            return Ok(());
+            return Ok(vec![]);
         }
         let Some(story) = self.read(record).await? else {
-            return Ok(());
+            return Ok(vec![]);
         };
-        let mut failures = vec![];
+        let (mut failures, mut given_up) = (vec![], vec![]);
         if people {
             failures.extend(self.tell_people(record, &story).await.err());
         }
         if let Some(statuses) = statuses {
-            failures.extend(self.set_statuses(statuses.as_ref(), record, &story).await.err());
+            let set = self.set_statuses(statuses.as_ref(), record, &story, &mut given_up).await;
+            failures.extend(set.err());
         }
         if let Some(changes) = changes {
             failures.extend(self.send_changes(changes.as_ref(), record, &story).await.err());
         }
-        all_of(failures.into_iter().map(into_port_error))
+        all_of(failures.into_iter().map(into_port_error)).map(|()| given_up)
     }
 
     /// Rules of the bus would act again on changes that are sent again because somebody else could not be told.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use penstock_app::port::PortError;
+use penstock_app::port::statuses::Shown;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -252,7 +253,9 @@ impl Api {
         out.flush().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
     }
 
-    /// Adds a status to a commit. Setting it twice shows it once.
+    /// Adds a status to a commit. Setting it twice shows it once. What GitHub refuses as such is refused for ever: a
+    /// repository or commit that is not there, a thousand statuses of one context (GitHub REST API, "Create a commit
+    /// status"). Another token or a right lets the rest through.
     ///
     /// # Errors
     /// [`PortError`] that says whether trying again can help.
@@ -261,14 +264,24 @@ impl Api {
         repository: &Repository,
         sha: &str,
         status: &serde_json::Value,
-    ) -> Result<(), PortError> {
+    ) -> Result<Shown, PortError> {
         let sha = utf8_percent_encode(sha, IN_PATH);
         let what = format!(
             "set the status of {} at {sha} (the token needs `commit statuses: write`)",
             repository.full_name()
         );
         let url = format!("{}/repos/{}/statuses/{sha}", self.base_url, repository.full_name());
-        self.send(self.client.post(url).timeout(STATUS).json(status), &what).await.map(drop)
+        let response = self.ask(self.client.post(url).timeout(STATUS).json(status), &what).await?;
+        let code = response.status();
+        match self.judge(response, &what) {
+            Ok(_) => Ok(Shown::Yes),
+            Err(error)
+                if !error.retryable && !matches!(code, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
+            {
+                Ok(Shown::Never { why: error.message })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The webhooks of a repository; none if the token may not see them.
@@ -391,7 +404,7 @@ fn refusal(
             "{what}: the token may not do this (403); it needs `contents: read`, and `commit statuses: write` for statuses"
         )),
         404 | 422 if has_token => PortError::permanent(format!(
-            "{what}: GitHub knows no such repository or commit, or the token may not see it ({status})"
+            "{what}: GitHub knows no such repository or commit, or the token may not see it ({status}); correct the source action, or give the token access"
         )),
         404 | 422 => PortError::permanent(format!(
             "{what}: GitHub knows no such public repository or commit ({status}); a private one needs a token{}",

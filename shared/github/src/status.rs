@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::secrets::Secrets;
-use penstock_app::port::statuses::{CommitStatus, StatusState, Statuses};
+use penstock_app::port::statuses::{CommitStatus, Shown, StatusState, Statuses};
 use serde_json::json;
 
 use crate::api::{Api, Repository};
@@ -27,13 +27,14 @@ impl GitHubStatuses {
 
 #[async_trait]
 impl Statuses for GitHubStatuses {
-    async fn set(&self, status: &CommitStatus) -> Result<(), PortError> {
-        let repository = Repository::new(&status.repository).ok_or_else(|| {
-            PortError::permanent(format!(
+    async fn set(&self, status: &CommitStatus) -> Result<Shown, PortError> {
+        let Some(repository) = Repository::new(&status.repository) else {
+            let why = format!(
                 "set a commit status: `{}` is no owner/name; write it without references",
                 status.repository.escape_debug()
-            ))
-        })?;
+            );
+            return Ok(Shown::Never { why });
+        };
         let token = self.secrets.secret(&self.secret).await?;
         let mut body = json!({
             "state": word(status.state),

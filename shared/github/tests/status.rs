@@ -12,7 +12,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use penstock_app::port::PortError;
 use penstock_app::port::secrets::Secrets;
-use penstock_app::port::statuses::{CommitStatus, StatusState, Statuses};
+use penstock_app::port::statuses::{CommitStatus, Shown, StatusState, Statuses};
 use penstock_github::status::GitHubStatuses;
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ async fn each_state_is_set_under_the_pipelines_context_with_a_link() {
         (StatusState::Error, "error"),
     ];
     for (state, word) in states {
-        statuses.set(&status(state)).await.unwrap();
+        assert_eq!(statuses.set(&status(state)).await.unwrap(), Shown::Yes);
         let (repository, sha, body) = seen.lock().unwrap().set.pop().unwrap();
         assert_eq!((repository.as_str(), sha.as_str()), ("acme/web", SHA));
         let expected = json!({
@@ -108,8 +108,6 @@ async fn what_passes_is_told_from_what_stays_refused() {
     for (code, header, value, passes) in [
         (401, "x-other", "", false),
         (403, "x-ratelimit-remaining", "12", false),
-        (404, "x-other", "", false),
-        (422, "x-other", "", false),
         (403, "x-ratelimit-remaining", "0", true),
         (403, "retry-after", "60", true),
         (429, "retry-after", "60", true),
@@ -120,6 +118,16 @@ async fn what_passes_is_told_from_what_stays_refused() {
         let error = statuses.set(&status(StatusState::Pending)).await.unwrap_err();
         assert_eq!(error.retryable, passes, "{code} {header}: {error}");
         assert!(error.message.contains("acme/web") && !error.message.contains("t0ken"), "{error}");
+    }
+    for code in [400, 404, 410, 422] {
+        seen.lock().unwrap().refusal = Some((code, "x-other", ""));
+        let Shown::Never { why } = statuses.set(&status(StatusState::Pending)).await.unwrap() else {
+            panic!("{code} stays, whoever asks")
+        };
+        assert!(
+            why.contains("acme/web") && why.contains(&code.to_string()) && !why.contains("t0ken"),
+            "{why}"
+        );
     }
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -133,8 +141,8 @@ async fn nothing_but_a_repository_gets_into_the_address() {
     let (seen, statuses) = github().await;
     for repository in ["#{variables.Repo}", "acme", "acme/web/../../user", "acme/we b", "/web"] {
         let asked = CommitStatus { repository: repository.to_owned(), ..status(StatusState::Success) };
-        let error = statuses.set(&asked).await.unwrap_err();
-        assert!(!error.retryable && error.message.contains("owner/name"), "{error}");
+        let shown = statuses.set(&asked).await.unwrap();
+        assert!(matches!(&shown, Shown::Never { why } if why.contains("owner/name")), "{shown:?}");
     }
     assert!(seen.lock().unwrap().set.is_empty());
 }

@@ -95,7 +95,10 @@ impl Follower {
 
 async fn tell(notify: &Notify, record: &Record) -> Result<(), String> {
     match notify.tell(record).await {
-        Ok(()) => Ok(()),
+        Ok(given_up) => {
+            given_up.iter().for_each(|why| tracing::error!("this is never shown: {why}"));
+            Ok(())
+        }
         Err(error) if error.is_retryable() => Err(error.to_string()),
         Err(error) => {
             tracing::error!("people were not told of something: {error}");

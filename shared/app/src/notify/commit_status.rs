@@ -13,7 +13,7 @@ use super::plain::line;
 use super::{Notify, Story};
 use crate::error::AppError;
 use crate::port::PortError;
-use crate::port::statuses::{CommitStatus, StatusState, Statuses};
+use crate::port::statuses::{CommitStatus, Shown, StatusState, Statuses};
 use crate::port::store::Record;
 use crate::view::trigger_in_words;
 
@@ -54,17 +54,21 @@ pub(super) fn may_change(fact: &Fact) -> bool {
 }
 
 impl Notify {
-    /// Sets the status of each commit that the execution carries. What GitHub refuses for good fails as well: a token
-    /// that gets the right to it meanwhile lets it through.
+    /// Sets the status of each commit that the execution carries. What GitHub never shows is given up.
     pub(super) async fn set_statuses(
         &self,
         statuses: &dyn Statuses,
         record: &Record,
         story: &Story,
+        given_up: &mut Vec<String>,
     ) -> Result<(), AppError> {
         let mut failures = vec![];
         for place in places(&story.execution, &story.pipeline) {
-            failures.extend(self.set_status(statuses, record, story, &place).await.err());
+            match self.set_status(statuses, record, story, &place).await {
+                Ok(Shown::Yes) => {}
+                Ok(Shown::Never { why }) => given_up.push(why),
+                Err(error) => failures.push(error),
+            }
         }
         super::all_of(failures.into_iter().map(super::into_port_error))
     }
@@ -76,7 +80,7 @@ impl Notify {
         record: &Record,
         story: &Story,
         place: &Place,
-    ) -> Result<(), AppError> {
+    ) -> Result<Shown, AppError> {
         let mut shown: Option<CommitStatus> = None;
         for _ in 0..=LOOKS {
             let counting = self.counting(&story.execution, &place.commit).await?;
@@ -84,10 +88,13 @@ impl Notify {
             match &shown {
                 // The records of a newer execution show what becomes of it.
                 None if counting.id != story.execution.id || repeats(record, &counting, &due) => {
-                    return Ok(());
+                    return Ok(Shown::Yes);
                 }
-                Some(shown) if shown.says_the_same_as(&due) => return Ok(()),
-                None | Some(_) => statuses.set(&due).await?,
+                Some(shown) if shown.says_the_same_as(&due) => return Ok(Shown::Yes),
+                None | Some(_) => match statuses.set(&due).await? {
+                    Shown::Yes => {}
+                    never @ Shown::Never { .. } => return Ok(never),
+                },
             }
             shown = Some(due);
         }

@@ -8,7 +8,22 @@ use super::PortError;
 #[async_trait]
 pub trait Statuses: Send + Sync {
     /// Sets a status; the latest of a context is what people see.
-    async fn set(&self, status: &CommitStatus) -> Result<(), PortError>;
+    ///
+    /// # Errors
+    /// What may pass, and what a person mends by a right or another token: it is to be set again.
+    async fn set(&self, status: &CommitStatus) -> Result<Shown, PortError>;
+}
+
+/// What became of a status that was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// It is shown.
+    Yes,
+    /// It never will be, however often it is set.
+    Never {
+        /// Why, and the way out.
+        why: String,
+    },
 }
 
 /// What became of a commit in one pipeline.

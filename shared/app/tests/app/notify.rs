@@ -13,7 +13,7 @@ use penstock_app::port::approvers::{Approver, Approvers};
 use penstock_app::port::notifier::{Audience, Notice, NoticeKind, Notifier};
 use penstock_app::port::provider::Ending;
 use penstock_app::port::state_changes::{StateChange, StateChanges};
-use penstock_app::port::statuses::{CommitStatus, StatusState, Statuses};
+use penstock_app::port::statuses::{CommitStatus, Shown, StatusState, Statuses};
 use penstock_app::port::told::Told;
 use penstock_app::reach::Reach;
 use penstock_engine::command::RetryActions;
@@ -84,6 +84,7 @@ struct Outside {
     told: Mutex<BTreeMap<String, BTreeSet<String>>>,
     statuses: Mutex<Vec<CommitStatus>>,
     refusal: Mutex<Option<PortError>>,
+    never: Mutex<Option<Shown>>,
     changes: Mutex<Vec<StateChange>>,
 }
 
@@ -112,9 +113,10 @@ impl Told for Outside {
 
 #[async_trait]
 impl Statuses for Outside {
-    async fn set(&self, status: &CommitStatus) -> Result<(), PortError> {
+    async fn set(&self, status: &CommitStatus) -> Result<Shown, PortError> {
         self.statuses.lock().unwrap().push(status.clone());
-        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+        let refusal = self.refusal.lock().unwrap().clone();
+        refusal.map_or(Ok(self.never.lock().unwrap().clone().unwrap_or(Shown::Yes)), Err)
     }
 }
 
@@ -508,8 +510,12 @@ async fn a_status_that_is_refused_is_set_again_for_a_right_may_be_granted_meanwh
         assert_eq!(outside.states(), [StatusState::Pending]);
     }
     *outside.refusal.lock().unwrap() = None;
-    notify.tell(first).await.unwrap();
+    assert_eq!(notify.tell(first).await.unwrap(), Vec::<String>::new());
     assert_eq!(outside.states(), [StatusState::Pending]);
+    let why = "set: no such repository".to_owned();
+    *outside.never.lock().unwrap() = Some(Shown::Never { why: why.clone() });
+    assert_eq!(notify.tell(first).await.unwrap(), [why], "it is said, and the record is done with");
+    assert_eq!(outside.states(), [StatusState::Pending], "once");
 }
 
 /// A code host that takes its time: something happens before a status is shown, the last first.
@@ -526,7 +532,7 @@ enum Meanwhile {
 
 #[async_trait]
 impl Statuses for Slow {
-    async fn set(&self, status: &CommitStatus) -> Result<(), PortError> {
+    async fn set(&self, status: &CommitStatus) -> Result<Shown, PortError> {
         let meanwhile = self.meanwhile.lock().unwrap().pop();
         match meanwhile {
             Some(Meanwhile::Ends) => self.installation.settle().await,
