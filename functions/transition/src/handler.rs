@@ -8,6 +8,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use lambda_runtime::Error;
 use penstock_app::delivery::Deliveries;
+use penstock_app::engine::command::Request;
 use penstock_app::error::AppError;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
@@ -87,7 +88,11 @@ impl Handler {
                 let error = PortError { retryable: error.is_retryable(), message: error.to_string() };
                 self.give_way(message, &error).await
             }
-            Ok(Err(error @ (AppError::Rejected(_) | AppError::Refused(_) | AppError::NotFound(_)))) => {
+            Ok(Err(error @ AppError::Refused(_))) => {
+                tracing::warn!(%error, message = message.message_id, "a pipeline that cannot be performed is not started");
+                true
+            }
+            Ok(Err(error @ (AppError::Rejected(_) | AppError::NotFound(_)))) => {
                 tracing::info!(%error, message = message.message_id, "a command was not accepted");
                 true
             }
@@ -97,9 +102,17 @@ impl Handler {
 
     async fn carry_out(&self, message: Message, body: &str) -> Result<(), AppError> {
         match message {
+            Message::Command { command } if matches!(command.request, Request::Start { .. }) => {
+                self.deliveries.start_of_machine(command).await
+            }
             Message::Command { command } => self.commands.carry_out(command).await.map(drop),
-            Message::Delivery { delivery, event } => {
-                let answers = self.deliveries.deliver(&delivery, &event).await?;
+            Message::Delivery { delivery, event, pipeline } => {
+                let answers = match &pipeline {
+                    Some(pipeline) => {
+                        self.deliveries.deliver_to(pipeline, &delivery, &event).await?.into_iter().collect()
+                    }
+                    None => self.deliveries.deliver(&delivery, &event).await?,
+                };
                 for answer in answers {
                     tracing::info!(%delivery, pipeline = %answer.name, execution = ?answer.execution(), started = answer.has_started(), reason = answer.reason(), "a delivery");
                 }

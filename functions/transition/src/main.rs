@@ -36,7 +36,8 @@ async fn main() -> Result<(), Error> {
     let transition = Arc::new(Transition::new(store.clone(), queue.clone(), clock.clone()));
     let commands = Arc::new(Watched { transition, clock: clock.clone() });
     let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered::in_region(sdk.region()))));
-    let deliveries = Deliveries::new(admission, store.clone(), Arc::new(NoRepository));
+    let deliveries =
+        Deliveries::new(admission, store.clone(), Arc::new(NoRepository)).handing_over(queue.clone());
     let dead_letters = CommandDeadLetters::new(&sdk, required("COMMAND_DEAD_LETTERS_URL")?);
     let handler = Arc::new(Handler { commands, deliveries, store, mailbox: queue, dead_letters, clock });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::Input>| {

@@ -36,6 +36,11 @@ impl Admission {
         if refuses(&found) { Err(AppError::Refused(found)) } else { Ok(found) }
     }
 
+    /// Carries out a command.
+    pub(crate) async fn carry_out(&self, command: Command) -> Result<Reply, AppError> {
+        self.commands.carry_out(command).await
+    }
+
     /// Starts an execution under the id that follows from the command's, and says what came of it. The definition
     /// was looked at before.
     pub(crate) async fn admit(

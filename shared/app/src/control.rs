@@ -143,6 +143,18 @@ impl Control {
         outcome.accepted().map(|_| execution)
     }
 
+    /// Why nothing starts `state`'s pipeline any more, with the way out: what it asks for was accepted once and cannot be
+    /// performed now, or its definition cannot be read.
+    pub async fn refusal(&self, state: &PipelineState) -> Option<String> {
+        match self.store.definition(&state.name, state.definition).await {
+            Ok(Some(definition)) => {
+                self.admission.checked(&definition).err().map(|refused| refused.to_string())
+            }
+            Ok(None) => None,
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
     /// Stops an execution: waits for its running actions, or abandons them.
     ///
     /// # Errors

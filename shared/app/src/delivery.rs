@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use penstock_engine::command::Command;
 use penstock_engine::event::Fact;
 use penstock_engine::state::{PipelineState, RevisionKind, RevisionOverride, TriggerCause, TriggerKind};
 use penstock_model::id::{CommandId, DeliveryId, ExecutionId, PipelineName};
@@ -18,8 +19,9 @@ use crate::command_id::command_from;
 use crate::control::StartRequest;
 use crate::error::AppError;
 use crate::port::commands::Reply;
+use crate::port::queue::{Message, Queue};
 use crate::port::repository::Repository;
-use crate::port::store::Store;
+use crate::port::store::{Pipelines, Store, Unreadable};
 
 mod webhook;
 
@@ -30,6 +32,7 @@ pub struct Deliveries {
     admission: Arc<Admission>,
     store: Arc<dyn Store>,
     repository: Arc<dyn Repository>,
+    later: Option<Arc<dyn Queue>>,
 }
 
 /// What a delivery means to one pipeline. It is serialised as `name` and `started`, with `executionId` and `reason` where
@@ -55,6 +58,39 @@ pub enum Meaning {
         /// Why.
         reason: String,
     },
+}
+
+/// Whom a delivery has reached so far, and the failure to tell of those it has not.
+#[derive(Default)]
+struct Reached {
+    answers: Vec<Answer>,
+    /// Of those that it cannot reach until somebody mends something.
+    failed: Vec<Answer>,
+    failure: Option<AppError>,
+}
+
+impl Reached {
+    /// One that fails for good does not keep those that may start later from being tried again.
+    fn fail(&mut self, name: PipelineName, error: AppError) {
+        if !error.is_retryable() {
+            self.failed.push(Answer::ignored(name, error.to_string()));
+        }
+        if self.failure.as_ref().is_none_or(|known| !known.is_retryable()) {
+            self.failure = Some(error);
+        }
+    }
+
+    fn told(mut self) -> Result<Vec<Answer>, AppError> {
+        match self.failure {
+            // What ails one pipeline for good is for a person to mend; the others have taken the delivery.
+            Some(error) if error.is_retryable() || self.answers.is_empty() => Err(error),
+            Some(_) | None => {
+                self.answers.append(&mut self.failed);
+                self.answers.sort_by(|one, other| one.name.cmp(&other.name));
+                Ok(self.answers)
+            }
+        }
+    }
 }
 
 impl Answer {
@@ -111,35 +147,97 @@ impl From<Answer> for Written {
 impl Deliveries {
     /// Deliveries to the pipelines of `store`; sources without a repository mean `repository`.
     pub fn new(admission: Arc<Admission>, store: Arc<dyn Store>, repository: Arc<dyn Repository>) -> Self {
-        Self { admission, store, repository }
+        Self { admission, store, repository, later: None }
     }
 
-    /// Starts what `event` starts and answers for every pipeline, by name.
+    /// The same, where a pipeline that a delivery cannot reach now gets it later by way of `queue`, in a message of its own.
+    #[must_use]
+    pub fn handing_over(self, queue: Arc<dyn Queue>) -> Self {
+        Self { later: Some(queue), ..self }
+    }
+
+    /// Starts what `event` starts and answers for every pipeline, by name. What keeps one pipeline from it keeps no other.
     ///
     /// # Errors
     /// [`AppError::Port`] or [`AppError::Busy`]: the delivery is to be repeated as a whole; what it started already
     /// is not started again.
     pub async fn deliver(&self, delivery: &DeliveryId, event: &GitEvent) -> Result<Vec<Answer>, AppError> {
-        let (mut answers, mut failure) = (vec![], None);
-        for pipeline in self.store.pipelines().await? {
+        let Pipelines { readable, unreadable } = self.store.pipelines().await?;
+        let mut reached = Reached::default();
+        for pipeline in readable {
             match self.one(delivery, &pipeline, event).await {
-                Ok(answer) => answers.extend(answer),
-                // One that fails does not keep the others from starting, and one that fails for good does not keep
-                // those that may start later from being tried again.
-                Err(error) if failure.as_ref().is_none_or(|known: &AppError| !known.is_retryable()) => {
-                    failure = Some(error);
-                }
-                Err(error) => tracing::warn!(pipeline = %pipeline.name, %error, "a delivery failed here too"),
+                Ok(answer) => reached.answers.extend(answer),
+                Err(error) => self.missed(&mut reached, delivery, event, pipeline.name.clone(), error).await,
             }
         }
-        match failure {
-            // What ails one pipeline for good is for a person to mend; the others have taken the delivery.
-            Some(error) if !error.is_retryable() && !answers.is_empty() => {
-                tracing::error!(%delivery, %error, "a delivery did not reach every pipeline");
-                Ok(answers)
+        for Unreadable { name, error } in unreadable {
+            self.missed(&mut reached, delivery, event, name, error.into()).await;
+        }
+        reached.told()
+    }
+
+    /// Starts what `event` starts of one pipeline; `None` if it is not there any more.
+    ///
+    /// # Errors
+    /// As [`Self::deliver`].
+    pub async fn deliver_to(
+        &self,
+        pipeline: &PipelineName,
+        delivery: &DeliveryId,
+        event: &GitEvent,
+    ) -> Result<Option<Answer>, AppError> {
+        match self.store.pipeline(pipeline).await?.filter(|state| !state.deleted) {
+            Some(state) => self.one(delivery, &state, event).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Carries out a machine's start, such as of a commit of which no webhook came, if its pipeline can be performed.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] if it cannot; else as [`Self::deliver`].
+    pub async fn start_of_machine(&self, command: Command) -> Result<(), AppError> {
+        if let Some(state) = self.store.pipeline(&command.pipeline).await?
+            && let Some(definition) = self.store.definition(&state.name, state.definition).await?
+        {
+            self.admission.checked(&definition)?;
+        }
+        self.admission.carry_out(command).await.map(drop)
+    }
+
+    /// Gives the delivery to each pipeline in a message of its own: for one that was broken off before, as whatever breaks
+    /// it off again is then that pipeline's alone.
+    ///
+    /// # Errors
+    /// [`AppError::Port`] if the pipelines could not be listed or a message could not be sent.
+    pub async fn deliver_apart(&self, delivery: &DeliveryId, event: &GitEvent) -> Result<(), AppError> {
+        let Some(queue) = &self.later else {
+            return self.deliver(delivery, event).await.map(drop);
+        };
+        let Pipelines { readable, unreadable } = self.store.pipelines().await?;
+        let names = readable.iter().map(|state| &state.name).chain(unreadable.iter().map(|it| &it.name));
+        Ok(queue.send(names.map(|name| message(delivery, event, name.clone())).collect()).await?)
+    }
+
+    /// What becomes of a delivery that did not reach `name`: it gets it later, if there is a way.
+    async fn missed(
+        &self,
+        reached: &mut Reached,
+        delivery: &DeliveryId,
+        event: &GitEvent,
+        name: PipelineName,
+        error: AppError,
+    ) {
+        tracing::error!(%delivery, pipeline = %name, %error, "a delivery did not reach this pipeline");
+        let sent = match &self.later {
+            Some(queue) => queue.send(vec![message(delivery, event, name.clone())]).await,
+            None => return reached.fail(name, error),
+        };
+        match sent {
+            Ok(()) => {
+                reached.answers.push(Answer::ignored(name, format!("it is tried again by itself: {error}")));
             }
-            Some(error) => Err(error),
-            None => Ok(answers),
+            Err(unsent) => reached.fail(name, unsent.into()),
         }
     }
 
@@ -170,7 +268,11 @@ impl Deliveries {
         };
         match self.admission.checked(pipeline) {
             Ok(_) => self.start(delivery, name, start).await,
-            Err(refused) => Ok(Answer::ignored(name.clone(), refused.to_string())),
+            Err(refused) => {
+                // It started before this release, or another part of the stack has been changed: nobody else says so.
+                tracing::warn!(%delivery, pipeline = %name, %refused, "a pipeline that cannot be performed is not started");
+                Ok(Answer::ignored(name.clone(), refused.to_string()))
+            }
         }
     }
 
@@ -191,6 +293,10 @@ impl Deliveries {
         };
         Ok(Answer { name: name.clone(), meaning })
     }
+}
+
+fn message(delivery: &DeliveryId, event: &GitEvent, pipeline: PipelineName) -> Message {
+    Message::Delivery { delivery: delivery.clone(), event: Box::new(event.clone()), pipeline: Some(pipeline) }
 }
 
 fn command_id(delivery: &DeliveryId) -> Result<CommandId, AppError> {

@@ -49,12 +49,12 @@ impl Query {
         Self { store, outputs, approvals, logs, changes }
     }
 
-    /// All pipelines that are not deleted, by name.
+    /// All pipelines that are not deleted and can be read, by name.
     ///
     /// # Errors
     /// [`AppError::Port`] if the store failed; so of all that follow.
     pub async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, AppError> {
-        Ok(self.store.pipelines().await?)
+        Ok(self.store.pipelines().await?.readable)
     }
 
     /// A definition of a pipeline: that version, or the latest.

@@ -22,7 +22,7 @@ use crate::port::PortError;
 use crate::port::branches::{Branches, Comparison, Head, Relation};
 use crate::port::queue::{Message, Queue};
 use crate::port::redeliveries::Redeliveries;
-use crate::port::store::Store;
+use crate::port::store::{Pipelines, Store};
 use admitted::Admitted;
 
 /// Compares branch heads with what was admitted.
@@ -95,10 +95,11 @@ impl Reconciliation {
     /// [`AppError::Port`] if the pipelines could not be listed.
     pub async fn run(&self, share: Share) -> Result<Reconciled, AppError> {
         let (mut found, mut heads) = (Reconciled::default(), Heads::new());
-        let pipelines = self.store.pipelines().await?;
+        let Pipelines { readable: pipelines, unreadable } = self.store.pipelines().await?;
+        found.failed.extend(unreadable.into_iter().map(|it| (it.name, it.error.into())));
         // Whatever share its pipelines are in, a repository has its turn once an hour: the tries are few.
         if share.part == 0 && self.redeliveries.is_some() {
-            for repository in self.repositories(&pipelines).await? {
+            for repository in self.repositories(&pipelines, &mut found).await {
                 self.redeliver(repository, &mut found).await;
             }
         }
@@ -114,14 +115,22 @@ impl Reconciliation {
     }
 
     /// The repositories of all sources, also those of which only tags are followed.
-    async fn repositories(&self, pipelines: &[Arc<PipelineState>]) -> Result<BTreeSet<String>, AppError> {
+    async fn repositories(
+        &self,
+        pipelines: &[Arc<PipelineState>],
+        found: &mut Reconciled,
+    ) -> BTreeSet<String> {
         let mut repositories = BTreeSet::new();
         for state in pipelines {
-            let definition = self.store.definition(&state.name, state.definition).await?;
-            let sources = definition.iter().flat_map(|definition| hosted(definition));
-            repositories.extend(sources.filter_map(|source| source.repository));
+            match self.store.definition(&state.name, state.definition).await {
+                Ok(definition) => {
+                    let sources = definition.iter().flat_map(|definition| hosted(definition));
+                    repositories.extend(sources.filter_map(|source| source.repository));
+                }
+                Err(error) => found.failed.push((state.name.clone(), error.into())),
+            }
         }
-        Ok(repositories)
+        repositories
     }
 
     async fn redeliver(&self, repository: String, found: &mut Reconciled) {

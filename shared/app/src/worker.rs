@@ -30,7 +30,7 @@ impl Worker {
             Message::Command { command } => self.transition.carry_out(command).await.map(drop),
             Message::Debt { pipeline, debt, category: _ } => self.dispatch.carry_out(&pipeline, &debt).await,
             // Whoever serves a webhook with a worker admits its deliveries at once instead of queueing them.
-            Message::Delivery { delivery, event: _ } => {
+            Message::Delivery { delivery, event: _, pipeline: _ } => {
                 Err(PortError::permanent(format!("deliver {delivery}: this worker takes no deliveries"))
                     .into())
             }

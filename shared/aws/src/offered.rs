@@ -63,8 +63,14 @@ pub fn refuse_region(pipeline: &Pipeline, action: &Action, home: &str) -> Option
             Some(format!("{runs}, where `artifactStores` has no store; add a bucket in that region"))
         }
         Some(Stores::One(_)) | None if region == home => None,
+        // Nothing of it is stored there, and pipelines that were stored before this was asked for go on.
+        Some(Stores::One(_)) | None
+            if action.input_artifacts.is_empty() && action.output_artifacts.is_empty() =>
+        {
+            None
+        }
         Some(Stores::One(_)) | None => Some(format!(
-            "{runs}, where the pipeline has no artifact store; give it `artifactStores` with a bucket in {home} and one in {} (and no `artifactStore`)",
+            "{runs}, where the pipeline has no artifact store; give it `artifactStores` with a bucket in {home} and one in {} (and no `artifactStore`), and apply it again",
             region.escape_debug()
         )),
     }
@@ -125,6 +131,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn an_action_without_artifacts_needs_no_store() {
+        let mut action = build("Build").build();
+        action.region = Some("eu-west-1".into());
+        assert_eq!(refuse_region(&pipeline("web").build(), &action, "us-east-1"), None);
+    }
+
     fn refused(stores: &[&str], region: Option<&str>) -> Option<String> {
         let mut pipeline = pipeline("web").build();
         let store = |region: &&str| {
@@ -132,7 +145,7 @@ mod tests {
             ((*region).to_owned(), store)
         };
         pipeline.artifact_stores = (!stores.is_empty()).then(|| stores.iter().map(store).collect());
-        let mut action = build("Build").build();
+        let mut action = build("Build").consumes("Code").build();
         action.region = region.map(str::to_owned);
         refuse_region(&pipeline, &action, "us-east-1")
     }

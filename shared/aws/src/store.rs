@@ -25,7 +25,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_app::engine::state::{Execution, PipelineState};
 use penstock_app::port::PortError;
-use penstock_app::port::store::{Commit, CommitError, Record, Snapshot, Store};
+use penstock_app::port::store::{Commit, CommitError, Pipelines, Record, Snapshot, Store};
 use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::time::Timestamp;
@@ -64,7 +64,7 @@ impl Store for TableStore {
         self.write(&commit).await
     }
 
-    async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
+    async fn pipelines(&self) -> Result<Pipelines, PortError> {
         self.list().await
     }
 

@@ -34,6 +34,8 @@ mod transition;
 mod up;
 mod verdict;
 
+#[cfg(feature = "aws")]
+pub(crate) use list::Listed;
 pub(crate) use list::pipelines;
 use server::Server;
 

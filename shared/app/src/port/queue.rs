@@ -41,5 +41,9 @@ pub enum Message {
         delivery: DeliveryId,
         /// What happened in the repository.
         event: Box<GitEvent>,
+        /// The one pipeline that it is still to reach; then its group is that pipeline. A release that knows no such
+        /// field delivers to all, which repeats nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pipeline: Option<PipelineName>,
     },
 }

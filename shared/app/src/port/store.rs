@@ -27,8 +27,8 @@ pub trait Store: Send + Sync {
     /// definition version exists already. A commit that landed although its acknowledgement was lost counts as done.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
-    /// All pipelines that are not deleted, by name.
-    async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError>;
+    /// All pipelines that are not deleted, by name. One whose item cannot be read keeps nobody from the others.
+    async fn pipelines(&self) -> Result<Pipelines, PortError>;
 
     /// One pipeline's item, deleted or not.
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError>;
@@ -71,6 +71,24 @@ pub trait Store: Send + Sync {
 
     /// Keeps a command that could not be decided, with the reason, for a person to look at.
     async fn quarantine(&self, what: &str, reason: &str) -> Result<(), PortError>;
+}
+
+/// What [`Store::pipelines`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pipelines {
+    /// Those that are not deleted, by name.
+    pub readable: Vec<Arc<PipelineState>>,
+    /// Those whose item is damaged, or of a newer release, by name.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A pipeline whose item cannot be read: nothing can be decided about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The pipeline; it may be a deleted one.
+    pub name: PipelineName,
+    /// Why it cannot be read; transient for an item of a newer release.
+    pub error: PortError,
 }
 
 /// What [`Store::load`] read.

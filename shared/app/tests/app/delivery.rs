@@ -1,15 +1,21 @@
 //! Webhooks: what starts, what does not, and duplicates.
 
 use penstock_app::delivery::{Answer, Meaning};
+use penstock_app::port::queue::Message;
 use penstock_model::id::DeliveryId;
 use penstock_model::trigger::{GitEvent, Push, Reference};
 use penstock_testkit::build::{build, name, pipeline, source};
+use penstock_testkit::fake::MemoryQueue;
 use penstock_testkit::installation::{COMMIT, Installation};
 
 use super::{web, web_name, with};
 
 fn push(commit: &str) -> GitEvent {
-    GitEvent::Push(Push {
+    GitEvent::Push(pushed(commit))
+}
+
+fn pushed(commit: &str) -> Push {
+    Push {
         repository: "acme/shop".to_owned(),
         reference: Reference::Branch("main".to_owned()),
         commit: commit.to_owned(),
@@ -17,7 +23,7 @@ fn push(commit: &str) -> GitEvent {
         author: Some("alice".to_owned()),
         changed_paths: None,
         deleted: false,
-    })
+    }
 }
 
 async fn two_pipelines() -> Installation {
@@ -75,4 +81,56 @@ async fn a_redelivery_starts_nothing_more() {
     assert!(
         !foreign.has_started() && foreign.reason().is_some_and(|reason| reason.contains("does not contain"))
     );
+}
+
+/// What was pushed while the item of one pipeline could not be read reaches it afterwards, and the other at once.
+#[tokio::test]
+async fn a_pipeline_that_cannot_be_read_holds_up_no_other_and_loses_no_push() {
+    let installation = two_pipelines().await;
+    let (store, queue) = (&installation.fakes.store, &installation.fakes.queue);
+    let deliveries = installation.deliveries_handing_over();
+    let other = name("api");
+    let elsewhere = GitEvent::Push(Push { repository: "acme/other".to_owned(), ..pushed(COMMIT) });
+    store.set_newer(&other, true);
+    let answers = deliveries.deliver(&name("d-1"), &push(COMMIT)).await.expect("delivering");
+    assert!(answers.iter().any(|it| it.name == web_name() && it.has_started()), "{answers:?}");
+    messages(queue);
+    let answers = deliveries.deliver(&name("d-2"), &elsewhere).await.expect("delivering");
+    let api = answers.iter().find(|it| it.name == other).expect("an answer");
+    assert!(api.reason().is_some_and(|reason| reason.contains("newer release")), "{api:?}");
+    let mut waiting = messages(queue);
+    waiting.retain(|message| matches!(message, Message::Delivery { .. }));
+    let [Message::Delivery { delivery, event, pipeline: Some(pipeline) }] = &waiting[..] else {
+        panic!("a message of its own, not {waiting:?}")
+    };
+    assert_eq!(*pipeline, other);
+    assert!(deliveries.deliver_to(pipeline, delivery, event).await.is_err_and(|error| error.is_retryable()));
+    store.set_newer(&other, false);
+    let answer =
+        deliveries.deliver_to(pipeline, delivery, event).await.expect("delivering").expect("an answer");
+    assert!(answer.has_started(), "{answer:?}");
+}
+
+/// After a try that was broken off, each pipeline gets a message of its own: what breaks it off again is its alone.
+#[tokio::test]
+async fn what_was_broken_off_is_delivered_to_each_apart() {
+    let installation = two_pipelines().await;
+    let deliveries = installation.deliveries_handing_over();
+    deliveries.deliver_apart(&name("d-1"), &push(COMMIT)).await.expect("sending");
+    let names: Vec<_> = messages(&installation.fakes.queue)
+        .into_iter()
+        .filter_map(|message| match message {
+            Message::Delivery { pipeline, .. } => pipeline,
+            Message::Command { .. } | Message::Debt { .. } => None,
+        })
+        .collect();
+    assert_eq!(names, [name("api"), name("web")]);
+}
+
+fn messages(queue: &MemoryQueue) -> Vec<Message> {
+    let mut taken = vec![];
+    while let Some(message) = queue.take() {
+        taken.push(message);
+    }
+    taken
 }

@@ -8,7 +8,7 @@ use penstock_app::error::AppError;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::queue::{Message, Queue};
-use penstock_app::port::store::{Commit, CommitError, Record, Snapshot, Store};
+use penstock_app::port::store::{Commit, CommitError, Pipelines, Record, Snapshot, Store};
 use penstock_app::transition::{TRIES, Transition};
 use penstock_engine::command::{DefineMode, Request};
 use penstock_engine::rejection::Rejection;
@@ -40,7 +40,7 @@ impl Store for Contended {
         self.conflicts.store(left.saturating_sub(1), Ordering::Relaxed);
         if left > 0 { Err(CommitError::Conflict) } else { self.inner.commit(commit).await }
     }
-    async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
+    async fn pipelines(&self) -> Result<Pipelines, PortError> {
         self.inner.pipelines().await
     }
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError> {

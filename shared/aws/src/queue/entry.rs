@@ -43,7 +43,11 @@ impl Entry {
             Message::Command { command } => {
                 Some(Fifo { group: fit(command.pipeline.as_str()), deduplication: fit(command.id.as_str()) })
             }
-            Message::Delivery { delivery, event } => Some(Fifo {
+            Message::Delivery { delivery, event: _, pipeline: Some(pipeline) } => Some(Fifo {
+                group: fit(pipeline.as_str()),
+                deduplication: fit(&format!("delivery:{delivery}:{pipeline}")),
+            }),
+            Message::Delivery { delivery, event, pipeline: None } => Some(Fifo {
                 // A repository's name has a slash and a pipeline's has none; GitHub's are equal without regard to case.
                 group: fit(&event.repository().to_ascii_lowercase()),
                 deduplication: fit(&format!("delivery:{delivery}")),

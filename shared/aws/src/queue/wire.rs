@@ -95,7 +95,7 @@ mod tests {
             deleted: false,
         };
         let delivery = "72d3162e".parse().expect("a delivery id");
-        Message::Delivery { delivery, event: Box::new(GitEvent::Push(push)) }
+        Message::Delivery { delivery, event: Box::new(GitEvent::Push(push)), pipeline: None }
     }
 
     fn read(body: &str) -> Message {

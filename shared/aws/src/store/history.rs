@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use penstock_app::engine::state::{Execution, PipelineState};
+use penstock_app::engine::state::Execution;
 use penstock_app::port::PortError;
-use penstock_app::port::store::Record;
+use penstock_app::port::store::{Pipelines, Record, Unreadable};
 use penstock_model::id::{ExecutionId, PipelineName};
 
 use super::TableStore;
 use super::encode::{read_execution, read_pipeline, read_pipeline_name, read_record, read_sequence};
-use super::item::{Stored, sound};
-use super::key::{Key, PIPELINES, Range};
+use super::item::{Attributes, Stored, sound};
+use super::key::{Key, PIPELINES, Range, pipeline_in};
 use super::table::pause;
 
 /// How often an execution is looked for that moves between the open and the closed ones.
@@ -19,22 +19,35 @@ const LOOKS: u32 = 5;
 
 type Executions = BTreeMap<ExecutionId, (u64, Arc<Execution>)>;
 
+/// The pipeline whose item `item` is and cannot be read; it is told of each time.
+fn unreadable(item: &Attributes, error: PortError) -> Option<Unreadable> {
+    let name = PipelineName::new(pipeline_in(Stored::of_any_release(item).pk())?).ok()?;
+    tracing::error!(pipeline = %name, %error, "a pipeline cannot be read, and nothing is decided about it");
+    Some(Unreadable { name, error })
+}
+
 impl TableStore {
-    /// All pipelines that are not deleted, by name.
-    pub(super) async fn list(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
+    /// All pipelines that are not deleted, by name. Of a name no more is read than the key: whatever release wrote it, the
+    /// pipeline's own item says whether it can be read.
+    pub(super) async fn list(&self) -> Result<Pipelines, PortError> {
         const WHAT: &str = "list the pipelines";
         let names = self.table.query(WHAT, &Range::all_of(PIPELINES), usize::MAX).await?;
         let keys = sound(names.iter().map(|item| {
-            let stored = Stored::new(item)?;
+            let stored = Stored::of_any_release(item);
             let name = PipelineName::new(stored.sk());
             name.map(|name| Key::pipeline(&name)).map_err(|error| stored.damaged(&error.to_string()))
         }))?;
-        let items = self.table.get_all(WHAT, keys).await?;
-        let states = items.iter().map(|item| Ok(read_pipeline(Stored::new(item)?)?.1));
-        let mut states = sound(states)?;
-        states.retain(|state| !state.deleted);
-        states.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(states)
+        let mut found = Pipelines::default();
+        for item in self.table.get_all(WHAT, keys).await? {
+            match Stored::new(&item).and_then(read_pipeline) {
+                Ok((_, state, _)) if state.deleted => {}
+                Ok((_, state, _)) => found.readable.push(state),
+                Err(error) => found.unreadable.extend(unreadable(&item, error)),
+            }
+        }
+        found.readable.sort_by(|one, other| one.name.cmp(&other.name));
+        found.unreadable.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
     }
 
     /// A page of executions, newest first. It is complete or an error: whoever cleans up takes what is not there for

@@ -91,6 +91,11 @@ impl<'a> Stored<'a> {
         Ok(stored)
     }
 
+    /// An item of which only the key is read: that is the same in every release.
+    pub(super) fn of_any_release(attributes: &'a Attributes) -> Self {
+        Self(attributes)
+    }
+
     pub(crate) fn pk(self) -> &'a str {
         self.find(PK).unwrap_or_default()
     }

@@ -74,14 +74,16 @@ pub(crate) async fn findings(installation: &Installation, expected: Expectation)
     let sections = tokio::join!(
         executions::findings(installation, expected),
         letters::findings(installation),
+        state::unreadable(installation),
         state::quarantined(installation),
         stack::alarms(installation),
         stack::webhook_secret(installation),
         people::findings(installation),
     );
-    let (executions, letters, quarantined, alarms, secret, people) = sections;
+    let (executions, letters, unreadable, quarantined, alarms, secret, people) = sections;
     found.extend(or_unseen("executions", "executions were", executions));
     found.extend(or_unseen("dead-letters", "dead-letter queues were", letters));
+    found.extend(or_unseen("unreadable", "pipelines were", unreadable));
     found.extend(or_unseen("quarantine", "quarantined commands were", quarantined));
     found.extend(or_unseen("alarms", "alarms were", alarms));
     found.extend(or_unseen("webhook-secret", "the webhook's secret was", secret));

@@ -57,7 +57,10 @@ fn of_ours(message: &Message) -> String {
             format!("command {what}{} for {}", attempt.unwrap_or_default(), command.pipeline)
         }
         Message::Debt { pipeline, debt, category: _ } => format!("{} in {pipeline}", owed(debt)),
-        Message::Delivery { delivery, event } => format!("delivery {delivery}: {}", happened(event)),
+        Message::Delivery { delivery, event, pipeline } => {
+            let to = pipeline.as_ref().map(|pipeline| format!(" to {pipeline}")).unwrap_or_default();
+            format!("delivery {delivery}{to}: {}", happened(event))
+        }
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) struct Listed {
     pub(crate) version: u64,
     /// When that was applied.
     pub(crate) updated_at: Timestamp,
+    /// Why nothing starts it.
+    #[serde(default)]
+    pub(crate) refusal: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,6 +46,8 @@ struct Row {
     name: PipelineName,
     version: u64,
     updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<String>,
     latest: Option<Latest>,
 }
 
@@ -78,10 +83,18 @@ impl List {
             let width = rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or(0);
             for row in rows {
                 out::line(row.text(width))?;
+                if let Some(refusal) = &row.refusal {
+                    out::line(refused(refusal))?;
+                }
             }
         }
         Ok(Exit::Succeeded)
     }
+}
+
+/// That nothing starts a pipeline, and why.
+pub(super) fn refused(refusal: &str) -> String {
+    format!("  Nothing starts it: {}", clean(refusal))
 }
 
 async fn row(client: &Client, pipeline: Listed) -> anyhow::Result<Row> {
@@ -95,7 +108,7 @@ async fn row(client: &Client, pipeline: Listed) -> anyhow::Result<Row> {
         started_at: view.started_at.to_string(),
     });
     let updated_at = pipeline.updated_at.to_string();
-    Ok(Row { name: pipeline.name, version: pipeline.version, updated_at, latest })
+    Ok(Row { name: pipeline.name, version: pipeline.version, updated_at, refusal: pipeline.refusal, latest })
 }
 
 impl Row {

@@ -7,7 +7,7 @@ use penstock_model::id::{ActionName, ExecutionId, PipelineName, StageName};
 use serde::Serialize;
 use serde_json::json;
 
-use super::list::pipelines;
+use super::list::{pipelines, refused};
 use super::{Output, Server};
 use crate::client::{Client, executions, suggest};
 use crate::exit::{Exit, Failure};
@@ -53,6 +53,12 @@ impl Status {
             out::json(&Shown::new(&view))?;
         } else {
             print(&client, &view).await?;
+            // What cannot be listed hides nothing of what was asked for.
+            let listed = pipelines(&client).await.unwrap_or_default();
+            let listed = listed.into_iter().find(|it| it.name == self.pipeline);
+            if let Some(refusal) = listed.and_then(|it| it.refusal) {
+                out::line(refused(&refusal))?;
+            }
         }
         Ok(Exit::Succeeded)
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use penstock_app::engine::next_due;
 use penstock_app::engine::state::{Execution, PipelineState};
-use penstock_app::port::store::{Change, Commit, ItemState, Snapshot};
+use penstock_app::port::store::{Change, Commit, ItemState, Snapshot, Unreadable};
 use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::time::Timestamp;
@@ -169,6 +169,18 @@ impl Cache {
             sound.filter_map(|(_, entry)| Some(Arc::clone(&entry.item.as_ref()?.1))).collect();
         items.sort_by(|left, right| left.name.cmp(&right.name));
         items
+    }
+
+    /// The pipelines of which an item cannot be read, by name.
+    pub(super) fn unreadable(&self) -> Vec<Unreadable> {
+        let damaged = &self.lock().damaged;
+        let named = |(name, reason): (&PipelineName, &String)| Unreadable {
+            name: name.clone(),
+            error: DatabaseError::Damaged(reason.clone()).into(),
+        };
+        let mut found: Vec<_> = damaged.iter().map(named).collect();
+        found.sort_by(|left, right| left.name.cmp(&right.name));
+        found
     }
 
     /// A definition version.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use penstock_app::engine::state::{Execution, PipelineState};
 use penstock_app::port::PortError;
-use penstock_app::port::store::{Commit, CommitError, Record, Snapshot, Store};
+use penstock_app::port::store::{Commit, CommitError, Pipelines, Record, Snapshot, Store};
 use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::time::Timestamp;
@@ -45,10 +45,10 @@ impl Store for Database {
         landed.await.map_err(|_| PortError::transient("write to the database: it was closed meanwhile"))?
     }
 
-    async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
-        let mut pipelines = self.cache.pipelines();
-        pipelines.retain(|pipeline| !pipeline.deleted);
-        Ok(pipelines)
+    async fn pipelines(&self) -> Result<Pipelines, PortError> {
+        let mut readable = self.cache.pipelines();
+        readable.retain(|pipeline| !pipeline.deleted);
+        Ok(Pipelines { readable, unreadable: self.cache.unreadable() })
     }
 
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError> {

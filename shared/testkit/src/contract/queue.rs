@@ -23,7 +23,16 @@ pub async fn queue_contract<R: AsyncFnMut() -> Option<Message>>(make: impl Async
         Message::Command { command: command("wake-1", &pipeline, Request::WakeUp) },
         Message::Debt { pipeline: pipeline.clone(), category: Some(Category::Build), debt },
         Message::Debt { pipeline, category: None, debt: Debt::GoOn },
-        Message::Delivery { delivery: name("72d3162e-cc78-11e3-81ab-4c9367dc0958"), event: Box::new(push()) },
+        Message::Delivery {
+            delivery: name("72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+            event: Box::new(push()),
+            pipeline: None,
+        },
+        Message::Delivery {
+            delivery: name("72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+            event: Box::new(push()),
+            pipeline: Some(name("web")),
+        },
     ];
     queue.send(vec![]).await.expect("sending nothing");
     queue.send(sent.clone()).await.expect("sending");

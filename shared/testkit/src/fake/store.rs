@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::store::{Change, Commit, CommitError, ItemState, Record, Snapshot, Store};
+use penstock_app::port::store::{
+    Change, Commit, CommitError, ItemState, Pipelines, Record, Snapshot, Store, Unreadable,
+};
 use penstock_engine::event::Item;
 use penstock_engine::state::{Execution, PipelineState};
 use penstock_model::id::{CommandId, DefinitionVersion, DeliveryId, ExecutionId, PipelineName};
@@ -27,6 +29,7 @@ struct Shelves {
     admissions: BTreeSet<(PipelineName, DeliveryId)>,
     records: Vec<Record>,
     quarantined: Vec<(String, String)>,
+    newer: BTreeSet<PipelineName>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,12 @@ impl MemoryStore {
         locked(&self.0).records.clone()
     }
 
+    /// Makes the item of `pipeline` one that a newer release wrote, or, with `false`, one of this release again.
+    pub fn set_newer(&self, pipeline: &PipelineName, is_newer: bool) {
+        let newer = &mut locked(&self.0).newer;
+        let _was = if is_newer { newer.insert(pipeline.clone()) } else { newer.remove(pipeline) };
+    }
+
     /// What was put aside, with the reasons.
     pub fn quarantined(&self) -> Vec<(String, String)> {
         locked(&self.0).quarantined.clone()
@@ -51,6 +60,10 @@ impl MemoryStore {
 }
 
 impl Shelves {
+    fn is_readable(&self, pipeline: &PipelineName) -> Result<(), PortError> {
+        if self.newer.contains(pipeline) { Err(of_a_newer_release(pipeline)) } else { Ok(()) }
+    }
+
     fn version(&self, pipeline: &PipelineName, item: &Item) -> u64 {
         match item {
             Item::Pipeline => self.pipelines.get(pipeline).map_or(0, |stored| stored.version),
@@ -140,6 +153,10 @@ impl Shelves {
     }
 }
 
+fn of_a_newer_release(pipeline: &PipelineName) -> PortError {
+    PortError::transient(format!("read the pipeline `{pipeline}`: a newer release wrote it"))
+}
+
 fn item_of(change: &Change) -> Item {
     match &change.item {
         ItemState::Pipeline(_) => Item::Pipeline,
@@ -156,7 +173,9 @@ fn reread<T: serde::Serialize + serde::de::DeserializeOwned>(item: &T) -> Result
 #[async_trait]
 impl Store for MemoryStore {
     async fn load(&self, pipeline: &PipelineName, named: &[ExecutionId]) -> Result<Snapshot, PortError> {
-        Ok(locked(&self.0).snapshot(pipeline, named))
+        let shelves = locked(&self.0);
+        shelves.is_readable(pipeline)?;
+        Ok(shelves.snapshot(pipeline, named))
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
@@ -170,13 +189,24 @@ impl Store for MemoryStore {
         Ok(shelves.write(commit)?)
     }
 
-    async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
+    async fn pipelines(&self) -> Result<Pipelines, PortError> {
         let shelves = locked(&self.0);
-        Ok(shelves.pipelines.values().filter(|it| !it.item.deleted).map(|it| it.item.clone()).collect())
+        let newer = |name: &&PipelineName| shelves.newer.contains(*name);
+        let unreadable = shelves.pipelines.keys().filter(newer);
+        let readable = shelves.pipelines.values().map(|it| &it.item);
+        let readable = readable.filter(|it| !it.deleted && !shelves.newer.contains(&it.name));
+        Ok(Pipelines {
+            readable: readable.cloned().collect(),
+            unreadable: unreadable
+                .map(|name| Unreadable { name: name.clone(), error: of_a_newer_release(name) })
+                .collect(),
+        })
     }
 
     async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<Arc<PipelineState>>, PortError> {
-        Ok(locked(&self.0).pipelines.get(pipeline).map(|stored| stored.item.clone()))
+        let shelves = locked(&self.0);
+        shelves.is_readable(pipeline)?;
+        Ok(shelves.pipelines.get(pipeline).map(|stored| stored.item.clone()))
     }
 
     async fn definition(

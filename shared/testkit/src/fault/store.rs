@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::store::{Commit, CommitError, Record, Snapshot, Store};
+use penstock_app::port::store::{Commit, CommitError, Pipelines, Record, Snapshot, Store};
 use penstock_engine::state::{Execution, PipelineState};
 use penstock_model::id::{DefinitionVersion, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
@@ -22,7 +22,7 @@ impl<T: Store + ?Sized> Store for Faulty<T> {
         self.faults.around("commit", self.inner.commit(commit)).await
     }
 
-    async fn pipelines(&self) -> Result<Vec<Arc<PipelineState>>, PortError> {
+    async fn pipelines(&self) -> Result<Pipelines, PortError> {
         self.faults.around("list pipelines", self.inner.pipelines()).await
     }
 

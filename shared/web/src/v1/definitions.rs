@@ -23,17 +23,21 @@ pub(super) struct Listed {
     name: PipelineName,
     version: DefinitionVersion,
     updated_at: Timestamp,
+    /// Why nothing starts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<String>,
 }
 
 pub(super) async fn list(State(web): State<Arc<Web>>) -> Result<Json<Vec<Listed>>, Failure> {
     let mut states = web.query.pipelines().await?;
     states.sort_by(|a, b| a.name.cmp(&b.name));
-    let shown = states.iter().map(|state| Listed {
-        name: state.name.clone(),
-        version: state.definition,
-        updated_at: state.updated_at,
-    });
-    Ok(Json(shown.collect()))
+    let mut shown = Vec::with_capacity(states.len());
+    for state in states {
+        let refusal = web.control.refusal(&state).await;
+        let (name, version, updated_at) = (state.name.clone(), state.definition, state.updated_at);
+        shown.push(Listed { name, version, updated_at, refusal });
+    }
+    Ok(Json(shown))
 }
 
 #[derive(Serialize)]

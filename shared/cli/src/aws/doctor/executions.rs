@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{Expectation, Finding, state};
 use crate::aws::installation::Installation;
 use crate::client::Client;
-use crate::command::pipelines;
+use crate::command::{Listed, pipelines};
 use crate::show::brief;
 use crate::show::duration::{elapsed, now};
 use crate::show::glyph::{Look, of_action};
@@ -29,12 +29,12 @@ pub(super) async fn findings(
         expected,
         found: vec![],
     };
-    for pipeline in pipelines(&client).await? {
-        visit.transitions(&client, &pipeline.name).await?;
-        let path = format!("/penstock/v1/pipelines/{}/executions?limit={LATEST}", pipeline.name);
-        let views: Vec<ExecutionView> = client.get(&path).await?;
-        for view in views.iter().filter(|view| !view.status.is_terminal()) {
-            visit.execution(view).await;
+    let listed = pipelines(&client).await?;
+    for pipeline in &listed {
+        visit.refused(pipeline);
+        // One that cannot be looked at keeps nobody from the others.
+        if let Err(error) = visit.pipeline(&client, &pipeline.name).await {
+            visit.found.push(Finding::unseen("pipeline", &format!("{} was", pipeline.name), &error));
         }
     }
     Ok(visit.found)
@@ -49,6 +49,25 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
+    async fn pipeline(&mut self, client: &Client, pipeline: &PipelineName) -> anyhow::Result<()> {
+        self.transitions(client, pipeline).await?;
+        let path = format!("/penstock/v1/pipelines/{pipeline}/executions?limit={LATEST}");
+        let views: Vec<ExecutionView> = client.get(&path).await?;
+        for view in views.iter().filter(|view| look(&view.status) == Look::Busy) {
+            self.execution(view).await;
+        }
+        Ok(())
+    }
+
+    /// A pipeline that was accepted once and cannot be performed now.
+    fn refused(&mut self, pipeline: &Listed) {
+        if let Some(refusal) = &pipeline.refusal {
+            let message = format!("nothing starts {}: {refusal}", pipeline.name);
+            let command = format!("penstock apply FILE --stack {}", self.stack);
+            self.found.push(Finding::attention("refused", &message, command));
+        }
+    }
+
     async fn transitions(&mut self, client: &Client, pipeline: &PipelineName) -> anyhow::Result<()> {
         let state = client.operation("GetPipelineState", &json!({ "name": pipeline })).await?;
         let stages = state["stageStates"].as_array().into_iter().flatten();
@@ -193,6 +212,19 @@ mod tests {
         let codes: Vec<_> = visit.found.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, ["action", "approval", "idle"]);
         assert!(visit.found[1].command.as_deref().unwrap().starts_with("penstock approve web --stage Build"));
+    }
+
+    #[test]
+    fn a_pipeline_that_nothing_starts_is_told() {
+        let mut visit = visit();
+        let listed = |refusal: Json| {
+            let text = json!({ "name": "web", "version": 1, "updatedAt": Timestamp(0), "refusal": refusal });
+            serde_json::from_value::<Listed>(text).unwrap()
+        };
+        visit.refused(&listed(Json::Null));
+        assert_eq!(visit.found, []);
+        visit.refused(&listed(json!("it runs in eu-west-1")));
+        assert_eq!(visit.found[0].message, "nothing starts web: it runs in eu-west-1");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What only the table tells: commands that were put aside, claims that ended without a successor.
 
 use penstock_app::port::claims::{Claims, Standing};
+use penstock_app::port::store::Store;
 use penstock_aws::store::TableStore;
 use penstock_model::id::AttemptId;
 
@@ -18,6 +19,22 @@ const GRACE: i64 = 20 * 60 * 1000;
 /// The state of `installation`.
 pub(super) fn store(installation: &Installation) -> anyhow::Result<TableStore> {
     Ok(TableStore::new(&installation.sdk, installation.output("TableName")?))
+}
+
+/// The pipelines whose items cannot be read.
+pub(super) async fn unreadable(installation: &Installation) -> anyhow::Result<Vec<Finding>> {
+    let found = store(installation)?.pipelines().await.map_err(port)?;
+    let told = found.unreadable.into_iter().map(|it| {
+        let message =
+            format!("nothing is decided about {}, and what is pushed to it waits: {}", it.name, it.error);
+        let way_out = if it.error.retryable {
+            "sam build && sam deploy, from the newer release"
+        } else {
+            "aws dynamodb restore-table-to-point-in-time, into another table, and put the item back"
+        };
+        Finding::attention("unreadable", &message, way_out)
+    });
+    Ok(told.collect())
 }
 
 /// The commands that could not be decided.
