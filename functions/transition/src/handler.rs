@@ -1,5 +1,6 @@
 //! From an event to commands, and back to what becomes of its messages.
 
+use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use penstock_app::port::clock::Clock;
 use penstock_app::port::commands::{Call, CallAnswer, Commands};
 use penstock_app::port::queue::Message;
 use penstock_app::port::store::Store;
-use penstock_aws::queue::{Arrival, CommandDeadLetters, SqsQueue, WAITED};
+use penstock_aws::queue::{Arrival, CommandDeadLetters, GaveWay, SqsQueue, Tries, WAITED};
 use penstock_aws::telemetry::{Metrics, Unit, count_failure};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,13 +41,43 @@ pub(crate) enum Output {
     Failures(SqsBatchResponse),
 }
 
+/// What reads the bodies of messages.
+#[async_trait]
+pub(crate) trait Mailbox: Send + Sync {
+    /// As [`SqsQueue::receive`].
+    async fn receive(&self, body: &str) -> Result<Message, PortError>;
+}
+
+#[async_trait]
+impl Mailbox for SqsQueue {
+    async fn receive(&self, body: &str) -> Result<Message, PortError> {
+        SqsQueue::receive(self, body).await
+    }
+}
+
+/// Where messages go that have held up others for long enough.
+#[async_trait]
+pub(crate) trait Letters: Send + Sync {
+    /// Puts `message` there.
+    async fn put(&self, message: &Arrival<'_>) -> Result<(), PortError>;
+}
+
+#[async_trait]
+impl Letters for CommandDeadLetters {
+    async fn put(&self, message: &Arrival<'_>) -> Result<(), PortError> {
+        CommandDeadLetters::put(self, message).await
+    }
+}
+
 /// Carries out what the function is given.
 pub(crate) struct Handler {
     pub(crate) commands: Arc<dyn Commands>,
     pub(crate) deliveries: Deliveries,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) mailbox: Arc<SqsQueue>,
-    pub(crate) dead_letters: CommandDeadLetters,
+    pub(crate) mailbox: Arc<dyn Mailbox>,
+    pub(crate) dead_letters: Box<dyn Letters>,
+    pub(crate) tries: Arc<dyn Tries>,
+    pub(crate) gave_way: GaveWay,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -71,17 +102,57 @@ impl Handler {
         response
     }
 
-    /// Whether the message is done with.
+    /// Whether the message is done with. From the third time on that it comes its tries are noted: of one that ends the
+    /// function, by its time or its memory, nobody else tells.
     async fn message(&self, message: &SqsMessage) -> bool {
+        let Some(arrival) = self.arrival(message).filter(Arrival::is_noted) else {
+            return self.take(message).await;
+        };
+        let broken_off = match self.tries.begin(arrival.id).await {
+            Ok(broken_off) if arrival.is_deadly(broken_off) => {
+                let why = "it ended the function in each try, by its time or its memory";
+                return self.bury(&arrival, &why).await;
+            }
+            Ok(broken_off) => broken_off,
+            Err(error) if error.retryable => return self.give_way(message, &error).await,
+            // The right to note it is missing: what is to be done may need another.
+            Err(error) => {
+                tracing::error!(%error, "a try is not noted");
+                return self.take(message).await;
+            }
+        };
+        let is_done = self.take(message).await;
+        if !is_done && let Err(error) = self.tries.end(arrival.id, broken_off).await {
+            tracing::warn!(%error, "that a try has ended is not noted");
+        }
+        is_done
+    }
+
+    async fn take(&self, message: &SqsMessage) -> bool {
         let body = message.body.as_deref().unwrap_or_default();
         let received = match self.mailbox.receive(body).await {
             Ok(received) => received,
             Err(error) if error.retryable => return self.give_way(message, &error).await,
             Err(error) => return self.put_aside(body, &error.message).await,
         };
-        match AssertUnwindSafe(self.carry_out(received, body)).catch_unwind().await {
+        let (is_wake_up, arrival) = (is_wake_up(&received), self.arrival(message));
+        if is_wake_up && arrival.as_ref().is_some_and(|arrival| arrival.receives > 1) {
+            tracing::warn!(
+                message = message.message_id,
+                "a wake-up that was broken off is left to the next sweep"
+            );
+            return true;
+        }
+        let apart = arrival.is_some_and(|arrival| arrival.is_noted());
+        match AssertUnwindSafe(self.carry_out(received, body, apart)).catch_unwind().await {
             Ok(Ok(())) => {
                 self.measure_latency(message);
+                true
+            }
+            Ok(Err(error @ (AppError::Port(_) | AppError::Busy(_)))) if is_wake_up => {
+                // The sweeper sends the next in a minute. Waiting, they would be thousands after a day.
+                tracing::warn!(%error, message = message.message_id, "a wake-up is left to the next sweep");
+                count_failure(self.clock.now());
                 true
             }
             Ok(Err(error @ (AppError::Port(_) | AppError::Busy(_)))) => {
@@ -100,12 +171,17 @@ impl Handler {
         }
     }
 
-    async fn carry_out(&self, message: Message, body: &str) -> Result<(), AppError> {
+    /// A delivery that came back is given to each pipeline `apart`, so that the one that ails it holds up no other.
+    async fn carry_out(&self, message: Message, body: &str, apart: bool) -> Result<(), AppError> {
         match message {
             Message::Command { command } if matches!(command.request, Request::Start { .. }) => {
                 self.deliveries.start_of_machine(command).await
             }
             Message::Command { command } => self.commands.carry_out(command).await.map(drop),
+            Message::Delivery { delivery, event, pipeline: None } if apart => {
+                tracing::warn!(%delivery, "a delivery is given to each pipeline by itself");
+                self.deliveries.deliver_apart(&delivery, &event).await
+            }
             Message::Delivery { delivery, event, pipeline } => {
                 let answers = match &pipeline {
                     Some(pipeline) => {
@@ -145,17 +221,22 @@ impl Handler {
     /// message of a newer release after a roll-back, holds them up for a while only.
     async fn give_way(&self, message: &SqsMessage, error: &PortError) -> bool {
         let now = self.clock.now();
-        let overdue = arrival(message).filter(|arrival| arrival.is_overdue(error, now));
-        let Some(arrival) = overdue else {
+        let Some(arrival) = self.arrival(message).filter(|arrival| arrival.is_overdue(error, now)) else {
             let group = message.attributes.get("MessageGroupId");
             tracing::warn!(%error, group, message = message.message_id, "a message is delivered again");
             count_failure(now);
             return false;
         };
+        self.bury(&arrival, error).await
+    }
+
+    /// Whether the message is among the dead letters.
+    async fn bury(&self, arrival: &Arrival<'_>, why: &dyn Display) -> bool {
         let group = arrival.group;
-        match self.dead_letters.put(&arrival).await {
+        match self.dead_letters.put(arrival).await {
             Ok(()) => {
-                tracing::error!(%error, group, message = arrival.id, "a message goes among the dead letters; mend what it says, and `penstock redrive` brings it back");
+                self.gave_way.note(group, self.clock.now());
+                tracing::error!(%why, group, message = arrival.id, "a message goes among the dead letters; mend what it says, and `penstock redrive` brings it back");
                 true
             }
             Err(error) => {
@@ -163,6 +244,20 @@ impl Handler {
                 false
             }
         }
+    }
+
+    /// The message as its queue tells of it.
+    fn arrival<'a>(&self, message: &'a SqsMessage) -> Option<Arrival<'a>> {
+        let group = message.attributes.get("MessageGroupId")?;
+        Some(Arrival {
+            id: message.message_id.as_deref()?,
+            group,
+            body: message.body.as_deref()?,
+            sent_at: Timestamp(number(message, "SentTimestamp")?),
+            receives: number(message, "ApproximateReceiveCount")?,
+            has_waited: message.message_attributes.contains_key(WAITED),
+            follows: self.gave_way.lately(group, self.clock.now()),
+        })
     }
 
     /// From sending the message to the end of its transition.
@@ -175,18 +270,17 @@ impl Handler {
     }
 }
 
-/// The message as its queue tells of it.
-fn arrival(message: &SqsMessage) -> Option<Arrival<'_>> {
-    Some(Arrival {
-        id: message.message_id.as_deref()?,
-        group: message.attributes.get("MessageGroupId")?,
-        body: message.body.as_deref()?,
-        sent_at: Timestamp(number(message, "SentTimestamp")?),
-        receives: number(message, "ApproximateReceiveCount")?,
-        has_waited: message.message_attributes.contains_key(WAITED),
-    })
+/// Whether it is a wake-up: nothing is lost with it, as what is due is found again.
+fn is_wake_up(message: &Message) -> bool {
+    match message {
+        Message::Command { command } => command.request == Request::WakeUp,
+        Message::Debt { .. } | Message::Delivery { .. } => false,
+    }
 }
 
 fn number<T: FromStr>(message: &SqsMessage, attribute: &str) -> Option<T> {
     message.attributes.get(attribute)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use penstock_app::port::repository::NoRepository;
 use penstock_app::transition::Transition;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
-use penstock_aws::queue::{CommandDeadLetters, SqsQueue};
+use penstock_aws::queue::{CommandDeadLetters, GaveWay, SqsQueue};
 use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
@@ -39,7 +39,16 @@ async fn main() -> Result<(), Error> {
     let deliveries =
         Deliveries::new(admission, store.clone(), Arc::new(NoRepository)).handing_over(queue.clone());
     let dead_letters = CommandDeadLetters::new(&sdk, required("COMMAND_DEAD_LETTERS_URL")?);
-    let handler = Arc::new(Handler { commands, deliveries, store, mailbox: queue, dead_letters, clock });
+    let handler = Arc::new(Handler {
+        commands,
+        deliveries,
+        store: store.clone(),
+        mailbox: queue,
+        dead_letters: Box::new(dead_letters),
+        tries: store,
+        gave_way: GaveWay::default(),
+        clock,
+    });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::Input>| {
         let handler = Arc::clone(&handler);
         async move { handler.handle(event.payload).await }

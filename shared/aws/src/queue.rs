@@ -5,6 +5,7 @@ mod batch;
 mod entry;
 #[cfg(feature = "s3")]
 mod spill;
+mod tries;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use spill::Spill;
 use wire::Received;
 
 pub use arrival::{Arrival, CommandDeadLetters, WAITED};
+pub use tries::{GaveWay, Tries};
 
 /// The queues' URLs; a function knows those into which it sends.
 #[derive(Debug, Clone, Default)]

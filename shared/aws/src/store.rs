@@ -17,6 +17,8 @@ mod quarantine;
 pub mod schema;
 mod stream;
 pub(crate) mod table;
+#[cfg(feature = "sqs")]
+mod tries;
 mod writes;
 
 use std::collections::BTreeSet;

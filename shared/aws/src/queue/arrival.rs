@@ -18,9 +18,14 @@ use crate::sdk::Sdk;
 /// nothing was mended, it holds up nobody a second time.
 pub const WAITED: &str = "penstock.waited";
 /// For how long a message holds up those behind it; an update of a stack takes minutes.
-const PATIENCE: Duration = Duration::from_secs(60 * 60);
-/// How often it was received by then, at least: after an outage it may be older when it is first seen.
-const RECEIVES: u32 = 5;
+pub(super) const PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// How often it was received by then, at least: behind others it may be older when it is first seen, and three minutes later
+/// a right may have taken effect.
+const RECEIVES: u32 = 2;
+/// From which time on that it is received its tries are noted: few fail at all.
+const NOTED: u32 = 3;
+/// How often it may break off the function in a noted try.
+const BREAKS: u32 = 3;
 
 /// A message of the FIFO queue as it was received.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +42,8 @@ pub struct Arrival<'a> {
     pub receives: u32,
     /// Whether it has the attribute [`WAITED`].
     pub has_waited: bool,
+    /// Whether one before it in its group went among the dead letters lately.
+    pub follows: bool,
 }
 
 impl Arrival<'_> {
@@ -44,7 +51,18 @@ impl Arrival<'_> {
     /// waited for: behind what was sent later, a command would meet another state.
     pub fn is_overdue(&self, error: &PortError, now: Timestamp) -> bool {
         let has_waited = self.receives >= RECEIVES && self.sent_at.plus(PATIENCE) <= now;
-        (!error.retryable || is_newer(self.body)) && (self.has_waited || has_waited)
+        (!error.retryable || is_newer(self.body)) && (self.has_waited || self.follows || has_waited)
+    }
+
+    /// Whether its tries are noted: it came back, and nobody knows whether the function told why or was ended.
+    pub fn is_noted(&self) -> bool {
+        self.has_waited || self.receives >= NOTED
+    }
+
+    /// Whether it goes among the dead letters untried, as it has broken off the function so often: of what takes all its time
+    /// or memory nobody is left to tell. With the visibility of three minutes that is after a quarter of an hour.
+    pub fn is_deadly(&self, broken_off: u32) -> bool {
+        broken_off >= if self.has_waited { 1 } else { BREAKS }
     }
 }
 
@@ -96,7 +114,7 @@ mod tests {
 
     fn overdue_by(error: &PortError, body: &str, receives: u32, has_waited: bool, after: i64) -> bool {
         let sent_at = Timestamp(1_700_000_000_000);
-        let arrival = Arrival { id: "1", group: "web", body, sent_at, receives, has_waited };
+        let arrival = Arrival { id: "1", group: "web", body, sent_at, receives, has_waited, follows: false };
         arrival.is_overdue(error, Timestamp(sent_at.0 + after))
     }
 
@@ -105,7 +123,10 @@ mod tests {
         let newer = r#"{"schema":99,"type":"unheard"}"#;
         assert!(!overdue(newer, 19, false, HOUR - 1), "an update is waited for");
         assert!(!overdue(newer, 1, false, 5 * HOUR), "after an outage too");
-        assert!(overdue(newer, 5, false, HOUR));
+        assert!(
+            overdue(newer, 2, false, HOUR),
+            "those behind it are old when it gives way, and wait minutes"
+        );
         assert!(overdue(newer, 1, true, 0), "once is enough");
     }
 
@@ -116,6 +137,23 @@ mod tests {
         assert!(!overdue_by(&refused, body, 19, false, HOUR - 1), "rights take effect after a while");
         assert!(overdue_by(&refused, body, 20, false, HOUR));
         assert!(overdue_by(&refused, body, 1, true, 0), "once is enough");
+    }
+
+    #[test]
+    fn what_ends_the_function_is_tried_a_few_times() {
+        let sent_at = Timestamp(1_700_000_000_000);
+        let arrival = |receives, has_waited| Arrival {
+            id: "1",
+            group: "web",
+            body: "{}",
+            sent_at,
+            receives,
+            has_waited,
+            follows: false,
+        };
+        assert!(!arrival(2, false).is_noted() && arrival(3, false).is_noted() && arrival(1, true).is_noted());
+        assert!(!arrival(5, false).is_deadly(2) && arrival(6, false).is_deadly(3));
+        assert!(arrival(2, true).is_deadly(1), "once is enough, after a redrive");
     }
 
     #[test]

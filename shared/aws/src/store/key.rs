@@ -96,6 +96,11 @@ impl Key {
         Self::new(QUARANTINE, hex::encode(Sha256::digest(what)))
     }
 
+    /// SQS's ids of messages are short.
+    pub(super) fn tries(message: &str) -> Self {
+        Self::new(format!("MESSAGE#{message}"), "TRIES")
+    }
+
     pub(crate) fn into_attributes(self) -> HashMap<String, AttributeValue> {
         [(PK, self.pk), (SK, self.sk)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
     }

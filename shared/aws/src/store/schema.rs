@@ -23,6 +23,7 @@
 //! | `TOLD#execution#version` | `TOLD` | who was told of a record; kept 15 days | when somebody was told |
 //! | `APPROVERS` | `name` | an approver, their topic and pipelines | by `penstock approvers` |
 //! | `SWEEP` | `CLEAN-UP` | how far the latest walk through the artifact bucket came | by `sweeper`, after each page |
+//! | `MESSAGE#id` | `TRIES` | how often a message broke `transition` off; kept 15 days | from the third time on that it is received |
 //! | `QUARANTINE` | digest | a command that could not be decided; kept 90 days | once |
 //!
 //! Every item has `schema` (N): the number of the release's schema; a newer one than known is refused. Large content is

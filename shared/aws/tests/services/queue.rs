@@ -254,6 +254,7 @@ async fn whatever_fails_a_message_goes_among_the_dead_letters_once_each_time() {
             sent_at: Timestamp(0),
             receives: 5,
             has_waited: false,
+            follows: false,
         };
         faults.until_done(async || dead.put(&at("first")).await).await;
         dead.put(&at("first")).await.unwrap();

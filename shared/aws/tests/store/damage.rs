@@ -1,6 +1,7 @@
 //! One damaged item keeps nobody from the others.
 
 use penstock_app::port::store::Store;
+use penstock_aws::queue::Tries;
 use penstock_aws::store::TableStore;
 use penstock_model::id::PipelineName;
 use penstock_model::time::Timestamp;
@@ -80,4 +81,16 @@ async fn what_is_due_is_found_beside_what_belongs_nowhere() {
     let late = Timestamp(i64::MAX / 2);
     let due = plant.store.due_since(late).await.unwrap();
     assert_eq!(due.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), named(&["api", "web"]));
+}
+
+/// A try that has begun and not ended was broken off; one that failed was not.
+#[tokio::test]
+async fn tries_that_were_broken_off_are_counted() {
+    let store = TableStore::new(&sdk(), &table().await);
+    assert_eq!(store.begin("m").await.unwrap(), 0);
+    assert_eq!(store.begin("m").await.unwrap(), 1);
+    store.end("m", 1).await.unwrap();
+    assert_eq!(store.begin("m").await.unwrap(), 1, "that one told why");
+    assert_eq!(store.begin("m").await.unwrap(), 2);
+    assert_eq!(store.begin("another").await.unwrap(), 0);
 }

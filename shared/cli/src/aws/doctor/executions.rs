@@ -53,7 +53,7 @@ impl Visit<'_> {
         self.transitions(client, pipeline).await?;
         let path = format!("/penstock/v1/pipelines/{pipeline}/executions?limit={LATEST}");
         let views: Vec<ExecutionView> = client.get(&path).await?;
-        for view in views.iter().filter(|view| look(&view.status) == Look::Busy) {
+        for view in views.iter().filter(|view| !view.status.is_terminal()) {
             self.execution(view).await;
         }
         Ok(())
