@@ -1,9 +1,11 @@
 //! How long things may take and how often they are repeated.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use penstock_model::pipeline::{Action, Category, Owner};
 use penstock_model::time::Timestamp;
+use penstock_model::variable::{PIPELINE_NAMESPACE, Reference, resolve};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -21,13 +23,18 @@ pub fn pause(repeated: u32) -> Duration {
 const MARGIN: Duration = Duration::from_secs(10 * MINUTE);
 
 /// How long the provider of `action` gives the work from its beginning on, where the action says it and the provider has to
-/// be asked: minutes of ECS ("Amazon ECS deploy action reference", `DeploymentTimeout`). What only an execution knows is
-/// taken for the default.
-fn own_limit(action: &Action) -> Option<Duration> {
+/// be asked: minutes of ECS ("Amazon ECS deploy action reference", `DeploymentTimeout`), also where the pipeline's `variables`
+/// say them. What an earlier action put out is no part of the state and is taken for the default: the deployment ends by its own
+/// limit, and that is noticed as rarely as any end.
+fn own_limit(action: &Action, variables: &BTreeMap<String, String>) -> Option<Duration> {
     if action.action_type_id.provider != "ECS" {
         return None;
     }
-    let said = action.configuration.get("DeploymentTimeout").and_then(|minutes| minutes.trim().parse().ok());
+    let of_pipeline = |reference: Reference<'_>| {
+        variables.get(reference.key).filter(|_| reference.namespace == PIPELINE_NAMESPACE).cloned()
+    };
+    let said = action.configuration.get("DeploymentTimeout");
+    let said = said.and_then(|text| resolve(text, of_pipeline).ok()?.trim().parse().ok());
     let minutes: u64 = said.filter(|minutes| (1..=60).contains(minutes)).unwrap_or(60);
     Some(Duration::from_secs(minutes * MINUTE))
 }
@@ -36,19 +43,20 @@ fn own_limit(action: &Action) -> Option<Duration> {
 /// limit, however rare the questions have become.
 pub(crate) fn next_check(
     action: Option<&Action>,
+    variables: &BTreeMap<String, String>,
     begun: Timestamp,
     repeated: u32,
     now: Timestamp,
 ) -> Timestamp {
     let next = now.plus(pause(repeated));
-    let ends = action.and_then(own_limit).map(|limit| begun.plus(limit));
+    let ends = action.and_then(|action| own_limit(action, variables)).map(|limit| begun.plus(limit));
     ends.map_or(next, |ends| next.min(ends.max(now.plus(pause(0)))))
 }
 
 /// How long an attempt of `action` may take from its scheduling on, or wait for a verdict (`CodePipeline` user
 /// guide, "Quotas": action timeouts; the build service's own for `CodeBuild`).
-pub fn time_limit(action: &Action) -> Duration {
-    if let Some(limit) = own_limit(action) {
+pub fn time_limit(action: &Action, variables: &BTreeMap<String, String>) -> Duration {
+    if let Some(limit) = own_limit(action, variables) {
         return limit + MARGIN;
     }
     let seconds = match (action.action_type_id.category, action.action_type_id.provider.as_str()) {
@@ -90,10 +98,19 @@ mod tests {
 
     #[test]
     fn a_deployment_ends_by_its_own_limit_before_ours() {
-        for (timeout, minutes) in [("60", 60), ("15", 15), ("1", 1), ("#{variables.minutes}", 60), ("", 60)] {
+        let variables = BTreeMap::from([("minutes".to_owned(), "20".to_owned())]);
+        for (timeout, minutes) in [
+            ("60", 60),
+            ("15", 15),
+            ("1", 1),
+            ("", 60),
+            ("#{variables.minutes}", 20),
+            ("#{variables.other}", 60),
+            ("#{Build.minutes}", 60),
+        ] {
             let own = Duration::from_secs(minutes * MINUTE);
-            assert_eq!(own_limit(&to_ecs(timeout)), Some(own), "{timeout}");
-            assert!(time_limit(&to_ecs(timeout)) > own, "{timeout}");
+            assert_eq!(own_limit(&to_ecs(timeout), &variables), Some(own), "{timeout}");
+            assert!(time_limit(&to_ecs(timeout), &variables) > own, "{timeout}");
         }
     }
 
@@ -101,13 +118,13 @@ mod tests {
     fn the_end_of_its_own_limit_is_noticed_soon() {
         let minute = |minutes: i64| Timestamp(minutes * 60_000);
         let after = |timeout: &str, repeated: u32, now: i64| {
-            next_check(Some(&to_ecs(timeout)), minute(0), repeated, minute(now))
+            next_check(Some(&to_ecs(timeout)), &BTreeMap::new(), minute(0), repeated, minute(now))
         };
         assert_eq!(after("60", 1, 1), minute(3), "before, as rarely as anything");
         assert_eq!(after("60", 6, 46), minute(60), "46 and a quarter of an hour is too late");
         assert_eq!(after("60", 7, 60), minute(61), "then each minute");
         assert_eq!(after("60", 8, 61), minute(62));
         assert_eq!(after("1", 0, 0), minute(1));
-        assert_eq!(next_check(None, minute(0), 6, minute(46)), minute(61));
+        assert_eq!(next_check(None, &BTreeMap::new(), minute(0), 6, minute(46)), minute(61));
     }
 }

@@ -100,7 +100,7 @@ fn value(configuration: &BTreeMap<String, String>, key: &str) -> Option<String> 
 
 /// When the attempt was scheduled: unlike the present, a repetition finds the same.
 fn scheduled_at(work: &Work) -> Timestamp {
-    let limit = i64::try_from(time_limit(&work.action).as_millis()).unwrap_or(0);
+    let limit = i64::try_from(time_limit(&work.action, &BTreeMap::new()).as_millis()).unwrap_or(0);
     Timestamp(work.deadline.0.saturating_sub(limit))
 }
 

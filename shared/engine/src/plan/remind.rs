@@ -36,7 +36,7 @@ fn reminders(draft: &Draft<'_>, execution: &Execution) -> Vec<Fact> {
         if is_past(attempt.next_check_at, now) {
             let begun = attempt.started_at.unwrap_or(attempt.scheduled_at);
             let action = stage.and_then(|stage| stage.action(action));
-            let next_check_at = next_check(action, begun, attempt.checks + 1, now);
+            let next_check_at = next_check(action, &execution.variables, begun, attempt.checks + 1, now);
             facts.push(Fact::AttemptChecked { attempt: id(), next_check_at });
         }
     }

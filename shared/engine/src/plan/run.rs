@@ -1,6 +1,6 @@
 //! Runs the actions of the stage that an execution is in: group after group by run order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_model::id::{AttemptId, ExecutionId};
 use penstock_model::pipeline::{Action, Category, Stage};
@@ -64,7 +64,8 @@ fn next_number(latest: Option<&Attempt>) -> Option<u32> {
 
 /// A person is asked at once, and by the history; a worker is sent the attempt until it takes it up.
 fn schedule(draft: &mut Draft<'_>, action: &Action, attempt: AttemptId) {
-    let deadline = draft.now.plus(time_limit(action));
+    let variables = draft.execution(&attempt.execution).map(|execution| &execution.variables);
+    let deadline = draft.now.plus(time_limit(action, variables.unwrap_or(&BTreeMap::new())));
     if action.action_type_id.category == Category::Approval {
         draft.record(Fact::AttemptScheduled { attempt: attempt.clone(), deadline, resend_at: None });
         draft.record(Fact::AttemptStarted { attempt, external: None, next_check_at: None, started_at: None });
