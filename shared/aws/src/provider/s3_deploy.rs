@@ -1,7 +1,10 @@
 //! The S3 deploy provider: puts the artifact, or the files in it, into a bucket.
 //!
 //! Nothing is pruned. The whole is done while it starts: a repetition writes the same keys again, except those that a
-//! cursor says were written. What takes longer than a function may goes on from there when it is dispatched again.
+//! cursor says were written. What takes longer than a function may goes on from there when it is dispatched again; then the
+//! artifact is fetched and unpacked anew, as the disk was another machine's. Of 200 MB in 2,000 files that is a second of
+//! work and 200 MB of network, some eight seconds at a function's share of a processor, before each stretch of thirteen
+//! minutes. Reading parts of the archive by range would spare them, and its digest could not be checked.
 //! `{datetime}` is the moment at which the attempt was scheduled and `{uuid}` follows from its token, so that a repetition
 //! keeps both.
 //! `Content-Type` follows from the name of each object; a zip that is put whole under another ending is
