@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::http::{HeaderMap, StatusCode};
+use lambda_http::http::{HeaderMap, HeaderValue, StatusCode};
 use lambda_http::{Body, Error, Request, Response};
 use penstock_app::delivery::{Received, Webhook, WebhookRefusal};
 use penstock_app::port::PortError;
@@ -14,8 +14,8 @@ use penstock_github::webhook::GitHubWebhook;
 use penstock_model::id::DeliveryId;
 use serde::{Deserialize, Serialize};
 
-/// How long an answer may take, whatever happens behind.
-const AT_MOST: Duration = Duration::from_millis(900);
+/// How long an answer may take, whatever happens behind: with what a cold start and the HTTP API take, less than a second.
+const AT_MOST: Duration = Duration::from_millis(800);
 /// The most that reaches a function (Lambda quotas: 6 MB for a synchronous invocation).
 const MAX_BODY: usize = 6 << 20;
 
@@ -114,8 +114,15 @@ impl Handler {
 }
 
 fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, (StatusCode, String)> {
-    text(headers, name)
-        .ok_or_else(|| (StatusCode::BAD_REQUEST, format!("the header {name} is missing; GitHub sends it")))
+    let value = headers.get(name);
+    let said = match value.map(HeaderValue::to_str) {
+        Some(Ok(text)) => return Ok(text),
+        Some(Err(_)) => {
+            format!("the header {name} has characters other than printable ASCII; GitHub sends none")
+        }
+        None => format!("the header {name} is missing; GitHub sends it"),
+    };
+    Err((StatusCode::BAD_REQUEST, said))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -209,6 +216,25 @@ mod tests {
         .await;
         assert_eq!(status, 200, "{body}");
         assert!(body.contains("reason"), "{body}");
+        assert!(queue.take().is_none());
+    }
+
+    /// HTTP lets a header have them (RFC 9110, section 5.5, `obs-text`).
+    #[tokio::test]
+    async fn a_header_with_other_characters_is_said_to_be_there() {
+        let (handler, queue) = handler();
+        for (header, absent) in
+            [("x-github-delivery", true), ("x-github-delivery", false), ("x-github-event", false)]
+        {
+            let mut request = request("push", "new", &push());
+            request.headers_mut().remove(header);
+            if !absent {
+                request.headers_mut().insert(header, HeaderValue::from_bytes("pusch-é".as_bytes()).unwrap());
+            }
+            let (status, body) = answered(&handler, &request).await;
+            let expected = if absent { "is missing" } else { "printable ASCII" };
+            assert!(status == 400 && body.contains(header) && body.contains(expected), "{body}");
+        }
         assert!(queue.take().is_none());
     }
 

@@ -13,12 +13,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use maud::Markup;
 use penstock_app::approvals::{ApprovalError, ApprovalView, Approvals};
 
+use crate::answer::name_allowed;
 use crate::page::{self, Around, Page};
 use crate::{assets, body, headers};
 
@@ -51,6 +52,7 @@ pub fn approval_router(approvals: Arc<Approvals>) -> Router {
     pages(approvals, Around::Nothing)
         .route("/approvals/assets/{name}", get(assets::serve))
         .fallback(nothing_else)
+        .layer(map_response(name_allowed))
         .layer(from_fn(headers::add))
 }
 

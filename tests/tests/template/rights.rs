@@ -222,7 +222,8 @@ fn needed(call: &str) -> &'static [&'static str] {
         "S3:AbortMultipartUpload" => &["s3:AbortMultipartUpload"],
         // The latter where a key of the user's own encrypts the secret.
         "Secrets Manager:GetSecretValue" => &["kms:Decrypt", "secretsmanager:GetSecretValue"],
-        "SNS:Publish" => &["sns:Publish"],
+        // The former two where a key of the user's own encrypts a topic.
+        "SNS:Publish" => &["kms:Decrypt", "kms:GenerateDataKey", "sns:Publish"],
         "SQS:GetQueueAttributes" => &["sqs:GetQueueAttributes"],
         "SQS:ListMessageMoveTasks" => &["sqs:ListMessageMoveTasks"],
         "SQS:SendMessage" | "SQS:SendMessageBatch" => &["sqs:SendMessage"],

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 
 use crate::fixture::Server;
 
@@ -150,6 +151,9 @@ async fn approval_pages_alone_lead_nowhere_else() {
         server.get("/approvals/assets/style.css").await.header("content-type"),
         "text/css; charset=utf-8"
     );
+    let wrong = server.send(Request::put(&path).body(Body::empty()).unwrap()).await;
+    assert_eq!(wrong.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(wrong.text().contains("this address takes GET,HEAD,POST only"), "{}", wrong.text());
     for elsewhere in ["/", "/pipelines/canal", "/assets/style.css", "/penstock/v1/pipelines", "/approvals/"] {
         let page = server.get(elsewhere).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{elsewhere}");
