@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use crate::pipeline::{Category, Owner};
 
 mod catalogue;
+pub mod codebuild;
 
 /// What is known of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

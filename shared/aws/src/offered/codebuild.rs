@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use penstock_model::id::ArtifactName;
 use penstock_model::pipeline::Action;
-use serde::Deserialize;
+use penstock_model::provider::codebuild::variables;
 
 use super::shape::{Shape, is_open};
 
@@ -21,8 +21,6 @@ const SHAPE: Shape = Shape {
     inputs: 1..=5,
     outputs: 0..=5,
 };
-/// Names that `CodeBuild` or we give to builds.
-const RESERVED: [&str; 2] = ["CODEBUILD_", "PENSTOCK_"];
 
 /// Why `action` cannot be performed, with the way out.
 pub fn refuse(action: &Action) -> Option<String> {
@@ -98,56 +96,9 @@ fn refuse_batch(action: &Action) -> Option<String> {
     None
 }
 
-/// An entry of `EnvironmentVariables`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// The variable's name.
-    pub name: String,
-    /// Its value, or where that lies.
-    pub value: String,
-    /// Where its value lies.
-    #[serde(rename = "type", default)]
-    pub kind: Kind,
-}
-
-/// Where the value of a variable lies.
-#[derive(Debug, Clone, Copy, Deserialize, Default)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Kind {
-    /// In the definition.
-    #[default]
-    Plaintext,
-    /// In a parameter of Systems Manager.
-    ParameterStore,
-    /// In a secret.
-    SecretsManager,
-}
-
-/// The entries of `EnvironmentVariables`.
-///
-/// # Errors
-/// What is wrong and what to write instead.
-pub fn variables(text: &str) -> Result<Vec<Entry>, String> {
-    let entries: Vec<Entry> = serde_json::from_str(text).map_err(|error| {
-        format!("`EnvironmentVariables` is no JSON list of {{\"name\", \"value\", \"type\"}}: {error}")
-    })?;
-    match entries.iter().find(|entry| entry.name.is_empty() || is_reserved(&entry.name)) {
-        None => Ok(entries),
-        Some(Entry { name, .. }) => Err(format!(
-            "`EnvironmentVariables` sets `{name}`; take another name: those that begin with CODEBUILD_ or PENSTOCK_ are reserved"
-        )),
-    }
-}
-
 /// The artifact's name as a source identifier, which has letters, digits and underscores only.
 pub fn identifier(name: &ArtifactName) -> String {
     name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
-}
-
-/// Whether people may not set an environment variable of this name.
-pub fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -4,34 +4,13 @@ use penstock_model::pipeline::Action;
 
 use super::shape::Shape;
 
-const SHAPE: Shape = Shape {
-    required: &[
-        "ApplicationName",
-        "DeploymentGroupName",
-        "TaskDefinitionTemplateArtifact",
-        "AppSpecTemplateArtifact",
-    ],
-    optional: &[
-        "TaskDefinitionTemplatePath",
-        "AppSpecTemplatePath",
-        "Image1ArtifactName",
-        "Image1ContainerName",
-        "Image2ArtifactName",
-        "Image2ContainerName",
-        "Image3ArtifactName",
-        "Image3ContainerName",
-        "Image4ArtifactName",
-        "Image4ContainerName",
-    ],
-    inputs: 1..=5,
-    outputs: 0..=0,
-};
 /// How many images can be put into the task definition.
 pub const IMAGES: u8 = 4;
 
 /// Why `action` cannot be performed, with the way out.
 pub(super) fn refuse(action: &Action) -> Option<String> {
-    SHAPE.refuse(action).or_else(|| (1..=IMAGES).find_map(|n| half_image(action, n)))
+    let refused = Shape::listed("CodeDeployToECS").and_then(|shape| shape.refuse(action));
+    refused.or_else(|| (1..=IMAGES).find_map(|n| half_image(action, n)))
 }
 
 fn half_image(action: &Action, n: u8) -> Option<String> {

@@ -1,8 +1,8 @@
 //! What a Commands action may say ("Commands action reference").
 
 use penstock_model::pipeline::Action;
+use penstock_model::provider::codebuild::is_reserved;
 
-use super::codebuild::is_reserved;
 use super::shape::{Shape, is_open};
 
 const SHAPE: Shape = Shape {

@@ -4,18 +4,13 @@ use penstock_model::pipeline::Action;
 
 use super::shape::{Shape, is_open};
 
-const SHAPE: Shape = Shape {
-    required: &["ClusterName", "ServiceName"],
-    optional: &["FileName", "DeploymentTimeout"],
-    inputs: 1..=1,
-    outputs: 0..=0,
-};
 /// Minutes that a deployment may take: the default and the most.
 pub const TIMEOUT: u32 = 60;
 
 /// Why `action` cannot be performed, with the way out.
 pub(super) fn refuse(action: &Action) -> Option<String> {
-    SHAPE.refuse(action).or_else(|| {
+    let refused = Shape::listed("ECS").and_then(|shape| shape.refuse(action));
+    refused.or_else(|| {
         let minutes = action.configuration.get("DeploymentTimeout").filter(|value| !is_open(value))?;
         timeout(Some(minutes)).err()
     })

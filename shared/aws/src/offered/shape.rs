@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use penstock_model::pipeline::Action;
+use penstock_model::provider::{Provider, named};
 
 /// The keys, inputs and outputs that a provider takes.
 #[derive(Debug)]
@@ -18,6 +19,12 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// As the catalogue has it, of a provider that takes here what it takes there; `None` if it has none of this name.
+    pub(super) fn listed(name: &str) -> Option<Self> {
+        let Provider { required, optional, inputs, outputs, .. } = named(name).next()?;
+        Some(Self { required, optional, inputs: inputs.clone(), outputs: outputs.clone() })
+    }
+
     /// Why `action` cannot be performed, if it cannot.
     pub(super) fn refuse(&self, action: &Action) -> Option<String> {
         self.refuse_keys(action)

@@ -13,7 +13,7 @@ use penstock_model::diagnostic::{Severity, refuses};
 use penstock_model::document::MAX_BYTES;
 use penstock_model::id::ArtifactName;
 use penstock_model::pipeline::EnvironmentVariableKind;
-use serde::Deserialize;
+use penstock_model::provider::codebuild;
 
 use super::{COMMANDS_TIMEOUT, SharedBuildspec, Variables};
 use crate::machine_files::MachineFiles;
@@ -187,34 +187,14 @@ fn read_in(source: &Path, name: &str) -> Result<String, AttemptError> {
         .map_err(|_| wrong(format!("the buildspec `{}` is not UTF-8", name.escape_debug())))
 }
 
-/// An entry of the configuration's `EnvironmentVariables`.
-#[derive(Deserialize)]
-struct Entry {
-    name: String,
-    value: String,
-    #[serde(rename = "type", default)]
-    kind: Kind,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Kind {
-    #[default]
-    Plaintext,
-    ParameterStore,
-    SecretsManager,
-}
-
 fn variables(json: Option<&str>) -> Result<Variables, AttemptError> {
-    let entries: Vec<Entry> = serde_json::from_str(json.unwrap_or("[]")).map_err(|error| {
-        wrong(format!("EnvironmentVariables is no JSON list of {{name, value, type}}: {error}"))
-    })?;
-    let variable = |entry: Entry| Variable {
+    let entries = codebuild::variables(json.unwrap_or("[]")).map_err(wrong)?;
+    let variable = |entry: codebuild::Entry| Variable {
         name: entry.name,
         value: match entry.kind {
-            Kind::Plaintext => VariableValue::Plaintext(entry.value),
-            Kind::ParameterStore => VariableValue::Parameter(entry.value),
-            Kind::SecretsManager => secret(&entry.value),
+            codebuild::Kind::Plaintext => VariableValue::Plaintext(entry.value),
+            codebuild::Kind::ParameterStore => VariableValue::Parameter(entry.value),
+            codebuild::Kind::SecretsManager => secret(&entry.value),
         },
     };
     Ok(entries.into_iter().map(variable).collect())
@@ -271,5 +251,9 @@ mod tests {
         .unwrap();
         assert_eq!(read[1].value, VariableValue::Parameter("/b".into()));
         assert!(variables(Some("A=1")).unwrap_err().message.contains("JSON"));
+        for name in ["", "CODEBUILD_BUILD_ID", "PENSTOCK_ATTEMPT"] {
+            let refused = variables(Some(&format!(r#"[{{"name":"{name}","value":"1"}}]"#))).unwrap_err();
+            assert!(refused.message.contains("reserved"), "as on AWS: {name}");
+        }
     }
 }

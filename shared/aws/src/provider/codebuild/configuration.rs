@@ -2,9 +2,10 @@
 
 use aws_sdk_codebuild::types::EnvironmentVariableType;
 use penstock_app::port::provider::Work;
+use penstock_model::provider::codebuild::{Entry, Kind, variables};
 
 use super::plan::{Batch, Machine, Plan, Sources, Variable};
-use crate::offered::codebuild::{Entry, Kind, is_batch, is_set, refuse, variables};
+use crate::offered::codebuild::{is_batch, is_set, refuse};
 use crate::provider::failure::Failure;
 use crate::provider::settings::{optional, required};
 

@@ -29,28 +29,34 @@ struct Parts {
     variables: Vec<EnvironmentVariable>,
 }
 
+/// What both calls take, in `builder`: their builders are two types with the same methods.
+macro_rules! filled {
+    ($builder:expr, $work:expr, $plan:expr, $destination:expr) => {{
+        let parts = parts($work, $plan, $destination)?;
+        $builder
+            .project_name(&$plan.project)
+            .idempotency_token($work.attempt.token())
+            .source_type_override(SourceType::S3)
+            .source_location_override(parts.source)
+            .set_source_version(parts.source_version)
+            .set_secondary_sources_override(some(parts.secondary_sources))
+            .set_secondary_sources_version_override(some(parts.secondary_versions))
+            .artifacts_override(parts.artifacts)
+            .set_secondary_artifacts_override(Some(parts.secondary_artifacts))
+            .set_environment_variables_override(Some(parts.variables))
+            .set_buildspec_override($plan.buildspec.clone())
+            .set_service_role_override($plan.service_role.clone())
+            .set_encryption_key_override($destination.encryption_key.clone())
+    }};
+}
+
 pub(super) fn start_build(
     client: &Client,
     work: &Work,
     plan: &Plan,
     destination: &Destination,
 ) -> Result<StartBuildFluentBuilder, BuildError> {
-    let parts = parts(work, plan, destination)?;
-    Ok(client
-        .start_build()
-        .project_name(&plan.project)
-        .idempotency_token(work.attempt.token())
-        .source_type_override(SourceType::S3)
-        .source_location_override(parts.source)
-        .set_source_version(parts.source_version)
-        .set_secondary_sources_override(some(parts.secondary_sources))
-        .set_secondary_sources_version_override(some(parts.secondary_versions))
-        .artifacts_override(parts.artifacts)
-        .set_secondary_artifacts_override(Some(parts.secondary_artifacts))
-        .set_environment_variables_override(Some(parts.variables))
-        .set_buildspec_override(plan.buildspec.clone())
-        .set_service_role_override(plan.service_role.clone())
-        .set_encryption_key_override(destination.encryption_key.clone())
+    Ok(filled!(client.start_build(), work, plan, destination)
         .set_environment_type_override(plan.machine.environment.clone())
         .set_compute_type_override(plan.machine.compute.clone())
         .set_image_override(plan.machine.image.clone())
@@ -64,23 +70,8 @@ pub(super) fn start_batch(
     batch: Batch,
     destination: &Destination,
 ) -> Result<StartBuildBatchFluentBuilder, BuildError> {
-    let parts = parts(work, plan, destination)?;
     let combine = ProjectBuildBatchConfig::builder().combine_artifacts(true).build();
-    Ok(client
-        .start_build_batch()
-        .project_name(&plan.project)
-        .idempotency_token(work.attempt.token())
-        .source_type_override(SourceType::S3)
-        .source_location_override(parts.source)
-        .set_source_version(parts.source_version)
-        .set_secondary_sources_override(some(parts.secondary_sources))
-        .set_secondary_sources_version_override(some(parts.secondary_versions))
-        .artifacts_override(parts.artifacts)
-        .set_secondary_artifacts_override(Some(parts.secondary_artifacts))
-        .set_environment_variables_override(Some(parts.variables))
-        .set_buildspec_override(plan.buildspec.clone())
-        .set_service_role_override(plan.service_role.clone())
-        .set_encryption_key_override(destination.encryption_key.clone())
+    Ok(filled!(client.start_build_batch(), work, plan, destination)
         .set_build_batch_config_override(batch.combine.then_some(combine)))
 }
 
