@@ -1,14 +1,21 @@
 //! `penstock doctor` says what is stuck, why, and what to do.
 
+use std::sync::Arc;
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use penstock_app::engine::command::DefineMode;
 use penstock_app::port::claims::Claims;
+use penstock_app::port::clock::SystemClock;
 use penstock_app::port::store::Store;
+use penstock_app::transition::Transition;
 use penstock_aws::sdk::{Sdk, http_client};
 use penstock_aws::store::TableStore;
 use penstock_model::id::{AttemptId, ExecutionId};
 use penstock_model::time::Timestamp;
+use penstock_testkit::build::{build, name, pipeline};
+use penstock_testkit::fake::MemoryQueue;
 use serde_json::{Value as Json, json};
 
 use crate::account::ACCOUNT;
@@ -140,6 +147,31 @@ async fn what_only_the_table_knows_is_told() {
     let said = tokio::task::spawn_blocking(move || installation.findings(&[], 1).1).await.unwrap();
     assert!(of(&said, "quarantine")["message"].as_str().unwrap().contains("of a newer release"), "{said}");
     assert!(of(&said, "claim")["command"].as_str().unwrap().starts_with("penstock redrive"), "{said}");
+}
+
+/// As after a roll-back of the stack.
+#[tokio::test]
+async fn a_pipeline_that_cannot_be_read_is_named() {
+    let installation = tokio::task::spawn_blocking(Installation::waiting).await.unwrap();
+    let table = installation.stack.outputs["TableName"].clone();
+    let transition =
+        Transition::new(Arc::new(installation.store()), Arc::new(MemoryQueue::default()), Arc::new(SystemClock));
+    let api = pipeline("api").stage("Build", [build("Compile")]).build();
+    transition.define(api, DefineMode::Create, name("define-api")).await.unwrap();
+    let said = tokio::task::spawn_blocking(move || {
+        let newer = json!({
+            "TableName": table, "Key": {"pk": {"S": "PIPELINE#api"}, "sk": {"S": "PIPELINE"}},
+            "UpdateExpression": "SET #schema = :schema", "ExpressionAttributeNames": {"#schema": "schema"},
+            "ExpressionAttributeValues": {":schema": {"N": "99"}},
+        });
+        ACCOUNT.caller.call("dynamodb", "update_item", &newer);
+        installation.findings(&[], 1).1
+    });
+    let said = said.await.unwrap();
+    let finding = of(&said, "unreadable");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains("nothing is decided about api") && message.contains("newer release"), "{message}");
+    assert!(finding["command"].as_str().unwrap().contains("sam deploy"), "{finding}");
 }
 
 #[test]

@@ -87,7 +87,8 @@ fn secrets_are_generated_or_given_by_arn() {
     }
     for (name, parameter) in template.0["Parameters"].as_object().unwrap() {
         let is_secret = ["Secret", "Key", "Token", "Password"].iter().any(|word| name.contains(word));
-        assert!(!is_secret || name.ends_with("Arn"), "{name} is a secret in clear");
+        let is_place = name.ends_with("Arn") || name.ends_with("Arns");
+        assert!(!is_secret || is_place, "{name} is a secret in clear");
         assert!(parameter["Description"].is_string(), "{name} has no description");
         let is_checked = !parameter["AllowedPattern"].is_null() || !parameter["AllowedValues"].is_null();
         assert!(is_checked || parameter["Type"] != "String", "{name} takes anything");
