@@ -49,11 +49,12 @@ struct Form {
 /// The approval pages alone, for whoever has a link and nothing else: `GET` and `POST /approvals/{token}`, and what the
 /// pages look like under `/approvals/assets/`. They link to nothing else of the installation.
 pub fn approval_router(approvals: Arc<Approvals>) -> Router {
-    pages(approvals, Around::Nothing)
+    let router = pages(approvals, Around::Nothing)
         .route("/approvals/assets/{name}", get(assets::serve))
         .fallback(nothing_else)
-        .layer(map_response(name_allowed))
-        .layer(from_fn(headers::add))
+        .layer(from_fn(headers::add));
+    // Around the whole: which methods an address takes is known there only.
+    Router::new().fallback_service(router).layer(map_response(name_allowed))
 }
 
 /// The approval pages of a dashboard.

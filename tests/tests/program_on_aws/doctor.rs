@@ -154,8 +154,11 @@ async fn what_only_the_table_knows_is_told() {
 async fn a_pipeline_that_cannot_be_read_is_named() {
     let installation = tokio::task::spawn_blocking(Installation::waiting).await.unwrap();
     let table = installation.stack.outputs["TableName"].clone();
-    let transition =
-        Transition::new(Arc::new(installation.store()), Arc::new(MemoryQueue::default()), Arc::new(SystemClock));
+    let transition = Transition::new(
+        Arc::new(installation.store()),
+        Arc::new(MemoryQueue::default()),
+        Arc::new(SystemClock),
+    );
     let api = pipeline("api").stage("Build", [build("Compile")]).build();
     transition.define(api, DefineMode::Create, name("define-api")).await.unwrap();
     let said = tokio::task::spawn_blocking(move || {
@@ -170,7 +173,10 @@ async fn a_pipeline_that_cannot_be_read_is_named() {
     let said = said.await.unwrap();
     let finding = of(&said, "unreadable");
     let message = finding["message"].as_str().unwrap();
-    assert!(message.contains("nothing is decided about api") && message.contains("newer release"), "{message}");
+    assert!(
+        message.contains("nothing is decided about api") && message.contains("newer release"),
+        "{message}"
+    );
     assert!(finding["command"].as_str().unwrap().contains("sam deploy"), "{finding}");
 }
 
