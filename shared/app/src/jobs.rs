@@ -1,8 +1,9 @@
 //! Jobs: what an invoked function is given to do, and how its answer finds the attempt.
 //!
-//! A job's id is a UUID that follows from the attempt and the round; a continuation begins the next round. What is
-//! known of a job lies beside the output variables, written once: its invocation before the function is called, so that
-//! even the quickest answer finds it, and its answer, the first of which counts.
+//! Whoever knows a job's id may answer it, so the id is drawn at random, and written down before the function is called:
+//! a repeated call is of the same job. A continuation begins the next round, with a job of its own. What is known of a job
+//! lies beside the output variables, written once: its invocation before the call, so that even the quickest answer finds
+//! it, and its answer, the first of which counts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::port::store::Store;
 
 mod record;
 
-pub use record::{Answer, Invocation, JobId, JobRecords};
+pub use record::{Answer, Invocation, Job, JobId, JobRecords};
 
 /// Takes the answers of invoked functions.
 pub struct Jobs {

@@ -16,6 +16,10 @@ use crate::port::outputs::Outputs;
 
 /// The variable that holds a record as JSON.
 const RECORD: &str = "record";
+/// What records say.
+const INVOCATION: &str = "invocation";
+const CALLED: &str = "called";
+const ANSWER: &str = "answer";
 
 /// A job's id, in the form of a UUID (`CodePipeline` API, `JobId`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,15 +27,25 @@ const RECORD: &str = "record";
 pub struct JobId(ExecutionId);
 
 impl JobId {
-    /// The job of `attempt` in this round, from 1.
+    /// An id that nobody can guess, if nobody can guess `random`.
     ///
     /// # Errors
     /// None that can be met: the form is a UUID's.
-    pub fn of(attempt: &AttemptId, round: u32) -> Result<Self, PortError> {
+    pub fn new(random: [u8; 16]) -> Result<Self, PortError> {
+        Self::of_bytes(random, 4)
+    }
+
+    /// Under which it is written what id the job of `attempt` in this round, from 1, has. It can be computed, so it is no
+    /// job's id, except of one that a release opened which knew no other.
+    fn opening(attempt: &AttemptId, round: u32) -> Result<Self, PortError> {
         let digest = Sha256::digest(format!("job {attempt} {round}"));
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&digest[..16]);
-        uuid(bytes, 8).parse().map_err(|error: InvalidId| PortError::permanent(error.to_string()))
+        Self::of_bytes(bytes, 8)
+    }
+
+    fn of_bytes(bytes: [u8; 16], version: u8) -> Result<Self, PortError> {
+        uuid(bytes, version).parse().map_err(|error: InvalidId| PortError::permanent(error.to_string()))
     }
 }
 
@@ -64,6 +78,24 @@ pub struct Invocation {
     /// What the function gave to be called again with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continuation: Option<String>,
+    /// The job's id; `None` before it is opened, and in what earlier releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+}
+
+/// A job that has been opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What its function is called with.
+    pub invocation: Invocation,
+}
+
+impl Job {
+    fn of(opening: JobId, invocation: Invocation) -> Self {
+        Self { id: invocation.job.clone().unwrap_or(opening), invocation }
+    }
 }
 
 /// What a function answered.
@@ -93,7 +125,10 @@ pub enum Answer {
     },
 }
 
-/// The records of jobs. They lie beside the output variables under an id of their own, which no attempt has.
+/// The records of jobs. They lie beside the output variables under ids of their own, which no attempt has.
+///
+/// A job is opened under an id that follows from the attempt and the round, which is where the next worker finds it: what
+/// is written there first says at random which id the job has. The function's answer is looked for under that alone.
 #[derive(Clone)]
 pub struct JobRecords(Arc<dyn Outputs>);
 
@@ -103,64 +138,90 @@ impl JobRecords {
         Self(outputs)
     }
 
-    /// Says that a function is about to be called; returns what was said first.
+    /// Says that a function is about to be called under the id `fresh`. A job that was opened before keeps its id and what
+    /// its function is called with, so that a repeated call is of the same job.
     ///
     /// # Errors
     /// [`PortError`] if the records failed; so of all that follow.
-    pub async fn invoke(&self, id: &JobId, invocation: &Invocation) -> Result<Invocation, PortError> {
-        self.put(id, "invocation", invocation).await
+    pub async fn open(&self, fresh: JobId, asked: Invocation) -> Result<Job, PortError> {
+        let opening = JobId::opening(&asked.attempt, asked.round)?;
+        let asked = Invocation { job: Some(fresh), ..asked };
+        let job = Job::of(opening.clone(), self.put(&opening, INVOCATION, &asked).await?);
+        if job.id != opening {
+            self.write(&job.id, INVOCATION, &job.invocation).await?;
+        }
+        Ok(job)
     }
 
-    /// What a function was called with.
+    /// The job of `attempt` in this round, from 1, if it has been opened.
     ///
     /// # Errors
-    /// As [`Self::invoke`].
+    /// As [`Self::open`].
+    pub async fn opened(&self, attempt: &AttemptId, round: u32) -> Result<Option<Job>, PortError> {
+        let opening = JobId::opening(attempt, round)?;
+        let kept = self.get(&opening, INVOCATION).await?;
+        Ok(kept.map(|invocation| Job::of(opening, invocation)))
+    }
+
+    /// What the function of the job `id` was called with.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
     pub async fn invocation(&self, id: &JobId) -> Result<Option<Invocation>, PortError> {
-        self.get(id, "invocation").await
+        let kept: Option<Invocation> = self.get(id, INVOCATION).await?;
+        // An opening, which anybody can compute, says which id is the job's.
+        Ok(kept.filter(|invocation| invocation.job.as_ref().is_none_or(|job| job == id)))
     }
 
     /// Says that the call was acknowledged.
     ///
     /// # Errors
-    /// As [`Self::invoke`].
-    pub async fn called(&self, id: &JobId) -> Result<(), PortError> {
-        self.put(id, "called", &true).await.map(drop)
+    /// As [`Self::open`].
+    pub async fn called(&self, job: &Job) -> Result<(), PortError> {
+        let Invocation { attempt, round, .. } = &job.invocation;
+        self.write(&JobId::opening(attempt, *round)?, CALLED, &true).await
     }
 
     /// Whether the call is known to have been acknowledged.
     ///
     /// # Errors
-    /// As [`Self::invoke`].
-    pub async fn was_called(&self, id: &JobId) -> Result<bool, PortError> {
-        Ok(self.get(id, "called").await?.unwrap_or(false))
+    /// As [`Self::open`].
+    pub async fn was_called(&self, job: &Job) -> Result<bool, PortError> {
+        let Invocation { attempt, round, .. } = &job.invocation;
+        Ok(self.get(&JobId::opening(attempt, *round)?, CALLED).await?.unwrap_or(false))
     }
 
     /// Keeps an answer; returns the first.
     ///
     /// # Errors
-    /// As [`Self::invoke`].
+    /// As [`Self::open`].
     pub async fn answer(&self, id: &JobId, answer: &Answer) -> Result<Answer, PortError> {
-        self.put(id, "answer", answer).await
+        self.put(id, ANSWER, answer).await
     }
 
     /// The answer, if there is one.
     ///
     /// # Errors
-    /// As [`Self::invoke`].
+    /// As [`Self::open`].
     pub async fn answered(&self, id: &JobId) -> Result<Option<Answer>, PortError> {
-        self.get(id, "answer").await
+        self.get(id, ANSWER).await
     }
 
+    /// Writes `value` unless one is there; returns what is there then.
     async fn put<T: Serialize + DeserializeOwned>(
         &self,
         id: &JobId,
         what: &str,
         value: &T,
     ) -> Result<T, PortError> {
-        let text = serde_json::to_string(value).map_err(|error| broken(id, &error))?;
-        self.0.put(&key(id, what)?, &[(RECORD.to_owned(), text)].into()).await?;
+        self.write(id, what, value).await?;
         let kept = self.get(id, what).await?;
         kept.ok_or_else(|| PortError::transient(format!("keep what is known of the job {id}")))
+    }
+
+    async fn write<T: Serialize>(&self, id: &JobId, what: &str, value: &T) -> Result<(), PortError> {
+        let text = serde_json::to_string(value).map_err(|error| broken(id, &error))?;
+        self.0.put(&key(id, what)?, &[(RECORD.to_owned(), text)].into()).await
     }
 
     async fn get<T: DeserializeOwned>(&self, id: &JobId, what: &str) -> Result<Option<T>, PortError> {

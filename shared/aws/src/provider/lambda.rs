@@ -2,7 +2,7 @@
 //!
 //! The function answers with `PutJobSuccessResult` or `PutJobFailureResult` to this installation's API (set
 //! `AWS_ENDPOINT_URL_CODEPIPELINE`). Lambda's asynchronous calls are at least once, and a lost acknowledgement makes us call
-//! again under the same job id: a function that must act once remembers the job's id.
+//! again under the same job id: a function that must act once remembers the job's id. Nobody else can guess it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use penstock_app::engine::state::{AttemptError, External};
-use penstock_app::jobs::{Answer, Invocation, JobId, JobRecords};
+use penstock_app::jobs::{Answer, Invocation, Job, JobId, JobRecords};
 use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
@@ -45,9 +45,7 @@ pub struct LambdaInvoke {
 
 /// The latest round of an attempt.
 struct Latest {
-    id: JobId,
-    round: u32,
-    invocation: Option<Invocation>,
+    job: Job,
     answer: Option<Answer>,
 }
 
@@ -65,29 +63,29 @@ impl LambdaInvoke {
     }
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
-        let id = JobId::of(&work.attempt, 1)?;
-        let external = self.external(work, &id).await?;
-        if !(taken_over && self.records.was_called(&id).await?) {
-            self.call(work, &id, 1, None).await?;
+        let url = self.url(work).await?;
+        let job = self.open(work, 1, None).await?;
+        if !(taken_over && self.records.was_called(&job).await?) {
+            self.call(work, &job).await?;
         }
-        Ok(Begun::Running(external))
+        Ok(Begun::Running(External { id: job.id.to_string(), url: Some(url) }))
     }
 
     /// Says that the function is called before it is: its answer may come before the acknowledgement.
-    async fn call(
-        &self,
-        work: &Work,
-        id: &JobId,
-        round: u32,
-        continuation: Option<String>,
-    ) -> Result<(), Failure> {
+    async fn open(&self, work: &Work, round: u32, continuation: Option<String>) -> Result<Job, PortError> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|error| PortError::transient(format!("draw a job's id: {error}")))?;
         let (pipeline, attempt) = (work.pipeline.clone(), work.attempt.clone());
-        let invocation = Invocation { pipeline, attempt, round, at: self.clock.now(), continuation };
-        self.records.invoke(id, &invocation).await?;
+        let at = self.clock.now();
+        let asked = Invocation { pipeline, attempt, round, at, continuation, job: None };
+        self.records.open(JobId::new(random)?, asked).await
+    }
+
+    async fn call(&self, work: &Work, job: &Job) -> Result<(), Failure> {
         let sdk = self.access.of(work, self.without_role).await?;
-        let (region, continuation) = (sdk.region(), invocation.continuation.as_deref());
         let credentials = self.credentials(work).await?;
-        let payload = event::job(work, id, &self.account, region, continuation, credentials.as_ref());
+        let payload = event::job(work, job, &self.account, sdk.region(), credentials.as_ref());
         let client = Client::from_conf(Builder::from(sdk.config()).interceptor(sdk.interceptor()).build());
         let function = required(work, "FunctionName")?;
         client
@@ -98,7 +96,7 @@ impl LambdaInvoke {
             .send()
             .await
             .map_err(|error| Failure::of_call(&format!("invoke the function {function}"), &error))?;
-        Ok(self.records.called(id).await?)
+        Ok(self.records.called(job).await?)
     }
 
     /// With which the function reads the input artifacts; `None` if there are none.
@@ -120,11 +118,11 @@ impl LambdaInvoke {
     }
 
     /// The last round that has begun.
-    async fn latest(&self, work: &Work) -> Result<Latest, PortError> {
+    async fn latest(&self, work: &Work) -> Result<Option<Latest>, PortError> {
         let mut latest = self.round(work, 1).await?;
-        while matches!(latest.answer, Some(Answer::Continued { .. })) {
-            let next = self.round(work, latest.round + 1).await?;
-            if next.invocation.is_none() {
+        while let Some(Latest { job, answer: Some(Answer::Continued { .. }) }) = &latest {
+            let next = self.round(work, job.invocation.round + 1).await?;
+            if next.is_none() {
                 break;
             }
             latest = next;
@@ -132,11 +130,12 @@ impl LambdaInvoke {
         Ok(latest)
     }
 
-    async fn round(&self, work: &Work, round: u32) -> Result<Latest, PortError> {
-        let id = JobId::of(&work.attempt, round)?;
-        let invocation = self.records.invocation(&id).await?;
-        let answer = self.records.answered(&id).await?;
-        Ok(Latest { id, round, invocation, answer })
+    async fn round(&self, work: &Work, round: u32) -> Result<Option<Latest>, PortError> {
+        let Some(job) = self.records.opened(&work.attempt, round).await? else {
+            return Ok(None);
+        };
+        let answer = self.records.answered(&job.id).await?;
+        Ok(Some(Latest { job, answer }))
     }
 
     /// Waits for the answer, or calls again where the acknowledgement of the call was never seen.
@@ -144,43 +143,32 @@ impl LambdaInvoke {
         &self,
         work: &Work,
         external: &External,
-        latest: Latest,
+        job: &Job,
     ) -> Result<Observation, PortError> {
-        let Some(invocation) = latest.invocation else {
-            return Ok(Observation::Gone);
-        };
-        let passed = self.clock.now().since(invocation.at);
+        let passed = self.clock.now().since(job.invocation.at);
         if passed > ANSWER {
             let message = format!(
                 "the function did not answer within 20 minutes; let it call PutJobSuccessResult or PutJobFailureResult for the job {} at this installation's JobsUrl, signed for execute-api (README, \"What runs there\")",
-                latest.id
+                job.id
             );
             return Ok(failed(external, "JobFailed", message));
         }
-        if passed > UNACKNOWLEDGED && !self.records.was_called(&latest.id).await? {
-            return self.again(work, external, &latest.id, latest.round, invocation.continuation).await;
+        if passed > UNACKNOWLEDGED && !self.records.was_called(job).await? {
+            return self.again(work, external, job).await;
         }
         Ok(Observation::Running)
     }
 
-    async fn again(
-        &self,
-        work: &Work,
-        external: &External,
-        id: &JobId,
-        round: u32,
-        continuation: Option<String>,
-    ) -> Result<Observation, PortError> {
-        let called = self.call(work, id, round, continuation).await;
+    async fn again(&self, work: &Work, external: &External, job: &Job) -> Result<Observation, PortError> {
+        let called = self.call(work, job).await;
         called.map_or_else(|failure| failure.observed(external), |()| Ok(Observation::Running))
     }
 
-    async fn external(&self, work: &Work, id: &JobId) -> Result<External, Failure> {
+    /// Where a person sees the function.
+    async fn url(&self, work: &Work) -> Result<String, Failure> {
         let sdk = self.access.of(work, self.without_role).await?;
-        let (region, function) = (sdk.region(), required(work, "FunctionName")?);
-        let name = name_of(function);
-        let url = format!("{}/lambda/home?region={region}#/functions/{name}", console(region));
-        Ok(External { id: id.to_string(), url: Some(url) })
+        let (region, name) = (sdk.region(), name_of(required(work, "FunctionName")?));
+        Ok(format!("{}/lambda/home?region={region}#/functions/{name}", console(region)))
     }
 }
 
@@ -191,12 +179,14 @@ impl Provider for LambdaInvoke {
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        let latest = self.latest(work).await?;
-        match latest.answer.clone() {
-            None => self.unanswered(work, external, latest).await,
+        let Some(Latest { job, answer }) = self.latest(work).await? else {
+            return Ok(Observation::Gone);
+        };
+        match answer {
+            None => self.unanswered(work, external, &job).await,
             Some(Answer::Continued { token }) => {
-                let round = latest.round + 1;
-                self.again(work, external, &JobId::of(&work.attempt, round)?, round, Some(token)).await
+                let next = self.open(work, job.invocation.round + 1, Some(token)).await?;
+                self.again(work, external, &next).await
             }
             Some(Answer::Succeeded { variables, summary }) => {
                 Ok(Observation::Ended(succeeded(external, variables, summary)))
@@ -207,19 +197,18 @@ impl Provider for LambdaInvoke {
 
     /// A function that has been called cannot be called back: its answer, or the longest time that it can run, ends it.
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
-        let latest = self.latest(work).await?;
-        let Some(invocation) = &latest.invocation else {
+        let Some(Latest { job, answer }) = self.latest(work).await? else {
             return Ok(Observation::Gone);
         };
-        let known = External { id: latest.id.to_string(), url: None };
+        let known = External { id: job.id.to_string(), url: None };
         let external = external.unwrap_or(&known);
-        Ok(match latest.answer {
+        Ok(match answer {
             Some(Answer::Continued { .. }) => Observation::Ended(Ending::Cancelled),
             Some(Answer::Succeeded { variables, summary }) => {
                 Observation::Ended(succeeded(external, variables, summary))
             }
             Some(Answer::Failed { code, message }) => failed(external, &code, message),
-            None if self.clock.now().since(invocation.at) > LONGEST => Observation::Gone,
+            None if self.clock.now().since(job.invocation.at) > LONGEST => Observation::Gone,
             None => Observation::Running,
         })
     }

@@ -1,9 +1,11 @@
 //! Answers of invoked functions.
 
 use penstock_app::jobs::{Invocation, JobId, JobRecords};
+use penstock_app::port::outputs::Outputs;
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::fixture::Server;
 
@@ -14,12 +16,79 @@ async fn invoked(server: &Server) -> (AttemptId, JobId) {
     let id = server.start("good").await;
     server.decide(&id).await;
     let attempt: AttemptId = format!("{id}/Release/Rollout/1").parse().unwrap();
-    let job = JobId::of(&attempt, 1).unwrap();
-    let pipeline = "canal".parse().unwrap();
-    let invocation =
-        Invocation { pipeline, attempt: attempt.clone(), round: 1, at: Timestamp(0), continuation: None };
-    JobRecords::new(server.outputs.clone()).invoke(&job, &invocation).await.unwrap();
-    (attempt, job)
+    let job = JobRecords::new(server.outputs.clone()).open(drawn(), invocation(&attempt)).await.unwrap();
+    (attempt, job.id)
+}
+
+fn drawn() -> JobId {
+    JobId::new([7; 16]).unwrap()
+}
+
+fn invocation(attempt: &AttemptId) -> Invocation {
+    let (pipeline, attempt) = ("canal".parse().unwrap(), attempt.clone());
+    Invocation { pipeline, attempt, round: 1, at: Timestamp(0), continuation: None, job: None }
+}
+
+/// What earlier releases made a job's id of: anybody who knows the attempt can compute it.
+fn computed(attempt: &AttemptId) -> String {
+    let mut bytes = Sha256::digest(format!("job {attempt} 1"));
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = hex::encode(&bytes[..16]);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// Where a record of a job lies.
+fn place(job: &str, what: &str) -> AttemptId {
+    let (stage, action) = ("job".parse().unwrap(), what.parse().unwrap());
+    AttemptId { execution: job.parse().unwrap(), stage, action, number: 0 }
+}
+
+#[tokio::test]
+async fn whoever_knows_the_attempt_cannot_answer_for_it() {
+    let server = Server::with_pipeline().await;
+    let (attempt, job) = invoked(&server).await;
+    let id = computed(&attempt);
+    assert_ne!(id, job.to_string());
+    for operation in ["PutJobSuccessResult", "GetJobDetails"] {
+        let answer = server.operation(operation, &json!({"jobId": id})).await;
+        assert_eq!(answer.json()["__type"], "JobNotFoundException", "{operation}");
+    }
+    let failure = json!({"jobId": id, "failureDetails": {"type": "JobFailed", "message": "no"}});
+    let answer = server.operation("PutJobFailureResult", &failure).await;
+    assert_eq!(answer.json()["__type"], "JobNotFoundException");
+    assert_eq!(server.operation("PutJobSuccessResult", &json!({"jobId": job.to_string()})).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_job_that_is_opened_again_keeps_its_id() {
+    let server = Server::with_pipeline().await;
+    let (attempt, job) = invoked(&server).await;
+    let records = JobRecords::new(server.outputs.clone());
+    let again = records.open(JobId::new([8; 16]).unwrap(), invocation(&attempt)).await.unwrap();
+    assert_eq!(again.id, job);
+    assert_eq!(records.opened(&attempt, 1).await.unwrap(), Some(again));
+    assert_eq!(records.opened(&attempt, 2).await.unwrap(), None);
+}
+
+/// An update of the stack meets functions that were called under a computed id.
+#[tokio::test]
+async fn a_job_of_the_release_before_is_answered() {
+    let server = Server::with_pipeline().await;
+    let id = server.start("good").await;
+    server.decide(&id).await;
+    let attempt: AttemptId = format!("{id}/Release/Rollout/1").parse().unwrap();
+    let job = computed(&attempt);
+    let record = json!({"pipeline": "canal", "attempt": attempt, "round": 1, "at": 0}).to_string();
+    server.outputs.put(&place(&job, "invocation"), &[("record".to_owned(), record)].into()).await.unwrap();
+
+    let records = JobRecords::new(server.outputs.clone());
+    let again = records.open(drawn(), invocation(&attempt)).await.unwrap();
+    assert_eq!(again.id.to_string(), job, "it is not called under another");
+    assert_eq!(server.operation("PutJobSuccessResult", &json!({"jobId": job})).await.status, 200);
+    let execution =
+        server.web.query.raw_execution(&"canal".parse().unwrap(), &attempt.execution).await.unwrap();
+    assert!(execution.attempt(&attempt).unwrap().has_succeeded());
 }
 
 #[tokio::test]
@@ -100,4 +169,24 @@ async fn a_continuation_leaves_the_attempt_running() {
     let execution =
         server.web.query.raw_execution(&"canal".parse().unwrap(), &attempt.execution).await.unwrap();
     assert!(execution.attempt(&attempt).unwrap().is_live());
+}
+
+/// A roll-back of the stack meets attempts that this release began: they look as they always have, so that they are waited
+/// for and not called again, and the answer finds its job.
+#[tokio::test]
+async fn a_job_of_this_release_is_known_to_the_release_before() {
+    let server = Server::with_pipeline().await;
+    let (attempt, job) = invoked(&server).await;
+    let records = JobRecords::new(server.outputs.clone());
+    records.called(&records.opened(&attempt, 1).await.unwrap().unwrap()).await.unwrap();
+    let record = async |job: &str, what: &str| -> serde_json::Value {
+        let kept = server.outputs.get(&place(job, what)).await.unwrap();
+        serde_json::from_str(&kept["record"]).unwrap()
+    };
+    for id in [computed(&attempt), job.to_string()] {
+        let record = record(&id, "invocation").await;
+        let known = ["pipeline", "attempt", "round", "at"].map(|key| &record[key]);
+        assert_eq!(known, [&json!("canal"), &json!(attempt), &json!(1), &json!(0)]);
+    }
+    assert_eq!(record(&computed(&attempt), "called").await, json!(true));
 }

@@ -4,19 +4,18 @@
 //! a quarter of an hour. Only the event carries them: they are stored nowhere, and the API does not tell them.
 
 use aws_credential_types::Credentials;
-use penstock_app::jobs::JobId;
+use penstock_app::jobs::Job;
 use penstock_app::port::provider::Work;
 use penstock_model::artifact::Artifact;
 use penstock_model::pipeline::ArtifactStore;
 use serde_json::{Value, json};
 
-/// The event of `work`, in `region`, under the job `id`.
+/// The event of `job`, in `region`.
 pub(super) fn job(
     work: &Work,
-    id: &JobId,
+    job: &Job,
     account: &str,
     region: &str,
-    continuation: Option<&str>,
     credentials: Option<&Credentials>,
 ) -> Value {
     let inputs: Vec<Value> = work
@@ -49,11 +48,11 @@ pub(super) fn job(
             "sessionToken": credentials.session_token(),
         });
     }
-    if let Some(token) = continuation {
+    if let Some(token) = &job.invocation.continuation {
         data["continuationToken"] = json!(token);
     }
     json!({
-        "CodePipeline.job": {"id": id.to_string(), "accountId": account, "data": data},
+        "CodePipeline.job": {"id": job.id.to_string(), "accountId": account, "data": data},
         "penstock": {"pipeline": work.pipeline, "attempt": work.attempt.to_string()},
     })
 }
