@@ -58,7 +58,8 @@ impl Registry {
         let buckets = S3Deploy::new(access.clone(), artifacts.clone(), store.clone(), refused, limits);
         let buckets = buckets.with_logs(logs.clone());
         let account = required("ACCOUNT_ID")?;
-        let functions = LambdaInvoke::new(access.clone(), store.clone(), clock, account, refused);
+        let functions =
+            LambdaInvoke::new(access.clone(), artifacts.clone(), store.clone(), clock, account, refused);
         let handover = |inner: Arc<dyn Provider>, without_role| {
             Handover::new(inner, access.clone(), S3Artifacts::clone(&artifacts), without_role)
         };

@@ -10,12 +10,14 @@ use penstock_app::admission::Admission;
 use penstock_app::approvals::Approvals;
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
+use penstock_app::jobs::Jobs;
 use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::query::Query;
 use penstock_aws::approval_key::approval_key;
 use penstock_aws::attempt_log::AttemptLogs;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
+use penstock_aws::queue::{QueueUrls, SqsQueue};
 use penstock_aws::remote_transition::RemoteTransition;
 use penstock_aws::sdk::Sdk;
 use penstock_aws::secrets::AwsSecrets;
@@ -50,12 +52,18 @@ async fn web(sdk: &Sdk) -> Result<Web, Error> {
     // Nothing changes state in this process: whoever asks is not kept waiting.
     let (_, no_changes) = watch::channel(0);
     let query = Query::new(store.clone(), store.clone(), approvals.clone(), logs, no_changes);
+    let queue = SqsQueue::new(
+        sdk,
+        QueueUrls { actions: Some(required("ACTION_QUEUE_URL")?), ..QueueUrls::default() },
+    );
+    let jobs = Jobs::new(store.clone(), store.clone(), commands.clone(), Arc::new(queue));
     let control = Control::new(commands, store, admission, approvals.clone(), clock);
     // Signed requests come to the API's own address, links to the one that people were given.
     let hosts = [required("API_ENDPOINT")?, url];
     Ok(Web {
         control: Arc::new(control.with_default_branch(required("DEFAULT_BRANCH")?)),
         query: Arc::new(query),
+        jobs: Arc::new(jobs),
         approvals,
         webhooks: None,
         sites: None,

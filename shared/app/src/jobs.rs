@@ -9,19 +9,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_engine::command::{Command, Report, Request, Success};
+use penstock_engine::debt::Debt;
 use penstock_engine::rejection::Rejection;
 use penstock_engine::state::AttemptError;
+use penstock_model::pipeline::Category;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 
 use crate::command_id::command_from;
 use crate::error::AppError;
 use crate::port::commands::Commands;
 use crate::port::outputs::Outputs;
+use crate::port::queue::{Message, Queue};
 use crate::port::store::Store;
 
 mod record;
 
-pub use record::{Answer, Invocation, Job, JobId, JobRecords};
+pub use record::{Answer, Invocation, Job, JobId, JobRecords, OutputPlace};
 
 /// Takes the answers of invoked functions.
 pub struct Jobs {
@@ -29,6 +32,7 @@ pub struct Jobs {
     outputs: Arc<dyn Outputs>,
     store: Arc<dyn Store>,
     commands: Arc<dyn Commands>,
+    queue: Arc<dyn Queue>,
 }
 
 /// Why an answer is not taken.
@@ -49,9 +53,14 @@ pub enum JobError {
 }
 
 impl Jobs {
-    /// Jobs whose records lie in `outputs`; what they end is told by `commands`.
-    pub fn new(outputs: Arc<dyn Outputs>, store: Arc<dyn Store>, commands: Arc<dyn Commands>) -> Self {
-        Self { records: JobRecords::new(outputs.clone()), outputs, store, commands }
+    /// Jobs whose records lie in `outputs`; what they end is told by `commands`, and what has to be looked at by `queue`.
+    pub fn new(
+        outputs: Arc<dyn Outputs>,
+        store: Arc<dyn Store>,
+        commands: Arc<dyn Commands>,
+        queue: Arc<dyn Queue>,
+    ) -> Self {
+        Self { records: JobRecords::new(outputs.clone()), outputs, store, commands, queue }
     }
 
     /// What the function was called with.
@@ -63,7 +72,8 @@ impl Jobs {
     }
 
     /// Takes the answer to a job. The same answer again is taken again. A continuation is looked at when the attempt is
-    /// next observed; any other answer ends the attempt at once.
+    /// next observed. After a success with output artifacts it is observed at once, by who may read them; any other answer
+    /// ends the attempt at once.
     ///
     /// # Errors
     /// [`JobError`]; after [`JobError::App`] the answer is kept, and the next observation ends the attempt.
@@ -83,7 +93,16 @@ impl Jobs {
         if kept != answer {
             return Err(JobError::Settled("another answer came first".to_owned()));
         }
+        if matches!(answer, Answer::Succeeded { .. }) && !invocation.outputs.is_empty() {
+            return self.observe(invocation).await;
+        }
         self.report(&invocation, answer).await
+    }
+
+    async fn observe(&self, Invocation { pipeline, attempt, .. }: Invocation) -> Result<(), JobError> {
+        let debt = Debt::Observe { attempt };
+        let message = Message::Debt { pipeline, category: Some(Category::Invoke), debt };
+        Ok(self.queue.send(vec![message]).await.map_err(AppError::from)?)
     }
 
     async fn check_live(&self, invocation: &Invocation) -> Result<(), JobError> {

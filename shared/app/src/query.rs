@@ -16,8 +16,6 @@ use crate::approvals::Approvals;
 use crate::control::no_pipeline;
 use crate::dispatch::resolve::{ResolveError, resolve};
 use crate::error::AppError;
-use crate::jobs::Jobs;
-use crate::port::commands::Commands;
 use crate::port::logs::{FAILED_TRY, Logs};
 use crate::port::outputs::Outputs;
 use crate::port::store::{Record, Snapshot, Store};
@@ -219,11 +217,6 @@ impl Query {
     /// Where a person finds the whole log of an attempt.
     pub fn log_location(&self, attempt: &AttemptId) -> String {
         self.logs.location(attempt)
-    }
-
-    /// The jobs of invoked functions; what they end is told by `commands`.
-    pub fn jobs(&self, commands: Arc<dyn Commands>) -> Jobs {
-        Jobs::new(self.outputs.clone(), self.store.clone(), commands)
     }
 
     /// The pipeline that an execution belongs to.

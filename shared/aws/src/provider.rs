@@ -12,7 +12,7 @@ pub mod commands;
 pub mod ecs;
 #[cfg(all(feature = "s3", feature = "sts"))]
 pub mod handover;
-#[cfg(all(feature = "lambda", feature = "sts"))]
+#[cfg(all(feature = "lambda", feature = "s3", feature = "sts"))]
 pub mod lambda;
 #[cfg(all(feature = "s3", feature = "sts"))]
 pub mod s3_deploy;

@@ -80,6 +80,7 @@ fn web(machine: &Machine, secrets: Vec<String>, base_url: &str) -> Web {
     Web {
         control: Arc::clone(&machine.control),
         query: Arc::clone(&machine.query),
+        jobs: Arc::clone(&machine.jobs),
         approvals: Arc::clone(&machine.approvals),
         webhooks: Some(Webhooks { deliveries: Arc::clone(&machine.deliveries), webhook }),
         sites: Some(machine.sites.clone()),

@@ -12,6 +12,7 @@ use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
 use penstock_app::delivery::Deliveries;
 use penstock_app::error::AppError;
+use penstock_app::jobs::Jobs;
 use penstock_app::port::PortError;
 use penstock_app::query::Query;
 use penstock_process::Lineage;
@@ -79,6 +80,8 @@ pub struct Machine {
     pub control: Arc<Control>,
     /// What people look at.
     pub query: Arc<Query>,
+    /// Answers of invoked functions.
+    pub jobs: Arc<Jobs>,
     /// Approvals by link.
     pub approvals: Arc<Approvals>,
     /// Webhooks.

@@ -27,6 +27,7 @@ pub use guard::is_foreign;
 use penstock_app::approvals::Approvals;
 use penstock_app::control::Control;
 use penstock_app::delivery::{Deliveries, Webhook};
+use penstock_app::jobs::Jobs;
 use penstock_app::query::Query;
 
 /// What the router needs.
@@ -36,6 +37,8 @@ pub struct Web {
     pub control: Arc<Control>,
     /// What people look at.
     pub query: Arc<Query>,
+    /// Answers of invoked functions.
+    pub jobs: Arc<Jobs>,
     /// Approvals by link.
     pub approvals: Arc<Approvals>,
     /// What takes webhooks; `None`: they are taken elsewhere.

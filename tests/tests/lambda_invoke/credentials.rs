@@ -1,21 +1,23 @@
-//! The credentials that a function is handed: of the action's role, for the job's input artifacts and nothing else.
+//! The credentials that a function is handed: of the action's role, for the job's artifacts and nothing else.
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::types::Tag;
 use aws_sdk_s3::Client;
 use penstock_aws::sdk::Sdk;
+use penstock_model::pipeline::Category;
+use penstock_testkit::build::action;
 use serde_json::{Value as Json, json};
 
-use super::providers::{failed, perform, running, succeeded};
+use super::providers::{failed, perform, running};
 use super::stage::Stage;
 
-fn s3(sdk: &Sdk) -> Client {
+pub(crate) fn s3(sdk: &Sdk) -> Client {
     Client::from_conf(aws_sdk_s3::config::Builder::from(sdk.config()).force_path_style(true).build())
 }
 
 /// A role that may do everything in S3, for whoever knows the external id.
-async fn role(sdk: &Sdk, name: &str, external_id: &str) -> String {
+pub(crate) async fn role(sdk: &Sdk, name: &str, external_id: &str) -> String {
     let iam = aws_sdk_iam::Client::new(sdk.config());
     let document = |statement: Json| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
     let trust = document(json!({
@@ -30,34 +32,46 @@ async fn role(sdk: &Sdk, name: &str, external_id: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_function_may_read_its_input_artifacts_and_nothing_else() {
+async fn a_function_may_read_its_inputs_and_put_its_outputs_and_nothing_else() {
     let stage = Stage::enforcing().await;
     let admin = s3(&stage.sdk);
     let mut work = stage.work("succeed");
     work.role_arn = Some(role(&stage.sdk, "invoker", "an-external-id").await);
+    work.action.output_artifacts =
+        action("Check", Category::Invoke, "Lambda").produces("Report").build().output_artifacts;
     let (bucket, key) = (work.inputs[0].bucket.clone(), work.inputs[0].key.clone());
-    admin.create_bucket().bucket(&bucket).send().await.unwrap();
+    let _ = admin.create_bucket().bucket(&bucket).send().await;
     for key in [key.as_str(), "site/Other.zip"] {
         admin.put_object().bucket(&bucket).key(key).body(b"zip".to_vec().into()).send().await.unwrap();
     }
-    let external = running(&stage.provider, &work, false).await;
+    running(&stage.provider, &work, false).await;
     let kept = stage.records.all();
     assert!(!kept.is_empty() && kept.iter().all(|it| !it.contains("essionToken")), "{kept:?}");
-    stage.keep_next_answer().await;
-    let done = succeeded(stage.ending(&work, &external).await);
-
-    let event: Json = serde_json::from_str(&done.variables["Event"]).unwrap();
-    let given = &event["CodePipeline.job"]["data"]["artifactCredentials"];
+    let answer = stage.answered(1).await.body;
+    let event: Json = serde_json::from_str(answer["outputVariables"]["Event"].as_str().unwrap()).unwrap();
+    let data = &event["CodePipeline.job"]["data"];
+    let given = &data["artifactCredentials"];
     let text = |name: &str| given[name].as_str().unwrap().to_owned();
     let token = Some(text("sessionToken"));
     let given = Credentials::new(text("accessKeyId"), text("secretAccessKey"), token, None, "the event");
     let theirs = s3(&stage.sdk.acting_as(Some(SharedCredentialsProvider::new(given)), None));
     let read = theirs.get_object().bucket(&bucket).key(&key).send().await.unwrap();
     assert_eq!(read.body.collect().await.unwrap().into_bytes(), "zip");
+    let output = data["outputArtifacts"][0]["location"]["s3Location"]["objectKey"].as_str().unwrap();
+    let put = async |key: &str| {
+        theirs.put_object().bucket(&bucket).key(key).body(b"x".to_vec().into()).send().await
+    };
+    put(output).await.unwrap();
+    let beside = put(&format!("{output}.zip")).await;
     let other = theirs.get_object().bucket(&bucket).key("site/Other.zip").send().await;
-    let write = theirs.put_object().bucket(&bucket).key(&key).body(b"x".to_vec().into()).send().await;
+    let write = put(&key).await;
     let list = theirs.list_objects_v2().bucket(&bucket).send().await;
-    for (what, refused) in [("other", other.is_err()), ("write", write.is_err()), ("list", list.is_err())] {
+    for (what, refused) in [
+        ("other", other.is_err()),
+        ("write", write.is_err()),
+        ("beside", beside.is_err()),
+        ("list", list.is_err()),
+    ] {
         assert!(refused, "{what} is allowed");
     }
 }

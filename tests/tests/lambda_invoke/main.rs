@@ -4,6 +4,7 @@
 
 mod answers;
 mod credentials;
+mod outputs;
 #[path = "../providers/mod.rs"]
 mod providers;
 mod repetition;

@@ -16,6 +16,7 @@ use penstock_app::port::outputs::Outputs;
 use penstock_app::port::provider::{Ending, Observation, Provider, Work};
 use penstock_archive::Writer;
 use penstock_aws::access::{Access, WithoutRole};
+use penstock_aws::artifacts::S3Artifacts;
 use penstock_aws::provider::lambda::LambdaInvoke;
 use penstock_aws::sdk::Sdk;
 use penstock_model::artifact::Artifact;
@@ -37,6 +38,9 @@ static ENFORCING: LazyLock<Emulator> = LazyLock::new(|| MiniStack::new().auth(tr
 
 /// The account that events carry.
 pub(crate) const ACCOUNT: &str = "111122223333";
+
+/// The installation's store.
+pub(crate) const BUCKET: &str = "artifacts";
 
 /// What tests of jobs work with.
 pub(crate) struct Stage {
@@ -70,8 +74,9 @@ impl Stage {
         let access = Access::new(sdk.clone(), None, Some("an-external-id".to_owned()));
         let (clock, records) = (Arc::new(ManualClock::default()), Arc::new(Records::default()));
         clock.set(providers::now());
-        let provider =
-            LambdaInvoke::new(access, records.clone(), clock.clone(), ACCOUNT, WithoutRole::Refused);
+        let artifacts = Arc::new(S3Artifacts::new(&sdk, BUCKET));
+        let refused = WithoutRole::Refused;
+        let provider = LambdaInvoke::new(access, artifacts, records.clone(), clock.clone(), ACCOUNT, refused);
         Self { provider, clock, records, answers, taken: Mutex::default(), function, sdk }
     }
 
@@ -80,7 +85,7 @@ impl Stage {
         let invoke = action("Check", Category::Invoke, "Lambda").set("FunctionName", &self.function);
         let input = Artifact {
             name: name("App"),
-            bucket: "artifacts".into(),
+            bucket: BUCKET.into(),
             key: "site/App.zip".into(),
             version_id: None,
             sha256: "0".repeat(64),

@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use penstock_model::id::{ActionName, AttemptId, ExecutionId, InvalidId, PipelineName, StageName, uuid};
+use penstock_model::id::{
+    ActionName, ArtifactName, AttemptId, ExecutionId, InvalidId, PipelineName, StageName, uuid,
+};
 use penstock_model::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -78,9 +80,23 @@ pub struct Invocation {
     /// What the function gave to be called again with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continuation: Option<String>,
+    /// Where it is to put its output artifacts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputPlace>,
     /// The job's id; `None` before it is opened, and in what earlier releases wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
+}
+
+/// An output artifact, and where the function is to put it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputPlace {
+    /// The artifact.
+    pub name: ArtifactName,
+    /// The store's bucket.
+    pub bucket: String,
+    /// The key, which contains the attempt.
+    pub key: String,
 }
 
 /// A job that has been opened.

@@ -4,9 +4,8 @@ use penstock_model::pipeline::Action;
 
 use super::shape::Shape;
 
-/// Output artifacts are not taken: the function would write them without a digest that we know.
 const SHAPE: Shape =
-    Shape { required: &["FunctionName"], optional: &["UserParameters"], inputs: 0..=5, outputs: 0..=0 };
+    Shape { required: &["FunctionName"], optional: &["UserParameters"], inputs: 0..=5, outputs: 0..=5 };
 
 /// Why `action` cannot be performed, with the way out.
 pub(super) fn refuse(action: &Action) -> Option<String> {

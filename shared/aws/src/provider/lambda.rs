@@ -3,6 +3,9 @@
 //! The function answers with `PutJobSuccessResult` or `PutJobFailureResult` to this installation's API (set
 //! `AWS_ENDPOINT_URL_CODEPIPELINE`). Lambda's asynchronous calls are at least once, and a lost acknowledgement makes us call
 //! again under the same job id: a function that must act once remembers the job's id. Nobody else can guess it.
+//!
+//! The event says where output artifacts are to be put. Once the function has answered success they are taken as they are
+//! then: of a function that was called twice, whoever has put last before that. What is put later is another version.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +23,16 @@ use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
+use penstock_model::artifact::Artifact;
 
 use crate::access::{Access, NotAssumed, WithoutRole};
+use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
 use crate::provider::settings::required;
 
 mod event;
+mod outputs;
+mod policy;
 
 /// How long a function has to answer (`CodePipeline` quotas).
 const ANSWER: Duration = Duration::from_secs(20 * 60);
@@ -37,6 +44,7 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// Performs Invoke actions: owner `AWS`, category `Invoke`, provider `Lambda`.
 pub struct LambdaInvoke {
     access: Access,
+    artifacts: Arc<S3Artifacts>,
     records: JobRecords,
     clock: Arc<dyn Clock>,
     account: String,
@@ -50,16 +58,19 @@ struct Latest {
 }
 
 impl LambdaInvoke {
-    /// Calls under the roles that `access` gives; what is known of jobs is kept in `outputs`, which the API reads too.
+    /// Calls under the roles that `access` gives; `artifacts` is the installation's store. What is known of jobs is kept in
+    /// `outputs`, which the API reads too.
     /// `account` is the 12 digits that the event carries.
     pub fn new(
         access: Access,
+        artifacts: Arc<S3Artifacts>,
         outputs: Arc<dyn Outputs>,
         clock: Arc<dyn Clock>,
         account: impl Into<String>,
         without_role: WithoutRole,
     ) -> Self {
-        Self { access, records: JobRecords::new(outputs), clock, account: account.into(), without_role }
+        let records = JobRecords::new(outputs);
+        Self { access, artifacts, records, clock, account: account.into(), without_role }
     }
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
@@ -78,13 +89,14 @@ impl LambdaInvoke {
             .map_err(|error| PortError::transient(format!("draw a job's id: {error}")))?;
         let (pipeline, attempt) = (work.pipeline.clone(), work.attempt.clone());
         let at = self.clock.now();
-        let asked = Invocation { pipeline, attempt, round, at, continuation, job: None };
+        let outputs = outputs::places(work, &self.artifacts.place_of(work).bucket);
+        let asked = Invocation { pipeline, attempt, round, at, continuation, outputs, job: None };
         self.records.open(JobId::new(random)?, asked).await
     }
 
     async fn call(&self, work: &Work, job: &Job) -> Result<(), Failure> {
         let sdk = self.access.of(work, self.without_role).await?;
-        let credentials = self.credentials(work).await?;
+        let credentials = self.credentials(work, job).await?;
         let payload = event::job(work, job, &self.account, sdk.region(), credentials.as_ref());
         let client = Client::from_conf(Builder::from(sdk.config()).interceptor(sdk.interceptor()).build());
         let function = required(work, "FunctionName")?;
@@ -99,19 +111,18 @@ impl LambdaInvoke {
         Ok(self.records.called(job).await?)
     }
 
-    /// With which the function reads the input artifacts; `None` if there are none.
-    async fn credentials(&self, work: &Work) -> Result<Option<Credentials>, Failure> {
-        if work.inputs.is_empty() {
+    /// With which the function reads the input artifacts and puts the output artifacts; `None` if there are none.
+    async fn credentials(&self, work: &Work, job: &Job) -> Result<Option<Credentials>, Failure> {
+        let outputs = &job.invocation.outputs;
+        if work.inputs.is_empty() && outputs.is_empty() {
             return Ok(None);
         }
-        let policy = |partition: &str| event::policy(&work.inputs, partition);
+        let policy = |partition: &str| policy::of(&work.inputs, outputs, partition);
         let narrowed = self.access.narrowed(work, self.without_role, policy).await;
         narrowed.map_err(|error| match error {
             NotAssumed::Refused(why) => Failure::ends(
                 "PermissionError",
-                format!(
-                    "failed to {why}: the function gets credentials of this role for its input artifacts"
-                ),
+                format!("failed to {why}: the function gets credentials of this role for its artifacts"),
             ),
             NotAssumed::Otherwise(error) => error.into(),
         })
@@ -164,6 +175,15 @@ impl LambdaInvoke {
         called.map_or_else(|failure| failure.observed(external), |()| Ok(Observation::Running))
     }
 
+    /// The output artifacts that the function has put.
+    async fn put(&self, work: &Work, job: &Job) -> Result<Vec<Artifact>, Failure> {
+        if job.invocation.outputs.is_empty() {
+            return Ok(vec![]);
+        }
+        let role = self.access.of(work, self.without_role).await?;
+        outputs::found(&self.artifacts.of(work, &role), &job.invocation.outputs).await
+    }
+
     /// Where a person sees the function.
     async fn url(&self, work: &Work) -> Result<String, Failure> {
         let sdk = self.access.of(work, self.without_role).await?;
@@ -188,9 +208,13 @@ impl Provider for LambdaInvoke {
                 let next = self.open(work, job.invocation.round + 1, Some(token)).await?;
                 self.again(work, external, &next).await
             }
-            Some(Answer::Succeeded { variables, summary }) => {
-                Ok(Observation::Ended(succeeded(external, variables, summary)))
-            }
+            Some(Answer::Succeeded { variables, summary }) => match self.put(work, &job).await {
+                Ok(artifacts) => {
+                    let done = Done { artifacts, variables, summary, ..Done::default() };
+                    Ok(Observation::Ended(succeeded(external, done)))
+                }
+                Err(failure) => failure.observed(external),
+            },
             Some(Answer::Failed { code, message }) => Ok(failed(external, &code, message)),
         }
     }
@@ -204,8 +228,13 @@ impl Provider for LambdaInvoke {
         let external = external.unwrap_or(&known);
         Ok(match answer {
             Some(Answer::Continued { .. }) => Observation::Ended(Ending::Cancelled),
+            // Nobody hands its artifacts on any more.
+            Some(Answer::Succeeded { .. }) if !job.invocation.outputs.is_empty() => {
+                Observation::Ended(Ending::Cancelled)
+            }
             Some(Answer::Succeeded { variables, summary }) => {
-                Observation::Ended(succeeded(external, variables, summary))
+                let done = Done { variables, summary, ..Done::default() };
+                Observation::Ended(succeeded(external, done))
             }
             Some(Answer::Failed { code, message }) => failed(external, &code, message),
             None if self.clock.now().since(job.invocation.at) > LONGEST => Observation::Gone,
@@ -220,17 +249,8 @@ fn name_of(function: &str) -> &str {
     from_name.split(':').next().unwrap_or(function)
 }
 
-fn succeeded(
-    external: &External,
-    variables: std::collections::BTreeMap<String, String>,
-    summary: Option<String>,
-) -> Ending {
-    Ending::Succeeded(Box::new(Done {
-        variables,
-        summary,
-        external: Some(external.clone()),
-        ..Done::default()
-    }))
+fn succeeded(external: &External, done: Done) -> Ending {
+    Ending::Succeeded(Box::new(Done { external: Some(external.clone()), ..done }))
 }
 
 fn failed(external: &External, code: &str, message: String) -> Observation {

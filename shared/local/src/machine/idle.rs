@@ -12,6 +12,7 @@ use penstock_app::control::Control;
 use penstock_app::delivery::Deliveries;
 use penstock_app::dispatch::Dispatch;
 use penstock_app::dispatch::anticipation::Anticipation;
+use penstock_app::jobs::Jobs;
 use penstock_app::notify::Notify;
 use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::query::Query;
@@ -45,6 +46,7 @@ pub struct Idle {
     pub control: Arc<Control>,
     /// What people look at.
     pub query: Arc<Query>,
+    jobs: Arc<Jobs>,
     approvals: Arc<Approvals>,
     deliveries: Arc<Deliveries>,
     transition: Arc<Transition>,
@@ -118,6 +120,8 @@ impl Idle {
             Arc::new(logs.clone()),
             transition.changes(),
         ));
+        let (outputs, sent) = (database.clone(), Arc::new(queue.clone()));
+        let jobs = Arc::new(Jobs::new(outputs, database.clone(), transition.clone(), sent));
         let deliveries =
             Arc::new(Deliveries::new(admission, database.clone(), providers::repository(repository)));
         let dispatch = Arc::new(Dispatch::new(
@@ -135,7 +139,7 @@ impl Idle {
             Arc::new(notices),
             Reach::Open(base_url.clone()),
         );
-        Self { control, query, approvals, deliveries, transition, dispatch, notify, base_url, ground }
+        Self { control, query, jobs, approvals, deliveries, transition, dispatch, notify, base_url, ground }
     }
 
     /// Takes up what was under way, and from now on whatever is owed.
@@ -143,7 +147,7 @@ impl Idle {
     /// # Errors
     /// [`MachineError`].
     pub async fn take_up(self) -> Result<Machine, MachineError> {
-        let Self { control, query, approvals, deliveries, transition, dispatch, notify, base_url, ground } =
+        let Self { control, query, jobs, approvals, deliveries, transition, dispatch, notify, base_url, ground } =
             self;
         let sweep = || Sweep::new(transition.clone(), ground.database.clone(), ground.clock.clone());
         // Whatever a server that is gone had claimed is looked at again, and everything owed is sent.
@@ -162,6 +166,7 @@ impl Idle {
         Ok(Machine {
             control,
             query,
+            jobs,
             approvals,
             deliveries,
             sites: dir.join("sites"),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use penstock_app::engine::inputs;
-use penstock_app::jobs::{Answer, JobError, JobId, Jobs};
+use penstock_app::jobs::{Answer, JobError, JobId};
+use penstock_model::id::ArtifactName;
 use penstock_model::stores::Stores;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ pub(crate) async fn succeed(call: Call<'_>) -> operation::Answer {
         Some(token) => Answer::Continued { token: token.to_owned() },
         None => Answer::Succeeded { variables, summary },
     };
-    jobs(&call).answer(&id, answer).await.map_err(refused)?;
+    call.web.jobs.answer(&id, answer).await.map_err(refused)?;
     call.done()
 }
 
@@ -53,13 +54,13 @@ pub(crate) async fn fail(call: Call<'_>) -> operation::Answer {
     let code = details.one_of("type", &FAILURES)?.to_owned();
     details.required_text("message")?;
     let message = details.text_within("message", MAX_MESSAGE)?.unwrap_or_default().to_owned();
-    jobs(&call).answer(&id, Answer::Failed { code, message }).await.map_err(refused)?;
+    call.web.jobs.answer(&id, Answer::Failed { code, message }).await.map_err(refused)?;
     call.done()
 }
 
 pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
     let id: JobId = call.input.id("jobId")?;
-    let invocation = jobs(&call).find(&id).await.map_err(refused)?;
+    let invocation = call.web.jobs.find(&id).await.map_err(refused)?;
     let (pipeline, attempt) = (&invocation.pipeline, &invocation.attempt);
     let query = &call.web.query;
     let execution = query.raw_execution(pipeline, &attempt.execution).await?;
@@ -74,14 +75,15 @@ pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
     let artifacts: Vec<Value> = inputs
         .artifacts
         .iter()
-        .map(|artifact| {
+        .map(|input| {
             // As the function was called: what lies in another region has been copied into the action's.
-            let copy = stores.as_ref().and_then(|stores| stores.copy_of(artifact, region, home));
-            let (bucket, key) = copy.unwrap_or((&artifact.bucket, artifact.key.clone()));
-            let location = json!({"bucketName": bucket, "objectKey": key});
-            json!({"name": artifact.name, "location": {"type": "S3", "s3Location": location}})
+            let copy = stores.as_ref().and_then(|stores| stores.copy_of(input, region, home));
+            let (bucket, key) = copy.unwrap_or((&input.bucket, input.key.clone()));
+            artifact(&input.name, bucket, &key)
         })
         .collect();
+    let outputs: Vec<Value> =
+        invocation.outputs.iter().map(|it| artifact(&it.name, &it.bucket, &it.key)).collect();
     let mut data = json!({
         "actionTypeId": action.action_type_id,
         "actionConfiguration": {"configuration": configuration},
@@ -92,7 +94,7 @@ pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
             "pipelineExecutionId": attempt.execution,
         },
         "inputArtifacts": artifacts,
-        "outputArtifacts": [],
+        "outputArtifacts": outputs,
     });
     if let Some(key) = stores.as_ref().and_then(|stores| stores.in_region(region)?.kms_key()) {
         data["encryptionKey"] = json!({"id": key, "type": "KMS"});
@@ -105,8 +107,9 @@ pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
     }))
 }
 
-fn jobs(call: &Call<'_>) -> Jobs {
-    call.web.query.jobs(call.web.control.commands())
+fn artifact(name: &ArtifactName, bucket: &str, key: &str) -> Value {
+    let location = json!({"bucketName": bucket, "objectKey": key});
+    json!({"name": name, "location": {"type": "S3", "s3Location": location}})
 }
 
 fn variables(input: Input<'_>) -> Result<BTreeMap<String, String>, ApiError> {

@@ -12,6 +12,7 @@ use penstock_app::base_url::BaseUrl;
 use penstock_app::control::Control;
 use penstock_app::delivery::{Deliveries, Received, Webhook, WebhookRefusal};
 use penstock_app::dispatch::Dispatch;
+use penstock_app::jobs::Jobs;
 use penstock_app::port::store::Store;
 use penstock_app::query::Query;
 use penstock_app::transition::Transition;
@@ -182,6 +183,7 @@ impl Server {
         let repository = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
         let deliveries =
             Arc::new(Deliveries::new(admission.clone(), store.clone() as Arc<dyn Store>, repository));
+        let jobs = Jobs::new(outputs.clone(), store.clone(), transition.clone(), queue.clone());
         let dispatch = Arc::new(Dispatch::new(
             transition.clone(),
             store,
@@ -194,6 +196,7 @@ impl Server {
         let web = Web {
             control,
             query,
+            jobs: Arc::new(jobs),
             approvals,
             webhooks: Some(Webhooks { deliveries, webhook: Arc::new(PlainWebhook) }),
             sites: Some(sites.path().join("sites")),

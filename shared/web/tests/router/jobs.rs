@@ -1,8 +1,11 @@
 //! Answers of invoked functions.
 
-use penstock_app::jobs::{Invocation, JobId, JobRecords};
+use penstock_app::engine::debt::Debt;
+use penstock_app::jobs::{Invocation, JobId, JobRecords, OutputPlace};
 use penstock_app::port::outputs::Outputs;
+use penstock_app::port::queue::Message;
 use penstock_model::id::AttemptId;
+use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -26,7 +29,15 @@ fn drawn() -> JobId {
 
 fn invocation(attempt: &AttemptId) -> Invocation {
     let (pipeline, attempt) = ("canal".parse().unwrap(), attempt.clone());
-    Invocation { pipeline, attempt, round: 1, at: Timestamp(0), continuation: None, job: None }
+    Invocation {
+        pipeline,
+        attempt,
+        round: 1,
+        at: Timestamp(0),
+        continuation: None,
+        outputs: vec![],
+        job: None,
+    }
 }
 
 /// What earlier releases made a job's id of: anybody who knows the attempt can compute it.
@@ -189,4 +200,70 @@ async fn a_job_of_this_release_is_known_to_the_release_before() {
         assert_eq!(known, [&json!("canal"), &json!(attempt), &json!(1), &json!(0)]);
     }
     assert_eq!(record(&computed(&attempt), "called").await, json!(true));
+}
+
+/// The job of an attempt whose function is to put an output artifact.
+async fn invoked_for_output(server: &Server) -> (AttemptId, String) {
+    let id = server.start("good").await;
+    server.decide(&id).await;
+    let attempt: AttemptId = format!("{id}/Release/Rollout/1").parse().unwrap();
+    let report = OutputPlace {
+        name: "Report".parse().unwrap(),
+        bucket: "store".to_owned(),
+        key: "artifacts/canal/p-1/Report.zip".to_owned(),
+    };
+    let asked = Invocation { outputs: vec![report], ..invocation(&attempt) };
+    let job = JobRecords::new(server.outputs.clone()).open(drawn(), asked).await.unwrap();
+    (attempt, job.id.to_string())
+}
+
+#[tokio::test]
+async fn a_success_with_output_artifacts_is_looked_at_by_who_may_read_them() {
+    let server = Server::with_pipeline().await;
+    let (attempt, job) = invoked_for_output(&server).await;
+    let details = server.operation("GetJobDetails", &json!({"jobId": job})).await.json();
+    let location = json!({"bucketName": "store", "objectKey": "artifacts/canal/p-1/Report.zip"});
+    let report = json!({"name": "Report", "location": {"type": "S3", "s3Location": location}});
+    assert_eq!(details["jobDetails"]["data"]["outputArtifacts"], json!([report]));
+
+    while server.queue.take().is_some() {}
+    for _ in 0..2 {
+        let answer = server.operation("PutJobSuccessResult", &json!({"jobId": job})).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let look = Message::Debt {
+            pipeline: "canal".parse().unwrap(),
+            category: Some(Category::Invoke),
+            debt: Debt::Observe { attempt: attempt.clone() },
+        };
+        assert_eq!(server.queue.take(), Some(look), "each answer is looked at, also one that came again");
+    }
+    let execution =
+        server.web.query.raw_execution(&"canal".parse().unwrap(), &attempt.execution).await.unwrap();
+    assert!(execution.attempt(&attempt).unwrap().is_live(), "nobody has looked yet");
+    let failure = json!({"jobId": job, "failureDetails": {"type": "JobFailed", "message": "no"}});
+    let answer = server.operation("PutJobFailureResult", &failure).await;
+    assert_eq!(answer.json()["__type"], "InvalidJobStateException", "the first answer counts");
+}
+
+#[tokio::test]
+async fn a_failure_needs_no_output_artifact() {
+    let server = Server::with_pipeline().await;
+    let (attempt, job) = invoked_for_output(&server).await;
+    let failure = json!({"jobId": job, "failureDetails": {"type": "JobFailed", "message": "no"}});
+    assert_eq!(server.operation("PutJobFailureResult", &failure).await.status, 200);
+    let execution =
+        server.web.query.raw_execution(&"canal".parse().unwrap(), &attempt.execution).await.unwrap();
+    assert!(!execution.attempt(&attempt).unwrap().is_live());
+}
+
+#[tokio::test]
+async fn an_answer_after_the_actions_end_is_refused() {
+    let server = Server::with_pipeline().await;
+    let (attempt, job) = invoked_for_output(&server).await;
+    let stop = json!({"pipelineName": "canal", "pipelineExecutionId": attempt.execution, "abandon": true});
+    assert_eq!(server.operation("StopPipelineExecution", &stop).await.status, 200);
+    while server.queue.take().is_some() {}
+    let answer = server.operation("PutJobSuccessResult", &json!({"jobId": job})).await;
+    assert_eq!(answer.json()["__type"], "InvalidJobStateException");
+    assert!(server.queue.is_empty(), "nobody looks for its artifacts");
 }

@@ -1,12 +1,13 @@
 //! The event that a function is called with (`CodePipeline` user guide, "Example JSON event").
 //!
-//! `artifactCredentials` are a session of the action's role that may read the job's input artifacts and nothing else, for
-//! a quarter of an hour. Only the event carries them: they are stored nowhere, and the API does not tell them.
+//! `artifactCredentials` are a session of the action's role that may read the job's input artifacts, put its output
+//! artifacts, and nothing else, for a quarter of an hour. Only the event carries them: they are stored nowhere, and the API
+//! does not tell them.
 
 use aws_credential_types::Credentials;
 use penstock_app::jobs::Job;
 use penstock_app::port::provider::Work;
-use penstock_model::artifact::Artifact;
+use penstock_model::id::ArtifactName;
 use penstock_model::pipeline::ArtifactStore;
 use serde_json::{Value, json};
 
@@ -18,24 +19,13 @@ pub(super) fn job(
     region: &str,
     credentials: Option<&Credentials>,
 ) -> Value {
-    let inputs: Vec<Value> = work
-        .inputs
-        .iter()
-        .map(|artifact| {
-            json!({
-                "name": artifact.name,
-                "revision": null,
-                "location": {
-                    "type": "S3",
-                    "s3Location": {"bucketName": artifact.bucket, "objectKey": artifact.key},
-                },
-            })
-        })
-        .collect();
+    let inputs: Vec<Value> = work.inputs.iter().map(|it| artifact(&it.name, &it.bucket, &it.key)).collect();
+    let outputs = &job.invocation.outputs;
+    let outputs: Vec<Value> = outputs.iter().map(|it| artifact(&it.name, &it.bucket, &it.key)).collect();
     let mut data = json!({
         "actionConfiguration": {"configuration": work.action.configuration},
         "inputArtifacts": inputs,
-        "outputArtifacts": [],
+        "outputArtifacts": outputs,
     });
     let store = work.artifact_store.as_ref().and_then(|stores| stores.in_region(region));
     if let Some(key) = store.and_then(ArtifactStore::kms_key) {
@@ -57,24 +47,7 @@ pub(super) fn job(
     })
 }
 
-/// What a session for these artifacts may do: read them, and decrypt what S3 reads for it.
-pub(super) fn policy(inputs: &[Artifact], partition: &str) -> String {
-    let objects = inputs.iter().map(|it| format!("arn:{partition}:s3:::{}/{}", it.bucket, it.key));
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:GetObjectVersion"],
-                "Resource": objects.collect::<Vec<_>>(),
-            },
-            {
-                "Effect": "Allow",
-                "Action": "kms:Decrypt",
-                "Resource": "*",
-                "Condition": {"StringLike": {"kms:ViaService": "s3.*"}},
-            },
-        ],
-    })
-    .to_string()
+fn artifact(name: &ArtifactName, bucket: &str, key: &str) -> Value {
+    let location = json!({"bucketName": bucket, "objectKey": key});
+    json!({"name": name, "revision": null, "location": {"type": "S3", "s3Location": location}})
 }

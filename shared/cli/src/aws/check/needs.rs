@@ -101,7 +101,12 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
         ("S3", _) => uploads(place, action),
         ("Lambda", Category::Invoke) => {
             let function = place.arn("lambda", &format!("function:{}", known(action, "FunctionName")));
-            vec![Need::new(&["lambda:InvokeFunction"], function)]
+            let mut needs = vec![Need::new(&["lambda:InvokeFunction"], function)];
+            // What the function has put is read for its digest; who has inputs reads anyhow.
+            if !action.output_artifacts.is_empty() && action.input_artifacts.is_empty() {
+                needs.push(Need::new(&["s3:GetObject"], place.artifacts(&place.artifact_bucket)));
+            }
+            needs
         }
         _ if place.own_store && action.action_type_id.is_github_source() => vec![],
         _ => return vec![],
@@ -348,6 +353,26 @@ mod tests {
         assert!(needs.contains(&Need::new(&read, "arn:aws:s3:::home/artifacts/*")));
         assert!(needs.contains(&Need::new(&["s3:PutObject"], "arn:aws:s3:::bucket/artifacts/*")));
         assert!(needs.contains(&Need::new(&["kms:GenerateDataKey"], key)));
+    }
+
+    #[test]
+    fn what_a_function_puts_is_written_and_read_by_the_actions_role() {
+        let invoke = action(serde_json::json!({
+            "name": "Make", "actionTypeId": { "category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1" },
+            "configuration": { "FunctionName": "make" }, "outputArtifacts": [{ "name": "Report" }]
+        }));
+        let needs: Vec<_> =
+            needs(&invoke, &place()).into_iter().map(|it| (it.actions, it.resource)).collect();
+        let (objects, function) =
+            ("arn:aws:s3:::bucket/artifacts/*", "arn:aws:lambda:eu-west-1:111122223333:function:make");
+        assert_eq!(
+            needs,
+            [
+                (vec!["lambda:InvokeFunction"], function.to_owned()),
+                (vec!["s3:GetObject"], objects.to_owned()),
+                (vec!["s3:PutObject"], objects.to_owned()),
+            ]
+        );
     }
 
     #[test]
