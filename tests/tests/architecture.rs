@@ -153,7 +153,7 @@ const LINKED: [(&str, &[&str]); 9] = [
             "sts",
         ],
     ),
-    ("api", &["dynamodb", "lambda", "s3", "secretsmanager", "sts"]),
+    ("api", &["dynamodb", "lambda", "s3", "secretsmanager", "sqs", "sts"]),
     ("approval", &["dynamodb", "lambda", "secretsmanager", "sts"]),
     ("artifact", &["dynamodb", "s3", "secretsmanager", "sqs", "sts"]),
     ("notification", &["dynamodb", "eventbridge", "s3", "secretsmanager", "sns", "sqs", "sts"]),

@@ -24,6 +24,8 @@ async fn a_function_is_called_with_codepipelines_event_and_its_answer_ends_the_a
     let location = json!({"bucketName": "artifacts", "objectKey": "site/App.zip"});
     let input = json!({"name": "App", "revision": null, "location": {"type": "S3", "s3Location": location}});
     assert_eq!(job["data"]["inputArtifacts"], json!([input]));
+    let recorded = json!({"name": "App", "versionId": null, "sha256": "0".repeat(64)});
+    assert_eq!(event["penstock"]["inputArtifacts"], json!([recorded]));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 use aws_credential_types::Credentials;
 use penstock_app::jobs::Job;
 use penstock_app::port::provider::Work;
+use penstock_model::artifact::Artifact;
 use penstock_model::id::ArtifactName;
 use penstock_model::pipeline::ArtifactStore;
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ pub(super) fn job(
     credentials: Option<&Credentials>,
 ) -> Value {
     let inputs: Vec<Value> = work.inputs.iter().map(|it| artifact(&it.name, &it.bucket, &it.key)).collect();
+    // Whoever wrote an object may write it again: these name what was handed on.
+    let recorded: Vec<Value> = work.inputs.iter().map(recorded).collect();
     let outputs = &job.invocation.outputs;
     let outputs: Vec<Value> = outputs.iter().map(|it| artifact(&it.name, &it.bucket, &it.key)).collect();
     let mut data = json!({
@@ -43,8 +46,16 @@ pub(super) fn job(
     }
     json!({
         "CodePipeline.job": {"id": job.id.to_string(), "accountId": account, "data": data},
-        "penstock": {"pipeline": work.pipeline, "attempt": work.attempt.to_string()},
+        "penstock": {
+            "pipeline": work.pipeline,
+            "attempt": work.attempt.to_string(),
+            "inputArtifacts": recorded,
+        },
     })
+}
+
+fn recorded(artifact: &Artifact) -> Value {
+    json!({"name": artifact.name, "versionId": artifact.version_id, "sha256": artifact.sha256})
 }
 
 fn artifact(name: &ArtifactName, bucket: &str, key: &str) -> Value {
