@@ -326,7 +326,11 @@ impl Inner {
                 SourceError::Io(std::io::Error::new(source.kind(), format!("{what}: {source}")))
             }
             SourceError::Io(error) => SourceError::Io(room::needed_in(self.objects.root())(error)),
-            other => other,
+            other @ (SourceError::Unavailable(_)
+            | SourceError::Configuration(_)
+            | SourceError::Moved(_)
+            | SourceError::Git(_)
+            | SourceError::Archive(_)) => other,
         }
     }
 

@@ -236,7 +236,7 @@ async fn a_source_that_was_fetched_ahead_ends_in_the_commit_that_admits() {
     let Message::Debt { category, .. } = message else { panic!("a debt, not {message:?}") };
     assert_eq!(category, Some(Category::Build), "nothing of the source is owed");
     assert!(fakes.queue.is_empty());
-    assert!(!transition.carry_out(starting).await.unwrap().changed, "the same delivery again");
+    assert!(!transition.carry_out(starting).await.unwrap().reply.changed, "the same delivery again");
     installation.settle().await;
     assert!(fakes.provider.started().iter().all(|work| work.attempt.stage.as_str() != "Source"));
 }

@@ -147,8 +147,18 @@ impl Idle {
     /// # Errors
     /// [`MachineError`].
     pub async fn take_up(self) -> Result<Machine, MachineError> {
-        let Self { control, query, jobs, approvals, deliveries, transition, dispatch, notify, base_url, ground } =
-            self;
+        let Self {
+            control,
+            query,
+            jobs,
+            approvals,
+            deliveries,
+            transition,
+            dispatch,
+            notify,
+            base_url,
+            ground,
+        } = self;
         let sweep = || Sweep::new(transition.clone(), ground.database.clone(), ground.clock.clone());
         // Whatever a server that is gone had claimed is looked at again, and everything owed is sent.
         ground.claims.expire_all()?;
