@@ -45,6 +45,8 @@ pub(super) struct Problem {
     pub(super) message: String,
     pub(super) command: Option<String>,
     pub(super) exit_code: Option<i32>,
+    /// The last lines of output when the command failed; what runs afterwards writes its own.
+    pub(super) last_lines: Vec<String>,
 }
 
 impl Problem {
@@ -280,6 +282,7 @@ impl Build {
                 let message = format!("Error while executing command: {command}. Reason: exit status {code}");
                 let mut problem = Problem::new("COMMAND_EXECUTION_ERROR", message);
                 (problem.command, problem.exit_code) = (Some(command.clone()), Some(code));
+                problem.last_lines = self.log.tail();
                 return Err(problem.into());
             }
         }
@@ -381,6 +384,10 @@ impl Build {
             }
         };
         let problem = problem.unwrap_or_default();
+        let last_lines = match status {
+            BuildStatus::Succeeded | BuildStatus::Failed => problem.last_lines,
+            BuildStatus::Fault | BuildStatus::TimedOut | BuildStatus::Stopped => self.log.tail(),
+        };
         let (code, message) = (problem.code, self.log.masked(&problem.message));
         self.log.marker(&format!("Phase complete: {phase} State: {status}"));
         self.log.marker(&format!("Phase context status code: {code} Message: {message}"));
@@ -388,8 +395,6 @@ impl Build {
         if status != BuildStatus::Succeeded && self.failure.is_none() {
             let command = problem.command.map(|command| self.log.masked(&command));
             let (code, message, exit_code) = (code.clone(), message.clone(), problem.exit_code);
-            let last_lines =
-                if command.is_some() || status != BuildStatus::Failed { self.log.tail() } else { Vec::new() };
             self.failure = Some(Failure { phase, code, message, command, exit_code, last_lines });
         }
         self.phases.push(PhaseOutcome { phase, status, code, message, started, duration });

@@ -45,11 +45,12 @@ pub(super) fn prelude(shell: Shell, pipes: &Pipes) -> String {
 /// One item of a command list. All of it is one compound command: a shell reads it whole before it runs any of it.
 ///
 /// Options are reset because each item has a script of its own in `CodeBuild`; variables are exported (`set -a`)
-/// because they are seen by later items there.
+/// because they are seen by later items there. What the item has the shell say of itself (`set -v`, `set -x`) ends with
+/// it: neither the answer nor the reading of the next item is told of.
 pub(super) fn item(text: &str) -> String {
     format!(
-        "{{ {{ set +efuvxC; }} 2>/dev/null; set -a; trap '__penstock_again \"$?\"' EXIT; eval {}\n\
-         {{ __penstock_reply d \"$?\"; }} 2>/dev/null; }}\n",
+        "{{ {{ set +efuvxC; }} 2>/dev/null; set -a; trap '{{ __penstock_again \"$?\"; }} 2>/dev/null' EXIT; eval {}\n\
+         {{ __penstock_reply d \"$?\"; set +vx; }} 2>/dev/null; }}\n",
         quoted(text)
     )
 }

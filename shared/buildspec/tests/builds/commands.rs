@@ -114,6 +114,50 @@ async fn strange_commands_do_not_confuse_the_build() {
 }
 
 #[tokio::test]
+async fn what_the_shell_says_of_itself_says_nothing_of_the_build() {
+    for shell in ["/bin/sh", "bash"] {
+        let place = Place::new();
+        let text = build(
+            "      - set -v
+      - echo one
+      - set -x; echo two
+      - echo three
+      - set -x; exit 7
+    finally:
+      - echo four
+",
+        );
+        let outcome =
+            place.run(&text.replace("version: 0.2", &format!("version: 0.2\nenv: {{shell: {shell}}}"))).await;
+        assert_eq!(outcome.failure.unwrap().exit_code, Some(7));
+        // How deep an item runs, and so how many signs its trace begins with, is the shell's affair.
+        let shown: Vec<String> = place.output().iter().map(|line| line.replace("++ ", "+ ")).collect();
+        assert_eq!(shown, ["one", "+ echo two", "two", "three", "+ exit 7", "four"], "{shell}");
+        for foreign in ["penstock", "set +", "eval"] {
+            assert!(!place.log().contains(foreign), "{shell} {foreign}: {}", place.log());
+        }
+    }
+}
+
+#[tokio::test]
+async fn finally_leaves_the_failed_commands_output_to_the_failure() {
+    let place = Place::new();
+    let text = build(
+        "      - sh -c 'echo connection reset >&2; exit 7'
+    finally: [echo cleaning]
+    on-failure: RETRY-2-connection reset
+",
+    );
+    let outcome = place.run(&text).await;
+    assert_eq!(place.output(), ["connection reset", "cleaning"].repeat(3));
+    let failure = outcome.failure.unwrap();
+    assert_eq!(
+        (failure.exit_code, failure.last_lines.as_slice()),
+        (Some(7), &["connection reset".into()][..])
+    );
+}
+
+#[tokio::test]
 async fn what_follows_a_failed_phase() {
     let cases = [
         ("install", "", "INSTALL FAILED"),
