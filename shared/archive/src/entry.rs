@@ -8,7 +8,7 @@ use std::path::Path;
 use zip::ZipArchive;
 
 use crate::ArchiveError;
-use crate::extract::clean;
+use crate::name::{clean, slashed};
 
 /// Reads the file called `name`, of at most `limit` bytes, out of the zip at `archive`. `None` if there is none.
 ///
@@ -18,14 +18,12 @@ pub fn read_entry(archive: &Path, name: &str, limit: u64) -> Result<Option<Vec<u
     let file = File::open(archive).map_err(ArchiveError::io(format!("opening {}", archive.display())))?;
     let mut zip = ZipArchive::new(BufReader::new(file))?;
     let wanted = clean(name)?;
-    let found = zip
-        .file_names()
-        .position(|entry| entry.is_ok_and(|entry| clean(&entry).is_ok_and(|entry| entry == wanted)));
-    let Some(index) = found else {
+    let Some(index) = position(&mut zip, &wanted)? else {
         return Ok(None);
     };
     let mut entry = zip.by_index(index)?;
-    if !matches!(entry.unix_mode().unwrap_or(0o644) & 0o170_000, 0 | 0o100_000) || entry.is_dir() {
+    let is_folder = slashed(entry.name()?, entry.system()).ends_with('/');
+    if !matches!(entry.unix_mode().unwrap_or(0o644) & 0o170_000, 0 | 0o100_000) || is_folder {
         return Err(ArchiveError::refused(name, "it is no plain file"));
     }
     let mut content = vec![];
@@ -38,6 +36,20 @@ pub fn read_entry(archive: &Path, name: &str, limit: u64) -> Result<Option<Vec<u
         return Err(ArchiveError::TooLarge(format!("its entry `{wanted}` has more than {limit} bytes")));
     }
     Ok(Some(content))
+}
+
+/// Where the entry called `wanted` stands.
+fn position(zip: &mut ZipArchive<BufReader<File>>, wanted: &str) -> Result<Option<usize>, ArchiveError> {
+    let is_wanted = |name: &str| clean(name).is_ok_and(|name| name == wanted);
+    if let Some(index) = zip.file_names().position(|entry| entry.is_ok_and(|entry| is_wanted(&entry))) {
+        return Ok(Some(index));
+    }
+    let backslashed = |name: &str| is_wanted(&name.replace('\\', "/"));
+    let Some(index) = zip.file_names().position(|entry| entry.is_ok_and(|entry| backslashed(&entry))) else {
+        return Ok(None);
+    };
+    let entry = zip.by_index_raw(index)?;
+    Ok(is_wanted(&slashed(entry.name()?, entry.system())).then_some(index))
 }
 
 /// The names of the files, folders and links in the zip at `archive`, as they are written there.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, Cursor, Read, Seek, Write};
+use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
+use crate::name::{clean, slashed};
 use crate::{ArchiveError, check_link};
 
 /// How much an archive may hold.
@@ -99,12 +100,13 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn entry<R: Read>(&mut self, entry: &mut ZipFile<'_, R>) -> Result<(), ArchiveError> {
-        let name = entry.name()?.into_owned();
+        let name = slashed(entry.name()?, entry.system()).into_owned();
         let path = clean(&name)?;
         self.done.entries += 1;
         let mode = entry.unix_mode().unwrap_or(0o644);
         match mode & 0o170_000 {
-            _ if entry.is_dir() => self.folder(&path),
+            0o040_000 => self.folder(&path),
+            _ if name.ends_with('/') => self.folder(&path),
             0o120_000 => self.remember_link(path, entry),
             0 | 0o100_000 => self.file(&path, mode & 0o777, entry),
             _ => Err(ArchiveError::refused(&name, "it is neither a file, a folder nor a link")),
@@ -115,8 +117,7 @@ impl Run<'_> {
         if path.is_empty() || self.folders.contains(path) {
             return Ok(());
         }
-        fs::create_dir_all(self.into.join(path))
-            .map_err(ArchiveError::io(format!("creating the folder `{path}`")))?;
+        fs::create_dir_all(self.into.join(path)).map_err(at_entry("creating the folder", path))?;
         self.folders.insert(path.to_owned());
         Ok(())
     }
@@ -133,10 +134,10 @@ impl Run<'_> {
             .create_new(true)
             .mode(mode)
             .open(self.into.join(path))
-            .map_err(ArchiveError::io(format!("creating `{path}`")))?;
-        let written = std::io::copy(&mut content.take(left + 1), &mut file)
+            .map_err(at_entry("creating", path))?;
+        let written = io::copy(&mut content.take(left + 1), &mut file)
             .and_then(|written| file.flush().map(|()| written))
-            .map_err(ArchiveError::io(format!("extracting `{path}`")))?;
+            .map_err(at_entry("extracting", path))?;
         if written > left {
             return Err(ArchiveError::TooLarge(format!("it extracts to more than {} bytes", self.budget)));
         }
@@ -177,12 +178,26 @@ impl Run<'_> {
             }
             let place = self.into.join(path);
             if let Some(folder) = place.parent() {
-                fs::create_dir_all(folder)
-                    .map_err(ArchiveError::io(format!("creating the folder of `{path}`")))?;
+                fs::create_dir_all(folder).map_err(at_entry("creating the folder of", path))?;
             }
-            symlink(target, &place).map_err(ArchiveError::io(format!("creating the link `{path}`")))?;
+            symlink(target, &place).map_err(at_entry("creating the link", path))?;
         }
         Ok(())
+    }
+}
+
+/// The system's answer at an entry: what lies in the archive is refused, for it stays so; the rest is the disk's.
+fn at_entry<'p>(what: &'static str, path: &'p str) -> impl FnOnce(io::Error) -> ArchiveError + use<'p> {
+    use io::ErrorKind as Kind;
+    move |error| match error.kind() {
+        Kind::AlreadyExists | Kind::NotADirectory | Kind::IsADirectory => {
+            ArchiveError::refused(path, "another entry has its name, or is a file where it needs a folder")
+        }
+        Kind::InvalidFilename => ArchiveError::refused(path, "its name is too long"),
+        Kind::InvalidData | Kind::InvalidInput | Kind::UnexpectedEof => {
+            ArchiveError::refused(path, format!("its content is damaged: {error}"))
+        }
+        _ => ArchiveError::io(format!("{what} `{path}`"))(error),
     }
 }
 
@@ -194,22 +209,6 @@ fn masked() -> u32 {
         umask.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok()).unwrap_or(0o777)
     });
     *MASKED
-}
-
-/// The entry's name as a relative path without `.` and empty parts.
-pub(crate) fn clean(name: &str) -> Result<String, ArchiveError> {
-    if name.starts_with('/') || name.contains('\0') || name.contains('\\') {
-        return Err(ArchiveError::refused(name, "its name is absolute or holds a backslash or a zero byte"));
-    }
-    let mut parts = vec![];
-    for part in name.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => return Err(ArchiveError::refused(name, "its name has `..`")),
-            part => parts.push(part),
-        }
-    }
-    Ok(parts.join("/"))
 }
 
 #[cfg(test)]
@@ -226,7 +225,8 @@ mod tests {
             if mode & 0o170_000 == 0o120_000 {
                 zip.add_symlink(*name, *content, SimpleFileOptions::default()).unwrap();
             } else {
-                zip.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode)).unwrap();
+                let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+                zip.start_file(*name, options.unix_permissions(*mode)).unwrap();
                 zip.write_all(content.as_bytes()).unwrap();
             }
         }
@@ -289,7 +289,6 @@ mod tests {
             &[("../a", "x", 0o644)][..],
             &[("/a", "x", 0o644)],
             &[("a/../../b", "x", 0o644)],
-            &[("a\\b", "x", 0o644)],
             &[("l", "/etc", LINK)],
             &[("l", "../x", LINK)],
             &[("d/l", "../../x", LINK)],
@@ -302,6 +301,74 @@ mod tests {
             let refusal = extract(&zip, &out, Limits::default());
             assert!(refusal.is_err(), "{entries:?} gave {refusal:?}");
             assert!(!folder.path().join("x").exists() && !folder.path().join("b").exists());
+        }
+    }
+
+    #[test]
+    fn what_stays_wrong_is_no_fault_of_the_disk() {
+        let long = "n".repeat(300);
+        for entries in
+            [&[("a", "x", 0o644), ("a/b", "x", 0o644)][..], &[("a/b", "x", 0o644), ("a", "x", 0o644)]]
+                .into_iter()
+                .chain([&[(long.as_str(), "x", 0o644)][..]])
+        {
+            let (folder, zip) = raw(entries);
+            let refused = extract(&zip, &folder.path().join("out"), Limits::default());
+            assert!(matches!(refused, Err(ArchiveError::Refused { .. })), "{refused:?}");
+        }
+        let (folder, zip) = raw(&[("a", "intact", 0o644)]);
+        let mut bytes = fs::read(&zip).unwrap();
+        let at = bytes.windows(6).position(|window| window == b"intact").unwrap();
+        bytes[at] = b'X';
+        let refused = extract_bytes(&bytes, &folder.path().join("out"), Limits::default());
+        assert!(matches!(refused, Err(ArchiveError::Refused { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_backslash_is_part_of_a_name_written_on_unix() {
+        let folder = tempfile::tempdir().unwrap();
+        let (zip, out) = (folder.path().join("a.zip"), folder.path().join("out"));
+        let names = [r"units/dev-disk-by\x2duuid.swap", r"..\up", r"end\"];
+        let mut writer = Writer::create(&zip).unwrap();
+        for name in names {
+            writer.file(name, 0o644, 1, &b"x"[..]).unwrap();
+        }
+        writer.folder(r"empty\", 0o755).unwrap();
+        writer.link("link", names[0]).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(extract(&zip, &out, Limits::default()).unwrap().entries, 5);
+        for name in names.into_iter().chain(["link"]) {
+            assert_eq!(fs::read(out.join(name)).unwrap(), b"x", "{name}");
+            let read = crate::read_entry(&zip, name, 9);
+            assert!(name == "link" || read.unwrap().is_some(), "{name}");
+        }
+        assert!(out.join(r"empty\").is_dir());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_backslash_separates_in_a_name_written_on_windows() {
+        let folder = tempfile::tempdir().unwrap();
+        let zip = |name: &str, entries: &[&str]| {
+            let path = folder.path().join(name);
+            let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
+            for entry in entries {
+                let options = SimpleFileOptions::default().system(zip::System::Dos);
+                zip.start_file(*entry, options).unwrap();
+                zip.write_all(b"x").unwrap();
+            }
+            zip.finish().unwrap();
+            path
+        };
+        let (path, out) = (zip("a.zip", &[r"bin\go.exe", r"c/d\e", r"empty\"]), folder.path().join("out"));
+        extract(&path, &out, Limits::default()).unwrap();
+        assert!(
+            out.join("bin/go.exe").is_file() && out.join(r"c/d\e").is_file() && out.join("empty").is_dir()
+        );
+        assert!(crate::read_entry(&path, "bin/go.exe", 9).unwrap().is_some());
+        for name in [r"..\up", r"a\..\..\up", r"\up"] {
+            let refused = extract(&zip("b.zip", &[name]), &folder.path().join("b"), Limits::default());
+            assert!(matches!(refused, Err(ArchiveError::Refused { .. })), "{name}: {refused:?}");
         }
     }
 
@@ -319,7 +386,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let zip = folder.path().join("a.zip");
         let mut writer = Writer::create(&zip).unwrap();
-        writer.file("a", 0o644, 64 << 20, std::io::repeat(0).take(64 << 20)).unwrap();
+        writer.file("a", 0o644, 64 << 20, io::repeat(0).take(64 << 20)).unwrap();
         writer.finish().unwrap();
         let limits = Limits { ratio: 100, ..Limits::default() };
         assert!(matches!(extract(&zip, &folder.path().join("out"), limits), Err(ArchiveError::TooLarge(_))));

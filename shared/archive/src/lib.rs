@@ -5,6 +5,7 @@
 
 mod entry;
 mod extract;
+mod name;
 mod write;
 
 pub use entry::{entry_names, read_entry};

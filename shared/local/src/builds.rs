@@ -352,7 +352,8 @@ fn system(message: String) -> AttemptError {
     AttemptError { code: "SystemUnavailable".into(), message }
 }
 
-fn unusable(error: &PortError) -> AttemptError {
+/// An input that cannot be extracted.
+pub(crate) fn unusable(error: &PortError) -> AttemptError {
     let code = if error.retryable { "SystemUnavailable" } else { "JobFailed" };
     AttemptError { code: code.into(), message: error.in_a_sentence() }
 }

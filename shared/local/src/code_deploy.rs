@@ -22,6 +22,7 @@ use penstock_model::time::Timestamp;
 use penstock_process::Lineage;
 
 use crate::attempt_log::{AttemptLog, failure, located, with_lines};
+use crate::builds::unusable;
 use crate::deployment_groups::{self, DeploymentGroup};
 use crate::environment;
 use crate::in_flight::{EndCause, EndSignal, InFlight, OnShutDown};
@@ -115,9 +116,7 @@ impl CodeDeploy {
             .ok_or_else(|| configuration("a CodeDeploy action needs one input artifact"))?;
         let (workspaces, into) = (self.workspaces.clone(), revision.clone());
         let extracted = tokio::task::spawn_blocking(move || workspaces.extract(&input, &into)).await;
-        extracted
-            .map_err(|error| system(error.to_string()))?
-            .map_err(|error| system(error.in_a_sentence()))?;
+        extracted.map_err(|error| system(error.to_string()))?.map_err(|error| unusable(&error))?;
 
         let (stopper, stop) = stop_channel();
         let cancelling = tokio::spawn(async move {

@@ -475,3 +475,20 @@ async fn a_damaged_pipeline_is_reported_and_keeps_no_other_from_running() {
     }
     machine.shut_down().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_whose_input_is_refused_fails_for_good() {
+    let bench = Bench::with(&[("appspec.yml", APPSPEC), ("index.html", "one\n")]).await;
+    let machine = bench.start_with(|settings| settings.limits.files = 1).await;
+    let action =
+        deploy("Roll").consumes("Code").set("ApplicationName", "web").set("DeploymentGroupName", "live");
+    machine
+        .apply(pipeline("web").stage("Source", [source("Pull", "Code")]).stage("Deploy", [action]).build())
+        .await;
+    let execution = machine.begin("web").await;
+    let view = machine.ended(&execution).await;
+    let roll = machine.action(&view, "Roll");
+    assert_eq!(roll.error_code.as_deref(), Some("JobFailed"), "{roll:#?}");
+    assert!(roll.summary.unwrap_or_default().contains("extracting the artifact `Code`"));
+    machine.shut_down().await;
+}
