@@ -52,6 +52,7 @@ fn superseded_only_the_latest_waiter_passes_an_opened_transition() {
     story.enable("Prod");
     story.enable("Prod");
     story.disable("Source");
+    story.enable("Source");
     assert_snapshot!(story.told());
 }
 
@@ -151,6 +152,18 @@ fn a_failed_stage_is_retried() {
     story.succeed("A Build/Package");
     story.retry('A', "Build", RetryActions::FailedActions);
     story.retry('A', "Nowhere", RetryActions::FailedActions);
+    assert_snapshot!(story.told());
+}
+
+#[test]
+fn a_retry_names_what_still_runs() {
+    let mut story = Story::new(Superseded, ASKING);
+    story.push('A');
+    story.skip();
+    story.retry('A', "Build", RetryActions::FailedActions);
+    story.fail("A Build/Lint");
+    story.retry('A', "Build", RetryActions::FailedActions);
+    story.succeed("A Build/Unit");
     assert_snapshot!(story.told());
 }
 

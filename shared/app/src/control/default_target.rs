@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use penstock_engine::rejection::Rejection;
-use penstock_engine::state::{Execution, ExecutionKind, StageStatus};
+use penstock_engine::state::{AttemptStatus, Execution, ExecutionKind, StageStatus};
 use penstock_model::id::{ExecutionId, PipelineName, StageName};
 
 use super::no_pipeline;
@@ -15,14 +15,17 @@ const LOOK_BACK: usize = 500;
 /// How many are read at once.
 const PAGE: usize = 50;
 
-/// The newest execution whose run of `stage` has failed.
+/// The newest execution whose run of `stage` has failed, or fails as soon as the rest of its actions has ended.
 pub(super) async fn latest_failed(
     store: &dyn Store,
     pipeline: &PipelineName,
     stage: &StageName,
 ) -> Result<ExecutionId, AppError> {
     latest(store, pipeline, stage).await?;
-    let failed = |execution: &Execution| stands(execution, stage, StageStatus::Failed);
+    let failed = |execution: &Execution| {
+        stands(execution, stage, StageStatus::Failed)
+            || stands(execution, stage, StageStatus::InProgress) && has_failure(execution, stage)
+    };
     let found = newest(store, pipeline, None, failed).await?;
     found.map(|execution| execution.id.clone()).ok_or_else(|| {
         let reason = format!("none of the last {LOOK_BACK} executions failed there");
@@ -97,6 +100,11 @@ async fn newest(
         before = Some(last.sequence);
     }
     Ok(None)
+}
+
+fn has_failure(execution: &Execution, stage: &StageName) -> bool {
+    let run = execution.stage(stage);
+    run.is_some_and(|run| run.actions.values().any(|attempt| attempt.status == AttemptStatus::Failed))
 }
 
 fn stands(execution: &Execution, stage: &StageName, status: StageStatus) -> bool {

@@ -121,6 +121,23 @@ async fn the_latest_failure_is_retried() {
 }
 
 #[tokio::test]
+async fn a_retry_says_what_still_runs_beside_the_failure() {
+    let conduct = |work: &Work| match work.attempt.action.as_str() {
+        "Slow" => Conduct::Runs,
+        _ => fails_when_bad(work),
+    };
+    let definition = pipeline("web")
+        .stage("Source", [source("Fetch", "src")])
+        .stage("Build", [build("Compile").consumes("src"), build("Slow").consumes("src")])
+        .build();
+    let installation = with(Installation::new(FakeProvider::new(conduct)), definition).await;
+    start_commit(&installation, "bad").await;
+    let all = RetryActions::FailedActions;
+    let refused = installation.control.retry(&web_name(), None, &name("Build"), all).await.unwrap_err();
+    assert!(refused.to_string().contains("`Slow` still runs there"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_rollback_goes_back_and_another_one_further() {
     let installation = with(Installation::new(FakeProvider::new(fails_when_bad)), plain()).await;
     let stage = name("Build");

@@ -10,7 +10,7 @@ use crate::draft::Draft;
 use crate::event::Fact;
 use crate::plan::occupant;
 use crate::rejection::Rejection;
-use crate::state::{Execution, StageRun, StageStatus};
+use crate::state::{AttemptStatus, Execution, StageRun, StageStatus};
 
 pub(super) fn retry(
     draft: &mut Draft<'_>,
@@ -48,7 +48,12 @@ fn never_entered(draft: &Draft<'_>, execution: &Execution, stage: &StageName) ->
 fn check_ended(execution: &Execution, run: &StageRun) -> Result<(), String> {
     let id = &execution.id;
     if !execution.status.is_terminal() {
-        return Err(format!("execution {id} is under way; wait for its end"));
+        return Err(match running(run) {
+            Some(running) => format!(
+                "{running} still runs there in execution {id}; retry the stage once it has ended, or stop the execution"
+            ),
+            None => format!("execution {id} is under way; wait for its end"),
+        });
     }
     match run.status {
         StageStatus::Failed | StageStatus::Stopped => {}
@@ -62,6 +67,14 @@ fn check_ended(execution: &Execution, run: &StageRun) -> Result<(), String> {
         return Err(format!("abandoned work of execution {id} may still be running; wait for its end"));
     }
     Ok(())
+}
+
+/// What still runs of a stage in which something has failed.
+fn running(run: &StageRun) -> Option<String> {
+    let failed = run.actions.values().any(|attempt| attempt.status == AttemptStatus::Failed);
+    let running = run.actions.iter().filter(|(_, attempt)| !attempt.status.is_terminal());
+    let names: Vec<String> = running.map(|(name, _)| format!("`{name}`")).collect();
+    (failed && !names.is_empty()).then(|| names.join(" and "))
 }
 
 fn check_latest(draft: &Draft<'_>, execution: &Execution, stage: &StageName) -> Result<(), Rejection> {

@@ -19,9 +19,7 @@ pub(super) fn disable(
     let state = known(draft, name, stage)?;
     let unchanged = state.disabled.as_ref().is_some_and(|it| it.reason == reason && it.by == by);
     if is_first(draft, stage) {
-        let problem =
-            format!("stage `{stage}` is the first and has no inbound transition; disable a later one");
-        return Err(Rejection::Invalid { problem });
+        return Err(no_transition(stage, "disable"));
     }
     at_most(300, "reason", reason)?;
     if !unchanged {
@@ -31,12 +29,19 @@ pub(super) fn disable(
     Ok(())
 }
 
-/// Opening an open one changes nothing.
+/// Opening an open one changes nothing. One that was closed before its stage became the first can be opened.
 pub(super) fn enable(draft: &mut Draft<'_>, name: &PipelineName, stage: &StageName) -> Result<(), Rejection> {
     if known(draft, name, stage)?.disabled.is_some() {
         draft.record(Fact::TransitionEnabled { stage: stage.clone() });
+    } else if is_first(draft, stage) {
+        return Err(no_transition(stage, "enable"));
     }
     Ok(())
+}
+
+fn no_transition(stage: &StageName, what: &str) -> Rejection {
+    let problem = format!("stage `{stage}` is the first and has no inbound transition; {what} a later one");
+    Rejection::Invalid { problem }
 }
 
 fn known<'a>(
