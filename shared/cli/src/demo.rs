@@ -119,6 +119,7 @@ async fn follow(
         execution: &delivered.execution,
         approvals,
         on_interrupt: OnInterrupt::StopExecution,
+        quiet: false,
     };
     follow.until_the_end(keyboard).await
 }

@@ -56,13 +56,15 @@ pub(crate) struct Follow<'a> {
     pub(crate) approvals: Approvals,
     /// What happens on Ctrl-C.
     pub(crate) on_interrupt: OnInterrupt,
+    /// Whether standard output is left to somebody else.
+    pub(crate) quiet: bool,
 }
 
 impl Follow<'_> {
     /// Until the execution ends, or Ctrl-C ends the looking. How the program should end.
     pub(crate) async fn until_the_end(&self, keyboard: &mut Keyboard) -> anyhow::Result<Exit> {
         let mut interrupts = Interrupts::listen()?;
-        let mut screen = Screen::new();
+        let mut screen = Screen::new(self.quiet);
         let mut stops = 0;
         loop {
             let view = self.reach.execution(self.pipeline, Some(self.execution)).await?;
@@ -88,8 +90,10 @@ impl Follow<'_> {
     }
 
     async fn conclude(&self, view: &ExecutionView) -> anyhow::Result<Exit> {
-        for line in failure::lines(self.reach, view).await {
-            out::line(line)?;
+        if !self.quiet {
+            for line in failure::lines(self.reach, view).await {
+                out::line(line)?;
+            }
         }
         Ok(exit(view))
     }

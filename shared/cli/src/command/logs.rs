@@ -7,8 +7,9 @@ use clap::Args;
 use console::style;
 use penstock_app::view::{ActionView, ExecutionView, StageView};
 use penstock_model::id::AttemptId;
+use serde_json::json;
 
-use super::Server;
+use super::{Output, Server};
 use crate::client::{executions, suggest};
 use crate::exit::{Exit, Failure};
 use crate::reach::Reach;
@@ -24,7 +25,10 @@ const TICK: Duration = Duration::from_millis(150);
 Examples:
   penstock logs 2b1f0c3a
   penstock logs 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 --action Build/Compile --follow
-  penstock logs 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 --action Compile --attempt 1")]
+  penstock logs 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607 --action Compile --attempt 1
+  penstock logs 2b1f0c3a --format json | jq -r 'select(.action == \"Compile\").line'
+
+With --format json each line of a log is an object on a line of its own.")]
 pub(crate) struct Logs {
     /// The execution, or the beginning of its id
     execution: String,
@@ -32,13 +36,15 @@ pub(crate) struct Logs {
     #[arg(long)]
     action: Option<String>,
     /// An earlier attempt of the action instead of its latest
-    #[arg(long, requires = "action")]
+    #[arg(long, requires = "action", value_parser = clap::value_parser!(u32).range(1..))]
     attempt: Option<u32>,
     /// Go on until the execution ends
     #[arg(long, short)]
     follow: bool,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Logs {
@@ -46,10 +52,13 @@ impl Logs {
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client().await?;
         let execution = executions::named(&client, None, &self.execution).await?;
-        let mut printer = Printer::new(&client, self.action.is_none());
+        let mut printer = Printer::new(&client, self.action.is_none(), self.output.is_json());
         loop {
             let view: ExecutionView = client.get(&format!("/penstock/v1/executions/{execution}")).await?;
             let over = view.status.is_terminal();
+            if over || !self.follow {
+                self.explain_absence(&view)?;
+            }
             for attempt in self.attempts(&view)? {
                 printer.print(&attempt, over || !self.follow).await?;
             }
@@ -60,10 +69,31 @@ impl Logs {
         }
     }
 
+    /// Says why there is no log of the action or the attempt that is asked for.
+    fn explain_absence(&self, view: &ExecutionView) -> anyhow::Result<()> {
+        let Some(name) = &self.action else { return Ok(()) };
+        let meant: Vec<_> = actions(view).filter(|(stage, action)| is_meant(name, stage, action)).collect();
+        let has = |action: &ActionView, number| (1..=action.attempt).contains(&number);
+        match (self.attempt, meant.as_slice()) {
+            (Some(number), [(stage, action), ..]) if !meant.iter().any(|(_, action)| has(action, number)) => {
+                let all = attempts(action.attempt);
+                Err(Failure::misused(format!(
+                    "{}/{} {all}; there is no log of attempt {number}",
+                    stage.name, action.name
+                ))
+                .into())
+            }
+            (None, [(stage, action), ..]) if meant.iter().all(|(_, action)| action.attempt == 0) => {
+                out::note(format!("{}/{} {}", stage.name, action.name, attempts(0)));
+                Ok(())
+            }
+            (Some(_) | None, _) => Ok(()),
+        }
+    }
+
     /// The attempts whose logs are asked for, in the order of the definition.
     fn attempts(&self, view: &ExecutionView) -> anyhow::Result<Vec<AttemptId>> {
-        let actions: Vec<_> =
-            view.stages.iter().flat_map(|s| s.actions.iter().map(move |a| (s, a))).collect();
+        let actions: Vec<_> = actions(view).collect();
         if let Some(name) = &self.action
             && !actions.iter().any(|(stage, action)| is_meant(name, stage, action))
         {
@@ -74,13 +104,27 @@ impl Logs {
             );
         }
         let meant = |(stage, action): &(&StageView, &ActionView)| {
-            action.attempt > 0 && self.action.as_deref().is_none_or(|name| is_meant(name, stage, action))
+            action.attempt >= self.attempt.unwrap_or(1)
+                && self.action.as_deref().is_none_or(|name| is_meant(name, stage, action))
         };
         let attempt = |(stage, action): (&StageView, &ActionView)| {
             let latest = view.attempt_id(stage, action);
             AttemptId { number: self.attempt.unwrap_or(latest.number), ..latest }
         };
         Ok(actions.into_iter().filter(meant).map(attempt).collect())
+    }
+}
+
+fn actions(view: &ExecutionView) -> impl Iterator<Item = (&StageView, &ActionView)> {
+    view.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)))
+}
+
+/// How often an action was attempted, as the end of a sentence.
+fn attempts(number: u32) -> String {
+    match number {
+        0 => "has not started".into(),
+        1 => "has 1 attempt".into(),
+        number => format!("has {number} attempts"),
     }
 }
 
@@ -95,13 +139,14 @@ fn is_meant(name: &str, stage: &StageView, action: &ActionView) -> bool {
 struct Printer<'a> {
     reach: &'a dyn Reach,
     headings: bool,
+    json: bool,
     current: Option<AttemptId>,
     read: HashMap<AttemptId, (u64, Vec<u8>)>,
 }
 
 impl<'a> Printer<'a> {
-    fn new(reach: &'a dyn Reach, headings: bool) -> Self {
-        Self { reach, headings, current: None, read: HashMap::new() }
+    fn new(reach: &'a dyn Reach, headings: bool, json: bool) -> Self {
+        Self { reach, headings: headings && !json, json, current: None, read: HashMap::new() }
     }
 
     /// Prints what is new; at the end also a last line that has no end.
@@ -137,8 +182,18 @@ impl<'a> Printer<'a> {
             self.current = Some(attempt.clone());
         }
         for line in String::from_utf8_lossy(bytes).lines() {
-            out::line(log_line(line))?;
+            self.line(attempt, &log_line(line))?;
         }
         Ok(())
+    }
+
+    fn line(&self, attempt: &AttemptId, line: &str) -> anyhow::Result<()> {
+        let AttemptId { stage, action, number, .. } = attempt;
+        match self.json {
+            true => {
+                out::json_line(&json!({ "stage": stage, "action": action, "attempt": number, "line": line }))
+            }
+            false => Ok(out::line(line)?),
+        }
     }
 }

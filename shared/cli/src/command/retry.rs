@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::stage::or_suggest_place;
-use super::status::tell;
+use super::status::{named, tell};
 use super::{Output, Server};
 use crate::exit::Exit;
 
@@ -22,9 +22,9 @@ pub(crate) struct Retry {
     /// The stage that failed
     #[arg(long)]
     stage: StageName,
-    /// The execution; by default the latest that failed there
+    /// The execution, or the beginning of its id; by default the latest that failed there
     #[arg(long, value_name = "EXECUTION")]
-    exec: Option<ExecutionId>,
+    exec: Option<String>,
     /// Which of its actions
     #[arg(long, value_enum, default_value = "failed")]
     actions: Which,
@@ -63,7 +63,7 @@ impl Retry {
             Which::All => "ALL_ACTIONS",
         };
         let mut request = json!({ "actions": actions });
-        if let Some(execution) = &self.exec {
+        if let Some(execution) = named(&client, &self.pipeline, self.exec.as_deref()).await? {
             request["executionId"] = execution.as_str().into();
         }
         let path = format!("/penstock/v1/pipelines/{}/stages/{}/retry", self.pipeline, self.stage);

@@ -1,12 +1,12 @@
 //! `penstock rollback`: a stage again with the revisions of an earlier success, as a new execution.
 
 use clap::Args;
-use penstock_model::id::{ExecutionId, PipelineName, StageName};
+use penstock_model::id::{PipelineName, StageName};
 use serde_json::json;
 
 use super::retry::Answer;
 use super::stage::or_suggest_place;
-use super::status::tell;
+use super::status::{named, tell};
 use super::{Output, Server};
 use crate::exit::Exit;
 
@@ -22,9 +22,9 @@ pub(crate) struct Rollback {
     /// The stage; never the source stage
     #[arg(long)]
     stage: StageName,
-    /// The execution to go back to; by default the latest success before the one there now
+    /// The execution to go back to, or the beginning of its id; by default the latest success before the one there now
     #[arg(long, value_name = "EXECUTION")]
-    exec: Option<ExecutionId>,
+    exec: Option<String>,
     /// Look on until the new execution ends
     #[arg(long, short)]
     follow: bool,
@@ -38,7 +38,8 @@ impl Rollback {
     /// Rolls back.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client().await?;
-        let request = self.exec.as_ref().map_or(json!({}), |execution| json!({ "executionId": execution }));
+        let target = named(&client, &self.pipeline, self.exec.as_deref()).await?;
+        let request = target.map_or(json!({}), |execution| json!({ "executionId": execution }));
         let path = format!("/penstock/v1/pipelines/{}/stages/{}/rollback", self.pipeline, self.stage);
         let answer = client.post(&path, &request).await;
         let Answer { execution_id } =

@@ -106,6 +106,7 @@ impl Run {
             execution: &execution,
             approvals,
             on_interrupt: OnInterrupt::StopExecution,
+            quiet: false,
         };
         follow.until_the_end(&mut Keyboard::default()).await
     }

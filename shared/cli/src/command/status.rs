@@ -25,7 +25,8 @@ Examples:
   penstock status web --follow    until it ends; Ctrl-C ends only the looking
   penstock status web --format json | jq -r .status
 
-With --follow the exit code tells how the execution ended; without, that it could be shown.")]
+With --follow the exit code tells how the execution ended; without, that it could be shown. With --follow and
+--format json nothing is printed before the end.")]
 pub(crate) struct Status {
     /// The pipeline
     pipeline: PipelineName,
@@ -46,42 +47,61 @@ impl Status {
         let client = self.server.client().await?;
         let found = self.find(&client).await;
         let view = or_suggest(&client, &self.pipeline, found).await?;
-        if self.follow && !self.output.is_json() {
-            return follow(&client, &view.pipeline, &view.execution_id, OnInterrupt::EndLooking).await;
-        }
-        if self.output.is_json() {
-            out::json(&Shown::new(&view))?;
-        } else {
-            print(&client, &view).await?;
-            // What cannot be listed hides nothing of what was asked for.
-            let listed = pipelines(&client).await.unwrap_or_default();
-            let listed = listed.into_iter().find(|it| it.name == self.pipeline);
-            if let Some(refusal) = listed.and_then(|it| it.refusal) {
-                out::line(refused(&refusal))?;
+        let (pipeline, execution, quiet) = (&view.pipeline, &view.execution_id, self.output.is_json());
+        if !self.follow {
+            match quiet {
+                true => out::json(&Shown::new(&view))?,
+                false => self.show(&client, &view).await?,
             }
+            return Ok(Exit::Succeeded);
         }
-        Ok(Exit::Succeeded)
+        let exit = follow(&client, pipeline, execution, OnInterrupt::EndLooking, quiet).await?;
+        if quiet {
+            out::json(&Shown::new(&client.execution(pipeline, Some(execution)).await?))?;
+        }
+        Ok(exit)
+    }
+
+    async fn show(&self, client: &Client, view: &ExecutionView) -> anyhow::Result<()> {
+        print(client, view).await?;
+        // What cannot be listed hides nothing of what was asked for.
+        let listed = pipelines(client).await.unwrap_or_default();
+        let listed = listed.into_iter().find(|it| it.name == self.pipeline);
+        if let Some(refusal) = listed.and_then(|it| it.refusal) {
+            out::line(refused(&refusal))?;
+        }
+        Ok(())
     }
 }
 
 impl Status {
     async fn find(&self, client: &Client) -> anyhow::Result<ExecutionView> {
-        let id = match &self.execution {
-            Some(text) => Some(executions::named(client, Some(&self.pipeline), text).await?),
-            None => None,
-        };
+        let id = named(client, &self.pipeline, self.execution.as_deref()).await?;
         client.execution(&self.pipeline, id.as_ref()).await
     }
 }
 
-/// Follows an execution of a server, where others decide about approvals.
+/// The execution of `pipeline` that `text` names, if it names one.
+pub(super) async fn named(
+    client: &Client,
+    pipeline: &PipelineName,
+    text: Option<&str>,
+) -> anyhow::Result<Option<ExecutionId>> {
+    let Some(text) = text else { return Ok(None) };
+    let found = executions::named(client, Some(pipeline), text).await;
+    or_suggest(client, pipeline, found).await.map(Some)
+}
+
+/// Follows an execution of a server, where others decide about approvals; without a word if it is to be `quiet`.
 pub(super) async fn follow(
     client: &Client,
     pipeline: &PipelineName,
     execution: &ExecutionId,
     on_interrupt: OnInterrupt,
+    quiet: bool,
 ) -> anyhow::Result<Exit> {
-    let follow = Follow { reach: client, pipeline, execution, approvals: Approvals::Leave, on_interrupt };
+    let approvals = Approvals::Leave;
+    let follow = Follow { reach: client, pipeline, execution, approvals, on_interrupt, quiet };
     follow.until_the_end(&mut Keyboard::default()).await
 }
 
@@ -182,15 +202,15 @@ pub(super) async fn tell(
     look_on: bool,
     said: &[String],
 ) -> anyhow::Result<Exit> {
-    if output.is_json() {
+    let quiet = output.is_json();
+    if quiet {
         out::json(&json!({ "executionId": execution }))?;
-        return Ok(Exit::Succeeded);
     }
     if look_on {
-        return follow(client, pipeline, execution, OnInterrupt::StopExecution).await;
+        return follow(client, pipeline, execution, OnInterrupt::StopExecution, quiet).await;
     }
-    for line in said {
-        out::line(line)?;
+    if !quiet {
+        said.iter().try_for_each(out::line)?;
     }
     Ok(Exit::Succeeded)
 }

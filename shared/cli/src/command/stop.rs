@@ -1,10 +1,12 @@
 //! `penstock stop`: ends an execution before its end.
 
 use clap::Args;
-use penstock_model::id::{ExecutionId, PipelineName};
+use penstock_model::id::PipelineName;
+use serde_json::json;
 
-use super::Server;
 use super::status::or_suggest;
+use super::{Output, Server};
+use crate::client::executions;
 use crate::exit::Exit;
 use crate::reach::Reach;
 use crate::show::out;
@@ -14,25 +16,32 @@ use crate::show::out;
 pub(crate) struct Stop {
     /// The pipeline
     pipeline: PipelineName,
-    /// The execution, as `penstock history` shows it
-    execution: ExecutionId,
+    /// The execution, or the beginning of its id, as `penstock history` shows it
+    execution: String,
     /// End what runs instead of waiting for it
     #[arg(long)]
     abandon: bool,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Stop {
     /// Stops it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         let client = self.server.client().await?;
-        let stopped = client.stop(&self.pipeline, &self.execution, self.abandon).await;
-        or_suggest(&client, &self.pipeline, stopped).await?;
-        out::line(match self.abandon {
-            true => format!("Stopping {}; what runs is abandoned.", self.execution),
-            false => format!("Stopping {}; what runs may end first.", self.execution),
-        })?;
+        let (pipeline, abandon) = (&self.pipeline, self.abandon);
+        let execution = executions::named(&client, Some(pipeline), &self.execution).await;
+        let execution = or_suggest(&client, pipeline, execution).await?;
+        let stopped = client.stop(pipeline, &execution, abandon).await;
+        or_suggest(&client, pipeline, stopped).await?;
+        if self.output.is_json() {
+            out::json(&json!({ "pipeline": pipeline, "executionId": execution, "abandon": abandon }))?;
+        } else {
+            let what_runs = if abandon { "is abandoned" } else { "may end first" };
+            out::line(format!("Stopping {execution}; what runs {what_runs}."))?;
+        }
         Ok(Exit::Succeeded)
     }
 }

@@ -4,8 +4,8 @@ use clap::Args;
 use penstock_model::id::{PipelineName, StageName};
 use serde_json::json;
 
-use super::Server;
 use super::stage::or_suggest_place;
+use super::{Output, Server};
 use crate::exit::Exit;
 use crate::show::out;
 
@@ -43,13 +43,19 @@ struct Place {
     stage: StageName,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Enable {
     /// Enables it.
     pub(super) async fn carry_out(self) -> anyhow::Result<Exit> {
         self.place.ask("EnableStageTransition", None).await?;
-        out::line(format!("Executions may enter {} again.", self.place.stage))?;
+        let Place { pipeline, stage, .. } = &self.place;
+        match self.place.output.is_json() {
+            true => out::json(&json!({ "pipeline": pipeline, "stage": stage, "enabled": true }))?,
+            false => out::line(format!("Executions may enter {stage} again."))?,
+        }
         Ok(Exit::Succeeded)
     }
 }
@@ -60,7 +66,12 @@ impl Disable {
         // The API wants a reason; who disables it is recorded beside it.
         let reason = self.reason.as_deref().unwrap_or("no reason given");
         self.place.ask("DisableStageTransition", Some(reason)).await?;
-        out::line(format!("No execution enters {} until it is enabled: {reason}", self.place.stage))?;
+        let Place { pipeline, stage, .. } = &self.place;
+        if self.place.output.is_json() {
+            out::json(&json!({ "pipeline": pipeline, "stage": stage, "enabled": false, "reason": reason }))?;
+        } else {
+            out::line(format!("No execution enters {stage} until it is enabled: {reason}"))?;
+        }
         Ok(Exit::Succeeded)
     }
 }

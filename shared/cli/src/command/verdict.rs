@@ -2,10 +2,11 @@
 
 use clap::Args;
 use penstock_model::id::{ActionName, PipelineName, StageName};
+use serde_json::json;
 
-use super::Server;
 use super::stage::or_suggest_place;
-use crate::client::executions;
+use super::status::named;
+use super::{Output, Server};
 use crate::exit::Exit;
 use crate::reach::{ApprovalPlace, Reach};
 use crate::show::out;
@@ -48,6 +49,8 @@ struct Verdict {
     comment: String,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Approve {
@@ -67,16 +70,20 @@ impl Reject {
 impl Verdict {
     async fn give(self, approved: bool) -> anyhow::Result<Exit> {
         let client = self.server.client().await?;
-        let execution = match &self.exec {
-            Some(text) => Some(executions::named(&client, Some(&self.pipeline), text).await?),
-            None => None,
-        };
+        let execution = named(&client, &self.pipeline, self.exec.as_deref()).await?;
         let place =
             ApprovalPlace { pipeline: self.pipeline, execution, stage: self.stage, action: self.action };
         let given = client.verdict(&place, approved, &self.comment).await;
-        let ApprovalPlace { pipeline, stage, action, .. } = &place;
+        let ApprovalPlace { pipeline, execution, stage, action } = &place;
         or_suggest_place(&client, pipeline, stage, Some(action.as_str()), given).await?;
-        out::line(format!("{} {stage}/{action}", if approved { "Approved" } else { "Rejected" }))?;
+        let verdict = if approved { "Approved" } else { "Rejected" };
+        if self.output.is_json() {
+            out::json(&json!({
+                "pipeline": pipeline, "executionId": execution, "stage": stage, "action": action, "verdict": verdict,
+            }))?;
+        } else {
+            out::line(format!("{verdict} {stage}/{action}"))?;
+        }
         Ok(Exit::Succeeded)
     }
 }

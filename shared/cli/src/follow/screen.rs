@@ -28,12 +28,16 @@ pub(super) enum Screen {
     },
     /// Elsewhere.
     Lines(Plain),
+    /// Where a program reads.
+    Nothing,
 }
 
 impl Screen {
-    /// Whichever suits standard output.
-    pub(super) fn new() -> Self {
-        if out::is_live() {
+    /// Whichever suits standard output; nothing if it is to be `quiet`.
+    pub(super) fn new(quiet: bool) -> Self {
+        if quiet {
+            Self::Nothing
+        } else if out::is_live() {
             Self::Tree { live: Live::new(), frame: 0, tails: HashMap::new() }
         } else {
             Self::Lines(Plain::default())
@@ -43,6 +47,7 @@ impl Screen {
     /// Shows `view`.
     pub(super) async fn show(&mut self, reach: &dyn Reach, view: &ExecutionView) -> anyhow::Result<()> {
         match self {
+            Self::Nothing => {}
             Self::Lines(plain) => {
                 for line in plain.lines(view) {
                     out::line(line)?;
@@ -62,6 +67,7 @@ impl Screen {
         match self {
             Self::Tree { .. } => Duration::from_millis(80),
             Self::Lines(_) => Duration::from_millis(20),
+            Self::Nothing => Duration::from_millis(100),
         }
     }
 
@@ -69,7 +75,7 @@ impl Screen {
     pub(super) fn leave(&mut self) {
         match self {
             Self::Tree { live, .. } => live.leave(),
-            Self::Lines(_) => {}
+            Self::Lines(_) | Self::Nothing => {}
         }
     }
 }

@@ -23,6 +23,12 @@ pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes `value` as one line of JSON to standard output.
+pub(crate) fn json_line(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    line(escaped(&serde_json::to_string(value)?))?;
+    Ok(())
+}
+
 /// `json` with an escape for each character that a terminal would obey; they occur in strings only.
 fn escaped(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
