@@ -47,6 +47,7 @@ pub struct Extracted {
 
 /// Extracts the zip at `archive` into the empty or missing folder `into`.
 ///
+/// A backslash is a character like any other, but separates in a name without a slash that was written on Windows.
 /// Refused are absolute names, `..`, names that stand twice, entries below a link, links that leave the folder, devices
 /// and everything else that is neither file, folder nor link, and archives beyond `limits`. Set-id bits are dropped.
 ///
@@ -189,15 +190,17 @@ impl Run<'_> {
 /// The system's answer at an entry: what lies in the archive is refused, for it stays so; the rest is the disk's.
 fn at_entry<'p>(what: &'static str, path: &'p str) -> impl FnOnce(io::Error) -> ArchiveError + use<'p> {
     use io::ErrorKind as Kind;
-    move |error| match error.kind() {
-        Kind::AlreadyExists | Kind::NotADirectory | Kind::IsADirectory => {
+    move |error| {
+        let kind = error.kind();
+        if matches!(kind, Kind::AlreadyExists | Kind::NotADirectory | Kind::IsADirectory) {
             ArchiveError::refused(path, "another entry has its name, or is a file where it needs a folder")
-        }
-        Kind::InvalidFilename => ArchiveError::refused(path, "its name is too long"),
-        Kind::InvalidData | Kind::InvalidInput | Kind::UnexpectedEof => {
+        } else if kind == Kind::InvalidFilename {
+            ArchiveError::refused(path, "its name is too long")
+        } else if matches!(kind, Kind::InvalidData | Kind::InvalidInput | Kind::UnexpectedEof) {
             ArchiveError::refused(path, format!("its content is damaged: {error}"))
+        } else {
+            ArchiveError::io(format!("{what} `{path}`"))(error)
         }
-        _ => ArchiveError::io(format!("{what} `{path}`"))(error),
     }
 }
 
