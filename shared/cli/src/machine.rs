@@ -39,12 +39,13 @@ pub(crate) async fn start(settings: Settings) -> anyhow::Result<Machine> {
 pub(crate) async fn open(settings: Settings) -> anyhow::Result<Idle> {
     if settings.dir.exists() && !settings.dir.is_dir() {
         let dir = settings.dir.display();
-        return Err(
-            Failure::misused(format!("{dir} is a file; the state needs a folder, named with --dir")).into()
-        );
+        return Err(Failure::misused(format!(
+            "{dir} is a file, and the state needs a folder there; move it away"
+        ))
+        .into());
     }
     keep_out_of_git(&settings.dir).with_context(|| format!("cannot use {}", settings.dir.display()))?;
-    let github = github(&settings.dir)?;
+    let github = github(&settings)?;
     Ok(Machine::open(settings, vec![github]).await?)
 }
 
@@ -55,7 +56,7 @@ fn keep_out_of_git(dir: &Path) -> std::io::Result<()> {
     if file.exists() { Ok(()) } else { std::fs::write(file, "*\n") }
 }
 
-fn github(dir: &Path) -> anyhow::Result<Further> {
+fn github(settings: &Settings) -> anyhow::Result<Further> {
     // A second installation of the same provider is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let base_url = std::env::var(GITHUB_API).unwrap_or_else(|_| DEFAULT_BASE_URL.to_owned());
@@ -66,8 +67,9 @@ fn github(dir: &Path) -> anyhow::Result<Further> {
         ))
         .into());
     }
-    let objects = Arc::new(Machine::artifacts(dir)?);
-    let source = GitHubSource::new(base_url, Arc::new(MachineSecrets::new(dir)), objects.clone(), objects);
+    let objects = Arc::new(Machine::artifacts(&settings.dir)?);
+    let secrets = MachineSecrets::new(&settings.dir).or_in(&settings.further_files);
+    let source = GitHubSource::new(base_url, Arc::new(secrets), objects.clone(), objects);
     let source = source.with_token_from(TOKEN_SECRET);
     Ok(Further { serves: Box::new(GitHubSource::serves), provider: Arc::new(source) })
 }

@@ -1,6 +1,7 @@
 //! What this machine says of its own: `projects.yml`, `deployment-groups.yml`, `functions.yml`.
 //!
-//! Each is looked for in the state folder first, then in the folder `penstock` of the working tree. They are read when
+//! Each is looked for in the state folder first, then in further folders (a run's: the server's state folder), then in
+//! the folder `penstock` of the working tree. They are read when
 //! an action starts, so that an edit counts for the next one.
 
 use std::path::{Path, PathBuf};
@@ -46,7 +47,13 @@ pub(crate) struct Found {
 impl MachineFiles {
     /// The files of the state folder `dir` and of the working tree `repository`.
     pub fn new(dir: &Path, repository: Option<&Path>) -> Self {
+        Self::of(dir, &[], repository)
+    }
+
+    /// The files of the state folder `dir`, of the `further` folders and of the working tree `repository`.
+    pub(crate) fn of(dir: &Path, further: &[PathBuf], repository: Option<&Path>) -> Self {
         let mut folders = vec![dir.to_owned()];
+        folders.extend_from_slice(further);
         folders.extend(repository.map(|repository| repository.join("penstock")));
         Self { folders }
     }

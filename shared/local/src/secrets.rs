@@ -1,4 +1,5 @@
-//! Secrets and parameters on one machine: environment variables, then the file `<dir>/secrets.yml`.
+//! Secrets and parameters on one machine: environment variables, then the file `secrets.yml`: the state folder's, or the
+//! first that there is in further folders.
 //!
 //! The secret `app/db` is `PENSTOCK_SECRET_APP_DB`, the parameter `/app/db` is `PENSTOCK_PARAMETER_APP_DB`: capitals,
 //! every other character than letters and digits an underscore, none at the start. The file, which nobody but its owner
@@ -13,10 +14,13 @@ use penstock_app::port::secrets::Secrets;
 use penstock_buildspec::{SecretError, SecretReference};
 use penstock_model::document;
 
+/// The file's name.
+const FILE: &str = "secrets.yml";
+
 /// Secrets and parameters of this machine.
 #[derive(Debug, Clone)]
 pub struct MachineSecrets {
-    file: PathBuf,
+    files: Vec<PathBuf>,
 }
 
 /// Which of the two is asked for.
@@ -46,7 +50,14 @@ impl Kind {
 impl MachineSecrets {
     /// Secrets in the state folder `dir`.
     pub fn new(dir: &Path) -> Self {
-        Self { file: dir.join("secrets.yml") }
+        Self { files: vec![dir.join(FILE)] }
+    }
+
+    /// The same, with the files of `folders` where the state folder has none.
+    #[must_use]
+    pub fn or_in(mut self, folders: &[PathBuf]) -> Self {
+        self.files.extend(folders.iter().map(|folder| folder.join(FILE)));
+        self
     }
 
     fn find(&self, kind: Kind, name: &str) -> Result<String, String> {
@@ -56,7 +67,7 @@ impl MachineSecrets {
                 kind.name(),
                 name.escape_debug(),
                 kind.variable(name),
-                self.file.display()
+                self.places()
             )
         })
     }
@@ -66,17 +77,28 @@ impl MachineSecrets {
     }
 
     fn in_file(&self, kind: Kind, name: &str) -> Result<Option<String>, String> {
-        let path = self.file.display();
-        let mode = match std::fs::metadata(&self.file) {
-            Ok(metadata) => metadata.mode(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("{path} cannot be read: {error}")),
-        };
+        for file in &self.files {
+            match std::fs::metadata(file) {
+                Ok(metadata) => return Self::read(file, metadata.mode(), kind, name),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(format!("{} cannot be read: {error}", file.display())),
+            }
+        }
+        Ok(None)
+    }
+
+    fn places(&self) -> String {
+        let places: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        places.join(" or ")
+    }
+
+    fn read(file: &Path, mode: u32, kind: Kind, name: &str) -> Result<Option<String>, String> {
+        let path = file.display();
         if mode & 0o077 != 0 {
             return Err(format!("{path} may be read by others (mode {:04o}); `chmod 600` it", mode & 0o7777));
         }
         let text =
-            std::fs::read_to_string(&self.file).map_err(|error| format!("{path} cannot be read: {error}"))?;
+            std::fs::read_to_string(file).map_err(|error| format!("{path} cannot be read: {error}"))?;
         let parsed = document::parse(&text);
         let Some(root) = parsed.root else {
             // The message of a diagnostic could quote a value.
@@ -138,5 +160,10 @@ mod tests {
         assert_eq!(secrets.find(Kind::Parameter, "/app/url").unwrap(), "http://x");
         assert_eq!(secrets.find_if_any(Kind::Secret, "x"), Ok(None));
         assert!(secrets.find(Kind::Parameter, "/x").unwrap_err().contains("PENSTOCK_PARAMETER_X"));
+        let run = dir.path().join("run");
+        let of_run = MachineSecrets::new(&run).or_in(&[dir.path().to_owned()]);
+        assert_eq!(of_run.find(Kind::Parameter, "/app/url").unwrap(), "http://x");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert!(of_run.find(Kind::Secret, "db").unwrap_err().contains("0640"));
     }
 }

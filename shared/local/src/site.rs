@@ -31,6 +31,8 @@ use crate::workspace::Workspaces;
 pub struct Sites {
     /// The folder that holds a folder for each bucket.
     pub root: PathBuf,
+    /// Whether a server shows them under `/sites/`.
+    pub served: bool,
     /// Where artifacts are unpacked.
     pub workspaces: Workspaces,
     /// Where attempts' logs go.
@@ -136,7 +138,11 @@ impl Sites {
         exchange(&next, &site)?;
         let key = wish.key.join("/");
         log.line(&format!("published `{}` as {}/{key}", artifact.name, wish.bucket));
-        let summary = Some(format!("published to /sites/{}/{key}", wish.bucket));
+        let place = match self.served {
+            true => format!("/sites/{}/{key}", wish.bucket),
+            false => site.join(&key).display().to_string(),
+        };
+        let summary = Some(format!("published to {place}"));
         Ok(Done { summary, started_at: Some(started_at), ..Done::default() })
     }
 

@@ -261,6 +261,20 @@ async fn a_dirty_tree_travels_as_it_lies_there() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_not_utf_8_is_told_by_its_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+    let bench = Bench::new();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
+    fs::create_dir(bench.path("tree/menu")).unwrap();
+    fs::write(bench.path("tree/menu").join(name), "x").unwrap();
+    let dirty = bench.fetch_as(true, |_| {}).await;
+    assert!(dirty.log.contains(r"`menu/caf\xe9.txt` is left out"), "{}", dirty.log);
+    bench.commit("tree", "other", "second");
+    let fetched = bench.fetch_as(false, |_| {}).await;
+    assert!(fetched.log.contains(r"`menu/caf\xe9.txt` is left out"), "{}", fetched.log);
+}
+
+#[tokio::test]
 async fn a_dirty_tree_says_when_it_is_not_meant() {
     let bench = Bench::new();
     bench.write("tree/file", "uncommitted");

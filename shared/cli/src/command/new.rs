@@ -40,6 +40,10 @@ pub(crate) struct New {
 impl New {
     /// Writes the files that are missing.
     pub(super) fn carry_out(self) -> anyhow::Result<Exit> {
+        if !self.dir.is_dir() {
+            let message = format!("there is no folder `{}`; create it first", self.dir.display());
+            return Err(Failure::misused(message).into());
+        }
         let definition = self.dir.join(FILES[0].0);
         if definition.exists() {
             let message = format!("{} is there already and stays as it is", definition.display());

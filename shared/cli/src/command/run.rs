@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use penstock_app::control::StartRequest;
 use penstock_app::error::AppError;
-use penstock_local::machine::Machine;
+use penstock_local::machine::{Machine, MachineError};
 use penstock_model::definition;
 use penstock_model::diagnostic::refuses;
 use penstock_model::pipeline::Pipeline;
@@ -22,6 +22,8 @@ mod left_open;
 
 /// Where a run keeps its state: beside a server's, so that both can be at work.
 const DIR: &str = ".penstock/run";
+/// A server's state folder, whose files count for a run as well.
+const SERVERS_DIR: &str = ".penstock";
 
 /// Run a pipeline once over the git working tree, in the foreground
 #[derive(Debug, Args)]
@@ -56,7 +58,9 @@ impl Run {
         };
         let mut settings = machine::settings(Path::new(DIR))?;
         settings.dirty = self.dirty;
-        let idle = machine::open(settings).await?;
+        settings.serves_sites = false;
+        settings.further_files = vec![SERVERS_DIR.into()];
+        let idle = machine::open(settings).await.map_err(in_use)?;
         left_open::stop(&idle).await?;
         let machine = idle.take_up().await?;
         let exit = self.perform(&machine, pipeline, &source).await;
@@ -109,6 +113,20 @@ impl Run {
             quiet: false,
         };
         follow.until_the_end(&mut Keyboard::default()).await
+    }
+}
+
+/// Two runs cannot share a folder, and where a run keeps its state cannot be chosen.
+fn in_use(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(MachineError::InUse(dir)) => {
+            let dir = dir.display();
+            let message = format!(
+                "another `penstock run` is at work in {dir}; wait for its end, or run in another working tree (`git worktree add`)"
+            );
+            Failure::new(Exit::Failed, message).into()
+        }
+        Some(_) | None => error,
     }
 }
 

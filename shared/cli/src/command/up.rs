@@ -33,10 +33,10 @@ pub(crate) struct Up {
     #[arg(long, default_value = ".penstock")]
     dir: PathBuf,
     /// The URL under which people reach the server, for links
-    #[arg(long, value_name = "URL", env = "PENSTOCK_BASE_URL")]
+    #[arg(long, value_name = "URL", env = "PENSTOCK_BASE_URL", value_parser = crate::endpoint::base)]
     base_url: Option<String>,
     /// Also posts notifications, as JSON, to this URL
-    #[arg(long, value_name = "URL", env = "PENSTOCK_NOTIFICATION_URL")]
+    #[arg(long, value_name = "URL", env = "PENSTOCK_NOTIFICATION_URL", value_parser = crate::endpoint::whole)]
     notify: Option<String>,
     /// Listen on an address that other machines can reach
     #[arg(long)]

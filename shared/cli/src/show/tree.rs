@@ -89,9 +89,11 @@ impl Picture<'_> {
         let provider =
             pad_str(&action.provider, columns.provider, console::Alignment::Left, None).into_owned();
         let time = action.started_at.map(|start| elapsed(start, action.ended_at)).unwrap_or_default();
-        let attempt =
-            if action.attempt > 1 { format!("attempt {}: ", action.attempt) } else { String::new() };
-        let detail = format!("{attempt}{}", self.detail(stage, action, look));
+        let detail = match (action.attempt, self.detail(stage, action, look)) {
+            (0 | 1, detail) => detail,
+            (number, detail) if detail.is_empty() => format!("attempt {number}"),
+            (number, detail) => format!("attempt {number}: {detail}"),
+        };
         let detail = match look {
             Look::Bad | Look::Asking | Look::Over => look.paint(detail),
             Look::Idle | Look::Waiting | Look::Busy | Look::Good => style(detail).dim(),

@@ -45,7 +45,7 @@ impl Parts<'_> {
     ) -> Result<Registry, MachineError> {
         let dir = &self.settings.dir;
         let tree = repository.map(GitRepository::path);
-        let files = MachineFiles::new(dir, tree);
+        let files = MachineFiles::of(dir, &self.settings.further_files, tree);
         let objects = at(&dir.join("artifacts"), |root| {
             let objects = Objects::open(root)?;
             objects.clear_incoming().map(|()| objects)
@@ -76,6 +76,7 @@ impl Parts<'_> {
             },
             sites: Sites {
                 root: sites,
+                served: self.settings.serves_sites,
                 workspaces: workspaces.clone(),
                 logs: logs.clone(),
                 clock: clock.clone(),
@@ -104,7 +105,7 @@ impl Parts<'_> {
             objects,
             logs: self.logs.clone(),
             in_flight: self.in_flight.clone(),
-            secrets: Arc::new(MachineSecrets::new(&dir)),
+            secrets: Arc::new(MachineSecrets::new(&dir).or_in(&self.settings.further_files)),
             lineage: self.lineage.clone(),
             clock: Arc::clone(self.clock),
             numbers: BuildNumbers::open(&dir),

@@ -120,11 +120,14 @@ impl Zip {
 
     fn tree(&mut self, repository: &Repository, tree: &Tree<'_>, above: &str) -> Result<(), SourceError> {
         for entry in tree {
+            let below =
+                |name: &str| if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
             let Ok(name) = entry.name() else {
-                self.warn(&format!("a file in `{above}` is left out: its name is not UTF-8"));
+                let name = below(&entry.name_bytes().escape_ascii().to_string());
+                self.warn(&format!("`{name}` is left out: its name is not UTF-8"));
                 continue;
             };
-            let path = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+            let path = below(name);
             match entry.kind() {
                 Some(ObjectType::Tree) => {
                     self.tree(repository, &repository.find_tree(entry.id()).map_err(lacking)?, &path)?;
@@ -173,7 +176,8 @@ impl Zip {
         // A tracked file that was deleted is no longer there.
         let Ok(metadata) = fs::symlink_metadata(&place) else { return Ok(()) };
         let Some(name) = path.to_str().map(|name| name.trim_end_matches('/')) else {
-            self.warn(&format!("{} is left out: its name is not UTF-8", path.display()));
+            let name = path.as_os_str().as_bytes().escape_ascii();
+            self.warn(&format!("`{name}` is left out: its name is not UTF-8"));
             return Ok(());
         };
         if metadata.is_symlink() {
