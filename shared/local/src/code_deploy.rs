@@ -17,6 +17,7 @@ use penstock_appspec::{
     Deployment, DeploymentId, DeploymentStatus, EventStatus, Group, Observer, Outcome, RollbackPolicy, Stop,
     deploy, stop_channel,
 };
+use penstock_model::pipeline::Action;
 use penstock_model::plain;
 use penstock_model::time::Timestamp;
 use penstock_process::Lineage;
@@ -94,7 +95,7 @@ impl CodeDeploy {
         resumed: bool,
         end: EndSignal,
     ) -> Result<Outcome, AttemptError> {
-        let group = group(work)?;
+        let group = group(&work.action).map_err(configuration)?;
         let settings = deployment_groups::find(&self.files, &self.dir, &group)
             .map_err(|error| configuration(error.to_string()))?;
         let log = Arc::new(
@@ -222,10 +223,19 @@ fn why(outcome: &Outcome) -> String {
     why
 }
 
+/// Why `action` cannot be performed here, whatever its variables come to.
+pub(crate) fn refuse(action: &Action) -> Option<String> {
+    let mut literal = action.clone();
+    for value in literal.configuration.values_mut().filter(|value| value.contains("#{")) {
+        "later".clone_into(value);
+    }
+    group(&literal).err()
+}
+
 /// The group that the configuration names; the names become folders.
-pub(crate) fn group(work: &Work) -> Result<Group, AttemptError> {
+fn group(action: &Action) -> Result<Group, String> {
     let get = |key: &str| {
-        let value = work.action.configuration.get(key).map(String::as_str).unwrap_or_default();
+        let value = action.configuration.get(key).map(String::as_str).unwrap_or_default();
         let plain = !value.is_empty()
             && value.len() <= 100
             && !value.starts_with('.')
@@ -233,9 +243,9 @@ pub(crate) fn group(work: &Work) -> Result<Group, AttemptError> {
             && !value.contains(char::is_control);
         match plain {
             true => Ok(value.to_owned()),
-            false => Err(configuration(format!(
+            false => Err(format!(
                 "{key} is missing or is no plain name; write 1 to 100 characters without slashes"
-            ))),
+            )),
         }
     };
     Ok(Group { application: get("ApplicationName")?, name: get("DeploymentGroupName")? })

@@ -11,11 +11,11 @@ use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
 
 use crate::builds::Builds;
-use crate::code_deploy::CodeDeploy;
+use crate::code_deploy::{self, CodeDeploy};
 use crate::invoke::{self, Invoke};
 use crate::logs::LogFiles;
 use crate::machine_files::MachineFiles;
-use crate::site::Sites;
+use crate::site::{self, Sites};
 use crate::source::{GitSource, REPOSITORY_PATH};
 use crate::tries::Tries;
 
@@ -137,7 +137,9 @@ impl Registry {
             None => Some(way_out(kind)),
             Some(Served::Source) => self.refuse_source(action),
             Some(Served::Invoke) => self.refuse_invoke(action),
-            Some(Served::Build | Served::CodeDeploy | Served::Site) => None,
+            Some(Served::Site) => site::refuse(action),
+            Some(Served::CodeDeploy) => code_deploy::refuse(action),
+            Some(Served::Build) => None,
         }
     }
 
@@ -147,9 +149,6 @@ impl Registry {
                 "an Invoke action hands on no artifacts on one machine; use a Commands action for that"
                     .into(),
             );
-        }
-        if action.configuration.get("Command").is_some_and(|command| command.contains("#{")) {
-            return Some("Command holds a `#{...}`, which is other people's text; write it into UserParameters, which the program finds as USER_PARAMETERS in its environment".into());
         }
         invoke::program(action, &self.files).err()
     }

@@ -18,6 +18,7 @@ use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
 use penstock_model::id::AttemptId;
+use penstock_model::pipeline::Action;
 use penstock_model::time::Timestamp;
 use walkdir::WalkDir;
 
@@ -173,10 +174,7 @@ impl Wish {
         };
         let bucket = get("BucketName").ok_or("BucketName is missing; it names the site")?.to_owned();
         if !is_bucket(&bucket) {
-            return Err(format!(
-                "BucketName `{}` is no plain name; use up to 63 letters, digits, `.`, `_` and `-`",
-                bucket.escape_debug()
-            ));
+            return Err(not_plain(&bucket));
         }
         let extract = match get("Extract").map(str::to_ascii_lowercase).as_deref() {
             Some("true") => true,
@@ -190,6 +188,18 @@ impl Wish {
         };
         Ok(Self { bucket, extract, key })
     }
+}
+
+/// Why `action` cannot be performed here, whatever its variables come to.
+pub(crate) fn refuse(action: &Action) -> Option<String> {
+    let literal = |key: &str| action.configuration.get(key).filter(|value| !value.contains("#{"));
+    let bucket = literal("BucketName").filter(|bucket| !is_bucket(bucket)).map(|bucket| not_plain(bucket));
+    bucket.or_else(|| literal("ObjectKey").and_then(|key| plain_key(key).err()))
+}
+
+fn not_plain(bucket: &str) -> String {
+    let bucket = bucket.escape_debug();
+    format!("BucketName `{bucket}` is no plain name; use up to 63 letters, digits, `.`, `_` and `-`")
 }
 
 /// Whether `name` can be a site's folder.

@@ -12,6 +12,7 @@ mod provider;
 mod reference;
 mod source;
 mod stage;
+mod storage;
 mod trigger;
 
 use super::draft::Draft;

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::source;
+use super::{source, storage};
 use crate::definition::draft::{Action, Draft, Text};
 use crate::definition::findings::{Findings, quoted};
 use crate::pipeline::Category;
@@ -24,6 +24,7 @@ pub(super) fn check(draft: &Draft, findings: &mut Findings) {
         check_cloudformation(action, findings);
         check_alternatives(action, findings);
         check_command(action, findings);
+        storage::check(action, findings);
     }
 }
 
@@ -256,12 +257,16 @@ fn check_alternatives(action: &Action, findings: &mut Findings) {
     }
 }
 
-/// Penstock's own Command: a program and its arguments, never a shell string.
+/// Penstock's own Command: a program and its arguments, never a shell string, and nobody else's text.
 fn check_command(action: &Action, findings: &mut Findings) {
-    let command = action.setting("Command").filter(|command| command.known && !command.text.contains("#{"));
+    let command = action.setting("Command").filter(|command| command.known);
     let Some(command) = command.filter(|_| action.is(Category::Invoke, "Command")) else {
         return;
     };
+    if command.text.contains("#{") {
+        let message = "`Command` holds a `#{...}`, which is other people's text; write it into `UserParameters`, which the program finds as USER_PARAMETERS in its environment";
+        return findings.error(command.place, "reference-in-command", message);
+    }
     if !serde_json::from_str::<Vec<String>>(&command.text).is_ok_and(|words| !words.is_empty()) {
         let message = "`Command` must be a JSON list, the program and its arguments, such as [\"python3\", \"announce.py\"]";
         findings.error(command.place, "configuration-value", message);

@@ -246,6 +246,20 @@ fn configuration() {
             &["error missing-configuration", "error missing-configuration"],
         ),
     ]);
+    check(&[
+        ("BucketName: site", "BucketName: ../up", &["error configuration-value"]),
+        ("BucketName: site", "BucketName: a/b", &["error configuration-value"]),
+        ("BucketName: site", "BucketName: '..'", &["error configuration-value"]),
+        ("BucketName: site", "BucketName: Old_Site.1", &[]),
+        ("BucketName: site", "BucketName: 'arn:aws:s3:eu-west-1:123456789012:accesspoint/site'", &[]),
+        ("BucketName: site", "BucketName: '#{variables.Region}/x'", &[]),
+        ("BucketName: site", "BucketName: site, ObjectKey: ../up", &["error configuration-value"]),
+        ("BucketName: site", "BucketName: site, ObjectKey: a/../../up", &["error configuration-value"]),
+        ("BucketName: site", "BucketName: site, ObjectKey: a/../b", &["warning key-on-aws-only"]),
+        ("BucketName: site", "BucketName: site, ObjectKey: /a", &["warning key-on-aws-only"]),
+        ("BucketName: site", "BucketName: site, ObjectKey: '{datetime}/#{variables.Region}/'", &[]),
+        ("BucketName: site", "BucketName: site, ObjectKey: 'releases/{uuid}/'", &[]),
+    ]);
     let deploy = "    provider: S3\n    runOrder: 5\n    configuration: {BucketName: site, Extract: true}\n    inputArtifacts: [{name: Report}]\n";
     check(&[
         (
@@ -284,6 +298,7 @@ fn programs_are_lists_of_words() {
     };
     assert_eq!(told("'[\"echo\", \"a b\"]'"), Vec::<String>::new());
     assert_eq!(told("[echo, a b]"), ["warning configuration-not-text"]);
+    assert_eq!(told("'[\"echo\", \"#{variables.Region}\"]'"), ["error reference-in-command"]);
     assert_eq!(told("echo a b"), ["error configuration-value"]);
     assert_eq!(told("[]"), ["warning configuration-not-text", "error configuration-value"]);
 }
