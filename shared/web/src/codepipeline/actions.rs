@@ -115,15 +115,24 @@ struct Filter {
     latest_only: bool,
 }
 
+impl Filter {
+    /// What the attempts of `pipeline` that it lets through are called in a token.
+    fn list(&self, pipeline: &PipelineName) -> String {
+        let execution = self.execution.as_ref().map_or("", ExecutionId::as_str);
+        format!("actions/{pipeline}/{execution}/{}", self.latest_only)
+    }
+}
+
 pub(crate) async fn list(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("pipelineName")?;
     let filter = filter(call.input)?;
     let limit = usize::try_from(call.input.count("maxResults", 100)?.unwrap_or(100)).unwrap_or(100);
-    let from = token::read(call.input, "actions")?.map(|place| Place::parse(&place)).transpose()?;
+    let list = filter.list(&name);
+    let from = token::read(call.input, &list)?.map(|place| Place::parse(&place)).transpose()?;
     call.web.query.definition(&name, None).await?;
     let mut reader = Reader { web: call.web, name: &name, filter: &filter, limit, details: Vec::new() };
     let next = reader.read(from).await?;
-    let next_token = next.map(|place| token::write("actions", &format!("{}/{}", place.sequence, place.skip)));
+    let next_token = next.map(|place| token::write(&list, &format!("{}/{}", place.sequence, place.skip)));
     call.answer(&Listed { action_execution_details: reader.details, next_token })
 }
 

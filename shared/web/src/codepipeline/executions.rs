@@ -244,7 +244,8 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
     let name: PipelineName = call.input.id("pipelineName")?;
     let limit = usize::try_from(call.input.count("maxResults", 100)?.unwrap_or(100)).unwrap_or(100);
     let stage = succeeded_in(call.input)?;
-    let mut before = token::number(call.input, "executions")?;
+    let list = format!("executions/{name}/{}", stage.as_ref().map_or("", StageName::as_str));
+    let mut before = token::number(call.input, &list)?;
     call.web.query.definition(&name, None).await?;
     let mut found: Vec<Arc<Execution>> = Vec::new();
     let mut scanned = 0;
@@ -266,7 +267,7 @@ pub(crate) async fn list(call: Call<'_>) -> Answer {
             break unseen.next().is_some() || !last_page;
         }
     };
-    let next_token = before.filter(|_| more).map(|before| token::write("executions", &before.to_string()));
+    let next_token = before.filter(|_| more).map(|before| token::write(&list, &before.to_string()));
     call.answer(&Listed {
         pipeline_execution_summaries: found.iter().map(|execution| summary(execution)).collect(),
         next_token,

@@ -9,7 +9,8 @@ use super::input::Input;
 /// The longest token that is read, the model's limit.
 const MAX_TOKEN: usize = 2048;
 
-/// The token for a page that begins at `place` in the list called `list`.
+/// The token for a page that begins at `place` in the list called `list`. What the list is of, such as its pipeline and
+/// filter, is part of its name: a page of one list is none of another.
 pub(crate) fn write(list: &str, place: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{list}:{place}"))
 }

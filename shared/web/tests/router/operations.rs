@@ -265,6 +265,28 @@ async fn histories_come_in_pages() {
 }
 
 #[tokio::test]
+async fn a_page_of_one_list_is_none_of_another() {
+    let server = Server::with_pipeline().await;
+    server.web.control.create(release("lock", ExecutionMode::Superseded), "Ada").await.unwrap();
+    let id = server.start("bad").await;
+    server.start("bad").await;
+    for (operation, filter) in [
+        ("ListPipelineExecutions", json!({"succeededInStage": {"stageName": "Source"}})),
+        ("ListActionExecutions", json!({"pipelineExecutionId": id})),
+    ] {
+        let page = server.operate(operation, &json!({"pipelineName": "canal", "maxResults": 1})).await;
+        let token = page["nextToken"].clone();
+        let elsewhere = json!({"pipelineName": "lock", "nextToken": token});
+        assert_eq!(server.refused(operation, &elsewhere).await, "InvalidNextTokenException", "{operation}");
+        let filtered = json!({"pipelineName": "canal", "filter": filter, "nextToken": token});
+        assert_eq!(server.refused(operation, &filtered).await, "InvalidNextTokenException", "{operation}");
+        server
+            .operate(operation, &json!({"pipelineName": "canal", "maxResults": 9, "nextToken": token}))
+            .await;
+    }
+}
+
+#[tokio::test]
 async fn executions_are_filtered_by_where_they_succeeded() {
     let server = Server::with_pipeline().await;
     server.start("bad").await;
