@@ -61,7 +61,7 @@ On AWS, in a build with the cargo feature `aws` (cargo run --features aws -- ...
   penstock doctor --stack NAME  what is stuck, why, and what to do
   penstock proxy --stack NAME   boto3, `aws codepipeline` and the browser through a port of this machine
 
-Exit codes: 0 succeeded, 1 failed, 2 wrong use or definition, 3 stopped or rejected, 4 server unreachable"
+Exit codes: 0 succeeded, 1 failed, 2 wrong use or definition, 3 stopped, rejected or refused for now, 4 server unreachable"
 )]
 pub(crate) struct Program {
     #[command(subcommand)]

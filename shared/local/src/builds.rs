@@ -34,6 +34,7 @@ pub use numbers::BuildNumbers;
 
 use numbers::Expected;
 use plan::Plan;
+pub(crate) use plan::refuse;
 
 /// The folder in a build's work folder in which its commands start.
 const SOURCE: &str = "src";

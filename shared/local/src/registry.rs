@@ -10,7 +10,7 @@ use penstock_app::port::provider::{Begun, Done, Observation, Provider, Providers
 use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
 
-use crate::builds::Builds;
+use crate::builds::{self, Builds};
 use crate::code_deploy::{self, CodeDeploy};
 use crate::invoke::{self, Invoke};
 use crate::logs::LogFiles;
@@ -139,7 +139,7 @@ impl Registry {
             Some(Served::Invoke) => self.refuse_invoke(action),
             Some(Served::Site) => site::refuse(action),
             Some(Served::CodeDeploy) => code_deploy::refuse(action),
-            Some(Served::Build) => None,
+            Some(Served::Build) => builds::refuse(action),
         }
     }
 

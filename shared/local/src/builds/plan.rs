@@ -12,7 +12,7 @@ use penstock_buildspec::{Buildspec, SecretReference, Variable, VariableValue, pa
 use penstock_model::diagnostic::{Severity, refuses};
 use penstock_model::document::MAX_BYTES;
 use penstock_model::id::ArtifactName;
-use penstock_model::pipeline::EnvironmentVariableKind;
+use penstock_model::pipeline::{Action, EnvironmentVariableKind};
 use penstock_model::provider::codebuild;
 
 use super::{COMMANDS_TIMEOUT, SharedBuildspec, Variables};
@@ -40,6 +40,20 @@ pub(super) struct Plan {
     pub(super) secondary_sources: Vec<(String, PathBuf)>,
 }
 
+/// Why `action` cannot be performed here, whatever its variables come to.
+pub(crate) fn refuse(action: &Action) -> Option<String> {
+    let project = action.configuration.get("ProjectName").filter(|project| !project.contains("#{"))?;
+    check_name(project).err()
+}
+
+/// A project's name becomes a folder's.
+fn check_name(project: &str) -> Result<(), String> {
+    if project.contains(['/', '\\']) || project.starts_with('.') {
+        return Err(format!("ProjectName `{}` is no project's name", project.escape_debug()));
+    }
+    Ok(())
+}
+
 impl Plan {
     pub(super) fn of(
         work: &Work,
@@ -54,9 +68,7 @@ impl Plan {
             work.action.configuration.get(key).map(String::as_str).filter(|value| !value.is_empty())
         };
         let project = get("ProjectName").unwrap_or("default").to_owned();
-        if project.contains(['/', '\\']) || project.starts_with('.') {
-            return Err(wrong(format!("ProjectName `{}` is no project's name", project.escape_debug())));
-        }
+        check_name(&project).map_err(wrong)?;
         let settings = projects::find(files, &project).map_err(|error| wrong(error.to_string()))?;
         let wanted = get("BuildspecOverride").or(settings.buildspec.as_deref());
         let buildspec = buildspec(&source, wanted)?;
