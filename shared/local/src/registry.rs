@@ -150,6 +150,9 @@ impl Registry {
                     .into(),
             );
         }
+        if action.configuration.get("Command").is_some_and(|command| command.contains("#{")) {
+            return Some("Command holds a `#{...}`, which is other people's text; write it into UserParameters, which the program finds as USER_PARAMETERS in its environment".into());
+        }
         invoke::program(action, &self.files).err()
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use penstock_app::control::StartRequest;
 use penstock_app::engine::command::RetryActions;
+use penstock_app::engine::state::ErrorCode;
 use penstock_model::pipeline::{Category, ExecutionMode};
 use penstock_testkit::build::{action, approval, build, deploy, name, pipeline, source};
 
@@ -488,7 +489,7 @@ async fn a_deployment_whose_input_is_refused_fails_for_good() {
     let execution = machine.begin("web").await;
     let view = machine.ended(&execution).await;
     let roll = machine.action(&view, "Roll");
-    assert_eq!(roll.error_code.as_deref(), Some("JobFailed"), "{roll:#?}");
+    assert_eq!(roll.error_code.as_ref().map(ErrorCode::as_str), Some("JobFailed"), "{roll:#?}");
     assert!(roll.summary.unwrap_or_default().contains("extracting the artifact `Code`"));
     machine.shut_down().await;
 }
