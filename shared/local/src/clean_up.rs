@@ -96,7 +96,7 @@ impl Stored {
                         let token = AttemptId { execution, stage, action, number }.token();
                         let found = links.remove(&token).unwrap_or_default().into_iter();
                         versions.extend(found.map(|(name, written_at)| ObjectVersion {
-                            key: format!("{pipeline}/{token}/{name}"),
+                            key: format!("{PREFIX}{pipeline}/{token}/{name}"),
                             version_id: None,
                             written_at,
                         }));
