@@ -1,5 +1,6 @@
 //! What a worker does with what is owed: start an attempt at its provider once, observe it, end it, report.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -397,22 +398,29 @@ impl Dispatch {
 
 /// What an attempt's success is reported as. Writes the outputs first: whoever reads of the success finds them.
 async fn success(outputs: &dyn Outputs, attempt: &AttemptId, done: Done) -> Result<Report, PortError> {
+    let (report, variables) = reported(done);
+    if !variables.is_empty() {
+        outputs.put(attempt, &variables).await?;
+    }
+    Ok(report)
+}
+
+/// What a success is reported as, and the outputs that go with it.
+fn reported(done: Done) -> (Report, BTreeMap<String, String>) {
     let bytes: usize = done.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
     if bytes > MAX_OUTPUT_BYTES {
         let message = format!(
             "its output variables have {bytes} bytes; at most {MAX_OUTPUT_BYTES} are allowed: hand on large texts as artifacts"
         );
         let error = AttemptError::new(ErrorCode::ConfigurationError, message);
-        return Ok(Report::Failed { error, external: done.external });
+        return (Report::Failed { error, external: done.external }, BTreeMap::new());
     }
-    let has_variables = !done.variables.is_empty();
-    if has_variables {
-        outputs.put(attempt, &done.variables).await?;
-    }
-    let Done { artifacts, revision, external, summary, started_at, variables: _ } = done;
+    let Done { artifacts, revision, external, summary, started_at, variables } = done;
+    let has_variables = !variables.is_empty();
     let summary = summary.map(cut);
     let revision = revision.map(|it| Revision { summary: it.summary.map(cut), ..it });
-    Ok(Report::Succeeded(Success { artifacts, has_variables, revision, external, summary, started_at }))
+    let success = Success { artifacts, has_variables, revision, external, summary, started_at };
+    (Report::Succeeded(success), variables)
 }
 
 /// The id of the report of an attempt's end.

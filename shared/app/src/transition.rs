@@ -150,7 +150,7 @@ impl Transition {
     ) -> Result<Option<Outcome>, AppError> {
         let now = self.clock.now();
         let decision = self.decide(&snapshot.definitions, &snapshot.state, command, now).await?;
-        let (decision, now) = self.with_what_is_done_ahead(&snapshot, decision, now).await?;
+        let (decision, now) = self.with_what_is_done_ahead(&snapshot, decision, now).await;
         let owed = to_send(&snapshot.state, &decision, now);
         let changed = !decision.events.is_empty();
         if changed {
@@ -171,23 +171,27 @@ impl Transition {
     }
 
     /// `decision` and, decided on what it leads to, the reports of what was done ahead of its commit; and when that was.
+    /// What does not fit, or fails, is owed, and carried out again.
     async fn with_what_is_done_ahead(
         &self,
         before: &Snapshot,
         mut decision: Decision,
         now: Timestamp,
-    ) -> Result<(Decision, Timestamp), AppError> {
-        let Some(anticipation) = &self.anticipation else { return Ok((decision, now)) };
+    ) -> (Decision, Timestamp) {
+        let Some(anticipation) = &self.anticipation else { return (decision, now) };
         let owed = to_send(&before.state, &decision, now);
-        let reports = anticipation.ahead(&before.state, &decision.state, &before.definitions, &owed).await?;
         let mut at = now;
-        for report in reports {
-            at = now.max(self.clock.now());
-            let next = self.decide(&before.definitions, &decision.state, &report, at).await?;
-            // What does not fit is owed, and carried out again, which leads to the same.
-            decision = decision.then(next).unwrap_or(decision);
+        for ended in anticipation.ahead(&before.state, &decision.state, &before.definitions, &owed).await {
+            let then = now.max(self.clock.now());
+            let next = self.decide(&before.definitions, &decision.state, &ended.report, then).await;
+            if let Ok(next) = next
+                && let Some(both) = decision.then(next)
+                && anticipation.keep(&ended).await.is_ok()
+            {
+                (decision, at) = (both, then);
+            }
         }
-        Ok((decision, at))
+        (decision, at)
     }
 
     async fn anticipate(&self, state: &State, definitions: &Definitions, owed: &[Debt]) {

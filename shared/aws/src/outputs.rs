@@ -30,6 +30,17 @@ impl Outputs for TableStore {
         }
     }
 
+    async fn replace(
+        &self,
+        attempt: &AttemptId,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        let item = Draft::new(Key::outputs(attempt)).body(variables)?.finish()?;
+        let put = self.table.client.put_item().table_name(&*self.table.name).set_item(Some(item));
+        let put = put.send().await.map(drop);
+        put.map_err(|error| port_error(&format!("write the output variables of {attempt}"), &error))
+    }
+
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError> {
         let what = format!("read the output variables of {attempt}");
         let item = self.table.get(&what, Key::outputs(attempt)).await?;

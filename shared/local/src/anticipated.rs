@@ -36,7 +36,7 @@ impl<T: Send + 'static> Anticipated<T> {
     /// On a thread that may block, to which this hands over at once: another step between costs what it saves.
     pub(crate) fn begin(&self, work: &Work, ready: impl FnOnce() -> T + Send + 'static) {
         let mut table = self.lock();
-        if *self.leaving.borrow() || table.contains_key(&work.attempt) {
+        if *self.leaving.borrow() || table.get(&work.attempt).is_some_and(|entry| entry.work == *work) {
             return;
         }
         let task = tokio::task::spawn_blocking(ready);
@@ -47,7 +47,10 @@ impl<T: Send + 'static> Anticipated<T> {
             gone(leaving, patience).await;
             forget(&table_later, &attempt, id);
         });
-        table.insert(work.attempt.clone(), Entry { work: work.clone(), task });
+        let entry = Entry { work: work.clone(), task };
+        if let Some(other) = table.insert(work.attempt.clone(), entry) {
+            drop_elsewhere(other);
+        }
     }
 
     /// What was made ready for exactly this work.
@@ -64,6 +67,10 @@ impl<T: Send + 'static> Anticipated<T> {
     /// The same, if it is ready within `patience`; otherwise it stays, to be taken later.
     pub(crate) async fn take_within(&self, work: &Work, patience: Duration) -> Option<T> {
         let mut entry = self.lock().remove(&work.attempt)?;
+        if entry.work != *work {
+            drop_elsewhere(entry);
+            return None;
+        }
         match tokio::time::timeout(patience, &mut entry.task).await {
             Ok(ready) => ready.ok(),
             Err(_) => {

@@ -19,6 +19,7 @@ use penstock_app::port::PortError;
 use penstock_app::port::clean_up::{ObjectVersion, Page, Walk, Walks};
 use penstock_app::port::clock::{Clock, timestamp};
 use penstock_app::port::store::Store;
+use penstock_model::artifact::PREFIX;
 use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::time::Timestamp;
 
@@ -95,11 +96,7 @@ impl Stored {
                             (execution.id.clone(), stage.clone(), action.clone());
                         let token = AttemptId { execution, stage, action, number }.token();
                         let found = links.remove(&token).unwrap_or_default().into_iter();
-                        versions.extend(found.map(|(name, written_at)| ObjectVersion {
-                            key: format!("{PREFIX}{pipeline}/{token}/{name}"),
-                            version_id: None,
-                            written_at,
-                        }));
+                        versions.extend(found.map(|link| version(pipeline, &token, link)));
                     }
                 }
             }
@@ -118,15 +115,23 @@ impl penstock_app::port::clean_up::Objects for Stored {
     async fn page(&self, _from: Option<&str>) -> Result<Page, PortError> {
         let (objects, logs) = (self.objects.clone(), self.logs.clone());
         let (mut links, logs) = self.blocking(move || Ok((links(&objects)?, log_files(&logs)?))).await?;
-        let mut versions = vec![];
-        for pipeline in self.database.every_pipeline() {
-            match self.of_pipeline(&pipeline, &mut links).await {
+        let (mut versions, mut all_are_known) = (vec![], true);
+        let pipelines = self.database.every_pipeline();
+        for pipeline in &pipelines {
+            match self.of_pipeline(pipeline, &mut links).await {
                 Ok(found) => versions.extend(found),
                 // What cannot be read is kept, and keeps nothing else.
                 Err(error) if !error.retryable => {
                     tracing::warn!(%pipeline, %error, "artifacts were not looked at");
+                    all_are_known = false;
                 }
                 Err(error) => return Err(error),
+            }
+        }
+        // What was stored ahead of an admission that failed is no execution's; some pipeline has to answer for it.
+        if let Some(pipeline) = pipelines.first().filter(|_| all_are_known) {
+            for (token, found) in links {
+                versions.extend(found.into_iter().map(|link| version(pipeline, &token, link)));
             }
         }
         versions.extend(logs);
@@ -141,7 +146,7 @@ impl penstock_app::port::clean_up::Objects for Stored {
                 let parts: Vec<&str> = version.key.split('/').collect();
                 match (parts.as_slice(), &version.version_id) {
                     (["logs", _], Some(file)) => logs.remove(Path::new(file))?,
-                    ([_, token, name], None) => links.push(((*token).to_owned(), (*name).to_owned())),
+                    ([_, _, token, name], None) => links.push(((*token).to_owned(), (*name).to_owned())),
                     _ => {}
                 }
             }
@@ -186,6 +191,10 @@ pub(crate) async fn run(clean_up: CleanUp, stored: Arc<Stored>, caches: PathBuf,
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn version(pipeline: &PipelineName, token: &str, (name, written_at): (String, Timestamp)) -> ObjectVersion {
+    ObjectVersion { key: format!("{PREFIX}{pipeline}/{token}/{name}"), version_id: None, written_at }
 }
 
 fn links(objects: &Objects) -> io::Result<Links> {

@@ -104,8 +104,9 @@ impl Objects {
         sha256: &str,
     ) -> Option<Artifact> {
         let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(there) = self.stored(pipeline, attempt, name) {
-            self.make_durable(&self.place(&there.sha256), &there.sha256, there.size).ok()?;
+        let there = self.stored(pipeline, attempt, name);
+        if let Some(there) = there.filter(|there| there.sha256 == sha256) {
+            self.make_durable(&self.place(sha256), sha256, there.size).ok()?;
             return Some(there);
         }
         let place = self.place(sha256);
@@ -139,9 +140,13 @@ impl Objects {
         (there == sha256).then(|| recorded(pipeline, attempt, name, sha256, size))
     }
 
-    /// Notes which object is stored as `name` of `attempt`: a link that leads nowhere, made in one step.
+    /// Notes which object is stored as `name` of `attempt`: a link that leads nowhere, made in one step. If another is
+    /// stored so, a further link.
     fn remember(&self, attempt: &AttemptId, name: &ArtifactName, sha256: &str) -> io::Result<()> {
-        let key = self.key(attempt, name);
+        let key = match fs::read_link(self.key(attempt, name)) {
+            Ok(other) if is_other(&other, sha256) => self.further_key(attempt, name, sha256),
+            Ok(_) | Err(_) => self.key(attempt, name),
+        };
         let link = || symlink(sha256, &key);
         match link() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -156,6 +161,11 @@ impl Objects {
         }
     }
 
+    fn further_key(&self, attempt: &AttemptId, name: &ArtifactName, sha256: &str) -> PathBuf {
+        // No artifact's name has a point.
+        self.named(attempt, &format!(".{name}.{}", &sha256[..16]))
+    }
+
     fn key(&self, attempt: &AttemptId, name: &ArtifactName) -> PathBuf {
         self.named(attempt, &format!(".{name}"))
     }
@@ -167,7 +177,7 @@ impl Objects {
     }
 
     /// Stores the zip at `file`, which is moved away, and returns what is recorded of it. What the attempt stored
-    /// before under this name stays, and is returned instead.
+    /// before under this name stays too: a try that nobody has heard of may have stored something else.
     ///
     /// # Errors
     /// As reading, moving and synchronising files give them.
@@ -190,8 +200,9 @@ impl Objects {
     ) -> io::Result<Artifact> {
         let (sha256, size) = digest(file)?;
         let _kept = REMOVAL.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(there) = self.stored(pipeline, attempt, name) {
-            self.make_durable(&self.place(&there.sha256), &there.sha256, there.size)?;
+        let there = self.stored(pipeline, attempt, name);
+        if let Some(there) = there.filter(|there| there.sha256 == sha256) {
+            self.make_durable(&self.place(&sha256), &sha256, size)?;
             fs::remove_file(file)?;
             return Ok(there);
         }
@@ -202,7 +213,10 @@ impl Objects {
             fs::remove_file(file)?;
         } else {
             let file = self.brought_here(file, attempt, name)?;
-            self.bring_in(&file, &place, &sha256, size)?;
+            self.bring_in(&file, &place, &sha256, size).inspect_err(|_| {
+                // A full disk needs the room.
+                let _ = fs::remove_file(&file);
+            })?;
         }
         Ok(recorded(pipeline, attempt, name, &sha256, size))
     }
@@ -291,6 +305,10 @@ fn recorded(
         sha256: sha256.into(),
         size,
     }
+}
+
+fn is_other(target: &Path, sha256: &str) -> bool {
+    target.to_str().is_some_and(|target| is_digest(target) && target != sha256)
 }
 
 /// How the key of an object with this digest ends, so that a key and a digest that do not belong together are noticed.

@@ -139,7 +139,14 @@ impl<H: Handler> MemoryQueue<H> {
             }
             tracing::warn!("a message is delivered again: {error}");
             (self.0.pause)(pause).await;
-            self.lock().failed.retain(|failed| *failed != message);
+            let is_closed = {
+                let mut inner = self.lock();
+                inner.failed.retain(|failed| *failed != message);
+                inner.closed
+            };
+            if is_closed {
+                return;
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -271,7 +278,8 @@ mod tests {
         handler.may.add_permits(1);
         settle().await;
         queue.idle().await;
-        assert_eq!(pauses.begun().len(), 1, "a queue that is closed tries nothing again");
+        let tried = (handler.calls.load(Ordering::SeqCst), pauses.begun().len());
+        assert_eq!(tried, (3, 1), "a queue that is closed tries nothing again");
     }
 
     /// The state goes on owing its start, and each sweep sends it again.

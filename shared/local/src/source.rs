@@ -38,8 +38,8 @@ use snapshot::Latest;
 const AT_A_TIME: usize = 4;
 /// So many handles of a repository are kept open.
 const KEPT_OPEN: usize = 2;
-/// A commit that is fetched in this time is recorded with the execution that asks for it. So long its webhook waits for
-/// the answer at most; longer, and it would better be on its way to the disk.
+/// A commit that is fetched in this time is recorded with the execution that asks for it. So long the answer to its start
+/// waits at most for each of its sources; longer, and it would better be on its way to the disk.
 const MOMENT: Duration = Duration::from_millis(10);
 /// Of so many repositories the latest zip is kept.
 const KEPT_ZIPS: usize = 8;
@@ -107,6 +107,20 @@ struct Fetched {
     done: Result<Done, SourceError>,
 }
 
+/// Whether a fetch makes its attempt keep to the commit that it finds.
+#[derive(Clone, Copy)]
+enum Pinning {
+    /// So that a repetition finds the same one.
+    ByAttempt,
+    /// Nobody has heard of the attempt yet, and maybe nobody ever will.
+    Not,
+}
+
+/// The work without what other sources found, which it does not depend on.
+fn alone(work: &Work) -> Work {
+    Work { revisions: BTreeMap::new(), ..work.clone() }
+}
+
 impl GitSource {
     /// Sources without a repository are `default`; with `dirty`, its files as they lie there, uncommitted ones too.
     /// When `leaving` becomes `true`, nothing is fetched ahead any more.
@@ -132,7 +146,7 @@ impl GitSource {
         // Nobody closes it.
         let place = Arc::clone(&inner.places).acquire_owned().await.ok();
         let fetched = tokio::task::spawn_blocking(move || {
-            let fetched = inner.fetched(&work);
+            let fetched = inner.fetched(&work, Pinning::ByAttempt);
             drop(place);
             fetched
         });
@@ -143,7 +157,8 @@ impl GitSource {
 #[async_trait]
 impl Provider for GitSource {
     async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
-        let Fetched { notes, done } = match self.inner.anticipated.take(work).await {
+        let ahead = self.inner.anticipated.take(&alone(work)).await;
+        let Fetched { notes, done } = match ahead.filter(|fetched| self.inner.keeps_to(work, fetched)) {
             Some(fetched) => fetched,
             None => Self::fetch(Arc::clone(&self.inner), work.clone()).await?,
         };
@@ -162,11 +177,11 @@ impl Provider for GitSource {
     }
 
     fn anticipate(&self, work: &Work) {
-        // What the store holds under its digest harms nobody if no execution comes to speak of it.
+        // What the store holds under its digest harms nobody if no execution comes to speak of it, and is cleaned up.
         if let Ok(place) = Arc::clone(&self.inner.places).try_acquire_owned() {
-            let (inner, wanted) = (Arc::clone(&self.inner), work.clone());
-            self.inner.anticipated.begin(work, move || {
-                let fetched = inner.fetched(&wanted);
+            let (inner, wanted) = (Arc::clone(&self.inner), alone(work));
+            self.inner.anticipated.begin(&alone(work), move || {
+                let fetched = inner.fetched(&wanted, Pinning::Not);
                 drop(place);
                 fetched
             });
@@ -178,7 +193,7 @@ impl Provider for GitSource {
         self.anticipate(work);
         // While it is being fetched: the first log of an execution needs a folder.
         let log = self.inner.logs.append(&work.attempt);
-        let Fetched { notes, done } = self.inner.anticipated.take_within(work, MOMENT).await?;
+        let Fetched { notes, done } = self.inner.anticipated.take_within(&alone(work), MOMENT).await?;
         let done = done.ok()?;
         log.ok()?.write_all(notes.as_bytes()).ok()?;
         Some(done)
@@ -194,13 +209,21 @@ impl Provider for GitSource {
 }
 
 impl Inner {
-    fn fetched(&self, work: &Work) -> Fetched {
+    fn fetched(&self, work: &Work, pinning: Pinning) -> Fetched {
         let mut notes = String::new();
-        let done = self.fetch(work, &mut notes);
+        let done = self.fetch(work, pinning, &mut notes);
         Fetched { notes, done }
     }
 
-    fn fetch(&self, work: &Work, notes: &mut String) -> Result<Done, SourceError> {
+    /// Whether what was fetched ahead is what the attempt keeps to from now on.
+    fn keeps_to(&self, work: &Work, fetched: &Fetched) -> bool {
+        let Ok(done) = &fetched.done else { return false };
+        let Some(Revision { id, .. }) = &done.revision else { return false };
+        let is_named = Wanted::of(work).is_ok_and(|wanted| wanted == Wanted::Commit(id.clone()));
+        is_named || self.objects.keep_to(&work.attempt, id).is_ok_and(|kept| kept == *id)
+    }
+
+    fn fetch(&self, work: &Work, pinning: Pinning, notes: &mut String) -> Result<Done, SourceError> {
         let started_at = self.clock.now();
         let configured = work.action.configuration.get(REPOSITORY_PATH).map(PathBuf::from);
         let dirty = self.dirty && configured.is_none() && work.revision_override.is_none();
@@ -209,7 +232,10 @@ impl Inner {
                 "no repository: start the server inside a git working tree, or set `RepositoryPath`";
             SourceError::Configuration(message.into())
         })?;
-        let pinned = self.kept(work, &path, dirty)?;
+        let pinned = match pinning {
+            Pinning::ByAttempt => self.kept(work, &path, dirty)?,
+            Pinning::Not => self.pin(&path, &Wanted::of(work)?, None, dirty)?,
+        };
         note(notes, &format!("source {} at {}", path.display(), pinned.revision_id()));
         if let Some(key) = self.dirty.then(|| names_a_revision(work)).flatten() {
             let warning = format!(
@@ -294,9 +320,6 @@ impl Inner {
             return Ok(known);
         }
         let file = self.objects.incoming(&work.attempt, name);
-        if file.exists() {
-            std::fs::remove_file(&file)?;
-        }
         let latest = self.latest().remove(path);
         let zipped = self.with_repository(path, |repository| match pinned.tree {
             Some(tree) => snapshot::of_tree(repository, tree, &file, latest),
@@ -311,7 +334,10 @@ impl Inner {
             note(notes, &format!("warning: {warning}"));
         }
         note(notes, &format!("{} files", zipped.files));
-        let artifact = self.objects.store(&work.pipeline, &work.attempt, name, &file)?;
+        let stored = self.objects.store(&work.pipeline, &work.attempt, name, &file);
+        let artifact = stored.inspect_err(|_| {
+            let _ = std::fs::remove_file(&file);
+        })?;
         if let Some(tree) = pinned.tree {
             self.zipped.lock().unwrap_or_else(PoisonError::into_inner).insert(tree, artifact.sha256.clone());
         }

@@ -490,6 +490,6 @@ async fn a_deployment_whose_input_is_refused_fails_for_good() {
     let view = machine.ended(&execution).await;
     let roll = machine.action(&view, "Roll");
     assert_eq!(roll.error_code.as_ref().map(ErrorCode::as_str), Some("JobFailed"), "{roll:#?}");
-    assert!(roll.summary.unwrap_or_default().contains("extracting the artifact `Code`"));
+    assert!(roll.summary.unwrap_or_default().contains("extract the artifact `Code`"));
     machine.shut_down().await;
 }

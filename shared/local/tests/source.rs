@@ -436,3 +436,36 @@ async fn what_cannot_be_fetched_ahead_is_told_of_when_it_is_owed() {
     let begun = source.start(&work, false).await.unwrap();
     assert!(matches!(begun, Begun::Ended(Ending::Failed { .. })), "{begun:?}");
 }
+
+/// The commit that was to tell of it failed, or the server was killed; the same start comes again, and the branch has moved.
+#[tokio::test]
+async fn what_was_fetched_ahead_and_never_told_of_binds_nobody() {
+    let bench = Bench::new();
+    let first = {
+        let (source, _staying) = bench.source(false, "artifacts");
+        ahead(&source, &work(1)).await
+    };
+    let moved = bench.commit("tree", "file", "second");
+    let (source, _staying) = bench.source(false, "artifacts");
+    let second = ahead(&source, &work(1)).await;
+    assert_eq!(second.revision.as_ref().unwrap().id, moved);
+    assert_eq!(second.variables["CommitId"], moved);
+    assert_ne!(second.artifacts[0].sha256, first.artifacts[0].sha256, "the commit's own bytes");
+    let objects = Objects::open(&bench.path("artifacts")).unwrap();
+    for artifact in [&first.artifacts[0], &second.artifacts[0]] {
+        assert!(objects.checked(artifact).is_ok(), "{artifact:?}");
+    }
+    // Once it is told of, the attempt keeps to it.
+    let third = succeeded(&source, 1).await;
+    bench.commit("tree", "file", "third");
+    assert_eq!(succeeded(&source, 1).await.revision, third.revision);
+}
+
+async fn ahead(source: &GitSource, work: &Work) -> Done {
+    loop {
+        // What takes longer than a moment is there the next time.
+        if let Some(done) = source.ahead(work).await {
+            return done;
+        }
+    }
+}

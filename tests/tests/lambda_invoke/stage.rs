@@ -212,6 +212,14 @@ impl Outputs for Records {
         self.inner.put(attempt, variables).await
     }
 
+    async fn replace(
+        &self,
+        attempt: &AttemptId,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        self.inner.replace(attempt, variables).await
+    }
+
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError> {
         self.inner.get(attempt).await
     }

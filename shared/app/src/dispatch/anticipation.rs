@@ -1,6 +1,7 @@
 //! Makes providers ready for what a transition is about to owe, while its commit is on the way to the disk; and before
 //! that, has them do what nobody outside would notice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_engine::command::{Command, Request};
@@ -9,10 +10,18 @@ use penstock_engine::state::{Definitions, State};
 use penstock_model::id::AttemptId;
 
 use super::work::Found;
-use super::{end_of, success};
+use super::{end_of, reported};
 use crate::port::PortError;
 use crate::port::outputs::Outputs;
 use crate::port::provider::{Providers, Work};
+
+/// What was carried out ahead of the commit that tells of it.
+pub(crate) struct Ahead {
+    attempt: AttemptId,
+    /// The report of its end.
+    pub(crate) report: Command,
+    variables: BTreeMap<String, String>,
+}
 
 /// Tells providers of the work that comes next. Nothing rests on it: what is not anticipated begins from nothing.
 pub struct Anticipation {
@@ -38,32 +47,40 @@ impl Anticipation {
         }
     }
 
-    /// Has providers carry out ahead what they can of the attempts that `owed` says are to be started; the reports of it.
-    /// Those of which `before` knows are left out: somebody may be at work on them.
-    ///
-    /// # Errors
-    /// If output variables cannot be kept.
+    /// Has providers carry out ahead what they can of the attempts that `owed` says are to be started. Those of which
+    /// `before` knows are left out: somebody may be at work on them.
     pub(crate) async fn ahead(
         &self,
         before: &State,
         state: &State,
         definitions: &Definitions,
         owed: &[Debt],
-    ) -> Result<Vec<Command>, PortError> {
-        let mut reports = vec![];
+    ) -> Vec<Ahead> {
+        let mut ended = vec![];
         for debt in owed {
             if let Debt::Dispatch { attempt } = debt
                 && !is_known(before, attempt)
                 && let Some(work) = self.work(state, definitions, attempt).await
                 && let Some(provider) = self.providers.find(&work.action.action_type_id)
                 && let Some(done) = provider.ahead(&work).await
+                && let Ok(id) = end_of(attempt)
             {
-                let report = success(self.outputs.as_ref(), attempt, done).await?;
+                let (report, variables) = reported(done);
                 let request = Request::Report { attempt: attempt.clone(), report };
-                reports.push(Command { id: end_of(attempt)?, pipeline: work.pipeline, request });
+                let report = Command { id, pipeline: work.pipeline, request };
+                ended.push(Ahead { attempt: attempt.clone(), report, variables });
             }
         }
-        Ok(reports)
+        ended
+    }
+
+    /// Keeps the output variables of what was carried out ahead. An earlier try of the same admission, whose commit
+    /// failed, may have left others.
+    pub(crate) async fn keep(&self, ahead: &Ahead) -> Result<(), PortError> {
+        match ahead.variables.is_empty() {
+            true => Ok(()),
+            false => self.outputs.replace(&ahead.attempt, &ahead.variables).await,
+        }
     }
 
     /// What the attempt's dispatch will come to; `None` also if it will fail, which is then its own to say.

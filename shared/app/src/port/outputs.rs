@@ -13,6 +13,13 @@ pub trait Outputs: Send + Sync {
     /// Writes them, once; writing the same attempt again keeps the first.
     async fn put(&self, attempt: &AttemptId, variables: &BTreeMap<String, String>) -> Result<(), PortError>;
 
+    /// Writes those of an attempt that no state knows yet, in place of what an earlier try of its admission left.
+    async fn replace(
+        &self,
+        attempt: &AttemptId,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), PortError>;
+
     /// Reads them; empty if there are none.
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError>;
 }

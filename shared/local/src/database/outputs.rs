@@ -46,6 +46,11 @@ impl Fresh {
         true
     }
 
+    /// Keeps `variables`, whatever the attempt had.
+    fn replace(&self, attempt: &AttemptId, variables: &Variables) {
+        self.lock().variables.insert(attempt.clone(), Arc::clone(variables));
+    }
+
     /// The attempt's variables are in the database.
     pub(super) fn landed(&self, attempt: &AttemptId) {
         let mut inner = self.lock();
@@ -65,6 +70,16 @@ impl Outputs for Database {
         if self.stored(attempt)?.is_some() || !self.fresh.put(attempt, &variables) {
             return Ok(());
         }
+        self.ask(Request::Outputs(attempt.clone(), variables))
+    }
+
+    async fn replace(
+        &self,
+        attempt: &AttemptId,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        let variables = Arc::new(variables.clone());
+        self.fresh.replace(attempt, &variables);
         self.ask(Request::Outputs(attempt.clone(), variables))
     }
 

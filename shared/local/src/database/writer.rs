@@ -235,7 +235,7 @@ impl Writer {
                     let text = serde_json::to_string(&**variables)
                         .map_err(|error| DatabaseError::Damaged(error.to_string()))?;
                     let mut insert =
-                        self.connection.prepare_cached("INSERT OR IGNORE INTO outputs VALUES (?1, ?2)")?;
+                        self.connection.prepare_cached("INSERT OR REPLACE INTO outputs VALUES (?1, ?2)")?;
                     insert.execute([attempt.to_string(), text])?;
                 }
                 Request::Cursor(name, number) => {

@@ -39,7 +39,9 @@ impl Objects {
     }
 
     fn is_linked(&self, attempt: &AttemptId, artifact: &Artifact) -> bool {
-        fs::symlink_metadata(self.key(attempt, &artifact.name)).is_ok()
+        let keys =
+            [self.key(attempt, &artifact.name), self.further_key(attempt, &artifact.name, &artifact.sha256)];
+        keys.iter().any(|key| fs::read_link(key).is_ok_and(|target| target == Path::new(&artifact.sha256)))
     }
 
     /// Waits until the links of which records tell are on the disk, so that the next start need not look at them.

@@ -21,6 +21,15 @@ impl Outputs for MemoryOutputs {
         Ok(())
     }
 
+    async fn replace(
+        &self,
+        attempt: &AttemptId,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        locked(&self.0).insert(attempt.clone(), variables.clone());
+        Ok(())
+    }
+
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError> {
         Ok(locked(&self.0).get(attempt).cloned().unwrap_or_default())
     }

@@ -53,6 +53,14 @@ impl<T: Outputs + ?Sized> Outputs for Faulty<T> {
         self.faults.around("write outputs", self.inner.put(attempt, variables)).await
     }
 
+    async fn replace(
+        &self,
+        attempt: &AttemptId,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        self.faults.around("write outputs", self.inner.replace(attempt, variables)).await
+    }
+
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError> {
         self.faults.around("read outputs", self.inner.get(attempt)).await
     }
