@@ -5,9 +5,10 @@
 //!   resources, and condition keys"), and asks for a move task's rights on all resources.
 //! - It asks for `logs:GetLogEvents` on the log group, AWS on its streams (`CloudWatch` Logs, "Actions, resources, and condition
 //!   keys").
+//! - It takes the number of a parameter for text, and compares it with numbers.
 //! - It serves no `CodeBuild`: the function that calls it is pointed at the stand-in.
 
-use aws_sdk_lambda::types::Environment;
+use aws_sdk_lambda::types::{Environment, ScalingConfig};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value as Json, json};
 
@@ -24,6 +25,9 @@ pub(crate) async fn make(stack: &Stack) {
         widen(stack, name, role).await;
     }
     point_at_code_build(stack, stack.resource("ActionFunction")).await;
+    for debts in ["ActionFunctionDebts", "ArtifactFunctionDebts"] {
+        limit(stack, stack.resource(debts)).await;
+    }
 }
 
 async fn widen(stack: &Stack, name: &str, role: &str) {
@@ -60,6 +64,12 @@ fn with_log_groups(resource: &mut Json) {
     let groups = resources.iter().filter_map(|it| it.as_str()?.strip_suffix(":*"));
     let groups: Vec<_> = groups.filter(|it| it.contains(":log-group:")).map(Json::from).collect();
     resources.extend(groups);
+}
+
+async fn limit(stack: &Stack, mapping: &str) {
+    let lambda = aws_sdk_lambda::Client::new(&stack.sdk());
+    let limit = ScalingConfig::builder().maximum_concurrency(20).build();
+    lambda.update_event_source_mapping().uuid(mapping).scaling_config(limit).send().await.unwrap();
 }
 
 async fn point_at_code_build(stack: &Stack, function: &str) {
