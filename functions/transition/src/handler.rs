@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -21,6 +22,13 @@ use penstock_aws::queue::{Arrival, CommandDeadLetters, GaveWay, SqsQueue, Tries,
 use penstock_aws::telemetry::{Metrics, Unit, count_failure};
 use penstock_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// How long a note about a try may take. For the last one, that it has ended, this is left of the function's time.
+const NOTE: Duration = Duration::from_secs(6);
+/// What is left of the function's time besides, for its answer.
+const SPARE: Duration = Duration::from_secs(2);
+/// How often a wake-up is tried: it may have written the state and not sent what follows from it.
+const WAKE_UPS: u32 = 3;
 
 /// What the function is given.
 #[derive(Debug, Deserialize)]
@@ -83,19 +91,19 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    /// Answers a call; tells which messages are to be delivered again.
-    pub(crate) async fn handle(&self, input: Input) -> Result<Output, Error> {
+    /// Answers a call; tells which messages are to be delivered again. The function is ended at `until`.
+    pub(crate) async fn handle(&self, input: Input, until: Timestamp) -> Result<Output, Error> {
         match input {
             Input::Call(call) => Ok(Output::Answer(call.make(self.commands.as_ref()).await)),
-            Input::Messages(event) => Ok(Output::Failures(self.messages(event).await)),
+            Input::Messages(event) => Ok(Output::Failures(self.messages(event, until).await)),
         }
     }
 
     /// Once one fails, those behind it are not taken up: their order is kept.
-    async fn messages(&self, event: SqsEvent) -> SqsBatchResponse {
+    async fn messages(&self, event: SqsEvent, until: Timestamp) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         for message in event.records {
-            let failed = !response.batch_item_failures.is_empty() || !self.message(&message).await;
+            let failed = !response.batch_item_failures.is_empty() || !self.message(&message, until).await;
             if failed {
                 response.add_failure(message.message_id.unwrap_or_default());
             }
@@ -105,52 +113,75 @@ impl Handler {
 
     /// Whether the message is done with. From the third time on that it comes its tries are noted: of one that ends the
     /// function, by its time or its memory, nobody else tells.
-    async fn message(&self, message: &SqsMessage) -> bool {
+    async fn message(&self, message: &SqsMessage, until: Timestamp) -> bool {
         let Some(arrival) = self.arrival(message).filter(Arrival::is_noted) else {
-            return self.take(message).await;
+            return self.take_in_time(message, false, until).await;
         };
-        let broken_off = match self.tries.begin(arrival.id).await {
+        let broken_off = match in_time(self.tries.broken_off(arrival.id)).await {
             Ok(broken_off) if arrival.is_deadly(broken_off) => {
                 let why = "it ended the function in each try, by its time or its memory";
                 return self.bury(&arrival, &why).await;
             }
             Ok(broken_off) => broken_off,
             Err(error) if error.retryable => return self.give_way(message, &error).await,
-            // The right to note it is missing: what is to be done may need another.
             Err(error) => {
-                tracing::error!(%error, "a try is not noted");
-                return self.take(message).await;
+                tracing::error!(%error, "earlier tries are not known");
+                0
             }
         };
-        let is_done = self.take(message).await;
-        if !is_done && let Err(error) = self.tries.end(arrival.id, broken_off).await {
-            tracing::warn!(%error, "that a try has ended is not noted");
+        match in_time(self.tries.begin(arrival.id, broken_off)).await {
+            Ok(()) => {}
+            Err(error) if error.retryable => {
+                // It may have been noted all the same, and is none that was broken off.
+                self.note_end(&arrival, broken_off).await;
+                return self.give_way(message, &error).await;
+            }
+            // The right to note it is missing: what is to be done may need another.
+            Err(error) => tracing::error!(%error, "a try is not noted"),
+        }
+        let is_done = self.take_in_time(message, broken_off > 0, until).await;
+        if !is_done {
+            self.note_end(&arrival, broken_off).await;
         }
         is_done
     }
 
-    async fn take(&self, message: &SqsMessage) -> bool {
+    async fn note_end(&self, arrival: &Arrival<'_>, broken_off: u32) {
+        if let Err(error) = in_time(self.tries.end(arrival.id, broken_off)).await {
+            tracing::warn!(%error, "that a try has ended is not noted");
+        }
+    }
+
+    /// Breaks it off before the function is ended: what waits for a slow answer is no reason to give the message up.
+    async fn take_in_time(&self, message: &SqsMessage, broken_off: bool, until: Timestamp) -> bool {
+        let left = until.since(self.clock.now()).saturating_sub(NOTE + SPARE);
+        match tokio::time::timeout(left, self.take(message, broken_off)).await {
+            Ok(is_done) => is_done,
+            Err(_) => {
+                let error = PortError::transient("carry out a message in the time that the function has");
+                self.give_way(message, &error).await
+            }
+        }
+    }
+
+    async fn take(&self, message: &SqsMessage, broken_off: bool) -> bool {
         let body = message.body.as_deref().unwrap_or_default();
         let received = match self.mailbox.receive(body).await {
             Ok(received) => received,
             Err(error) if error.retryable => return self.give_way(message, &error).await,
             Err(error) => return self.put_aside(body, &error.message).await,
         };
-        let (is_wake_up, arrival) = (is_wake_up(&received), self.arrival(message));
-        if is_wake_up && arrival.as_ref().is_some_and(|arrival| arrival.receives > 1) {
-            tracing::warn!(
-                message = message.message_id,
-                "a wake-up that was broken off is left to the next sweep"
-            );
+        let wake_ups = is_wake_up(&received).then(|| number(message, "ApproximateReceiveCount").unwrap_or(1));
+        if wake_ups.is_some_and(|tries| tries > WAKE_UPS) {
+            tracing::warn!(message = message.message_id, "a wake-up that failed is left to the next sweep");
             return true;
         }
-        let apart = arrival.is_some_and(|arrival| arrival.is_noted());
-        match AssertUnwindSafe(self.carry_out(received, body, apart)).catch_unwind().await {
+        match AssertUnwindSafe(self.carry_out(received, body, broken_off)).catch_unwind().await {
             Ok(Ok(())) => {
                 self.measure_latency(message);
                 true
             }
-            Ok(Err(error @ (AppError::Port(_) | AppError::Busy(_)))) if is_wake_up => {
+            Ok(Err(error)) if wake_ups.is_some() && has_written_nothing(&error) => {
                 // The sweeper sends the next in a minute. Waiting, they would be thousands after a day.
                 tracing::warn!(%error, message = message.message_id, "a wake-up is left to the next sweep");
                 count_failure(self.clock.now());
@@ -172,14 +203,15 @@ impl Handler {
         }
     }
 
-    /// A delivery that came back is given to each pipeline `apart`, so that the one that ails it holds up no other.
-    async fn carry_out(&self, message: Message, body: &str, apart: bool) -> Result<(), AppError> {
+    /// A delivery that was broken off is given to each pipeline apart, so that the one that ails it holds up no other. One
+    /// that failed otherwise is tried again as it is: apart, later ones could overtake it.
+    async fn carry_out(&self, message: Message, body: &str, broken_off: bool) -> Result<(), AppError> {
         match message {
             Message::Command { command } if matches!(command.request, Request::Start { .. }) => {
                 self.deliveries.start_of_machine(command).await
             }
             Message::Command { command } => self.commands.carry_out(command).await.map(drop),
-            Message::Delivery { delivery, event, pipeline: None } if apart => {
+            Message::Delivery { delivery, event, pipeline: None } if broken_off => {
                 tracing::warn!(%delivery, "a delivery is given to each pipeline by itself");
                 self.deliveries.deliver_apart(&delivery, &event).await
             }
@@ -228,7 +260,11 @@ impl Handler {
             count_failure(now);
             return false;
         };
-        self.bury(&arrival, error).await
+        let is_buried = self.bury(&arrival, error).await;
+        if is_buried {
+            self.gave_way.note(arrival.group, now);
+        }
+        is_buried
     }
 
     /// Whether the message is among the dead letters.
@@ -236,7 +272,6 @@ impl Handler {
         let group = arrival.group;
         match self.dead_letters.put(arrival).await {
             Ok(()) => {
-                self.gave_way.note(group, self.clock.now());
                 tracing::error!(%why, group, message = arrival.id, "a message goes among the dead letters; mend what it says, and `penstock redrive` brings it back");
                 true
             }
@@ -271,11 +306,26 @@ impl Handler {
     }
 }
 
+/// What `noted` comes to; it passes, if it takes long.
+async fn in_time<T>(noted: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+    let noted = tokio::time::timeout(NOTE, noted).await;
+    noted.unwrap_or_else(|_| Err(PortError::transient("note the tries of a message: it takes too long")))
+}
+
 /// Whether it is a wake-up: nothing is lost with it, as what is due is found again.
 fn is_wake_up(message: &Message) -> bool {
     match message {
         Message::Command { command } => command.request == Request::WakeUp,
         Message::Debt { .. } | Message::Delivery { .. } => false,
+    }
+}
+
+/// Whether it failed before anything was written: an item of a newer release was not read, or others were faster.
+fn has_written_nothing(error: &AppError) -> bool {
+    match error {
+        AppError::Port(error) => error.is_of_a_newer_release(),
+        AppError::Busy(_) => true,
+        AppError::NotFound(_) | AppError::Refused(_) | AppError::Rejected(_) => false,
     }
 }
 

@@ -18,6 +18,7 @@ use penstock_aws::queue::{CommandDeadLetters, GaveWay, SqsQueue};
 use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry;
+use penstock_model::time::Timestamp;
 
 use handler::Handler;
 use watched::Watched;
@@ -51,7 +52,8 @@ async fn main() -> Result<(), Error> {
     });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<handler::Input>| {
         let handler = Arc::clone(&handler);
-        async move { handler.handle(event.payload).await }
+        let until = Timestamp(i64::try_from(event.context.deadline).unwrap_or(i64::MAX));
+        async move { handler.handle(event.payload, until).await }
     }))
     .await
 }

@@ -60,31 +60,37 @@ pub enum Meaning {
     },
 }
 
-/// Whom a delivery has reached so far, and the failure to tell of those it has not.
+/// Whom a delivery has reached so far, and what to tell of those that it has not.
 #[derive(Default)]
 struct Reached {
     answers: Vec<Answer>,
     /// Of those that it cannot reach until somebody mends something.
     failed: Vec<Answer>,
     failure: Option<AppError>,
+    /// Why all of it is to be tried again.
+    again: Option<AppError>,
 }
 
 impl Reached {
     /// One that fails for good does not keep those that may start later from being tried again.
     fn fail(&mut self, name: PipelineName, error: AppError) {
-        if !error.is_retryable() {
-            self.failed.push(Answer::ignored(name, error.to_string()));
+        if error.is_retryable() {
+            return self.repeat(error);
         }
-        if self.failure.as_ref().is_none_or(|known| !known.is_retryable()) {
-            self.failure = Some(error);
-        }
+        self.failed.push(Answer::ignored(name, error.to_string()));
+        self.failure.get_or_insert(error);
+    }
+
+    fn repeat(&mut self, error: AppError) {
+        self.again.get_or_insert(error);
     }
 
     fn told(mut self) -> Result<Vec<Answer>, AppError> {
-        match self.failure {
+        match (self.again, self.failure) {
+            (Some(error), _) => Err(error),
             // What ails one pipeline for good is for a person to mend; the others have taken the delivery.
-            Some(error) if error.is_retryable() || self.answers.is_empty() => Err(error),
-            Some(_) | None => {
+            (None, Some(error)) if self.answers.is_empty() => Err(error),
+            (None, _) => {
                 self.answers.append(&mut self.failed);
                 self.answers.sort_by(|one, other| one.name.cmp(&other.name));
                 Ok(self.answers)
@@ -150,7 +156,8 @@ impl Deliveries {
         Self { admission, store, repository, later: None }
     }
 
-    /// The same, where a pipeline that a delivery cannot reach now gets it later by way of `queue`, in a message of its own.
+    /// The same, where a pipeline that a delivery cannot reach until somebody mends it gets it later by way of `queue`, in a
+    /// message of its own.
     #[must_use]
     pub fn handing_over(self, queue: Arc<dyn Queue>) -> Self {
         Self { later: Some(queue), ..self }
@@ -219,7 +226,9 @@ impl Deliveries {
         Ok(queue.send(names.map(|name| message(delivery, event, name.clone())).collect()).await?)
     }
 
-    /// What becomes of a delivery that did not reach `name`: it gets it later, if there is a way.
+    /// What becomes of a delivery that did not reach `name`. What passes by itself is waited for by all of the delivery, so
+    /// that none that was sent later overtakes it. What lasts until somebody mends it would keep the repository's other
+    /// pipelines waiting: this one gets it later, if there is a way.
     async fn missed(
         &self,
         reached: &mut Reached,
@@ -229,15 +238,15 @@ impl Deliveries {
         error: AppError,
     ) {
         tracing::error!(%delivery, pipeline = %name, %error, "a delivery did not reach this pipeline");
-        let sent = match &self.later {
-            Some(queue) => queue.send(vec![message(delivery, event, name.clone())]).await,
-            None => return reached.fail(name, error),
+        let Some(queue) = self.later.as_ref().filter(|_| lasts(&error)) else {
+            return reached.fail(name, error);
         };
-        match sent {
+        match queue.send(vec![message(delivery, event, name.clone())]).await {
             Ok(()) => {
                 reached.answers.push(Answer::ignored(name, format!("it is tried again by itself: {error}")));
             }
-            Err(unsent) => reached.fail(name, unsent.into()),
+            // Whatever keeps it from being sent: nobody else has the delivery.
+            Err(unsent) => reached.repeat(unsent.into()),
         }
     }
 
@@ -293,6 +302,12 @@ impl Deliveries {
         };
         Ok(Answer { name: name.clone(), meaning })
     }
+}
+
+/// Whether `error` does not pass without a person: an item of a newer release waits for an update.
+fn lasts(error: &AppError) -> bool {
+    let is_newer = matches!(error, AppError::Port(error) if error.is_of_a_newer_release());
+    is_newer || !error.is_retryable()
 }
 
 fn message(delivery: &DeliveryId, event: &GitEvent, pipeline: PipelineName) -> Message {

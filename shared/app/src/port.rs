@@ -22,6 +22,9 @@ pub mod statuses;
 pub mod store;
 pub mod told;
 
+/// What a failure says of an item that a newer release wrote: whoever reads it waits for an update.
+pub const WRITTEN_BY_A_NEWER_RELEASE: &str = "a newer release wrote it";
+
 /// A failure of something outside, and whether trying again can help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -41,6 +44,11 @@ impl PortError {
     /// A failure that stays.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self { message: message.into(), retryable: false }
+    }
+
+    /// Whether it lasts until an update, although it passes then.
+    pub fn is_of_a_newer_release(&self) -> bool {
+        self.message.contains(WRITTEN_BY_A_NEWER_RELEASE)
     }
 
     /// The message as a sentence of its own.

@@ -215,11 +215,15 @@ impl Installation {
     /// Deliveries as a stack takes them: what cannot reach a pipeline goes into the queue once more. Repositories are all
     /// hosted.
     pub fn deliveries_handing_over(&self) -> Deliveries {
+        self.deliveries_out_of(self.fakes.store.clone())
+    }
+
+    /// The same to the pipelines as `store` reads them.
+    pub fn deliveries_out_of(&self, store: Arc<dyn Store>) -> Deliveries {
         let providers = Arc::new(FakeProviders::new(self.fakes.provider.clone()));
         let admission = Arc::new(Admission::new(self.transition.clone(), providers));
         let repository = Arc::new(FakeRepository(vec![COMMIT.to_owned()]));
-        Deliveries::new(admission, self.fakes.store.clone(), repository)
-            .handing_over(self.fakes.queue.clone())
+        Deliveries::new(admission, store, repository).handing_over(self.fakes.queue.clone())
     }
 
     /// Handles messages until there are no more.

@@ -1,11 +1,16 @@
 //! Webhooks: what starts, what does not, and duplicates.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use penstock_app::delivery::{Answer, Meaning};
-use penstock_app::port::queue::Message;
+use penstock_app::port::PortError;
+use penstock_app::port::queue::{Message, Queue};
 use penstock_model::id::DeliveryId;
 use penstock_model::trigger::{GitEvent, Push, Reference};
 use penstock_testkit::build::{build, name, pipeline, source};
 use penstock_testkit::fake::MemoryQueue;
+use penstock_testkit::fault::{Fault, Faults, Faulty};
 use penstock_testkit::installation::{COMMIT, Installation};
 
 use super::{web, web_name, with};
@@ -109,6 +114,42 @@ async fn a_pipeline_that_cannot_be_read_holds_up_no_other_and_loses_no_push() {
     let answer =
         deliveries.deliver_to(pipeline, delivery, event).await.expect("delivering").expect("an answer");
     assert!(answer.has_started(), "{answer:?}");
+}
+
+/// A failure that passes keeps all of a delivery waiting: no later push overtakes it.
+#[tokio::test]
+async fn a_failure_that_passes_keeps_pushes_in_order() {
+    let installation = two_pipelines().await;
+    // The pipelines are listed, then the definition of `api` is read, then that of `web`.
+    let faulty = Faulty::new(installation.fakes.store.clone(), &Faults::one(2, Fault::Before));
+    let deliveries = installation.deliveries_out_of(faulty);
+    let failed = deliveries.deliver(&name("d-1"), &push(COMMIT)).await.expect_err("it passes");
+    assert!(failed.is_retryable(), "{failed}");
+    assert!(messages(&installation.fakes.queue).is_empty(), "nothing goes behind what is sent later");
+    for delivery in ["d-1", "d-2"] {
+        let answers = deliveries.deliver(&name(delivery), &push(COMMIT)).await.expect("delivering");
+        assert!(answers.iter().any(|it| it.name == web_name() && it.has_started()), "{answers:?}");
+    }
+}
+
+/// Nobody else has it then, although the other pipeline has been reached.
+#[tokio::test]
+async fn a_delivery_that_could_not_be_handed_over_is_not_done_with() {
+    let installation = two_pipelines().await;
+    installation.fakes.store.set_newer(&name("api"), true);
+    let deliveries = installation.deliveries_handing_over().handing_over(Arc::new(Refusing));
+    let failed = deliveries.deliver(&name("d-1"), &push(COMMIT)).await.expect_err("it is kept");
+    assert!(failed.to_string().contains("AccessDenied"), "{failed}");
+}
+
+/// A queue into which nobody may send.
+struct Refusing;
+
+#[async_trait]
+impl Queue for Refusing {
+    async fn send(&self, _messages: Vec<Message>) -> Result<(), PortError> {
+        Err(PortError::permanent("send a message: AccessDenied"))
+    }
 }
 
 /// After a try that was broken off, each pipeline gets a message of its own: what breaks it off again is its alone.

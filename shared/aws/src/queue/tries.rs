@@ -15,8 +15,11 @@ const MOST: usize = 1000;
 /// Tries of messages, noted where the end of the function does not reach.
 #[async_trait]
 pub trait Tries: Send + Sync {
-    /// Notes that a try of the message with SQS's id `message` begins; says how many before it were broken off.
-    async fn begin(&self, message: &str) -> Result<u32, PortError>;
+    /// How many tries of the message with SQS's id `message` were broken off.
+    async fn broken_off(&self, message: &str) -> Result<u32, PortError>;
+
+    /// Notes that a try begins, after so many that were broken off.
+    async fn begin(&self, message: &str, broken_off: u32) -> Result<(), PortError>;
 
     /// Notes that the try has come to an end, well or badly.
     async fn end(&self, message: &str, broken_off: u32) -> Result<(), PortError>;

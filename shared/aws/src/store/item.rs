@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use penstock_app::engine::state::SCHEMA;
-use penstock_app::port::PortError;
+use penstock_app::port::{PortError, WRITTEN_BY_A_NEWER_RELEASE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -84,7 +84,7 @@ impl<'a> Stored<'a> {
         let schema: u32 = stored.number(NUMBER_OF_SCHEMA)?;
         if schema > SCHEMA {
             return Err(PortError::transient(format!(
-                "read the item {}: a newer release wrote it (schema {schema}, this release reads up to {SCHEMA}); update all functions to one release",
+                "read the item {}: {WRITTEN_BY_A_NEWER_RELEASE} (schema {schema}, this release reads up to {SCHEMA}); update all functions to one release",
                 stored.place()
             )));
         }

@@ -30,15 +30,18 @@ impl TableStore {
 
 #[async_trait]
 impl Tries for TableStore {
-    async fn begin(&self, message: &str) -> Result<u32, PortError> {
-        let before = match self.table.get("look for earlier tries", Key::tries(message)).await? {
+    async fn broken_off(&self, message: &str) -> Result<u32, PortError> {
+        match self.table.get("look for earlier tries", Key::tries(message)).await? {
             Some(item) => {
                 let stored = Stored::new(&item)?;
-                stored.number::<u32>(BROKEN_OFF)? + stored.number::<u32>(UNDER_WAY)?
+                Ok(stored.number::<u32>(BROKEN_OFF)? + stored.number::<u32>(UNDER_WAY)?)
             }
-            None => 0,
-        };
-        self.note_try(message, before, true).await.map(|()| before)
+            None => Ok(0),
+        }
+    }
+
+    async fn begin(&self, message: &str, broken_off: u32) -> Result<(), PortError> {
+        self.note_try(message, broken_off, true).await
     }
 
     async fn end(&self, message: &str, broken_off: u32) -> Result<(), PortError> {

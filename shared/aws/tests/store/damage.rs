@@ -87,10 +87,13 @@ async fn what_is_due_is_found_beside_what_belongs_nowhere() {
 #[tokio::test]
 async fn tries_that_were_broken_off_are_counted() {
     let store = TableStore::new(&sdk(), &table().await);
-    assert_eq!(store.begin("m").await.unwrap(), 0);
-    assert_eq!(store.begin("m").await.unwrap(), 1);
+    assert_eq!(store.broken_off("m").await.unwrap(), 0);
+    store.begin("m", 0).await.unwrap();
+    assert_eq!(store.broken_off("m").await.unwrap(), 1);
+    store.begin("m", 1).await.unwrap();
     store.end("m", 1).await.unwrap();
-    assert_eq!(store.begin("m").await.unwrap(), 1, "that one told why");
-    assert_eq!(store.begin("m").await.unwrap(), 2);
-    assert_eq!(store.begin("another").await.unwrap(), 0);
+    assert_eq!(store.broken_off("m").await.unwrap(), 1, "that one told why");
+    store.begin("m", 1).await.unwrap();
+    assert_eq!(store.broken_off("m").await.unwrap(), 2);
+    assert_eq!(store.broken_off("another").await.unwrap(), 0);
 }

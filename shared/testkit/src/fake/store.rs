@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use penstock_app::port::PortError;
 use penstock_app::port::store::{
     Change, Commit, CommitError, ItemState, Pipelines, Record, Snapshot, Store, Unreadable,
 };
+use penstock_app::port::{PortError, WRITTEN_BY_A_NEWER_RELEASE};
 use penstock_engine::event::Item;
 use penstock_engine::state::{Execution, PipelineState};
 use penstock_model::id::{CommandId, DefinitionVersion, DeliveryId, ExecutionId, PipelineName};
@@ -154,7 +154,7 @@ impl Shelves {
 }
 
 fn of_a_newer_release(pipeline: &PipelineName) -> PortError {
-    PortError::transient(format!("read the pipeline `{pipeline}`: a newer release wrote it"))
+    PortError::transient(format!("read the pipeline `{pipeline}`: {WRITTEN_BY_A_NEWER_RELEASE}"))
 }
 
 fn item_of(change: &Change) -> Item {
