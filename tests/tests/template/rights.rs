@@ -214,6 +214,8 @@ fn needed(call: &str) -> &'static [&'static str] {
         "Lambda:Invoke" => &["lambda:InvokeFunction"],
         // Whoever may not list the bucket is told 403 and not 404 of a key that is not there.
         "S3:GetObject" | "S3:HeadObject" => &["s3:GetObject", "s3:ListBucket"],
+        // What was stored in parts tells no digest of the whole, and is read through.
+        "S3:GetObject of a version" => &["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"],
         "S3:PutObject" | "S3:CreateMultipartUpload" | "S3:UploadPart" | "S3:CompleteMultipartUpload" => {
             &["s3:PutObject"]
         }
