@@ -253,9 +253,10 @@ impl Api {
         out.flush().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
     }
 
-    /// Adds a status to a commit. Setting it twice shows it once. What GitHub refuses as such is refused for ever: a
-    /// repository or commit that is not there, a thousand statuses of one context (GitHub REST API, "Create a commit
-    /// status"). Another token or a right lets the rest through.
+    /// Adds a status to a commit. Setting it twice shows it once. What GitHub refuses as such is refused for ever: a commit
+    /// that is not there, a thousand statuses of one context (GitHub REST API, "Create a commit status"). Another token or
+    /// a right lets the rest through, also where it hides a repository from who may not see it (the same,
+    /// "Troubleshooting": 404).
     ///
     /// # Errors
     /// [`PortError`] that says whether trying again can help.
@@ -276,7 +277,10 @@ impl Api {
         match self.judge(response, &what) {
             Ok(_) => Ok(Shown::Yes),
             Err(error)
-                if !error.retryable && !matches!(code, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
+                if matches!(
+                    code,
+                    StatusCode::BAD_REQUEST | StatusCode::GONE | StatusCode::UNPROCESSABLE_ENTITY
+                ) =>
             {
                 Ok(Shown::Never { why: error.message })
             }

@@ -20,7 +20,7 @@
 //! | `ATTEMPT#attempt` | `CLAIM` | who works on an attempt; kept 90 days | by its worker |
 //! | `ATTEMPT#attempt` | `OUTPUTS` | its output variables | once |
 //! | `EXTERNAL#digest` | `ATTEMPT` | which attempt a provider's id belongs to (at `CloudFormation` its token is one more); kept 90 days | when it is started |
-//! | `TOLD#execution#version` | `TOLD` | who was told of a record; kept 15 days | when somebody was told |
+//! | `TOLD#execution#version` | `TOLD` | who was told of a record; kept 45 days | when somebody was told |
 //! | `APPROVERS` | `name` | an approver, their topic and pipelines | by `penstock approvers` |
 //! | `SWEEP` | `CLEAN-UP` | how far the latest walk through the artifact bucket came | by `sweeper`, after each page |
 //! | `MESSAGE#id` | `TRIES` | how often a message broke `transition` off; kept 15 days | from the third time on that it is received |
