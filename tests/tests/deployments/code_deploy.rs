@@ -149,6 +149,24 @@ async fn a_deployment_is_stopped_and_goes_back() {
 }
 
 #[tokio::test]
+async fn a_second_deployment_is_stopped_and_nothing_goes_back() {
+    let stage = Stage::new();
+    let work = stage.work(to_servers().build(), APP).await;
+    let provider = stage.code_deploy();
+    let spare = running(&provider, &work, false).await;
+    let counted = running(&provider, &work, false).await;
+    provider.discard(&work, &spare).await.unwrap();
+    let requests = stage.code_deploy.service.requests();
+    let stops: Vec<_> = requests.iter().filter(|request| request.operation == "StopDeployment").collect();
+    let [stop] = &stops[..] else { panic!("one stop, not {stops:?}") };
+    assert_eq!(stop.body, json!({"deploymentId": spare.id, "autoRollbackEnabled": false}));
+    assert_eq!(provider.observe(&work, &counted).await.unwrap(), Observation::Running);
+    stage.code_deploy.halt(&spare.id, "stopped");
+    provider.discard(&work, &spare).await.unwrap();
+    assert_eq!(stage.code_deploy.service.count("StopDeployment"), 1, "it has ended");
+}
+
+#[tokio::test]
 async fn what_has_ended_before_it_is_stopped_keeps_its_end() {
     let stage = Stage::new();
     let provider = stage.code_deploy();

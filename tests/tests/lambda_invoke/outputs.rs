@@ -1,6 +1,7 @@
 //! Output artifacts: the function puts them, and they are looked up once it has answered success.
 
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use penstock_app::jobs::JobRecords;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Ending, Observation, Provider, Work};
 use penstock_archive::Limits;
@@ -23,8 +24,15 @@ fn producing(mut work: Work, outputs: &[&str]) -> Work {
     work
 }
 
-fn key(work: &Work, name: &str) -> String {
-    format!("{}/{name}.zip", folder(&work.pipeline, &work.attempt))
+/// Where the function is told to put the output artifact: in a folder of the attempt's that nobody else can guess.
+async fn key(stage: &Stage, work: &Work, name: &str) -> String {
+    let job = JobRecords::new(stage.records.clone()).opened(&work.attempt, 1).await.unwrap().unwrap();
+    let place = job.invocation.outputs.into_iter().find(|place| place.name.as_str() == name).unwrap();
+    let of_attempt = format!("{}/", folder(&work.pipeline, &work.attempt));
+    let (random, file) = place.key.strip_prefix(&of_attempt).unwrap().split_once('/').unwrap();
+    assert!(random.len() == 32 && !place.key.contains(&job.id.to_string()), "{place:?}");
+    assert_eq!(file, format!("{name}.zip"));
+    place.key
 }
 
 /// The store, which keeps versions.
@@ -54,7 +62,7 @@ async fn a_function_reads_its_input_and_hands_its_outputs_on() {
     let done = succeeded(stage.ending(&work, &external).await);
 
     let event: Json = serde_json::from_str(&done.variables["Event"]).unwrap();
-    let location = json!({"bucketName": BUCKET, "objectKey": key(&work, "Report")});
+    let location = json!({"bucketName": BUCKET, "objectKey": key(&stage, &work, "Report").await});
     let output =
         json!({"name": "Report", "revision": null, "location": {"type": "S3", "s3Location": location}});
     assert_eq!(event["CodePipeline.job"]["data"]["outputArtifacts"][0], output);
@@ -63,7 +71,10 @@ async fn a_function_reads_its_input_and_hands_its_outputs_on() {
     assert_eq!(names, ["Report", "Notes"]);
     let folder = tempfile::tempdir().unwrap();
     for artifact in &done.artifacts {
-        assert_eq!((&*artifact.bucket, &*artifact.key), (BUCKET, &*key(&work, artifact.name.as_str())));
+        assert_eq!(
+            (&*artifact.bucket, &*artifact.key),
+            (BUCKET, &*key(&stage, &work, artifact.name.as_str()).await)
+        );
         assert!(artifact.version_id.is_some(), "{artifact:?}");
         let zip = folder.path().join("artifact.zip");
         // It is checked against what was recorded.
@@ -82,11 +93,11 @@ async fn an_output_that_was_not_put_fails_the_action_and_is_named() {
     let s3 = store(&stage).await;
     let work = producing(stage.work("succeed"), &["Report", "Notes"]);
     let external = running(&stage.provider, &work, false).await;
-    put(&s3, &key(&work, "Report"), "zip").await;
+    put(&s3, &key(&stage, &work, "Report").await, "zip").await;
     stage.keep_next_answer().await;
     let error = failed(stage.ending(&work, &external).await);
     assert_eq!(error.code, "JobFailed");
-    let named = format!("no output artifact `Notes` at `{}` in {BUCKET}", key(&work, "Notes"));
+    let named = format!("no output artifact `Notes` at `{}` in {BUCKET}", key(&stage, &work, "Notes").await);
     assert!(error.message.contains(&named), "{error:?}");
 }
 
@@ -97,7 +108,7 @@ async fn what_lies_there_at_the_answer_is_the_output_and_what_is_put_later_is_no
     let s3 = store(&stage).await;
     let work = producing(stage.work("succeed"), &["Report"]);
     let external = running(&stage.provider, &work, false).await;
-    let key = key(&work, "Report");
+    let key = key(&stage, &work, "Report").await;
     put(&s3, &key, "of the first").await;
     let version = put(&s3, &key, "of the second").await;
     stage.keep_next_answer().await;
@@ -118,12 +129,12 @@ async fn a_continuation_has_the_same_outputs() {
     let s3 = store(&stage).await;
     let work = producing(stage.work("continue"), &["Report"]);
     let external = running(&stage.provider, &work, false).await;
-    put(&s3, &key(&work, "Report"), "of the first round").await;
+    put(&s3, &key(&stage, &work, "Report").await, "of the first round").await;
     stage.keep_next_answer().await;
     assert_eq!(stage.provider.observe(&work, &external).await.unwrap(), Observation::Running);
     stage.keep_next_answer().await;
     let done = succeeded(stage.ending(&work, &external).await);
-    assert_eq!(done.artifacts[0].key, key(&work, "Report"));
+    assert_eq!(done.artifacts[0].key, key(&stage, &work, "Report").await);
 }
 
 /// After a stop nobody looks for what the function has put.

@@ -67,4 +67,8 @@ impl Provider for CodeDeploy {
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         self.deployments(work).await?.cancel(work, external).await
     }
+
+    async fn discard(&self, work: &Work, spare: &External) -> Result<(), PortError> {
+        self.deployments(work).await?.discard(spare).await
+    }
 }

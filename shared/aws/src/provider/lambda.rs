@@ -4,8 +4,9 @@
 //! `AWS_ENDPOINT_URL_CODEPIPELINE`). Lambda's asynchronous calls are at least once, and a lost acknowledgement makes us call
 //! again under the same job id: a function that must act once remembers the job's id. Nobody else can guess it.
 //!
-//! The event says where output artifacts are to be put. Once the function has answered success they are taken as they are
-//! then: of a function that was called twice, whoever has put last before that. What is put later is another version.
+//! The event says where output artifacts are to be put: in a folder that nobody else can guess. Once the function has answered
+//! success they are taken as they are then: of a function that was called twice, whoever has put last before that. What is
+//! put later is another version.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use penstock_app::engine::state::{AttemptError, External};
-use penstock_app::jobs::{Answer, Invocation, Job, JobId, JobRecords};
+use penstock_app::jobs::{Answer, Invocation, Job, JobId, JobRecords, OutputPlace};
 use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
@@ -75,7 +76,8 @@ impl LambdaInvoke {
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
         let url = self.url(work).await?;
-        let job = self.open(work, 1, None).await?;
+        let places = outputs::places(work, &self.artifacts.place_of(work).bucket, random()?);
+        let job = self.open(work, 1, None, places).await?;
         if !(taken_over && self.records.was_called(&job).await?) {
             self.call(work, &job).await?;
         }
@@ -83,15 +85,17 @@ impl LambdaInvoke {
     }
 
     /// Says that the function is called before it is: its answer may come before the acknowledgement.
-    async fn open(&self, work: &Work, round: u32, continuation: Option<String>) -> Result<Job, PortError> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)
-            .map_err(|error| PortError::transient(format!("draw a job's id: {error}")))?;
+    async fn open(
+        &self,
+        work: &Work,
+        round: u32,
+        continuation: Option<String>,
+        outputs: Vec<OutputPlace>,
+    ) -> Result<Job, PortError> {
         let (pipeline, attempt) = (work.pipeline.clone(), work.attempt.clone());
         let at = self.clock.now();
-        let outputs = outputs::places(work, &self.artifacts.place_of(work).bucket);
         let asked = Invocation { pipeline, attempt, round, at, continuation, outputs, job: None };
-        self.records.open(JobId::new(random)?, asked).await
+        self.records.open(JobId::new(random()?)?, asked).await
     }
 
     async fn call(&self, work: &Work, job: &Job) -> Result<(), Failure> {
@@ -205,7 +209,9 @@ impl Provider for LambdaInvoke {
         match answer {
             None => self.unanswered(work, external, &job).await,
             Some(Answer::Continued { token }) => {
-                let next = self.open(work, job.invocation.round + 1, Some(token)).await?;
+                // Whichever round puts them, in the same place.
+                let places = job.invocation.outputs.clone();
+                let next = self.open(work, job.invocation.round + 1, Some(token), places).await?;
                 self.again(work, external, &next).await
             }
             Some(Answer::Succeeded { variables, summary }) => match self.put(work, &job).await {
@@ -241,6 +247,14 @@ impl Provider for LambdaInvoke {
             None => Observation::Running,
         })
     }
+}
+
+/// What nobody can guess.
+fn random() -> Result<[u8; 16], PortError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| PortError::transient(format!("draw random numbers: {error}")))?;
+    Ok(random)
 }
 
 /// The name in `NAME`, `NAME:ALIAS` or an ARN with or without a qualifier.

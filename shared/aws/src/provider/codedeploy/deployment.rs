@@ -136,6 +136,15 @@ impl Deployments {
         self.stop(work, external).await.map_err(Failure::into_port)
     }
 
+    /// Stops `spare`, which was created beside the attempt's deployment: that is the one to say what the group gets, so it
+    /// does not go back.
+    pub(super) async fn discard(&self, spare: &External) -> Result<(), PortError> {
+        match self.cancelled(spare).await.map_err(Failure::into_port)? {
+            Observation::Running => self.halt(spare, false).await.map_err(Failure::into_port),
+            Observation::Ended(_) | Observation::Gone => Ok(()),
+        }
+    }
+
     async fn stop(&self, work: &Work, external: Option<&External>) -> Result<Observation, Failure> {
         let external = match external {
             Some(external) => external.clone(),
@@ -148,19 +157,24 @@ impl Deployments {
             Observation::Running => {}
             known @ (Observation::Ended(_) | Observation::Gone) => return Ok(known),
         }
-        let stop = self.client.stop_deployment().deployment_id(&external.id).auto_rollback_enabled(true);
+        self.halt(&external, true).await?;
+        self.cancelled(&external).await
+    }
+
+    async fn halt(&self, external: &External, goes_back: bool) -> Result<(), Failure> {
+        let stop = self.client.stop_deployment().deployment_id(&external.id).auto_rollback_enabled(goes_back);
         match stop.send().await {
-            Ok(_) => {}
+            Ok(_) => Ok(()),
             Err(error)
                 if error.as_service_error().is_some_and(|refused| {
                     refused.is_deployment_already_completed_exception()
                         || refused.is_deployment_does_not_exist_exception()
-                }) => {}
-            Err(error) => {
-                return Err(Failure::of_call(&format!("stop the deployment {}", external.id), &error));
+                }) =>
+            {
+                Ok(())
             }
+            Err(error) => Err(Failure::of_call(&format!("stop the deployment {}", external.id), &error)),
         }
-        self.cancelled(&external).await
     }
 
     /// What became of a deployment that is to be stopped: that it was stopped is what was asked for.

@@ -138,6 +138,10 @@ impl Provider for CodeDeployToEcs {
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         Deployments::new(&self.access.of(work, self.without_role).await?).cancel(work, external).await
     }
+
+    async fn discard(&self, work: &Work, spare: &External) -> Result<(), PortError> {
+        Deployments::new(&self.access.of(work, self.without_role).await?).discard(spare).await
+    }
 }
 
 #[cfg(test)]

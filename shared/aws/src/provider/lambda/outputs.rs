@@ -8,9 +8,11 @@ use penstock_model::artifact::{self, Artifact};
 use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
 
-/// Where the function of `work` is to put its output artifacts in `bucket`; whichever round it is, in the same place.
-pub(super) fn places(work: &Work, bucket: &str) -> Vec<OutputPlace> {
-    let folder = artifact::folder(&work.pipeline, &work.attempt);
+/// Where the function of `work` is to put its output artifacts in `bucket`: beneath the attempt's folder, in one that nobody
+/// can guess if nobody can guess `random`. Others may write artifacts too, such as builds of the same stack. It is not the
+/// job's id, which lets whoever knows it answer.
+pub(super) fn places(work: &Work, bucket: &str, random: [u8; 16]) -> Vec<OutputPlace> {
+    let folder = format!("{}/{}", artifact::folder(&work.pipeline, &work.attempt), hex::encode(random));
     let outputs = work.action.output_artifacts.iter().map(|output| OutputPlace {
         name: output.name.clone(),
         bucket: bucket.to_owned(),
