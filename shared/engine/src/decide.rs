@@ -32,7 +32,7 @@ pub struct Decision {
 
 impl Decision {
     /// This decision and `next`, which was taken on the state after it, as one, to be committed at once; `None` if the
-    /// two do not fit into one, or if either is not whole.
+    /// two do not fit into one, if this one is unfinished, or if that one was rejected.
     pub fn then(&self, next: Self) -> Option<Self> {
         if self.unfinished.is_some() || next.rejection.is_some() {
             return None;

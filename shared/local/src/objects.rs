@@ -255,14 +255,14 @@ impl Objects {
     fn place_of(&self, artifact: &Artifact) -> Result<PathBuf, PortError> {
         if artifact.bucket != BUCKET || !is_digest(&artifact.sha256) {
             let message = format!(
-                "reading the artifact `{}`: it lies in `{}`, not on this machine",
+                "read the artifact `{}`: it lies in `{}`, not on this machine",
                 artifact.name, artifact.bucket
             );
             return Err(PortError::permanent(message));
         }
         if !artifact.key.ends_with(&ending(&artifact.sha256)) {
             let message = format!(
-                "reading the artifact `{}`: its key and its digest do not belong together",
+                "read the artifact `{}`: its key and its digest do not belong together",
                 artifact.name
             );
             return Err(PortError::permanent(message));

@@ -12,6 +12,7 @@ use penstock_model::id::AttemptId;
 
 use super::{BUCKET, KEYS, Objects, durability, is_digest};
 use crate::database::Database;
+use crate::room;
 
 /// The cursor's name: the links that records up to here tell of are on the disk.
 const CURSOR: &str = "links";
@@ -33,8 +34,8 @@ impl Objects {
             }
         }
         failed.map_or(Ok(()), |error| {
-            let keys = self.root.join(KEYS);
-            Err(PortError::transient(format!("bringing links back in {}: {error}", keys.display())))
+            let (keys, error) = (self.root.join(KEYS), room::needed_in(&self.root)(error));
+            Err(PortError::transient(format!("bring links back in {}: {error}", keys.display())))
         })
     }
 
@@ -56,7 +57,7 @@ impl Objects {
             folders.insert(self.root.join(KEYS));
             folders.insert(self.root.clone());
             synchronise(folders).map_err(|error| {
-                PortError::transient(format!("settling links in {}: {error}", self.root.display()))
+                PortError::transient(format!("settle links in {}: {error}", self.root.display()))
             })?;
         }
         if reached == before { Ok(()) } else { database.set_cursor(CURSOR, reached) }
