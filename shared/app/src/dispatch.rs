@@ -1,34 +1,32 @@
 //! What a worker does with what is owed: start an attempt at its provider once, observe it, end it, report.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use penstock_engine::command::{Command, Report, Request, Success};
+use penstock_engine::command::{Command, Report, Request};
 use penstock_engine::debt::Debt;
-use penstock_engine::state::{Attempt, AttemptError, AttemptStatus, ErrorCode, External, MAX_ERROR};
-use penstock_model::artifact::Revision;
-use penstock_model::id::{AttemptId, CommandId, PipelineName};
+use penstock_engine::state::{Attempt, AttemptError, AttemptStatus, ErrorCode, External};
+use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
-use penstock_model::variable::MAX_OUTPUT_BYTES;
 
-use crate::command_id::command_from;
 use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::claims::{Claim, Claims, Recorded, Standing};
 use crate::port::clock::Clock;
 use crate::port::outputs::Outputs;
-use crate::port::provider::{Begun, Done, Ending, Observation, Provider, Providers, Stop, Work};
+use crate::port::provider::{Begun, Ending, Observation, Provider, Providers, Stop, Work};
 use crate::port::store::Store;
 use crate::reports::Reports;
 
 pub mod anticipation;
+pub(crate) mod report;
 pub(crate) mod resolve;
 mod stray;
 mod work;
 
+use report::{END, cut, report_id, shortened, success};
 use stray::Stray;
 use work::{Found, Obstacle};
 
@@ -44,9 +42,6 @@ const PARTING: Duration = Duration::from_secs(20);
 
 /// Each fifth attempt is a failure if its provider loses it; a retry goes on counting.
 const VANISHING: u32 = 5;
-
-/// What the report of an attempt's end is called in its id.
-const END: &str = "end";
 
 /// Carries out what is owed.
 pub struct Dispatch {
@@ -396,42 +391,6 @@ impl Dispatch {
     }
 }
 
-/// What an attempt's success is reported as. Writes the outputs first: whoever reads of the success finds them.
-async fn success(outputs: &dyn Outputs, attempt: &AttemptId, done: Done) -> Result<Report, PortError> {
-    let (report, variables) = reported(done);
-    if !variables.is_empty() {
-        outputs.put(attempt, &variables).await?;
-    }
-    Ok(report)
-}
-
-/// What a success is reported as, and the outputs that go with it.
-fn reported(done: Done) -> (Report, BTreeMap<String, String>) {
-    let bytes: usize = done.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if bytes > MAX_OUTPUT_BYTES {
-        let message = format!(
-            "its output variables have {bytes} bytes; at most {MAX_OUTPUT_BYTES} are allowed: hand on large texts as artifacts"
-        );
-        let error = AttemptError::new(ErrorCode::ConfigurationError, message);
-        return (Report::Failed { error, external: done.external }, BTreeMap::new());
-    }
-    let Done { artifacts, revision, external, summary, started_at, variables } = done;
-    let has_variables = !variables.is_empty();
-    let summary = summary.map(cut);
-    let revision = revision.map(|it| Revision { summary: it.summary.map(cut), ..it });
-    let success = Success { artifacts, has_variables, revision, external, summary, started_at };
-    (Report::Succeeded(success), variables)
-}
-
-/// The id of the report of an attempt's end.
-fn end_of(attempt: &AttemptId) -> Result<CommandId, PortError> {
-    report_id(attempt, END)
-}
-
-fn report_id(attempt: &AttemptId, what: &str) -> Result<CommandId, PortError> {
-    command_from("report", &format!("{attempt} {what}"))
-}
-
 /// The end of work that its provider took up and has lost. It is attempted again, but not for ever: each attempt costs
 /// what the work costs.
 fn vanished(work: &Work) -> Ending {
@@ -453,18 +412,4 @@ fn unknown_provider(work: &Work) -> AttemptError {
         kind.provider, kind.category
     );
     AttemptError::new(ErrorCode::ConfigurationError, message)
-}
-
-fn shortened(error: AttemptError) -> AttemptError {
-    AttemptError { code: error.code, message: cut(error.message) }
-}
-
-/// At most [`MAX_ERROR`] bytes, cut between characters.
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_ERROR {
-        let end = (0..=MAX_ERROR - '…'.len_utf8()).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }

@@ -15,7 +15,7 @@ use penstock_engine::state::AttemptError;
 use penstock_model::pipeline::Category;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 
-use crate::command_id::command_from;
+use crate::dispatch::report::end_of;
 use crate::error::AppError;
 use crate::port::commands::Commands;
 use crate::port::outputs::Outputs;
@@ -124,7 +124,7 @@ impl Jobs {
             }
         };
         let attempt = &invocation.attempt;
-        let id = command_from("report", &format!("{attempt} end")).map_err(AppError::from)?;
+        let id = end_of(attempt).map_err(AppError::from)?;
         let request = Request::Report { attempt: attempt.clone(), report };
         let command = Command { id, pipeline: invocation.pipeline.clone(), request };
         match self.commands.carry_out(command).await?.rejection {

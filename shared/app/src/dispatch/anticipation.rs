@@ -9,8 +9,8 @@ use penstock_engine::debt::Debt;
 use penstock_engine::state::{Definitions, State};
 use penstock_model::id::AttemptId;
 
+use super::report::{end_of, reported};
 use super::work::Found;
-use super::{end_of, reported};
 use crate::port::PortError;
 use crate::port::outputs::Outputs;
 use crate::port::provider::{Providers, Work};
