@@ -32,9 +32,9 @@ use late_approvals::LateApprovals;
 const FAREWELL: Duration = Duration::from_secs(15);
 /// How long one try of a call may take, and all of them: less than the function has, so that a try that hangs is followed
 /// by another.
-const PUT_ASIDE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(10));
-/// As long a call may take that tells somebody.
 const CALL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(25));
+/// The same of a call that puts aside what was not told: within [`FAREWELL`].
+const PUT_ASIDE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(10));
 
 /// Nothing outside is asked before there is something to tell: what fails then keeps nobody from being told of the rest.
 #[tokio::main(flavor = "current_thread")]

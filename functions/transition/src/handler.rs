@@ -140,9 +140,7 @@ impl Handler {
             Err(error) => tracing::error!(%error, "a try is not noted"),
         }
         let is_done = self.take_in_time(message, broken_off > 0, until).await;
-        if !is_done {
-            self.note_end(&arrival, broken_off).await;
-        }
+        self.note_end(&arrival, broken_off).await;
         is_done
     }
 

@@ -36,9 +36,7 @@ impl Outputs for TableStore {
         variables: &BTreeMap<String, String>,
     ) -> Result<(), PortError> {
         let item = Draft::new(Key::outputs(attempt)).body(variables)?.finish()?;
-        let put = self.table.client.put_item().table_name(&*self.table.name).set_item(Some(item));
-        let put = put.send().await.map(drop);
-        put.map_err(|error| port_error(&format!("write the output variables of {attempt}"), &error))
+        self.table.put(&format!("write the output variables of {attempt}"), item).await
     }
 
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError> {

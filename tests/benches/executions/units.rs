@@ -64,8 +64,7 @@ fn transaction(call: &Call, items: &mut Items) -> Units {
         } else if let Some(delete) = write.get("Delete") {
             Written::delete(&delete["Key"], call.succeeded, items)
         } else {
-            let bytes = items.at(&write["ConditionCheck"]["Key"]).bytes;
-            Written { table: kibibytes(bytes), index: 0.0 }
+            panic!("neither put nor deleted: {write}");
         };
         units += 2.0 * written.table + written.index;
     }

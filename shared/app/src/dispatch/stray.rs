@@ -1,7 +1,8 @@
 //! Work that nobody waits for: begun by a worker that was frozen while its claim expired.
 //!
 //! Whoever cancels an attempt looks at the provider, and whoever takes a claim over does; a start that was on its way meanwhile
-//! may land after their look. So a start that does not count is ended by the one who began it.
+//! may land after their look. So a start that does not count is ended by the one who began it. If that
+//! one dies first, work beside the attempt's own runs to its end: nobody else knows of it.
 
 use std::time::Duration;
 

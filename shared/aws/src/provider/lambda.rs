@@ -1,7 +1,7 @@
 //! The Lambda invoke provider: calls a function with `CodePipeline`'s job event; the function answers by API.
 //!
-//! The function answers with `PutJobSuccessResult` or `PutJobFailureResult` to this installation's API (set
-//! `AWS_ENDPOINT_URL_CODEPIPELINE`). Lambda's asynchronous calls are at least once, and a lost acknowledgement makes us call
+//! The function answers with `PutJobSuccessResult` or `PutJobFailureResult` to this installation's `JobsUrl`,
+//! signed for `execute-api`. Lambda's asynchronous calls are at least once, and a lost acknowledgement makes us call
 //! again under the same job id: a function that must act once remembers the job's id. Nobody else can guess it.
 //!
 //! The event says where output artifacts are to be put: in a folder that nobody else can guess. Once the function has answered
