@@ -59,8 +59,7 @@ impl AttemptLog {
         if let Err(error) = &written
             && !open.lacking
         {
-            let folder = self.path.parent().unwrap_or(&self.path);
-            let error = room::needed_in(folder)(io::Error::new(error.kind(), error.to_string()));
+            let error = room::needed_for(&self.path)(io::Error::new(error.kind(), error.to_string()));
             tracing::warn!("lines will be missing in {}: {error}", self.path.display());
         }
         open.lacking = written.is_err();

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Ending, Observation, Provider, Work};
@@ -350,13 +350,13 @@ fn build_id(token: &str) -> String {
 }
 
 fn system(message: String) -> AttemptError {
-    AttemptError { code: "SystemUnavailable".into(), message }
+    AttemptError::new(ErrorCode::SystemUnavailable, message)
 }
 
 /// An input that cannot be extracted.
 pub(crate) fn unusable(error: &PortError) -> AttemptError {
-    let code = if error.retryable { "SystemUnavailable" } else { "JobFailed" };
-    AttemptError { code: code.into(), message: error.in_a_sentence() }
+    let code = if error.retryable { ErrorCode::SystemUnavailable } else { ErrorCode::JobFailed };
+    AttemptError::new(code, error.in_a_sentence())
 }
 
 /// Writes a build's lines into the attempt's log, which there is as soon as the build has begun.

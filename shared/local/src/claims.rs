@@ -115,7 +115,7 @@ impl ClaimJournal {
 impl Inner {
     fn write(&mut self, path: &Path, attempt: &AttemptId, held: Option<Held>) -> Result<(), PortError> {
         let failed = |error: std::io::Error| {
-            let error = room::needed_in(path.parent().unwrap_or(path))(error);
+            let error = room::needed_for(path)(error);
             PortError::transient(format!("write {}: {error}", path.display()))
         };
         let line = Line { attempt: attempt.clone(), held };

@@ -219,7 +219,7 @@ fn approval_key(dir: &Path) -> Result<[u8; 32], MachineError> {
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> MachineError {
     let path = path.to_owned();
-    move |error| MachineError::Io { error: room::needed_in(path.parent().unwrap_or(&path))(error), path }
+    move |error| MachineError::Io { error: room::needed_for(&path)(error), path }
 }
 
 #[cfg(test)]

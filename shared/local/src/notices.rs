@@ -51,7 +51,7 @@ impl Notifier for Notices {
             return Ok(());
         }
         append(&self.file, notice).map_err(|error| {
-            let error = room::needed_in(self.file.parent().unwrap_or(&self.file))(error);
+            let error = room::needed_for(&self.file)(error);
             PortError::transient(format!("write {}: {error}", self.file.display()))
         })?;
         if let Some(console) = &self.console {

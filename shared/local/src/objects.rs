@@ -1,6 +1,6 @@
 //! The artifact store: zips under their digest, read-only, with every reader's copy checked.
 //!
-//! A large new object is synchronised before it is spoken of. A small one is carried by the database's next commit, which
+//! A large object is synchronised before it is spoken of. A small one is carried by the database's next commit, which
 //! makes its content durable together with the report that speaks of it.
 
 use std::fs::{self, File, Permissions};

@@ -13,6 +13,11 @@ pub(crate) fn needed_in(folder: &Path) -> impl FnOnce(io::Error) -> io::Error + 
     }
 }
 
+/// The same for an error of the file at `path`.
+pub(crate) fn needed_for(path: &Path) -> impl FnOnce(io::Error) -> io::Error + use<'_> {
+    needed_in(path.parent().unwrap_or(path))
+}
+
 /// What helps.
 pub(crate) fn way_out(folder: &Path) -> String {
     format!(

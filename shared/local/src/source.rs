@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use penstock_app::engine::state::{AttemptError, External};
+use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Work};
@@ -62,11 +62,11 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable(_) => "RevisionUnavailable",
-            Self::Configuration(_) => "ConfigurationError",
-            Self::Moved(_) | Self::Git(_) | Self::Archive(_) | Self::Io(_) => "SystemUnavailable",
+            Self::Unavailable(_) => ErrorCode::RevisionUnavailable,
+            Self::Configuration(_) => ErrorCode::ConfigurationError,
+            Self::Moved(_) | Self::Git(_) | Self::Archive(_) | Self::Io(_) => ErrorCode::SystemUnavailable,
         }
     }
 }
@@ -131,7 +131,7 @@ impl Provider for GitSource {
                 Err(PortError::transient(format!("write the source artifact: {error}")))
             }
             Err(error) => {
-                let error = AttemptError { code: error.code().into(), message: error.to_string() };
+                let error = AttemptError::new(error.code(), error.to_string());
                 Ok(Begun::Ended(Ending::Failed { error, external: None }))
             }
         }

@@ -16,7 +16,8 @@ use penstock_model::artifact::Artifact;
 use penstock_model::time::Timestamp;
 use walkdir::WalkDir;
 
-use super::Parts;
+use super::{Parts, system};
+use crate::attempt_log::located;
 
 impl Parts {
     /// What a batch ended as; its zips lie in `folder`.
@@ -73,8 +74,7 @@ impl Parts {
                 }
             }
         }
-        message.push_str(&format!("\nthe whole log: {}", self.logs.path(&work.attempt).display()));
-        Ending::Failed { error: AttemptError::new(ErrorCode::JobFailed, message), external: Some(external) }
+        located(&self.logs, &work.attempt, ErrorCode::JobFailed, message, Some(external))
     }
 
     async fn store_batch(
@@ -162,8 +162,4 @@ fn combined(folder: &Path, identifiers: &[String]) -> Result<PathBuf, ArchiveErr
     }
     writer.finish()?;
     Ok(target)
-}
-
-fn system(message: String) -> AttemptError {
-    AttemptError::new(ErrorCode::SystemUnavailable, message)
 }

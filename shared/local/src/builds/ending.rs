@@ -7,6 +7,7 @@ use penstock_model::artifact::Artifact;
 use penstock_model::time::Timestamp;
 
 use super::Parts;
+use crate::attempt_log::located;
 
 /// As many last lines of the failing command go into the message.
 const LAST_LINES: usize = 12;
@@ -72,8 +73,7 @@ impl Parts {
         for case in outcome.reports.iter().flat_map(|report| &report.failing).take(5) {
             message.push_str(&format!("\nfailing test: {}", case.name));
         }
-        message.push_str(&format!("\nthe whole log: {}", self.logs.path(&work.attempt).display()));
-        Ending::Failed { error: AttemptError { code, message }, external: Some(external) }
+        located(&self.logs, &work.attempt, code, message, Some(external))
     }
 }
 

@@ -53,7 +53,8 @@ impl BuildNumbers {
         Expected { numbers: self.clone(), project: project.to_owned(), number }
     }
 
-    /// The next number of `project`. It is in the file before the build hears of it, so that none has it twice.
+    /// The next number of `project`. It is in the file before the build hears of it, so that a server that is killed gives
+    /// none twice; the file is not synchronised, and if it cannot be written, that is only warned of.
     fn next(&self, project: &str) -> u64 {
         let number = {
             let mut numbers = self.lock();

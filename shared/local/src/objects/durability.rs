@@ -12,8 +12,8 @@ use super::{CARRIED, Objects};
 /// So many of them are known to be durable; the others are made so again, which does no harm.
 const KNOWN: usize = 4096;
 
-/// The objects, and the folders of objects, that this process made durable, or gave to a database that makes them so with its next commit. One for
-/// all stores of this process, which has its folder to itself.
+/// The objects, and the folders of objects, that this process made durable, or gave to a database that makes them so with
+/// its next commit. One for all stores of this process, which has its folder to itself.
 static DURABLE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 
 impl Objects {
