@@ -218,8 +218,7 @@ async fn a_build_under_way_when_the_server_dies_is_attempted_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_stopped_before_a_machine_takes_it_up_does_not_go_on() {
-    let buildspec =
-        "version: 0.2\nphases: {build: {commands: ['echo begun | tee -a ../../../builds', 'sleep 1000']}}\n";
+    let buildspec = "version: 0.2\nphases: {build: {commands: ['echo begun >> ../../../builds', 'echo begun', 'sleep 1000']}}\n";
     let bench = Bench::with(&[("buildspec.yml", buildspec)]).await;
     let machine = bench.start().await;
     let definition = pipeline("web")
