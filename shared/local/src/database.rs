@@ -28,7 +28,7 @@ mod writer;
 pub use carried::Carried;
 pub use records::Numbered;
 
-use cache::Cache;
+use cache::{Cache, OpenVersions};
 use carried::Settler;
 use outputs::Fresh;
 use writer::Request;
@@ -185,10 +185,16 @@ impl Database {
         self.cache.due(now, false)
     }
 
-    /// From now on the state alone says when something is due in the pipeline, whatever was written with it: it has been
-    /// planned to its end. The next server, which knows nothing of that, looks once more.
-    pub(crate) fn count_anew(&self, pipeline: &PipelineName) {
-        self.cache.count_anew(pipeline);
+    /// The versions of the pipeline's open executions.
+    pub(crate) fn open_versions(&self, pipeline: &PipelineName) -> OpenVersions {
+        self.cache.open_versions(pipeline)
+    }
+
+    /// From now on the state alone says when something is due in those executions of the pipeline that still have these
+    /// versions, whatever was written with them: they have been planned to their end. What was committed since says for
+    /// itself when it is to go on. The next server, which knows nothing of that, looks once more.
+    pub(crate) fn count_anew(&self, pipeline: &PipelineName, versions: &OpenVersions) {
+        self.cache.count_anew(pipeline, versions);
     }
 
     /// Writes everything that waits and ends the writing thread; later commits fail.

@@ -66,9 +66,10 @@ impl Timer {
             if self.pausing.get(&pipeline).is_some_and(|pause| pause.until > now) {
                 continue;
             }
+            let versions = self.database.open_versions(&pipeline);
             match self.sweep.wake(&pipeline).await {
                 // What was to go on has gone on, or need not any more.
-                Ok(()) => self.database.count_anew(&pipeline),
+                Ok(()) => self.database.count_anew(&pipeline, &versions),
                 Err(error) => tracing::warn!(%pipeline, "waking it failed and is tried again: {error}"),
             }
             if self.database.next_due(|other| *other == pipeline).is_none_or(|at| at > now) {
@@ -146,6 +147,16 @@ mod tests {
         timer.database.close().await;
         let reopened = Database::open(&folder.path().join("penstock.db"), None).unwrap();
         assert!(reopened.next_due(|_| true).is_some(), "a server that starts again looks once more");
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_while_it_was_woken_goes_on_when_it_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let (installation, timer) = waiting(folder.path()).await;
+        let versions = timer.database.open_versions(&name("web"));
+        leave_as_due(&installation, &timer.database).await;
+        timer.database.count_anew(&name("web"), &versions);
+        assert_eq!(timer.next(), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -219,11 +219,21 @@ impl Cache {
         inner.due.iter().find(|(_, id)| inner.owners.get(id).is_some_and(counts)).map(|(at, _)| *at)
     }
 
-    /// Takes from the state when something is due in the open executions of `pipeline`.
-    pub(super) fn count_anew(&self, pipeline: &PipelineName) {
+    /// The versions of the open executions of `pipeline`.
+    pub(super) fn open_versions(&self, pipeline: &PipelineName) -> OpenVersions {
+        let inner = self.lock();
+        let open = inner.pipelines.get(pipeline).map(|entry| entry.open.iter());
+        open.into_iter().flatten().map(|(id, open)| (id.clone(), open.version)).collect()
+    }
+
+    /// Takes from the state when something is due in the open executions of `pipeline` that still have these versions.
+    pub(super) fn count_anew(&self, pipeline: &PipelineName, versions: &OpenVersions) {
         let inner = &mut *self.lock();
         let Some(entry) = inner.pipelines.get_mut(pipeline) else { return };
         for (id, open) in &mut entry.open {
+            if versions.get(id) != Some(&open.version) {
+                continue;
+            }
             let due = next_due(&open.execution);
             if due != open.next_due {
                 inner.due.extend(due.map(|at| (at, id.clone())));
@@ -234,6 +244,9 @@ impl Cache {
         }
     }
 }
+
+/// Which version each open execution of a pipeline has.
+pub(crate) type OpenVersions = BTreeMap<ExecutionId, u64>;
 
 impl Inner {
     fn put_execution(
