@@ -4,6 +4,7 @@ pub mod calls;
 pub mod cursor;
 pub mod environment;
 mod error;
+mod http;
 pub mod offered;
 pub mod scratch;
 pub mod sdk;

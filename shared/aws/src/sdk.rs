@@ -12,7 +12,6 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -22,9 +21,9 @@ use penstock_app::port::PortError;
 use crate::calls::CallLog;
 use crate::environment::{optional, required};
 use crate::error::causes;
+use crate::http::CONNECT;
 
-/// How long a connection may take to open.
-const CONNECT: Duration = Duration::from_secs(3);
+pub use crate::http::http_client;
 
 /// How long an answer may take to begin.
 const READ: Duration = Duration::from_secs(60);
@@ -165,11 +164,4 @@ impl LoadServiceConfig for OwnEndpoints {
         let service = key.service_id().replace([' ', '-'], "_").to_uppercase();
         if key.env() == ENDPOINT { optional(&format!("{ENDPOINT}_{service}")) } else { None }
     }
-}
-
-/// TLS by rustls with ring.
-pub fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https()
 }
