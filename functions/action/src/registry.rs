@@ -9,6 +9,7 @@ use penstock_archive::Limits;
 use penstock_aws::access::{Access, WithoutRole};
 use penstock_aws::artifacts::S3Artifacts;
 use penstock_aws::attempt_log::AttemptLogs;
+use penstock_aws::default_role::DefaultRoleProviders;
 use penstock_aws::environment::{optional, required};
 use penstock_aws::offered::Offered;
 use penstock_aws::provider::cloudformation::CloudFormation;
@@ -48,31 +49,39 @@ impl Registry {
         let artifacts = Arc::new(S3Artifacts::new(sdk, &bucket));
         let logs = AttemptLogs::new(sdk, &bucket);
         let limits = Limits { bytes: EXTRACTED, ..Limits::default() };
-        let (clock, refused) = (Arc::new(SystemClock), WithoutRole::Refused);
+        let clock = Arc::new(SystemClock);
+        let served = DefaultRoleProviders::from_environment()?;
+        let role = |provider: &str| WithoutRole::of(provider, &served);
         let builds = CodeBuild::new(access.clone(), &bucket, logs.clone());
         let commands = Commands::new(access.clone(), &bucket, logs.clone(), required("COMMANDS_PROJECT")?);
-        let code_deploy = CodeDeploy::new(access.clone(), artifacts.clone(), refused);
-        let to_ecs = CodeDeployToEcs::new(access.clone(), artifacts.clone(), refused);
-        let stacks = CloudFormation::new(access.clone(), artifacts.clone(), refused);
-        let services = Ecs::new(access.clone(), artifacts.clone(), clock.clone(), refused);
-        let buckets = S3Deploy::new(access.clone(), artifacts.clone(), store.clone(), refused, limits);
+        let code_deploy = CodeDeploy::new(access.clone(), artifacts.clone(), role("CodeDeploy"));
+        let to_ecs = CodeDeployToEcs::new(access.clone(), artifacts.clone(), role("CodeDeployToECS"));
+        let stacks = CloudFormation::new(access.clone(), artifacts.clone(), role("CloudFormation"));
+        let services = Ecs::new(access.clone(), artifacts.clone(), clock.clone(), role("ECS"));
+        let buckets = S3Deploy::new(access.clone(), artifacts.clone(), store.clone(), role("S3"), limits);
         let buckets = buckets.with_logs(logs.clone());
         let account = required("ACCOUNT_ID")?;
-        let functions =
-            LambdaInvoke::new(access.clone(), artifacts.clone(), store.clone(), clock, account, refused);
-        let handover = |inner: Arc<dyn Provider>, without_role| {
-            Handover::new(inner, access.clone(), S3Artifacts::clone(&artifacts), without_role)
+        let functions = LambdaInvoke::new(
+            access.clone(),
+            artifacts.clone(),
+            store.clone(),
+            clock,
+            account,
+            role("Lambda"),
+        );
+        let handover = |inner: Arc<dyn Provider>, provider: &str| {
+            Handover::new(inner, access.clone(), S3Artifacts::clone(&artifacts), role(provider))
         };
         Ok(Self {
-            builds: Arc::new(handover(Arc::new(builds), WithoutRole::DefaultRole)),
-            commands: Arc::new(handover(Arc::new(commands), WithoutRole::DefaultRole)),
-            code_deploy: Arc::new(handover(Arc::new(code_deploy), refused)),
-            code_deploy_to_ecs: Arc::new(handover(Arc::new(to_ecs), refused)),
-            stacks: Arc::new(handover(Arc::new(stacks), refused).throughout()),
-            services: Arc::new(handover(Arc::new(services), refused)),
-            buckets: Arc::new(handover(Arc::new(buckets), refused)),
-            functions: Arc::new(handover(Arc::new(functions), refused).throughout()),
-            offered: Offered::in_region(sdk.region()),
+            builds: Arc::new(handover(Arc::new(builds), "CodeBuild")),
+            commands: Arc::new(handover(Arc::new(commands), "Commands")),
+            code_deploy: Arc::new(handover(Arc::new(code_deploy), "CodeDeploy")),
+            code_deploy_to_ecs: Arc::new(handover(Arc::new(to_ecs), "CodeDeployToECS")),
+            stacks: Arc::new(handover(Arc::new(stacks), "CloudFormation").throughout()),
+            services: Arc::new(handover(Arc::new(services), "ECS")),
+            buckets: Arc::new(handover(Arc::new(buckets), "S3")),
+            functions: Arc::new(handover(Arc::new(functions), "Lambda").throughout()),
+            offered: Offered::new(sdk.region(), served),
         })
     }
 }

@@ -15,6 +15,7 @@ use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::query::Query;
 use penstock_aws::approval_key::approval_key;
 use penstock_aws::attempt_log::AttemptLogs;
+use penstock_aws::default_role::DefaultRoleProviders;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
 use penstock_aws::queue::{QueueUrls, SqsQueue};
@@ -47,7 +48,8 @@ async fn web(sdk: &Sdk) -> Result<Web, Error> {
     let approvals =
         Approvals::new(key, store.clone(), store.clone(), commands.clone(), clock.clone(), base_url);
     let approvals = Arc::new(approvals);
-    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered::in_region(sdk.region()))));
+    let offered = Offered::new(sdk.region(), DefaultRoleProviders::from_environment()?);
+    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(offered)));
     let logs = Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?));
     // Nothing changes state in this process: whoever asks is not kept waiting.
     let (_, no_changes) = watch::channel(0);

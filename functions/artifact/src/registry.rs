@@ -7,6 +7,7 @@ use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Provider, Providers};
 use penstock_aws::access::{Access, WithoutRole};
 use penstock_aws::artifacts::{S3Artifacts, SourceArtifacts};
+use penstock_aws::default_role::DefaultRoleProviders;
 use penstock_aws::environment::{optional, required};
 use penstock_aws::provider::s3_source::S3Source;
 use penstock_aws::sdk::Sdk;
@@ -35,9 +36,10 @@ impl Registry {
             Some(secret) => github.with_token_from(&secret),
             None => github,
         };
+        let without_role = WithoutRole::of("S3", &DefaultRoleProviders::from_environment()?);
         Ok(Self {
             github: Arc::new(github),
-            buckets: Arc::new(S3Source::new(access, artifacts, store, WithoutRole::Refused)),
+            buckets: Arc::new(S3Source::new(access, artifacts, store, without_role)),
         })
     }
 }

@@ -12,6 +12,7 @@ use penstock_app::delivery::Deliveries;
 use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::port::repository::NoRepository;
 use penstock_app::transition::Transition;
+use penstock_aws::default_role::DefaultRoleProviders;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
 use penstock_aws::queue::{CommandDeadLetters, GaveWay, SqsQueue};
@@ -36,7 +37,8 @@ async fn main() -> Result<(), Error> {
     let queue = Arc::new(SqsQueue::from_environment(&sdk)?);
     let transition = Arc::new(Transition::new(store.clone(), queue.clone(), clock.clone()));
     let commands = Arc::new(Watched { transition, clock: clock.clone() });
-    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(Offered::in_region(sdk.region()))));
+    let offered = Offered::new(sdk.region(), DefaultRoleProviders::from_environment()?);
+    let admission = Arc::new(Admission::new(commands.clone(), Arc::new(offered)));
     let deliveries =
         Deliveries::new(admission, store.clone(), Arc::new(NoRepository)).handing_over(queue.clone());
     let dead_letters = CommandDeadLetters::new(&sdk, required("COMMAND_DEAD_LETTERS_URL")?);

@@ -19,6 +19,7 @@ use penstock_app::port::PortError;
 use penstock_app::port::provider::Work;
 use penstock_model::id::PipelineName;
 
+use crate::default_role::{self, DefaultRoleProviders};
 use crate::error::causes;
 use crate::sdk::Sdk;
 use crate::session::session_name;
@@ -67,6 +68,13 @@ pub enum WithoutRole {
     Refused,
 }
 
+impl WithoutRole {
+    /// What actions of `provider` may do where the default role serves `served`.
+    pub fn of(provider: &str, served: &DefaultRoleProviders) -> Self {
+        if served.serves(provider) { Self::DefaultRole } else { Self::Refused }
+    }
+}
+
 impl Access {
     /// Roles assumed with the credentials of `sdk`. Without a `default_role`, as in tests and on a laptop with
     /// credentials, an action without a role runs with the credentials of `sdk` itself.
@@ -96,8 +104,9 @@ impl Access {
             (Some(role), _, _) | (None, Some(role), WithoutRole::DefaultRole) => Ok(Some(role)),
             (None, None, _) => Ok(None),
             (None, Some(_), WithoutRole::Refused) => Err(PortError::permanent(format!(
-                "run action `{}`: it has no role, and the default action role serves CodeBuild and Commands only; set roleArn on the action or its pipeline",
-                work.action.name
+                "run action `{}`: {}",
+                work.action.name,
+                default_role::without_role(&work.action.action_type_id.provider)
             ))),
         }
     }

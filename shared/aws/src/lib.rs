@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod cursor;
+pub mod default_role;
 pub mod environment;
 mod error;
 mod http;

@@ -18,16 +18,25 @@ use penstock_model::diagnostic::{Diagnostic, Place};
 use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, Stage};
 use penstock_model::stores::Stores;
 
+use crate::default_role::DefaultRoleProviders;
+
 /// Refuses what cannot work; performs nothing itself.
 #[derive(Debug, Clone)]
 pub struct Offered {
     region: String,
+    default_role: DefaultRoleProviders,
 }
 
 impl Offered {
-    /// By an installation in `region`.
-    pub fn in_region(region: impl Into<String>) -> Self {
-        Self { region: region.into() }
+    /// By an installation in `region`, whose default role serves `default_role`.
+    pub fn new(region: impl Into<String>, default_role: DefaultRoleProviders) -> Self {
+        Self { region: region.into(), default_role }
+    }
+
+    fn why(&self, pipeline: &Pipeline, action: &Action) -> Option<String> {
+        refuse(action)
+            .or_else(|| refuse_region(pipeline, action, &self.region))
+            .or_else(|| self.default_role.refuse(pipeline, action))
     }
 }
 
@@ -39,8 +48,8 @@ impl Providers for Offered {
     fn refuse(&self, pipeline: &Pipeline) -> Vec<Diagnostic> {
         let actions =
             pipeline.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
-        let why = |action| refuse(action).or_else(|| refuse_region(pipeline, action, &self.region));
-        actions.filter_map(|(stage, action)| Some(refusal(stage, action, &why(action)?))).collect()
+        let refused = |(stage, action)| Some(refusal(stage, action, &self.why(pipeline, action)?));
+        actions.filter_map(refused).collect()
     }
 }
 
@@ -127,7 +136,7 @@ fn refusal(stage: &Stage, action: &Action, why: &str) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use penstock_model::pipeline::ArtifactStore;
-    use penstock_testkit::build::{build, pipeline};
+    use penstock_testkit::build::{action, build, pipeline};
 
     use super::*;
 
@@ -136,6 +145,23 @@ mod tests {
         let mut action = build("Build").build();
         action.region = Some("eu-west-1".into());
         assert_eq!(refuse_region(&pipeline("web").build(), &action, "us-east-1"), None);
+    }
+
+    #[test]
+    fn what_the_default_role_does_not_serve_needs_a_role_of_its_own() {
+        let publish = action("Publish", Category::Deploy, "S3").set("BucketName", "b").set("Extract", "true");
+        let web = pipeline("web").stage("Release", [publish.consumes("Code")]).build();
+        let told = |served: &str| {
+            let offered = Offered::new("us-east-1", DefaultRoleProviders::parse(served).unwrap());
+            offered.refuse(&web).into_iter().map(|it| it.message).collect::<Vec<_>>()
+        };
+        let refused = told("Lambda");
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        assert!(
+            refused[0].contains("`Publish`") && refused[0].contains("DefaultRoleProviders"),
+            "{refused:?}"
+        );
+        assert_eq!(told("S3"), Vec::<String>::new());
     }
 
     fn refused(stores: &[&str], region: Option<&str>) -> Option<String> {

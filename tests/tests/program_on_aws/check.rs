@@ -179,6 +179,18 @@ fn roles_that_are_not_there_and_actions_without_one_are_told() {
     let without = definition(gone, bucket, "f").replace(&format!("  roleArn: {gone}\n"), "");
     let (found, said) = problems(&stack, &without, 2);
     assert!(found.contains(&(7, "no-role".into())), "{said}");
+    assert!(said.contains("roleArn") && said.contains("DefaultRoleProviders"), "{said}");
+}
+
+#[test]
+fn actions_that_the_default_role_serves_need_none_of_their_own() {
+    let stack = Stack::with("http://127.0.0.1:9", &[("DefaultRoleProviders", "S3,Lambda")]);
+    let line = "  roleArn: gone\n";
+    let without = definition("gone", &stack.outputs["ArtifactBucket"], "'#{variables.F}'").replace(line, "");
+    let (found, said) = problems(&stack, &without, 2);
+    // Its rights are asked for: nobody has given it those of S3 sources and of Lambda.
+    assert!(found.iter().all(|(_, code)| code == "permission-missing"), "{said}");
+    assert!(said.contains("lacks lambda:InvokeFunction"), "{said}");
 }
 
 #[test]

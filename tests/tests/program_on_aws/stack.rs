@@ -33,11 +33,21 @@ pub(crate) struct Stack {
 impl Stack {
     /// Creates one whose API is at `api`.
     pub(crate) fn create(api: &str) -> Self {
+        Self::with(api, &[])
+    }
+
+    /// The same with these parameters.
+    pub(crate) fn with(api: &str, parameters: &[(&str, &str)]) -> Self {
         let (name, cloudformation) = (fresh("penstock"), |operation: &str, input: Json| {
             ACCOUNT.caller.call("cloudformation", operation, &input)
         });
         let body = template(api).to_string();
-        let input = json!({"StackName": name, "TemplateBody": body, "Capabilities": ["CAPABILITY_IAM"]});
+        let given = |(key, value): &(&str, &str)| json!({"ParameterKey": key, "ParameterValue": value});
+        let parameters: Vec<Json> = parameters.iter().map(given).collect();
+        let capabilities = ["CAPABILITY_IAM"];
+        let input = json!({
+            "StackName": name, "TemplateBody": body, "Capabilities": capabilities, "Parameters": parameters
+        });
         cloudformation("create_stack", input);
         let deadline = Instant::now() + Duration::from_secs(60);
         let found = loop {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use cargo_metadata::MetadataCommand;
+use penstock_aws::default_role::{ADDABLE, PARAMETER};
 use regex::Regex;
 use serde_json::Value;
 
@@ -29,6 +30,21 @@ fn what_a_function_requires_is_in_its_environment() {
             );
         }
     }
+}
+
+/// Whoever admits pipelines and whoever performs their actions are told the same.
+#[test]
+fn the_default_role_serves_whom_the_parameter_may_name() {
+    let template = Template::load();
+    let pattern = template.0["Parameters"][PARAMETER]["AllowedPattern"].as_str().unwrap();
+    assert_eq!(pattern, format!("|{}", ADDABLE.join("|")));
+    let told: Vec<String> = template
+        .functions()
+        .into_iter()
+        .filter(|(_, it)| !it.property("Environment")["Variables"]["DEFAULT_ROLE_PROVIDERS"].is_null())
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(told, ["action", "api", "artifact", "transition"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use penstock_aws::default_role::{self, DefaultRoleProviders};
 use penstock_aws::offered;
 use penstock_aws::session::session_name;
 use penstock_aws::trust::Roles;
@@ -13,6 +14,7 @@ use penstock_model::id::ActionName;
 use penstock_model::pipeline::{Action, Category, OutputArtifact, Owner, Pipeline};
 use penstock_model::stores::Stores;
 
+use super::failed;
 use super::installation::Installation;
 
 mod needs;
@@ -30,6 +32,8 @@ struct Offer {
     /// What the sessions of their roles are called.
     session: String,
     default_role: Option<String>,
+    /// Whose actions that role serves.
+    default_role_providers: DefaultRoleProviders,
     external_id: String,
     /// The roles of the action and the artifact function, which assume the actions' roles.
     action: String,
@@ -46,16 +50,18 @@ impl Offer {
     fn of(installation: &Installation, pipeline: &Pipeline) -> anyhow::Result<Self> {
         let trusted = installation.output("TrustedRoleArns")?;
         let (action, artifact) = trusted.split_once(',').unwrap_or((trusted, trusted));
-        let of_parameter = |name: &str| {
-            let list = installation.stack.parameters.get(name).map(String::as_str).unwrap_or_default();
-            list.split(',').map(|arn| arn.trim().to_owned()).collect::<Vec<_>>()
-        };
+        let parameter =
+            |name: &str| installation.stack.parameters.get(name).map(String::as_str).unwrap_or_default();
+        let of_parameter =
+            |name: &str| parameter(name).split(',').map(|arn| arn.trim().to_owned()).collect::<Vec<_>>();
         let mut topics = of_parameter("NotificationTopicArns");
         let own = ["ApprovalTopicArn", "FailureTopicArn"].map(|output| installation.output(output).ok());
         topics.extend(own.into_iter().flatten().map(str::to_owned));
         Ok(Self {
             session: session_name(&pipeline.name),
             default_role: installation.output("DefaultActionRoleArn").ok().map(str::to_owned),
+            default_role_providers: DefaultRoleProviders::parse(parameter(default_role::PARAMETER))
+                .map_err(failed)?,
             external_id: installation.output("ExternalId")?.to_owned(),
             action: action.to_owned(),
             artifact: artifact.to_owned(),
@@ -140,7 +146,10 @@ impl Check<'_> {
             self.error(
                 place.role,
                 "no-role",
-                format!("`{name}` runs under no role, and the stack's default action role serves CodeBuild and Commands only; set roleArn on it or on the pipeline to a role that may do what {provider} does"),
+                format!(
+                    "`{name}`: {}; the role has to be one that may do what {provider} does",
+                    default_role::without_role(provider)
+                ),
             );
             return Ok(());
         };
@@ -212,7 +221,7 @@ impl Check<'_> {
     }
 
     fn default_role(&self, action: &Action) -> Option<String> {
-        let serves = matches!(action.action_type_id.provider.as_str(), "CodeBuild" | "Commands")
+        let serves = self.offer.default_role_providers.serves(&action.action_type_id.provider)
             || action.action_type_id.is_github_source();
         self.offer.default_role.clone().filter(|_| serves)
     }
