@@ -1,10 +1,11 @@
 //! Under which role and in which region an action calls AWS.
 //!
 //! The functions themselves may only assume roles: an action runs under its own role, else its pipeline's, else the
-//! installation's default one, which trusts us with an external id. The session's name carries the pipeline, so that a
-//! role can trust certain pipelines only (`sts:RoleSessionName`).
+//! installation's default one. Each is asked for with an external id that carries the pipeline, so that its owner says
+//! which pipelines may use it, and then with the installation's plain one; the session's name carries the pipeline too.
 
 mod assumed;
+mod external_ids;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -23,7 +24,9 @@ use crate::default_role::{self, DefaultRoleProviders};
 use crate::error::causes;
 use crate::sdk::Sdk;
 use crate::session::session_name;
+use crate::untrusted::Untrusted;
 use assumed::AssumedRole;
+use external_ids::ExternalIds;
 
 /// Gives each action the clients' configuration that it runs with.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ struct Inner {
     default_role: Option<String>,
     external_id: Option<String>,
     /// Assumed roles are kept: their credentials are renewed by themselves.
-    assumed: Mutex<BTreeMap<Assumed, SharedCredentialsProvider>>,
+    assumed: Mutex<BTreeMap<Assumed, Known>>,
 }
 
 /// A role in the name of a pipeline. No pipeline gets what was assumed for another.
@@ -43,6 +46,13 @@ struct Inner {
 struct Assumed {
     role: String,
     session: String,
+}
+
+/// What is kept of an assumed role.
+#[derive(Debug, Clone)]
+struct Known {
+    role: AssumedRole,
+    credentials: SharedCredentialsProvider,
 }
 
 /// As short as a session of a role can be, in seconds (STS API reference, `AssumeRole`).
@@ -89,7 +99,7 @@ impl Access {
     pub async fn of(&self, work: &Work, without_role: WithoutRole) -> Result<Sdk, PortError> {
         let (sdk, region) = (&self.0.sdk, work.action.region.as_deref());
         Ok(match self.role_of(work, without_role)? {
-            Some(role) => sdk.acting_as(Some(self.assume(role, &work.pipeline)), region),
+            Some(role) => sdk.acting_as(Some(self.known(role, &work.pipeline).credentials), region),
             None => sdk.acting_as(None, region),
         })
     }
@@ -126,7 +136,7 @@ impl Access {
             return Ok(None);
         };
         let partition = role.split(':').nth(1).unwrap_or("aws");
-        let session = self.session(role, &session_name(&work.pipeline));
+        let session = self.known(role, &work.pipeline).role;
         let credentials = session.narrowed_to(policy(partition), SHORTEST_SECONDS).credentials().await;
         credentials.map(Some).map_err(|error| NotAssumed::of(role, &error))
     }
@@ -136,28 +146,35 @@ impl Access {
         self.0.sdk.region()
     }
 
-    fn assume(&self, role: &str, pipeline: &PipelineName) -> SharedCredentialsProvider {
-        let inner = &self.0;
-        let key = Assumed { role: role.to_owned(), session: session_name(pipeline) };
-        let mut assumed = inner.assumed.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = || SharedCredentialsProvider::new(self.session(role, &session_name(pipeline)));
+    fn known(&self, role: &str, pipeline: &PipelineName) -> Known {
+        let session = session_name(pipeline);
+        let key = Assumed { role: role.to_owned(), session: session.clone() };
+        let mut assumed = self.0.assumed.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || {
+            let role = AssumedRole::new(&self.0.sdk, role, &session, self.external_ids(role, pipeline));
+            Known { credentials: SharedCredentialsProvider::new(role.clone()), role }
+        };
         assumed.entry(key).or_insert_with(made).clone()
     }
 
-    /// A session of `role`, with the external id that roles ask for.
-    fn session(&self, role: &str, name: &str) -> AssumedRole {
-        AssumedRole::new(&self.0.sdk, role, name, self.0.external_id.as_deref())
+    /// What `role` is asked for with. The default role is the installation's own, and every pipeline's.
+    fn external_ids(&self, role: &str, pipeline: &PipelineName) -> ExternalIds {
+        let id = self.0.external_id.as_deref();
+        if self.0.default_role.as_deref() == Some(role) {
+            ExternalIds::of_installation(id)
+        } else {
+            ExternalIds::of_pipeline(id, pipeline)
+        }
     }
 }
 
 impl NotAssumed {
     fn of(role: &str, error: &CredentialsError) -> Self {
         let what = format!("assume {role}");
+        if let Some(untrusted) = Untrusted::behind(error) {
+            return Self::Refused(format!("{what}: {untrusted}"));
+        }
         match source_said(error) {
-            Some(said) if said.code() == Some("AccessDenied") => Self::Refused(format!(
-                "{what}: {}; let the role trust this installation",
-                said.message().unwrap_or("no reason was given")
-            )),
             Some(said) if said.code().is_some_and(|code| REFUSALS.contains(&code)) => {
                 Self::Refused(format!("{what}: {}", causes(error)))
             }

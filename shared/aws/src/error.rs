@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::error::Error;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use penstock_app::port::PortError;
+
+use crate::untrusted::Untrusted;
 
 /// Codes of refusals that pass by themselves.
 const PASSING: &[&str] = &[
@@ -67,9 +67,8 @@ where
         }
         SdkError::ConstructionFailure(_) => PortError::permanent(format!("{what}: {}", causes(error))),
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | _ => {
-            if let Some(refused) = refused_role(error) {
-                let said = refused.message().unwrap_or("no reason was given");
-                return PortError::permanent(format!("{what}: {said}; let the role trust this installation"));
+            if let Some(untrusted) = Untrusted::behind(error) {
+                return PortError::permanent(format!("{what}: {untrusted}"));
             }
             PortError::transient(format!("{what}: {}", causes(error)))
         }
@@ -80,20 +79,6 @@ where
 fn is_busy(answer: &dyn Any) -> bool {
     let status = answer.downcast_ref::<HttpResponse>().map(|answer| answer.status().as_u16());
     matches!(status, Some(429 | 500..))
-}
-
-/// What STS says where it refuses, for good, to let us assume the role that a call is made under.
-pub(crate) fn refused_role(error: &dyn Error) -> Option<&ErrorMetadata> {
-    let (mut cause, mut is_of_credentials) = (error.source(), false);
-    while let Some(error) = cause {
-        is_of_credentials |= error.is::<CredentialsError>();
-        let said = error.downcast_ref::<ErrorMetadata>().filter(|_| is_of_credentials);
-        if said.is_some() {
-            return said.filter(|said| said.code() == Some("AccessDenied"));
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// What `error` says and what caused it, for people: an SDK's own way adds its structures at length.
@@ -116,6 +101,7 @@ mod tests {
     use std::fmt;
 
     use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
 
     use super::*;
 

@@ -10,6 +10,7 @@ pub mod offered;
 pub mod scratch;
 pub mod sdk;
 pub mod session;
+mod untrusted;
 
 #[cfg(feature = "dynamodb")]
 pub mod approvers;

@@ -1,4 +1,4 @@
-//! Under which name an action's role is assumed.
+//! Under which name and with which external id an action's role is assumed.
 
 use penstock_model::id::PipelineName;
 use sha2::{Digest, Sha256};
@@ -21,9 +21,20 @@ pub fn session_name(pipeline: &PipelineName) -> String {
     format!("{kept}={}", &digest[..16])
 }
 
+/// `INSTALLATION/PIPELINE`: with this external id a role is asked for in the name of `pipeline`, so that its owner can say
+/// which pipelines may use it. Names of pipelines hold nothing that STS does not take there, and no `/`.
+pub fn external_id(installation: &str, pipeline: &PipelineName) -> String {
+    format!("{installation}/{pipeline}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_external_id_carries_the_pipeline() {
+        assert_eq!(external_id("a-1", &PipelineName::new("we.b@prod-1_x").unwrap()), "a-1/we.b@prod-1_x");
+    }
 
     fn of(name: &str) -> String {
         session_name(&PipelineName::new(name).unwrap())

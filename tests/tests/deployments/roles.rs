@@ -68,7 +68,8 @@ async fn a_role_that_does_not_trust_us_ends_an_attempt_that_has_not_begun() {
     assert!(seen.retryable && again.retryable, "{seen:?} {again:?}");
     for told in [error.message, seen.message, again.message] {
         assert!(told.contains(&message), "{told}");
-        assert!(told.ends_with("let the role trust this installation"), "{told}");
+        assert!(told.contains("`an-external-id/site`, then `an-external-id`"), "{told}");
+        assert!(told.ends_with(r#"{"StringEquals":{"sts:ExternalId":"an-external-id/site"}}"#), "{told}");
     }
 }
 

@@ -85,4 +85,5 @@ async fn a_role_that_cannot_be_assumed_is_told() {
     let error = failed(perform(&stage.provider, &work).await);
     assert_eq!(error.code, "PermissionError", "{error:?}");
     assert!(error.message.contains(&arn), "{error:?}");
+    assert!(error.message.contains("`an-external-id/site`, then `an-external-id`"), "{error:?}");
 }

@@ -92,7 +92,7 @@ fn missing_trust_tags_rights_and_names_are_told_where_they_stand() {
         assert!(found.contains(&(line, code.to_owned())), "{code} at {line}: {said}");
     }
     for way_out in
-        ["sts:ExternalId", "aws iam tag-role", "lacks lambda:InvokeFunction", "lacks s3:GetObjectVersion"]
+        ["/web\\\"}}}", "aws iam tag-role", "lacks lambda:InvokeFunction", "lacks s3:GetObjectVersion"]
     {
         assert!(said.contains(way_out), "{way_out}: {said}");
     }
@@ -143,6 +143,11 @@ fn another_external_id_and_none_are_told_apart() {
         found.into_iter().map(|(_, code)| code).collect::<std::collections::BTreeSet<_>>()
     };
     let mut trust = trusted(&stack);
+    let id = stack.outputs["ExternalId"].clone();
+    trust["Condition"]["StringEquals"]["sts:ExternalId"] = json!([format!("{id}/web"), format!("{id}/api")]);
+    assert_eq!(codes(&trust, 0), [].into(), "it may trust this pipeline by name");
+    trust["Condition"]["StringEquals"]["sts:ExternalId"] = json!(format!("{id}/api"));
+    assert_eq!(codes(&trust, 2), ["trust-other-external-id".to_owned()].into(), "or another one only");
     trust["Condition"]["StringEquals"]["sts:ExternalId"] = json!("another");
     assert_eq!(codes(&trust, 2), ["trust-other-external-id".to_owned()].into());
     trust.as_object_mut().unwrap().remove("Condition");

@@ -6,7 +6,8 @@ use penstock_app::engine::state::{AttemptError, ErrorCode, External};
 use penstock_app::port::PortError;
 use penstock_app::port::provider::{Begun, Ending, Observation};
 
-use crate::error::{port_error, refused_role};
+use crate::error::port_error;
+use crate::untrusted::Untrusted;
 
 /// What keeps an action from going on.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +47,7 @@ impl Failure {
             return Self::Passing(failed);
         }
         let message = failed.in_a_sentence();
-        if refused_role(error).is_some() {
+        if Untrusted::behind(error).is_some() {
             return Self::ends(ErrorCode::PermissionError, message);
         }
         if is_denied(error) {

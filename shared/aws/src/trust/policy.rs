@@ -8,11 +8,11 @@ use serde_json::Value as Json;
 /// What a trust policy means for a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// It may assume the role with the external id that it says.
+    /// It may assume the role with one of the external ids that it says.
     Granted,
     /// It may assume the role, whatever external id it says: so may whoever gets it to.
     WithoutExternalId,
-    /// It is trusted with another external id.
+    /// It is trusted with another external id than those.
     OtherExternalId,
     /// No statement names it.
     None,
@@ -27,14 +27,28 @@ pub enum Trust {
 pub struct Asker<'a> {
     /// The ARN of their own role.
     pub principal: &'a str,
-    /// The external id that they say.
-    pub external_id: &'a str,
+    /// The external ids that they say, one after the other while they are refused.
+    pub external_ids: &'a [&'a str],
     /// What they call the session.
     pub session: &'a str,
 }
 
+/// One of them, saying one external id.
+#[derive(Debug, Clone, Copy)]
+struct Saying<'a> {
+    principal: &'a str,
+    session: &'a str,
+    external_id: &'a str,
+}
+
 /// What `policy` means for `asker`.
 pub fn trust(policy: &Json, asker: Asker<'_>) -> Trust {
+    let Asker { principal, external_ids, session } = asker;
+    let saying = external_ids.iter().map(|external_id| Saying { principal, session, external_id });
+    saying.map(|saying| of_one(policy, saying)).min_by_key(rank).unwrap_or(Trust::None)
+}
+
+fn of_one(policy: &Json, asker: Saying<'_>) -> Trust {
     let about: Vec<(&Json, Trust)> = each(&policy["Statement"])
         .filter(|statement| concerns(statement, asker.principal))
         .map(|statement| (statement, conditions(&statement["Condition"], asker)))
@@ -74,7 +88,7 @@ fn names(entry: &str, principal: &str) -> bool {
     entry == "*" || entry == principal || entry == account || root
 }
 
-fn conditions(conditions: &Json, asker: Asker<'_>) -> Trust {
+fn conditions(conditions: &Json, asker: Saying<'_>) -> Trust {
     let mut result = Trust::WithoutExternalId;
     for (operator, keys) in conditions.as_object().into_iter().flatten() {
         for (key, wanted) in keys.as_object().into_iter().flatten() {
@@ -143,7 +157,8 @@ mod tests {
 
     const US: &str = "arn:aws:iam::111122223333:role/penstock-ActionFunctionRole-1";
 
-    const ASKER: Asker<'_> = Asker { principal: US, external_id: "id-1", session: "penstock-web" };
+    const ASKER: Asker<'_> =
+        Asker { principal: US, external_ids: &["id-1/web", "id-1"], session: "penstock-web" };
 
     fn of(statement: &Json) -> Trust {
         trust(&json!({ "Version": "2012-10-17", "Statement": statement }), ASKER)
@@ -162,6 +177,14 @@ mod tests {
         assert_eq!(of(&allow("arn:aws:iam::999999999999:root", id.clone())), Trust::None);
         assert_eq!(of(&json!([])), Trust::None);
         assert_eq!(trust(&Json::Null, ASKER), Trust::None);
+    }
+
+    #[test]
+    fn a_role_may_trust_one_pipeline_or_all() {
+        let with = |ids: Json| of(&allow(US, json!({ "StringEquals": { "sts:ExternalId": ids } })));
+        assert_eq!(with(json!("id-1")), Trust::Granted);
+        assert_eq!(with(json!(["id-1/api", "id-1/web"])), Trust::Granted);
+        assert_eq!(with(json!(["id-1/api", "id-1/web2"])), Trust::OtherExternalId);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #[path = "../connector/mod.rs"]
 mod connector;
 
+mod access;
 mod artifacts;
 mod attempt_log;
 mod bucket;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use penstock_aws::default_role::{self, DefaultRoleProviders};
 use penstock_aws::offered;
-use penstock_aws::session::session_name;
+use penstock_aws::session::{external_id, session_name};
 use penstock_aws::trust::Roles;
 use penstock_model::definition;
 use penstock_model::diagnostic::{Diagnostic, Place, Severity};
@@ -35,6 +35,8 @@ struct Offer {
     /// Whose actions that role serves.
     default_role_providers: DefaultRoleProviders,
     external_id: String,
+    /// The one that is said for this pipeline first.
+    pipelines_id: String,
     /// The roles of the action and the artifact function, which assume the actions' roles.
     action: String,
     artifact: String,
@@ -62,6 +64,7 @@ impl Offer {
             default_role: installation.output("DefaultActionRoleArn").ok().map(str::to_owned),
             default_role_providers: DefaultRoleProviders::parse(parameter(default_role::PARAMETER))
                 .map_err(failed)?,
+            pipelines_id: external_id(installation.output("ExternalId")?, &pipeline.name),
             external_id: installation.output("ExternalId")?.to_owned(),
             action: action.to_owned(),
             artifact: artifact.to_owned(),

@@ -66,8 +66,8 @@ pub(super) async fn examine(roles: &Roles, offer: &Offer, arn: &str, by: &str) -
             )
         };
         let message = format!(
-            "the role is in the account {account}, which these credentials cannot look into: that it trusts {by} with the external id {} is not checked{way_out}",
-            offer.external_id
+            "the role is in the account {account}, which these credentials cannot look into: that it trusts {by} with the external id {}, or with {} for every pipeline, is not checked{way_out}",
+            offer.pipelines_id, offer.external_id
         );
         let problem = if listed { Problem::warning } else { Problem::error };
         return Ok(unseen(problem("role-elsewhere", message)));
@@ -103,11 +103,11 @@ fn unseen(problem: Problem) -> Examined {
 }
 
 fn trusted(role: &Role, offer: &Offer, by: &str) -> Vec<Problem> {
-    let (arn, id) = (&role.arn, &offer.external_id);
+    let (arn, id, all) = (&role.arn, &offer.pipelines_id, &offer.external_id);
     let statement = format!(
         r#"{{"Effect":"Allow","Principal":{{"AWS":"{by}"}},"Action":"sts:AssumeRole","Condition":{{"StringEquals":{{"sts:ExternalId":"{id}"}}}}}}"#
     );
-    let asker = Asker { principal: by, external_id: id, session: &offer.session };
+    let asker = Asker { principal: by, external_ids: &[id, all], session: &offer.session };
     match trust(&role.trust_policy, asker) {
         Trust::Granted => vec![],
         Trust::WithoutExternalId => vec![Problem::warning(
@@ -119,7 +119,7 @@ fn trusted(role: &Role, offer: &Offer, by: &str) -> Vec<Problem> {
         Trust::OtherExternalId => vec![Problem::error(
             "trust-other-external-id",
             format!(
-                "{arn} asks for another external id than this stack says; change its sts:ExternalId to {id}, or give the stack its id with the parameter ExternalId"
+                "{arn} asks for another external id than this stack says for this pipeline; let its sts:ExternalId be {id}, or {all} if every pipeline may use it"
             ),
         )],
         Trust::None => vec![Problem::error(
