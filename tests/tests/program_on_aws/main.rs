@@ -8,6 +8,7 @@ mod account;
 mod approvers;
 mod caller;
 mod check;
+mod check_services;
 mod doctor;
 #[path = "../template/document.rs"]
 #[expect(dead_code, reason = "the template's own tests use the rest")]

@@ -17,11 +17,13 @@ use penstock_model::stores::Stores;
 use super::failed;
 use super::installation::Installation;
 
+mod keys;
 mod needs;
 mod places;
 mod presence;
 mod role;
 mod service_role;
+mod task_roles;
 
 use needs::Where;
 use places::Places;
@@ -260,7 +262,7 @@ impl Check<'_> {
     }
 
     /// The stores of other regions from which input artifacts of `action` are copied.
-    fn far_buckets(&self, pipeline: &Pipeline, action: &Action, near: &str) -> Vec<String> {
+    fn far_buckets(&self, pipeline: &Pipeline, action: &Action, near: &str) -> Vec<(String, Option<String>)> {
         let Some(stores) = &pipeline.artifact_stores else {
             return vec![];
         };
@@ -269,8 +271,9 @@ impl Check<'_> {
         let producers = pipeline.stages.iter().flat_map(|stage| &stage.actions);
         let producers = producers.filter(|action| action.output_artifacts.iter().any(takes));
         let stores = producers.filter_map(|it| stores.get(it.region.as_deref().unwrap_or(home)));
-        let buckets: BTreeSet<&String> = stores.map(|store| &store.location).collect();
-        buckets.into_iter().filter(|bucket| *bucket != near).cloned().collect()
+        let buckets: BTreeSet<_> = stores.map(|store| (store.location.as_str(), store.kms_key())).collect();
+        let far = buckets.into_iter().filter(|(bucket, _)| *bucket != near);
+        far.map(|(bucket, key)| (bucket.to_owned(), key.map(str::to_owned))).collect()
     }
 
     /// Whether the role may make the calls that the action's provider makes.
@@ -285,6 +288,10 @@ impl Check<'_> {
             for lack in role::lacking(&self.roles, role, &need).await? {
                 self.lack(&action.name, place.role, lack);
             }
+        }
+        let sdk = &self.installation.sdk;
+        for lack in task_roles::lacks(sdk, &self.roles, action, whereabouts, role).await? {
+            self.lack(&action.name, place.role, lack);
         }
         Ok(())
     }

@@ -6,6 +6,8 @@
 use penstock_model::artifact::PREFIX;
 use penstock_model::pipeline::{Action, Category};
 
+use super::keys;
+
 /// Where an action is performed.
 #[derive(Debug, Clone)]
 pub(super) struct Where {
@@ -17,8 +19,8 @@ pub(super) struct Where {
     pub(super) own_store: bool,
     /// The KMS key that its artifacts are encrypted with.
     pub(super) artifact_key: Option<String>,
-    /// Buckets in other regions from which its input artifacts are copied.
-    pub(super) far_buckets: Vec<String>,
+    /// Buckets in other regions from which its input artifacts are copied, with the keys that encrypt them there.
+    pub(super) far_buckets: Vec<(String, Option<String>)>,
     pub(super) commands_project: String,
 }
 
@@ -57,12 +59,12 @@ impl Need {
     }
 
     /// A right without which the action works, except that `lost`.
-    fn useful(actions: &[&'static str], resource: impl Into<String>, lost: &'static str) -> Self {
+    pub(super) fn useful(actions: &[&'static str], resource: impl Into<String>, lost: &'static str) -> Self {
         Self { without: Some(lost), ..Self::new(actions, resource) }
     }
 
     /// The right to hand `role`, an ARN or `*`, to `service`.
-    fn pass(role: &str, service: &str) -> Self {
+    pub(super) fn pass(role: &str, service: &str) -> Self {
         let context = vec![("iam:PassedToService", service.to_owned())];
         Self { context, ..Self::new(&["iam:PassRole"], role) }
     }
@@ -105,6 +107,7 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
             // What the function has put is read for its digest; who has inputs reads anyhow.
             if !action.output_artifacts.is_empty() && action.input_artifacts.is_empty() {
                 needs.push(Need::new(&["s3:GetObject"], place.artifacts(&place.artifact_bucket)));
+                needs.extend(keys::needs(place.artifact_key.as_deref(), true, false));
             }
             needs
         }
@@ -119,20 +122,19 @@ pub(super) fn needs(action: &Action, place: &Where) -> Vec<Need> {
 fn artifacts(place: &Where, action: &Action) -> Vec<Need> {
     let objects = place.artifacts(&place.artifact_bucket);
     let mut needs = vec![];
-    if !action.input_artifacts.is_empty() {
+    let reads = !action.input_artifacts.is_empty();
+    if reads {
         needs.push(Need::new(&["s3:GetObject", "s3:GetObjectVersion"], &objects));
     }
-    for bucket in &place.far_buckets {
+    for (bucket, key) in &place.far_buckets {
         needs.push(Need::new(&["s3:GetObject", "s3:GetObjectVersion"], place.artifacts(bucket)));
+        needs.extend(keys::needs(key.as_deref(), true, false));
     }
     let writes = !action.output_artifacts.is_empty() || !place.far_buckets.is_empty();
     if writes {
         needs.push(Need::new(&["s3:PutObject"], objects));
     }
-    // An alias is no resource of which rights are told.
-    if let Some(key) = place.artifact_key.as_ref().filter(|key| writes && key.contains(":key/")) {
-        needs.push(Need::new(&["kms:GenerateDataKey"], key.clone()));
-    }
+    needs.extend(keys::needs(place.artifact_key.as_deref(), reads, writes));
     needs
 }
 
@@ -262,8 +264,8 @@ fn deployments(place: &Where, action: &Action) -> Vec<Need> {
     ]
 }
 
-/// Task definitions are asked for and registered without a resource (Service authorization reference, ECS); the roles
-/// that they name are only known when they are read.
+/// Task definitions are asked for and registered without a resource (Service authorization reference, ECS); which roles
+/// they name, [`super::task_roles`] reads.
 fn definitions() -> Vec<Need> {
     let calls = [
         "ecs:DescribeTaskDefinition",
@@ -347,12 +349,20 @@ mod tests {
             "configuration": { "FunctionName": "check" }, "inputArtifacts": [{ "name": "Source" }]
         }));
         let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
-        let place = Where { far_buckets: vec!["home".into()], artifact_key: Some(key.into()), ..place() };
+        let far = "arn:aws:kms:us-east-1:111122223333:key/2";
+        let place = Where {
+            far_buckets: vec![("home".into(), Some(far.into()))],
+            artifact_key: Some(key.into()),
+            ..place()
+        };
         let needs = needs(&deploy, &place);
         let read = ["s3:GetObject", "s3:GetObjectVersion"];
         assert!(needs.contains(&Need::new(&read, "arn:aws:s3:::home/artifacts/*")));
         assert!(needs.contains(&Need::new(&["s3:PutObject"], "arn:aws:s3:::bucket/artifacts/*")));
         assert!(needs.contains(&Need::new(&["kms:GenerateDataKey"], key)));
+        for read in [key, far] {
+            assert!(needs.contains(&Need::new(&["kms:Decrypt"], read)), "{read}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) async fn problem(
     let kind = &action.action_type_id;
     match (kind.provider.as_str(), kind.category) {
         ("CodeBuild", _) => project(sdk, action, place).await,
-        ("CodeDeploy", _) => deployment_group(sdk, action, place).await,
+        ("CodeDeploy" | "CodeDeployToECS", _) => deployment_group(sdk, action, place).await,
         ("ECS", _) => service(sdk, action, place).await,
         ("S3", Category::Source) => bucket(sdk, action, place, "S3Bucket").await,
         ("S3", _) => bucket(sdk, action, place, "BucketName").await,

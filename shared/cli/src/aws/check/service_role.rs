@@ -2,11 +2,14 @@
 //!
 //! A project that was made for `CodePipeline` has one that may use `CodePipeline`'s own buckets only.
 
+use std::collections::BTreeMap;
+
 use penstock_aws::sdk::Sdk;
 use penstock_aws::trust::Roles;
 use penstock_model::pipeline::Action;
 use serde_json::json;
 
+use super::keys;
 use super::needs::{Need, Where, known};
 use super::role::{self, Lack};
 use crate::aws::ask::{self, Service};
@@ -34,20 +37,22 @@ pub(super) async fn lacks(
         return Ok(vec![]);
     }
     let mut found = vec![];
-    let objects = place.artifacts(&place.artifact_bucket);
-    for need in of_build(action, &objects) {
+    for need in of_build(action, place) {
         for lack in role::lacking(roles, &arn, &need).await? {
-            found.push((key, with_policy(lack, &arn, action, &objects)));
+            found.push((key, with_policy(lack, &arn, action, place)));
         }
     }
     Ok(found)
 }
 
-/// What the build's role needs of the artifacts, `objects`.
-fn of_build(action: &Action, objects: &str) -> Vec<Need> {
-    let read = Need::new(&["s3:GetObject", "s3:GetObjectVersion"], objects);
-    let written = (!action.output_artifacts.is_empty()).then(|| Need::new(&["s3:PutObject"], objects));
-    std::iter::once(read).chain(written).collect()
+/// What the build's role needs of the artifacts in `place`, and of the key that encrypts them.
+fn of_build(action: &Action, place: &Where) -> Vec<Need> {
+    let objects = place.artifacts(&place.artifact_bucket);
+    let writes = !action.output_artifacts.is_empty();
+    let read = Need::new(&["s3:GetObject", "s3:GetObjectVersion"], &objects);
+    let written = writes.then(|| Need::new(&["s3:PutObject"], objects));
+    let keys = keys::needs(place.artifact_key.as_deref(), true, writes);
+    std::iter::once(read).chain(written).chain(keys).collect()
 }
 
 /// The role's ARN, where it is known before an execution.
@@ -72,10 +77,10 @@ async fn role_of(
 }
 
 /// A lack, said as one of the build's role, with the policy that mends it.
-fn with_policy(lack: Lack, arn: &str, action: &Action, objects: &str) -> Lack {
+fn with_policy(lack: Lack, arn: &str, action: &Action, place: &Where) -> Lack {
     let say = |message: String| {
         let name = arn.rsplit('/').next().unwrap_or(arn);
-        let policy = policy(action, objects);
+        let policy = policy(action, place);
         format!(
             "the build fetches and stores artifacts under its project's role: {message}: aws iam put-role-policy --role-name {name} --policy-name penstock-artifacts --policy-document '{policy}'"
         )
@@ -87,15 +92,32 @@ fn with_policy(lack: Lack, arn: &str, action: &Action, objects: &str) -> Lack {
     }
 }
 
-fn policy(action: &Action, objects: &str) -> String {
-    let calls: Vec<&str> = of_build(action, objects).into_iter().flat_map(|need| need.actions).collect();
-    let statement = json!({ "Effect": "Allow", "Action": calls, "Resource": objects });
-    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+fn policy(action: &Action, place: &Where) -> String {
+    let mut calls: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for need in of_build(action, place) {
+        calls.entry(need.resource).or_default().extend(need.actions);
+    }
+    let statement = |(resource, calls)| json!({ "Effect": "Allow", "Action": calls, "Resource": resource });
+    let statements: Vec<_> = calls.into_iter().map(statement).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn place(key: Option<&str>) -> Where {
+        Where {
+            partition: "aws".into(),
+            region: "eu-west-1".into(),
+            account: "111122223333".into(),
+            artifact_bucket: "bucket".into(),
+            own_store: key.is_some(),
+            artifact_key: key.map(str::to_owned),
+            far_buckets: vec![],
+            commands_project: "penstock-commands".into(),
+        }
+    }
 
     #[test]
     fn a_build_without_artifacts_of_its_own_only_reads() {
@@ -106,7 +128,14 @@ mod tests {
             }))
             .unwrap()
         };
-        assert!(!policy(&test(json!([])), "arn").contains("s3:PutObject"));
-        assert!(policy(&test(json!([{ "name": "Report" }])), "arn").contains("s3:PutObject"));
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
+        let plain = place(None);
+        assert!(!policy(&test(json!([])), &plain).contains("s3:PutObject"));
+        assert!(policy(&test(json!([{ "name": "Report" }])), &plain).contains("s3:PutObject"));
+        assert!(!policy(&test(json!([])), &plain).contains("kms:"));
+        let encrypted = place(Some(key));
+        let reads = json!({ "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": key }).to_string();
+        assert!(policy(&test(json!([])), &encrypted).contains(&reads));
+        assert!(policy(&test(json!([{ "name": "Report" }])), &encrypted).contains("kms:GenerateDataKey"));
     }
 }
