@@ -29,6 +29,19 @@ async fn each_build_of_a_batch_hands_on_its_own_artifacts() {
 }
 
 #[tokio::test]
+async fn what_the_builds_of_a_batch_export_is_collected_for_whoever_refers_to_it() {
+    let stage = Stage::new("batch-exports").await;
+    let work = stage.work(batch("world").namespace("built").build()).await;
+    let done = succeeded(perform(&stage.code_build(), &work).await);
+    assert_eq!(done.variables["GREETING"], "hello world of site at c0ffee");
+    assert_eq!(stage.count("BatchGetBuilds"), 1);
+    let unnamed = Stage::new("batch-unnamed").await;
+    let work = unnamed.work(batch("world").build()).await;
+    assert!(succeeded(perform(&unnamed.code_build(), &work).await).variables.is_empty());
+    assert_eq!(unnamed.count("BatchGetBuilds"), 0);
+}
+
+#[tokio::test]
 async fn the_artifacts_of_a_batch_are_combined() {
     let stage = Stage::new("batch-combined").await;
     let work = stage.work(batch("world").set("CombineArtifacts", "true").produces("all").build()).await;

@@ -3,6 +3,8 @@
 //! An output artifact called like a build of the batch is that build's primary artifact, `<build>_<artifact>` a
 //! secondary one ("Batch build with individual artifacts" in the `CodeBuild` user guide); combined artifacts are one.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_codebuild::error::SdkError;
 use aws_sdk_codebuild::operation::list_build_batches_for_project::ListBuildBatchesForProjectError;
 use aws_sdk_codebuild::operation::start_build_batch::StartBuildBatchError;
@@ -25,6 +27,9 @@ use super::runner::Place;
 use super::{console, failure, log, outputs, request};
 use crate::error::port_error;
 use crate::provider::failure::Failure;
+
+/// As many builds as one call reads (CodeBuild API reference, `BatchGetBuilds`).
+const BUILDS_OF_A_CALL: usize = 100;
 
 /// Batches of builds.
 pub(super) struct Batches<'a>(pub(super) &'a Place<'a>);
@@ -136,13 +141,33 @@ impl Batches<'_> {
                 Err(failure) => return Ok(failure.ending(Some(external))?),
             }
         }
+        let variables = match self.variables(work, batch).await {
+            Ok(variables) => variables,
+            Err(failure) => return Ok(failure.ending(Some(external))?),
+        };
         Ok(Ending::Succeeded(Box::new(Done {
             artifacts,
+            variables,
             external: Some(external),
             summary: Some(format!("batch of {} builds succeeded", batch.build_groups().len())),
             started_at: batch.start_time().and_then(|time| time.to_millis().ok()).map(Timestamp),
             ..Done::default()
         })))
+    }
+
+    /// What the builds exported; of builds that export the same name, the last in the batch's order says what it is.
+    /// Without a namespace nothing can refer to it, and the builds are not asked for.
+    async fn variables(&self, work: &Work, batch: &BuildBatch) -> Result<BTreeMap<String, String>, Failure> {
+        let mut variables = BTreeMap::new();
+        if work.action.namespace.is_none() {
+            return Ok(variables);
+        }
+        let ids: Vec<String> = batch.build_groups().iter().filter_map(build_of).collect();
+        for ids in ids.chunks(BUILDS_OF_A_CALL) {
+            let mut exported = Builds(self.0).exported(ids).await?;
+            ids.iter().filter_map(|id| exported.remove(id)).for_each(|of_one| variables.extend(of_one));
+        }
+        Ok(variables)
     }
 
     async fn artifact(
@@ -199,6 +224,12 @@ impl Batches<'_> {
         }
         Ok(failure::message(&build, log.as_ref()))
     }
+}
+
+/// The id of the build that the group runs or ran last.
+fn build_of(group: &BuildGroup) -> Option<String> {
+    let arn = group.current_build_summary.as_ref()?.arn.as_deref()?;
+    Some(arn.split_once('/')?.1.to_owned())
 }
 
 /// Where the artifact of this name lies. A single output of another name is the first build's.

@@ -1,5 +1,7 @@
 //! Single builds: started once, found again, observed, stopped.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_codebuild::error::SdkError;
 use aws_sdk_codebuild::operation::list_builds_for_project::ListBuildsForProjectError;
 use aws_sdk_codebuild::operation::start_build::StartBuildError;
@@ -120,6 +122,17 @@ impl Builds<'_> {
         Ok(got.builds.and_then(|builds| builds.into_iter().next()))
     }
 
+    /// What each of these builds, at most a hundred, exported.
+    pub(super) async fn exported(
+        &self,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {
+        let got = self.0.client.batch_get_builds().set_ids(Some(ids.to_vec())).send().await;
+        let got = got.map_err(|error| Failure::of_look("read the builds of the batch", &error))?;
+        let of_build = |build: &Build| Some((build.id.clone()?, exported(build)));
+        Ok(got.builds().iter().filter_map(of_build).collect())
+    }
+
     async fn ending(&self, work: &Work, build: &Build, external: External) -> Result<Ending, PortError> {
         let log = log::end_of(&self.0.sdk, build).await;
         if let Some(Ok(log)) = &log {
@@ -133,18 +146,21 @@ impl Builds<'_> {
             Ok(artifacts) => artifacts,
             Err(failure) => return failure.ending(Some(external)),
         };
-        let exported = build.exported_environment_variables().iter();
-        let variables =
-            exported.filter_map(|it| Some((it.name.clone()?, it.value.clone().unwrap_or_default())));
         Ok(Ending::Succeeded(Box::new(Done {
             artifacts,
-            variables: variables.collect(),
+            variables: exported(build),
             revision: None,
             external: Some(external),
             summary: Some(summary(build)),
             started_at: build.start_time().and_then(|time| time.to_millis().ok()).map(Timestamp),
         })))
     }
+}
+
+/// The variables that the build exported.
+fn exported(build: &Build) -> BTreeMap<String, String> {
+    let all = build.exported_environment_variables().iter();
+    all.filter_map(|it| Some((it.name.clone()?, it.value.clone().unwrap_or_default()))).collect()
 }
 
 fn summary(build: &Build) -> String {

@@ -145,6 +145,8 @@ fn builds(place: &Where, project: &str, action: &Action) -> Vec<Need> {
         &[
             "codebuild:StartBuildBatch",
             "codebuild:BatchGetBuildBatches",
+            // The builds of a batch tell why one failed and what they exported.
+            "codebuild:BatchGetBuilds",
             "codebuild:StopBuildBatch",
             "codebuild:ListBuildBatchesForProject",
         ]
