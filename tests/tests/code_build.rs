@@ -18,6 +18,8 @@ mod refusals;
 mod regions;
 #[path = "code_build/repetition.rs"]
 mod repetition;
+#[path = "code_build/requests.rs"]
+mod requests;
 #[path = "code_build/stage.rs"]
 mod stage;
 #[path = "code_build/stand_in.rs"]

@@ -10,6 +10,7 @@ mod ecs_refusals;
 mod emulators;
 #[path = "../providers/mod.rs"]
 mod providers;
+mod regions;
 mod roles;
 mod stage;
 mod to_ecs;

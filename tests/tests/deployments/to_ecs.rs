@@ -1,7 +1,8 @@
 //! `CodeDeployToECS`: templates filled in, the definition registered, traffic shifted by `CodeDeploy`.
 
 use penstock_app::port::provider::{Ending, Observation, Provider};
-use penstock_testkit::build::ActionBuilder;
+use penstock_model::artifact::Artifact;
+use penstock_testkit::build::{ActionBuilder, name};
 use serde_json::json;
 
 use super::providers::{failed, perform, running, succeeded};
@@ -17,10 +18,10 @@ const APPSPEC: &str = "version: 0.0\nResources:\n  - Web:\n      Type: AWS::ECS:
 const IMAGE: &str = "111122223333.dkr.ecr.us-east-1.amazonaws.com/web@sha256:0123";
 const DETAIL: &str =
     r#"{"ImageURI": "111122223333.dkr.ecr.us-east-1.amazonaws.com/web@sha256:0123", "Version": "1.0"}"#;
-const APP: &[(&str, &str)] =
+pub(crate) const APP: &[(&str, &str)] =
     &[("taskdef.json", TASK_DEFINITION), ("deploy/appspec.yaml", APPSPEC), ("imageDetail.json", DETAIL)];
 
-fn blue_green() -> ActionBuilder {
+pub(crate) fn blue_green() -> ActionBuilder {
     deploy("CodeDeployToECS")
         .set("ApplicationName", "shop")
         .set("DeploymentGroupName", "service")
@@ -49,6 +50,42 @@ async fn the_templates_are_filled_in_and_deployed() {
     stage.code_deploy.succeed(&external.id);
     let Observation::Ended(ending) = provider.observe(&work, &external).await.unwrap() else { panic!() };
     succeeded(ending);
+}
+
+/// Where nothing says otherwise, the templates are `taskdef.json` and `appspec.yaml` at the top.
+#[tokio::test]
+async fn four_images_come_from_artifacts_of_their_own() {
+    let containers: Vec<_> =
+        (1..=4).map(|n| json!({"name": format!("c{n}"), "image": format!("<IMAGE{n}>")})).collect();
+    let template = json!({"family": "four", "containerDefinitions": containers}).to_string();
+    let stage = Stage::new();
+    let mut action = deploy("CodeDeployToECS")
+        .set("ApplicationName", "shop")
+        .set("DeploymentGroupName", "service")
+        .set("TaskDefinitionTemplateArtifact", "App")
+        .set("AppSpecTemplateArtifact", "App");
+    for n in 1..=4 {
+        let artifact = if n == 1 { "App".to_owned() } else { format!("Image{n}") };
+        action = action
+            .set(&format!("Image{n}ArtifactName"), &artifact)
+            .set(&format!("Image{n}ContainerName"), &format!("IMAGE{n}"));
+        if n > 1 {
+            action = action.consumes(&artifact);
+        }
+    }
+    let files = [("taskdef.json", &*template), ("appspec.yaml", APPSPEC), ("imageDetail.json", DETAIL)];
+    let mut work = stage.work(action.build(), &files).await;
+    for n in 2..=4 {
+        let detail = json!({"ImageURI": format!("repo/c{n}@sha256:{n}")}).to_string();
+        let other = stage.work(deploy("CodeDeployToECS").build(), &[("imageDetail.json", &detail)]).await;
+        work.inputs.push(Artifact { name: name(&format!("Image{n}")), ..other.inputs[0].clone() });
+    }
+    running(&stage.to_ecs(), &work, false).await;
+    let definition = stage.ecs.definitions().pop().unwrap();
+    let containers = definition["containerDefinitions"].as_array().unwrap().iter();
+    let images: Vec<_> = containers.map(|it| it["image"].as_str().unwrap()).collect();
+    assert_eq!(images, [IMAGE, "repo/c2@sha256:2", "repo/c3@sha256:3", "repo/c4@sha256:4"]);
+    assert_eq!(stage.code_deploy.deployments().len(), 1);
 }
 
 #[tokio::test]

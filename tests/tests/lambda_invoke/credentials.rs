@@ -1,13 +1,18 @@
 //! The credentials that a function is handed: of the action's role, for the job's artifacts and nothing else.
 
+use std::sync::{Arc, Mutex};
+
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::types::Tag;
 use aws_sdk_s3::Client;
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
 use penstock_aws::sdk::Sdk;
 use penstock_model::pipeline::Category;
 use penstock_testkit::build::action;
 use serde_json::{Value as Json, json};
+use tokio::net::TcpListener;
 
 use super::providers::{failed, perform, running};
 use super::stage::Stage;
@@ -74,6 +79,26 @@ async fn a_function_may_read_its_inputs_and_put_its_outputs_and_nothing_else() {
     ] {
         assert!(refused, "{what} is allowed");
     }
+}
+
+#[tokio::test]
+async fn a_function_of_another_region_is_called_there() {
+    let seen = Arc::new(Mutex::new(vec![]));
+    let recorded = Arc::clone(&seen);
+    let router = Router::new().fallback(move |headers: HeaderMap| {
+        recorded.lock().unwrap().push(headers["authorization"].to_str().unwrap().to_owned());
+        async { StatusCode::ACCEPTED }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let stage = Stage::new().await;
+    let mut work = stage.work("succeed");
+    work.action.region = Some("eu-west-1".to_owned());
+    let external = running(&stage.calling_at(&url), &work, false).await;
+    assert!(external.url.unwrap().contains("eu-west-1"));
+    let seen = seen.lock().unwrap();
+    assert!(seen.len() == 1 && seen[0].contains("/eu-west-1/lambda/aws4_request"), "{seen:?}");
 }
 
 #[tokio::test]

@@ -80,6 +80,14 @@ impl Stage {
         Self { provider, clock, records, answers, taken: Mutex::default(), function, sdk }
     }
 
+    /// The provider, whose functions are called at `url`.
+    pub(crate) fn calling_at(&self, url: &str) -> LambdaInvoke {
+        let sdk = providers::sdk(url, &[]);
+        let artifacts = Arc::new(S3Artifacts::new(&sdk, BUCKET));
+        let (access, records) = (Access::new(sdk, None, None), Arc::new(Records::default()));
+        LambdaInvoke::new(access, artifacts, records, self.clock.clone(), ACCOUNT, WithoutRole::Refused)
+    }
+
     /// An attempt whose function is to do `wanted`.
     pub(crate) fn work(&self, wanted: &str) -> Work {
         let invoke = action("Check", Category::Invoke, "Lambda").set("FunctionName", &self.function);

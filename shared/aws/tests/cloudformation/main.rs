@@ -3,7 +3,10 @@
 
 mod change_sets;
 mod failures;
+#[path = "../recorder/mod.rs"]
+mod recorder;
 mod repetition;
+mod requests;
 mod stacks;
 mod stage;
 mod stops;

@@ -10,7 +10,7 @@ use penstock_app::port::claims::{Claim, Claims};
 use penstock_app::port::logs::Logs;
 use penstock_app::port::provider::{Begun, Ending, Provider, Stop};
 use penstock_archive::Limits;
-use penstock_aws::access::WithoutRole;
+use penstock_aws::access::{Access, WithoutRole};
 use penstock_aws::attempt_log::AttemptLogs;
 use penstock_aws::cursor::Cursors;
 use penstock_aws::provider::s3_deploy::S3Deploy;
@@ -23,6 +23,7 @@ use penstock_model::pipeline::Category;
 use penstock_model::time::Timestamp;
 use penstock_testkit::build::{ActionBuilder, action};
 
+use super::recorder::Recorder;
 use super::stage::{Stage, perform, work};
 use super::{failed, succeeded};
 
@@ -36,7 +37,7 @@ fn provider_with(stage: &Stage, limits: Limits, cursors: Arc<dyn Cursors>) -> S3
 }
 
 /// No place for cursors: everything is begun anew.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 #[async_trait]
 impl Cursors for Nowhere {
@@ -48,7 +49,7 @@ impl Cursors for Nowhere {
     }
 }
 
-fn publishes(bucket: &str, extract: bool) -> ActionBuilder {
+pub(crate) fn publishes(bucket: &str, extract: bool) -> ActionBuilder {
     action("Publish", Category::Deploy, "S3")
         .consumes("Site")
         .set("BucketName", bucket)
@@ -128,6 +129,34 @@ async fn the_zip_is_put_under_a_key_that_a_repetition_keeps() {
         Some("aws:kms")
     );
     assert_eq!(object.content_length().and_then(|length| u64::try_from(length).ok()), Some(site.size));
+}
+
+#[tokio::test]
+async fn each_object_is_put_with_the_acl_and_the_key_of_the_action() {
+    const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/0c3a5a4e-0000-4000-8000-000000000000";
+    let stage = Stage::new().await;
+    stage.bucket("asked", false).await;
+    let site = site(&stage, "asked").await;
+    for (number, extract, expected) in [(1, true, 4), (2, false, 1)] {
+        let recorder = Recorder::new();
+        let access = Access::new(recorder.sdk(&stage.config), None, None);
+        let (artifacts, limits) = (stage.artifacts.clone(), Limits::default());
+        let provider = S3Deploy::new(access, artifacts, Arc::new(Nowhere), WithoutRole::Refused, limits);
+        let publish = publishes("asked", extract)
+            .set("ObjectKey", "x")
+            .set("CannedACL", "bucket-owner-full-control")
+            .set("KMSEncryptionKeyARN", KEY);
+        succeeded(perform(&provider, &work("asked", number, publish.build(), vec![site.clone()])).await);
+        let sent = recorder.sent_to("s3");
+        let put: Vec<_> = sent.iter().filter(|it| it.header("x-amz-acl").is_some()).collect();
+        assert_eq!(put.len(), expected, "{sent:?}");
+        for put in put {
+            assert_eq!(put.header("x-amz-acl"), Some("bucket-owner-full-control"));
+            assert_eq!(put.header("x-amz-server-side-encryption"), Some("aws:kms"));
+            assert_eq!(put.header("x-amz-server-side-encryption-aws-kms-key-id"), Some(KEY));
+            assert!(put.body.is_empty(), "files are streamed");
+        }
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deploy;
+#[path = "../recorder/mod.rs"]
+mod recorder;
 mod source;
 #[path = "../cloudformation/stage.rs"]
 mod stage;
