@@ -8,6 +8,12 @@ mod batches;
 mod builds;
 #[path = "code_build/commands.rs"]
 mod commands;
+#[path = "../../shared/aws/tests/connector/mod.rs"]
+mod connector;
+#[path = "code_build/faults.rs"]
+mod faults;
+#[path = "../../shared/aws/tests/performed/mod.rs"]
+mod performed;
 #[path = "code_build/place.rs"]
 mod place;
 #[path = "providers/mod.rs"]

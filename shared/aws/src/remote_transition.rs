@@ -59,6 +59,11 @@ impl RemoteTransition {
             )));
         }
         serde_json::from_slice(&payload).map_err(|error| {
+            if error.is_eof() {
+                return PortError::transient(
+                    "understand `transition`: its answer broke off; look whether the command took effect before giving it again",
+                );
+            }
             PortError::permanent(format!(
                 "understand `transition`: {error}; update all functions to one release"
             ))

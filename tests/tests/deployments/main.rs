@@ -5,9 +5,14 @@
 
 mod code_deploy;
 mod code_deploy_refusals;
+#[path = "../../../shared/aws/tests/connector/mod.rs"]
+mod connector;
 mod ecs;
 mod ecs_refusals;
 mod emulators;
+mod faults;
+#[path = "../../../shared/aws/tests/performed/mod.rs"]
+mod performed;
 #[path = "../providers/mod.rs"]
 mod providers;
 mod regions;

@@ -3,8 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
+#[path = "../../../shared/aws/tests/connector/mod.rs"]
+mod connector;
 mod credentials;
+mod faults;
 mod outputs;
+#[path = "../../../shared/aws/tests/performed/mod.rs"]
+mod performed;
 #[path = "../providers/mod.rs"]
 mod providers;
 mod repetition;

@@ -36,19 +36,24 @@ impl LoadServiceConfig for Endpoints {
 
 /// Clients whose calls go to these endpoints, or else to `url`.
 pub(crate) fn sdk(url: &str, endpoints: &[(&str, String)]) -> Sdk {
-    let endpoints = endpoints.iter().map(|(service, url)| ((*service).to_owned(), url.clone()));
     let credentials = Credentials::new("test", "test", None, None, "tests");
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .endpoint_url(url)
-        .service_config(Endpoints(endpoints.collect()))
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
         .time_source(SystemTimeSource::new())
         .http_client(http_client())
         .build();
-    Sdk::from_config(config)
+    with_endpoints(&Sdk::from_config(config), endpoints)
+}
+
+/// The same clients, whose calls of these services go elsewhere.
+pub(crate) fn with_endpoints(sdk: &Sdk, endpoints: &[(&str, String)]) -> Sdk {
+    let endpoints = endpoints.iter().map(|(service, url)| ((*service).to_owned(), url.clone()));
+    let config = sdk.config().to_builder().service_config(Endpoints(endpoints.collect()));
+    Sdk::from_config(config.build())
 }
 
 /// The `number`th attempt at `action` in the test `of`.

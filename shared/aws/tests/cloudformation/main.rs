@@ -2,7 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod change_sets;
+#[path = "../connector/mod.rs"]
+mod connector;
 mod failures;
+mod faults;
+#[path = "../performed/mod.rs"]
+mod performed;
 #[path = "../recorder/mod.rs"]
 mod recorder;
 mod repetition;

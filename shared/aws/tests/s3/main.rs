@@ -1,7 +1,12 @@
 //! S3 actions against an emulator: deploying into a bucket, and a bucket as a source.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../connector/mod.rs"]
+mod connector;
 mod deploy;
+mod faults;
+#[path = "../performed/mod.rs"]
+mod performed;
 #[path = "../recorder/mod.rs"]
 mod recorder;
 mod source;

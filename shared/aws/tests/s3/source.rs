@@ -20,7 +20,7 @@ fn provider(stage: &Stage) -> S3Source {
     S3Source::new(stage.access.clone(), stage.artifacts.clone(), revisions, WithoutRole::Refused)
 }
 
-fn source(bucket: &str, key: &str) -> Action {
+pub(crate) fn source(bucket: &str, key: &str) -> Action {
     action("Source", Category::Source, "S3")
         .produces("App")
         .set("S3Bucket", bucket)
@@ -29,7 +29,7 @@ fn source(bucket: &str, key: &str) -> Action {
         .build()
 }
 
-async fn upload(stage: &Stage, bucket: &str, key: &str, content: &'static str) -> String {
+pub(crate) async fn upload(stage: &Stage, bucket: &str, key: &str, content: &'static str) -> String {
     let body = content.as_bytes().to_vec().into();
     let put = stage.s3.put_object().bucket(bucket).key(key).body(body).send().await.unwrap();
     put.version_id.unwrap()
