@@ -236,8 +236,7 @@ mod tests {
             worker.handle(message).await.expect("handling a message");
         }
         let (at_hand, reach) = (Arc::new(approvals), Reach::Signed("penstock".to_owned()));
-        let notify =
-            Notify::new(fakes.store.clone(), fakes.outputs.clone(), at_hand, Arc::new(notifier), reach);
+        let notify = Notify::new(fakes.store.clone(), at_hand, Arc::new(notifier), reach);
         let images = fakes.store.all_records().iter().map(image).collect();
         (Handler { notify, untold: Box::new(aside) }, images)
     }

@@ -71,7 +71,7 @@ fn notify(sdk: &Sdk) -> Result<Notify, PortError> {
     };
     let reach = Reach::Signed(required("STACK_NAME")?);
     let topics = Topics::new(sdk, required("APPROVAL_TOPIC_ARN")?, failures);
-    let mut notify = Notify::new(store.clone(), store, Arc::new(approvals), Arc::new(topics), reach)
+    let mut notify = Notify::new(store, Arc::new(approvals), Arc::new(topics), reach)
         .with_told(Arc::new(ToldTable::new(sdk, &table)))
         .with_logs(Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?)));
     if let Some(token) = optional("GITHUB_TOKEN_ARN") {

@@ -26,7 +26,7 @@ mod present;
 mod token;
 
 pub(crate) use outcome::became;
-pub(crate) use present::{author, waiting_behind};
+pub(crate) use present::waiting_behind;
 pub use token::ApprovalKey;
 use token::Link;
 
@@ -84,8 +84,6 @@ pub struct ApprovalView {
     pub expires_at: Timestamp,
     /// The revision of the first source action.
     pub commit: Option<Revision>,
-    /// Who wrote that revision, where the source says so.
-    pub author: Option<String>,
     /// The artifacts that the execution has produced or carries.
     pub artifacts: Vec<Artifact>,
     /// How many executions wait behind this one before the stage.

@@ -15,7 +15,6 @@ use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::logs::Logs;
 use crate::port::notifier::Notifier;
-use crate::port::outputs::Outputs;
 use crate::port::state_changes::StateChanges;
 use crate::port::statuses::Statuses;
 use crate::port::store::{Record, Store};
@@ -37,7 +36,6 @@ const BUS: &str = "bus";
 /// Tells people and other systems what the records say.
 pub struct Notify {
     store: Arc<dyn Store>,
-    outputs: Arc<dyn Outputs>,
     approvals: Arc<dyn ApprovalsAtHand>,
     notifier: Arc<dyn Notifier>,
     reach: Reach,
@@ -58,14 +56,12 @@ impl Notify {
     /// name are asked with links of their own.
     pub fn new(
         store: Arc<dyn Store>,
-        outputs: Arc<dyn Outputs>,
         approvals: Arc<dyn ApprovalsAtHand>,
         notifier: Arc<dyn Notifier>,
         reach: Reach,
     ) -> Self {
         Self {
             store,
-            outputs,
             approvals,
             notifier,
             reach,

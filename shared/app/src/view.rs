@@ -25,6 +25,8 @@ pub struct ExecutionView {
     pub commit: Option<String>,
     /// The commit's message, first line.
     pub commit_summary: Option<String>,
+    /// Who wrote the commit, as its source says.
+    pub commit_author: Option<String>,
     /// What started it, in words.
     pub trigger: String,
     /// When it was admitted.

@@ -78,9 +78,11 @@ pub struct CommitDetail {
     pub committer: Option<Signature>,
 }
 
-/// Who and when.
+/// Who and when. An e-mail address stands beside them, which nobody here needs.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Signature {
+    /// The name that git has.
+    pub name: Option<String>,
     /// When, ISO 8601.
     pub date: Option<String>,
 }

@@ -151,6 +151,7 @@ fn done(
             id: commit.sha.clone(),
             summary: Some(title.clone()),
             url: commit.html_url.clone(),
+            author: detail.author.as_ref().and_then(|author| author.name.clone()),
         }),
         external: Some(External { id: commit.sha.clone(), url: commit.html_url.clone() }),
         summary: Some(format!("{} {title}{note}", commit.sha.get(..8).unwrap_or(&commit.sha))),

@@ -123,7 +123,7 @@ async fn commit(
     let sha = if reference == SHA { SHA } else { seen.moved.unwrap_or(SHA) };
     axum::Json(serde_json::json!({
         "sha": sha, "html_url": "https://github.com/acme/web/commit/6113728",
-        "commit": {"message": "Say hello\n\nlonger", "author": {"date": "2026-01-02T03:04:05Z"}, "committer": null}
+        "commit": {"message": "Say hello\n\nlonger", "author": {"name": "Ada L", "email": "ada@example.com", "date": "2026-01-02T03:04:05Z"}, "committer": null}
     }))
     .into_response()
 }
@@ -185,7 +185,10 @@ async fn a_branch_is_pinned_to_its_commit_and_fetched() {
     let work = work(&[("Owner", "acme"), ("Repo", "web"), ("Branch", "feature/x")]);
     let begun = source.start(&work, false).await.unwrap();
     let Begun::Ended(Ending::Succeeded(done)) = begun else { panic!("{begun:?}") };
-    assert_eq!(done.revision.unwrap().id, SHA);
+    let revision = done.revision.unwrap();
+    assert_eq!((revision.id.as_str(), revision.author.as_deref()), (SHA, Some("Ada L")));
+    let told = format!("{:?}", done.variables);
+    assert!(!told.contains("Ada"), "CodePipeline documents no variable for the author: {told}");
     assert_eq!(done.variables["CommitMessage"], "Say hello\n\nlonger");
     assert_eq!(done.variables["FullRepositoryName"], "acme/web");
     assert_eq!(std::fs::read_to_string(kept.0.path().join("kept/run.sh")).unwrap(), "hi\n");

@@ -178,6 +178,9 @@ async fn a_branch_is_meant_here_or_else_at_origin() {
     let here = bench.fetch(&[("Branch", "main")]).await;
     assert_eq!((here.commit(), here.variable("BranchName")), (&*first, "main"), "not the checked-out one");
     assert_eq!(here.text("file"), "first");
+    let author = here.done.revision.as_ref().unwrap().author.as_deref();
+    assert_eq!(author, Some("A"), "who wrote it travels with the revision");
+    assert!(!format!("{:?}", here.done.variables).contains("a@example.com"));
     bench.git(".", &["clone", "-q", "tree", "clone"]);
     bench.git("clone", &["checkout", "-q", "--detach"]);
     let clone = bench.path("clone");

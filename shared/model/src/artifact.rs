@@ -43,4 +43,8 @@ pub struct Revision {
     /// Where to see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The name of who wrote it, as the source has it: whoever pushes can write any name there. `CodePipeline` has no
+    /// output variable for it. What was stored before there was one has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
 }

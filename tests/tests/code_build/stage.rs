@@ -94,7 +94,7 @@ impl Stage {
             inputs.push(self.stored("the-docs", &[("page", "a page\n")]).await);
         }
         let mut work = providers::work(&self.place.bucket, 1, action, inputs);
-        let revision = Revision { id: "c0ffee".into(), summary: None, url: None };
+        let revision = Revision { id: "c0ffee".into(), summary: None, url: None, author: None };
         work.revisions.insert(name("Source"), revision);
         work
     }

@@ -76,6 +76,7 @@ async fn a_push_becomes_a_deployment() {
     let message = mail.next().await;
     assert_eq!(message["type"], "approval-needed", "{message}");
     assert_eq!(message["commit"]["id"], delivery.sha, "{message}");
+    assert_eq!(message["commit"]["author"], "Octo", "{message}");
     approve(&client, message["link"].as_str().unwrap()).await;
     let execution = client.until_execution("release", "Succeeded").await;
     assert_eq!(client.executions("release").await.len(), 1, "a delivery starts one execution");
@@ -106,6 +107,7 @@ async fn approve(client: &Client, link: &str) {
     let (status, page) = (page.status(), page.text().await.unwrap());
     assert_eq!(status, 200, "{url}: {page}");
     assert!(page.contains("Ship vanilla?") && page.contains("release"), "{page}");
+    assert!(page.contains("<dt>Author</dt><dd>Octo</dd>"), "who wrote the commit: {page}");
     let form = [("name", "Jo"), ("pipeline", "release"), ("verdict", "approve"), ("comment", "fine")];
     let form: Vec<_> = form.map(|(name, value)| format!("{name}={value}")).into();
     let post = client.http.post(&url).header("content-type", "application/x-www-form-urlencoded");

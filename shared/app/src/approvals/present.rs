@@ -1,9 +1,8 @@
 //! Builds what an approver sees from the state.
 
-use penstock_engine::inputs;
 use penstock_engine::state::{Attempt, Execution, Position, State};
 use penstock_model::artifact::Artifact;
-use penstock_model::id::{ActionName, AttemptId, StageName};
+use penstock_model::id::{AttemptId, StageName};
 use penstock_model::pipeline::{Action, Category, Pipeline, Stage};
 
 use super::ApprovalView;
@@ -13,9 +12,6 @@ use crate::port::approvers::ApproverName;
 use crate::port::outputs::Outputs;
 use crate::port::store::Snapshot;
 use crate::view::{first_revision, trigger_in_words};
-
-/// Which output variables of a source name the author, in the order of preference.
-const AUTHOR_KEYS: [&str; 4] = ["AuthorDisplayName", "AuthorName", "AuthorId", "AuthorEmail"];
 
 /// What of a deployment's configuration says where it deploys, in the order in which it is told.
 const TARGET_KEYS: [&str; 6] =
@@ -43,7 +39,6 @@ pub(super) async fn view(
         requested_at: attempt.scheduled_at,
         expires_at: attempt.deadline,
         commit: first_revision(execution, pipeline).cloned(),
-        author: author(outputs, pipeline, execution, (&id.stage, &id.action)).await?,
         artifacts: artifacts(execution),
         waiting_behind: waiting_behind(&snapshot.state, &id.stage),
         trigger: trigger_in_words(&execution.trigger),
@@ -62,39 +57,6 @@ fn find<'a>(
     let pipeline = snapshot.definitions.get(&execution.definition)?;
     let action = pipeline.stage(&id.stage)?.action(&id.action)?;
     Some((execution, pipeline, action, execution.attempt(id)?))
-}
-
-/// Who wrote what `execution` carries, as far as a source that the action `at` may refer to says.
-pub(crate) async fn author(
-    outputs: &dyn Outputs,
-    pipeline: &Pipeline,
-    execution: &Execution,
-    at: (&StageName, &ActionName),
-) -> Result<Option<String>, PortError> {
-    for attempt in sources(pipeline, execution, at) {
-        let mut variables = outputs.get(&attempt).await?;
-        if let Some(author) = AUTHOR_KEYS.iter().find_map(|key| variables.remove(*key)) {
-            return Ok(Some(author));
-        }
-    }
-    Ok(None)
-}
-
-/// The attempts of source actions that have output variables; of a rollback, those with a namespace.
-fn sources(pipeline: &Pipeline, execution: &Execution, at: (&StageName, &ActionName)) -> Vec<AttemptId> {
-    let Some(first) = pipeline.stages.first() else {
-        return vec![];
-    };
-    let Some(run) = execution.stage(&first.name) else {
-        let known = inputs(pipeline, execution, at.0, at.1).variables;
-        let namespaces = first.actions.iter().filter_map(|action| action.namespace.as_ref());
-        return namespaces.filter_map(|namespace| known.get(namespace).cloned()).collect();
-    };
-    let id = |action: &Action| {
-        let attempt = run.actions.get(&action.name).filter(|attempt| attempt.has_variables)?;
-        Some(execution.attempt_id(&first.name, &action.name, attempt.number))
-    };
-    first.actions.iter().filter_map(id).collect()
 }
 
 fn artifacts(execution: &Execution) -> Vec<Artifact> {

@@ -6,12 +6,16 @@ use penstock_engine::command::{Report, Success};
 use penstock_engine::state::{AttemptError, ErrorCode, MAX_ERROR};
 use penstock_model::artifact::Revision;
 use penstock_model::id::{AttemptId, CommandId};
+use penstock_model::plain;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
 
 use crate::command_id::command_from;
 use crate::port::PortError;
 use crate::port::outputs::Outputs;
 use crate::port::provider::Done;
+
+/// The longest name of an author, in characters.
+const MAX_PERSON: usize = 200;
 
 /// What the report of an attempt's end is called in its id.
 pub(super) const END: &str = "end";
@@ -42,9 +46,19 @@ pub(super) fn reported(done: Done) -> (Report, BTreeMap<String, String>) {
     let Done { artifacts, revision, external, summary, started_at, variables } = done;
     let has_variables = !variables.is_empty();
     let summary = summary.map(cut);
-    let revision = revision.map(|it| Revision { summary: it.summary.map(cut), ..it });
+    let revision = revision.map(|it| Revision {
+        summary: it.summary.map(cut),
+        author: it.author.as_deref().and_then(person),
+        ..it
+    });
     let success = Success { artifacts, has_variables, revision, external, summary, started_at };
     (Report::Succeeded(success), variables)
+}
+
+/// A person's name as a source has it, in one line without what a terminal or a page would obey; `None` if nothing is left.
+fn person(name: &str) -> Option<String> {
+    let name: String = plain::line(name).trim().chars().take(MAX_PERSON).collect();
+    (!name.is_empty()).then_some(name)
 }
 
 /// The id of the report of an attempt's end.

@@ -10,7 +10,7 @@ use penstock_model::pipeline::Category;
 use super::failure::{self, Failure};
 use super::plain::{line, lines, log_line};
 use super::{Notify, Story};
-use crate::approvals::{ApprovalView, Approvals, author};
+use crate::approvals::{ApprovalView, Approvals};
 use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::notifier::{Audience, Notice, NoticeKind, NoticedApproval, NoticedCommit};
@@ -111,7 +111,7 @@ impl Notify {
     }
 
     fn question(&self, event: &Event, id: &AttemptId, story: &Story, view: &ApprovalView) -> Notice {
-        let commit = commit(story, view.author.clone());
+        let commit = commit(story);
         let of = commit.as_ref().map(|commit| {
             let id: String = commit.id.chars().take(12).collect();
             format!(" of {id} {}", commit.summary.as_deref().unwrap_or_default()).trim_end().to_owned()
@@ -146,8 +146,6 @@ impl Notify {
         else {
             return Ok(None);
         };
-        let at = (&id.stage, &id.action);
-        let author = author(self.outputs.as_ref(), &story.pipeline, execution, at).await?;
         Ok(Some(Notice {
             kind: NoticeKind::ExecutionFailed,
             summary: text(&error.message),
@@ -158,7 +156,7 @@ impl Notify {
                 "penstock retry {} --stage {} --exec {}",
                 execution.pipeline, id.stage, execution.id
             )),
-            commit: commit(story, author),
+            commit: commit(story),
             log: self.end_of_log(&id).await,
             ..blank(event, &id, story)
         }))
@@ -218,14 +216,14 @@ fn blank(event: &Event, id: &AttemptId, story: &Story) -> Notice {
     }
 }
 
-fn commit(story: &Story, author: Option<String>) -> Option<NoticedCommit> {
+fn commit(story: &Story) -> Option<NoticedCommit> {
     let revision = first_revision(&story.execution, &story.pipeline)?;
     let summary = revision.summary.as_deref().and_then(|text| text.lines().next());
     Some(NoticedCommit {
         id: line(&revision.id, 200),
         summary: summary.map(|text| line(text, 300)),
         url: revision.url.as_deref().map(|url| line(url, 1000)),
-        author: author.map(|author| line(&author, 200)),
+        author: revision.author.as_deref().map(|author| line(author, 200)),
     })
 }
 

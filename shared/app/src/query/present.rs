@@ -35,6 +35,7 @@ pub(super) fn view(
         status: execution.status,
         commit: revision.map(|revision| revision.id.clone()),
         commit_summary: revision.and_then(|it| it.summary.as_deref()?.lines().next().map(str::to_owned)),
+        commit_author: revision.and_then(|it| it.author.clone()),
         trigger: trigger_in_words(&execution.trigger),
         started_at: execution.started_at,
         ended_at: execution.ended_at,

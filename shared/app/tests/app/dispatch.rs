@@ -64,6 +64,29 @@ async fn everything_is_resolved_before_the_start() {
     assert_eq!(history.len(), 2);
 }
 
+/// Whoever pushes writes the author's name, and people are shown it in many places.
+#[tokio::test]
+async fn an_authors_name_is_kept_without_what_a_terminal_or_a_page_obeys() {
+    let carried = async |author: &'static str| {
+        let provider = FakeProvider::new(move |work| {
+            let mut ending = FakeProvider::success(work);
+            if let Ending::Succeeded(done) = &mut ending
+                && let Some(revision) = &mut done.revision
+            {
+                revision.author = Some(author.to_owned());
+            }
+            Conduct::Ends(ending)
+        });
+        let installation = with(Installation::new(provider), two_stages(build("Compile"))).await;
+        let id = started(&installation).await;
+        installation.query.execution(&web_name(), Some(&id)).await.unwrap().commit_author
+    };
+    assert_eq!(carried(" Ada\u{1b}[31m\r\nL\u{202e} ").await.as_deref(), Some("Ada L"));
+    assert_eq!(carried("\u{7}\n").await, None);
+    let long: &'static str = Box::leak("ö".repeat(500).into_boxed_str());
+    assert_eq!(carried(long).await.unwrap().chars().count(), 200);
+}
+
 #[tokio::test]
 async fn an_unknown_variable_fails_the_attempt_with_that_reason() {
     let compile = build("Compile").set("Plain", "#{Src.Nothing}");

@@ -44,6 +44,8 @@ async fn an_approver_is_asked() {
     assert_eq!((asked.kind, &asked.execution_id), (NoticeKind::ApprovalNeeded, &id));
     assert_eq!(asked.link.as_ref(), Some(&link));
     assert_eq!(asked.summary, "Sign-off waits for a verdict of c0ffee00 Brew");
+    let author = asked.commit.as_ref().and_then(|commit| commit.author.as_deref());
+    assert_eq!(author, Some("Ada"));
     assert_eq!(asked.time, "2023-11-14T22:13:20.000Z");
 }
 
@@ -159,17 +161,12 @@ async fn notify(installation: &Installation, outside: &Arc<Outside>) -> (Notify,
         base_url.clone(),
     );
     let approvals = Arc::new(approvals.with_approvers(approvers));
-    let notify = Notify::new(
-        fakes.store.clone(),
-        fakes.outputs.clone(),
-        Arc::new(approvals.clone()),
-        outside.clone(),
-        Reach::Open(base_url),
-    )
-    .with_told(outside.clone())
-    .with_logs(fakes.logs.clone())
-    .with_statuses(outside.clone())
-    .with_state_changes(outside.clone());
+    let notify =
+        Notify::new(fakes.store.clone(), Arc::new(approvals.clone()), outside.clone(), Reach::Open(base_url))
+            .with_told(outside.clone())
+            .with_logs(fakes.logs.clone())
+            .with_statuses(outside.clone())
+            .with_state_changes(outside.clone());
     (notify, approvals)
 }
 
@@ -287,7 +284,8 @@ async fn a_failure_is_told_with_the_end_of_its_log_and_the_way_on() {
     let [failed] = &notices[..] else { panic!("one notice, not {notices:?}") };
     assert_eq!(failed.log, ["one", "two"]);
     assert_eq!(failed.command, format!("penstock retry web --stage Build --exec {id}"));
-    assert_eq!(failed.commit.as_ref().map(|commit| commit.id.as_str()), Some("c0ffee00"));
+    let commit = failed.commit.as_ref().map(|commit| (commit.id.as_str(), commit.author.as_deref()));
+    assert_eq!(commit, Some(("c0ffee00", Some("Ada"))));
     let changes = outside.changes.lock().unwrap();
     let told: Vec<String> = changes
         .iter()
@@ -340,7 +338,6 @@ async fn without_the_approvals_key_all_but_approvals_is_told() {
     let (fakes, outside) = (&installation.fakes, Arc::new(Outside::default()));
     let notify = Notify::new(
         fakes.store.clone(),
-        fakes.outputs.clone(),
         Arc::new(NoKey),
         outside.clone(),
         Reach::Open(BaseUrl::new("http://penstock.example")),
@@ -576,8 +573,8 @@ async fn of_a_stack_a_message_leads_to_the_provider_and_names_the_stack() {
     let (fakes, outside) = (&installation.fakes, Arc::new(Outside::default()));
     let approvals = Arc::new(installation.approvals.clone());
     let reach = Reach::Signed("penstock-dev".to_owned());
-    let notify = Notify::new(fakes.store.clone(), fakes.outputs.clone(), approvals, outside.clone(), reach)
-        .with_statuses(outside.clone());
+    let notify =
+        Notify::new(fakes.store.clone(), approvals, outside.clone(), reach).with_statuses(outside.clone());
     for record in fakes.store.all_records() {
         notify.tell(&record).await.unwrap();
     }

@@ -15,7 +15,8 @@ async fn an_execution_that_waits_for_a_verdict() {
     let id = started(&installation).await;
     let behind = started(&installation).await;
     let view = installation.query.execution(&web_name(), Some(&id)).await.expect("the execution");
-    assert_eq!((view.commit.as_deref(), view.commit_summary.as_deref()), (Some("c0ffee00"), Some("Brew")));
+    let commit = [&view.commit, &view.commit_summary, &view.commit_author].map(Option::as_deref);
+    assert_eq!(commit, [Some("c0ffee00"), Some("Brew"), Some("Ada")]);
     let release = &view.stages[2];
     assert_eq!((release.status.as_str(), release.waiting_behind), ("InProgress", 1));
     let [asked, ship] = &release.actions[..] else { panic!("two actions") };

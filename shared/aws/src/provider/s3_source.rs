@@ -151,6 +151,7 @@ fn done(
             id: version.clone(),
             summary: Some(format!("Amazon S3 version id: {version}")),
             url: Some(url.clone()),
+            author: None,
         }),
         external: Some(External { id: version, url: Some(url) }),
         summary: Some(summary),

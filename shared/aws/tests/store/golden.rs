@@ -27,7 +27,7 @@ use penstock_aws::store::schema::EXPIRES_AT;
 use penstock_aws::store::{TableStore, record_from_image};
 use penstock_aws::told::ToldTable;
 use penstock_model::artifact::Artifact;
-use penstock_model::id::{AttemptId, ExecutionId, PipelineName};
+use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
 use penstock_model::time::Timestamp;
 use penstock_testkit::build::{build, command, deploy, name, pipeline, source, start_from};
@@ -256,6 +256,8 @@ async fn golden_items_of_every_kind_are_read() {
             .expect("a definition");
         assert_eq!(*definition, self::web());
 
+        let before = read(store.execution(&web, &ended).await).expect("an execution");
+        assert_eq!(before.revisions[&name::<ActionName>("Fetch")].author, None, "none was stored then");
         let variables = read(store.get(&attempt(&ended, "Compile")).await);
         assert_eq!(variables["Attempt"], attempt(&ended, "Compile").to_string());
         let started = read(store.look(&attempt(&running, "Compile")).await);

@@ -134,7 +134,6 @@ impl Idle {
         ));
         let notify = Notify::new(
             database.clone(),
-            database.clone(),
             Arc::new(approvals.clone()),
             Arc::new(notices),
             Reach::Open(base_url.clone()),

@@ -246,7 +246,8 @@ fn done(
     variables: BTreeMap<String, String>,
     started_at: penstock_model::time::Timestamp,
 ) -> Done {
-    let revision = Revision { id: pinned.revision_id(), summary: pinned.summary.clone(), url: pinned.url };
+    let id = pinned.revision_id();
+    let revision = Revision { id, summary: pinned.summary.clone(), url: pinned.url, author: pinned.author };
     let started_at = Some(started_at);
     Done {
         artifacts,

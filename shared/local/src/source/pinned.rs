@@ -33,6 +33,8 @@ pub(super) struct Pinned {
     pub(super) summary: Option<String>,
     /// Where to see it.
     pub(super) url: Option<String>,
+    /// The name of who wrote the commit; of files as they lie nobody knows.
+    pub(super) author: Option<String>,
     /// The output variables.
     pub(super) variables: BTreeMap<String, String>,
 }
@@ -96,6 +98,7 @@ pub(super) fn pin(
                 tree: None,
                 summary: Some("uncommitted files".into()),
                 url: None,
+                author: None,
                 variables,
             });
         }
@@ -114,7 +117,9 @@ pub(super) fn pin(
     }
     let variables = variables(repository, &commit, wanted, origin.as_deref(), url.as_deref());
     let tree = (!as_they_lie).then(|| commit.tree_id());
-    Ok(Pinned { commit: Some(commit.id()), tree, summary, url, variables })
+    let name = String::from_utf8_lossy(commit.author().name_bytes()).into_owned();
+    let author = (!as_they_lie).then_some(name);
+    Ok(Pinned { commit: Some(commit.id()), tree, summary, url, author, variables })
 }
 
 fn find<'r>(repository: &'r Repository, wanted: &Wanted) -> Result<Commit<'r>, SourceError> {

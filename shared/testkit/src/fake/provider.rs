@@ -124,7 +124,8 @@ impl FakeProvider {
         let is_source = work.action.action_type_id.category == Category::Source;
         let asked = work.revision_override.as_ref().map(|asked| asked.value.clone());
         let commit = asked.unwrap_or_else(|| "c0ffee00".to_owned());
-        let revision = Revision { id: commit.clone(), summary: Some("Brew".to_owned()), url: None };
+        let (summary, author) = (Some("Brew".to_owned()), Some("Ada".to_owned()));
+        let revision = Revision { id: commit.clone(), summary, url: None, author };
         let mut variables = BTreeMap::new();
         if work.action.namespace.is_some() {
             variables.insert("CommitId".to_owned(), commit);

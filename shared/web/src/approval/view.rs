@@ -48,7 +48,7 @@ fn facts(around: Around, view: &ApprovalView) -> Markup {
                 @if let Some(link) = &view.external_link { dt { "Look at" } dd { (link_or_text(link)) } }
                 @if let Some(revision) = &view.commit { dt { "Commit" } dd { (commit(revision)) } }
                 @if let Some(url) = changes(view) { dt { "Changes" } dd { a href=(url) rel="noopener noreferrer" { (plain::short(url, 500)) } } }
-                @if let Some(author) = &view.author { dt { "Author" } dd { (plain::short(author, 200)) } }
+                @if let Some(author) = author(view) { dt { "Author" } dd { (plain::short(author, 200)) } }
                 dt { "Cause" } dd { (plain::short(&view.trigger, 500)) }
                 dt { "Then" }
                 dd {
@@ -84,6 +84,11 @@ fn commit(revision: &Revision) -> Markup {
 /// Where the changes of the revision are seen.
 fn changes(view: &ApprovalView) -> Option<&str> {
     view.commit.as_ref().and_then(|revision| revision.url.as_deref()).and_then(page::safe_link)
+}
+
+/// Who wrote the revision, as its source says.
+fn author(view: &ApprovalView) -> Option<&str> {
+    view.commit.as_ref().and_then(|revision| revision.author.as_deref())
 }
 
 fn link_or_text(link: &str) -> Markup {

@@ -61,6 +61,7 @@ fn head(view: &ExecutionView) -> Markup {
             }
             ul class="facts" {
                 @if let Some(commit) = &view.commit { li { code { (plain::short(commit, 100)) } } }
+                @if let Some(author) = &view.commit_author { li { "By " (plain::short(author, 200)) } }
                 li { (plain::short(&view.trigger, 300)) }
                 li { "Started " (page::moment(view.started_at)) }
                 li { "Duration " (page::duration(Some(view.started_at), view.ended_at)) }

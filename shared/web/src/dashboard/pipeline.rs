@@ -118,6 +118,7 @@ fn panel(view: &ExecutionView, failures: &Markup) -> Markup {
                 (flow::headline(view))
             }
             ul class="facts" {
+                @if let Some(author) = &view.commit_author { li { "By " (plain::short(author, 200)) } }
                 li { (plain::short(&view.trigger, 200)) }
                 li { "Started " (page::moment(view.started_at)) }
                 li { "Duration " (page::duration(Some(view.started_at), view.ended_at)) }

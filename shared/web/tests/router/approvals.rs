@@ -21,6 +21,7 @@ async fn a_page_shows_what_is_asked_and_changes_nothing() {
         "1 execution waits behind this one.",
         "c0ffee00",
         "Rollout",
+        "<dt>Author</dt><dd>Ada</dd>",
         &"0".repeat(64),
     ] {
         assert!(page.text().contains(expected), "{expected}: {}", page.text());
