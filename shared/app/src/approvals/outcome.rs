@@ -32,6 +32,8 @@ fn settled(attempt: &Attempt, now: Timestamp) -> Option<String> {
         AttemptStatus::Failed => {
             Some(attempt.error.as_ref().map_or("it failed".to_owned(), |error| error.message.clone()))
         }
-        AttemptStatus::Abandoned => Some("its execution was stopped".to_owned()),
+        AttemptStatus::Abandoned => {
+            Some(attempt.summary.clone().unwrap_or_else(|| "its execution was stopped".to_owned()))
+        }
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use penstock_app::approvals::{ApprovalError, ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::port::approvers::{Approver, ApproverName, Approvers};
+use penstock_engine::command::RetryActions;
+use penstock_testkit::build::name;
 use penstock_testkit::fake::MemoryApprovers;
 use penstock_testkit::installation::Installation;
 
-use super::{attempt, stages, started, web, with};
+use super::{attempt, stages, started, web, web_name, with};
 
 #[tokio::test]
 async fn an_approver_sees_what_is_asked_and_decides_once() {
@@ -126,6 +128,50 @@ async fn the_link_of_an_approver_who_was_removed_opens_nothing() {
     approvers.remove(&jo).await.expect("removing");
     assert_eq!(installation.approvals.open(token).await, Err(ApprovalError::Unknown));
     assert_eq!(installation.approvals.decide(token, true, "", "").await, Err(ApprovalError::Unknown));
+}
+
+#[tokio::test]
+async fn the_link_of_a_stopped_execution_says_who_stopped_it() {
+    for abandon in [false, true] {
+        let installation = with(Installation::default(), web()).await;
+        let id = started(&installation).await;
+        let token = installation.approvals.link_token(&attempt(&id, "Release", "Sign-off", 1));
+        installation.approvals.open(&token).await.expect("it waits");
+        installation
+            .control
+            .stop(&web_name(), &id, abandon, "wrong branch", "alice")
+            .await
+            .expect("stopping");
+        installation.settle().await;
+        assert_eq!(
+            stages(&installation, &id).await,
+            "Stopped: Source Succeeded, Build Succeeded, Release Stopped"
+        );
+        let told = ApprovalError::Settled("stopped by alice: wrong branch".to_owned());
+        for late in [
+            installation.approvals.open(&token).await,
+            installation.approvals.decide(&token, true, "bob", "").await,
+        ] {
+            assert_eq!(late, Err(told.clone()), "abandon: {abandon}");
+        }
+        assert_eq!(installation.fakes.provider.started().len(), 2, "nothing was deployed");
+    }
+}
+
+#[tokio::test]
+async fn the_link_of_an_earlier_attempt_leads_to_the_newer_one() {
+    let installation = with(Installation::default(), web()).await;
+    let id = started(&installation).await;
+    let token = installation.approvals.link_token(&attempt(&id, "Release", "Sign-off", 1));
+    installation.approvals.decide(&token, false, "bob", "").await.expect("rejecting");
+    installation.settle().await;
+    let (release, all) = (name("Release"), RetryActions::AllActions);
+    installation.control.retry(&web_name(), Some(id.clone()), &release, all).await.expect("a retry");
+    installation.settle().await;
+    let told = ApprovalError::Settled("the stage was run again since; a newer link was sent".to_owned());
+    assert_eq!(installation.approvals.open(&token).await, Err(told));
+    let newer = installation.approvals.link_token(&attempt(&id, "Release", "Sign-off", 2));
+    installation.approvals.open(&newer).await.expect("it waits");
 }
 
 /// Another process's approvals over the same fakes.
