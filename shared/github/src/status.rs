@@ -41,12 +41,26 @@ impl Statuses for GitHubStatuses {
             "context": status.context,
             "description": status.description,
         });
-        if let Some(url) = &status.target_url {
+        let link = status.target_url.clone().or_else(|| page(&self.base_url, &repository, &status.commit));
+        if let Some(url) = link {
             body["target_url"] = json!(url);
         }
         let api = Api::new(&self.base_url, Some(token))?.with_token_from(&self.secret);
         api.set_status(&repository, &status.commit, &body).await
     }
+}
+
+/// The commit's page, where people see all of its statuses, on the site whose API is at `base_url` (GitHub Enterprise Cloud
+/// documentation, "Network details for GHE.com"; GitHub Enterprise Server documentation, "Getting started with the REST
+/// API"); `None` if the address does not say which that is.
+fn page(base_url: &str, repository: &Repository, commit: &str) -> Option<String> {
+    let base_url = base_url.trim_end_matches('/');
+    let of_cloud = base_url.strip_prefix("https://api.").filter(|host| !host.contains('/'));
+    let site = match of_cloud {
+        Some(host) => format!("https://{host}"),
+        None => base_url.strip_suffix("/api/v3")?.to_owned(),
+    };
+    Some(format!("{site}/{}/commit/{commit}", repository.full_name()))
 }
 
 fn word(state: StatusState) -> &'static str {
@@ -55,5 +69,25 @@ fn word(state: StatusState) -> &'static str {
         StatusState::Success => "success",
         StatusState::Failure => "failure",
         StatusState::Error => "error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commits_page_is_on_the_site_of_the_api() {
+        let web = Repository::new("acme/web").unwrap();
+        for (api, expected) in [
+            ("https://api.github.com", Some("https://github.com/acme/web/commit/c0ffee")),
+            ("https://api.github.com/", Some("https://github.com/acme/web/commit/c0ffee")),
+            ("https://api.octocorp.ghe.com", Some("https://octocorp.ghe.com/acme/web/commit/c0ffee")),
+            ("https://git.acme.example/api/v3", Some("https://git.acme.example/acme/web/commit/c0ffee")),
+            ("http://127.0.0.1:8080", None),
+            ("https://api.acme.example/somewhere", None),
+        ] {
+            assert_eq!(page(api, &web, "c0ffee").as_deref(), expected, "{api}");
+        }
     }
 }

@@ -58,13 +58,19 @@ async fn set(
 
 /// The stand-in, and statuses that go to it.
 async fn github() -> (Api, GitHubStatuses) {
+    let (seen, url) = stand_in("").await;
+    (seen, GitHubStatuses::new(url, Arc::new(Token), "github-token"))
+}
+
+/// A stand-in whose API lies under `path`, and the API's address.
+async fn stand_in(path: &str) -> (Api, String) {
     let seen = Api::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let router =
-        Router::new().route("/repos/{owner}/{name}/statuses/{sha}", post(set)).with_state(seen.clone());
+    let route = format!("{path}/repos/{{owner}}/{{name}}/statuses/{{sha}}");
+    let router = Router::new().route(&route, post(set)).with_state(seen.clone());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    (seen, GitHubStatuses::new(url, Arc::new(Token), "github-token"))
+    (seen, format!("{url}{path}"))
 }
 
 fn status(state: StatusState) -> CommitStatus {
@@ -99,6 +105,18 @@ async fn each_state_is_set_under_the_pipelines_context_with_a_link() {
         });
         assert_eq!(body, expected);
     }
+}
+
+/// The first status is set before anything runs that has a page.
+#[tokio::test]
+async fn a_status_without_a_page_of_its_own_leads_to_the_commits() {
+    let (seen, url) = stand_in("/api/v3").await;
+    let statuses = GitHubStatuses::new(&url, Arc::new(Token), "github-token");
+    let first = CommitStatus { target_url: None, ..status(StatusState::Pending) };
+    assert_eq!(statuses.set(&first).await.unwrap(), Shown::Yes);
+    let (_, _, body) = seen.lock().unwrap().set.pop().unwrap();
+    let site = url.strip_suffix("/api/v3").unwrap();
+    assert_eq!(body["target_url"], format!("{site}/acme/web/commit/{SHA}"));
 }
 
 /// GitHub REST API, "Rate limits": the primary one leaves none, secondary ones say when to come back.

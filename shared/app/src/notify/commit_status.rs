@@ -123,7 +123,9 @@ impl Notify {
 
     fn status(&self, execution: &Execution, place: &Place) -> CommitStatus {
         let (state, description) = standing(execution);
-        let link = self.reach.link(&execution.pipeline, page(execution));
+        let commit = || execution.revisions.values().find(|revision| revision.id == place.commit);
+        let page = page(execution).or_else(|| commit()?.url.as_deref());
+        let link = self.reach.link(&execution.pipeline, page);
         CommitStatus {
             repository: place.repository.clone(),
             commit: place.commit.clone(),

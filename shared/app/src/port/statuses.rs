@@ -39,7 +39,7 @@ pub struct CommitStatus {
     pub context: String,
     /// A line for people, at most 140 characters.
     pub description: String,
-    /// Where people see more, if there is a page that opens in a browser.
+    /// Where people see more, if there is a page that opens in a browser; else the code host leads to the commit's own.
     pub target_url: Option<String>,
 }
 
