@@ -52,8 +52,12 @@ pub struct StartRequest {
 impl StartRequest {
     /// A start of `pipeline` by the person or program `by`, with nothing special.
     pub fn by(pipeline: PipelineName, by: &str) -> Self {
-        let trigger =
-            TriggerCause { kind: TriggerKind::StartPipelineExecution, detail: by.to_owned(), delivery: None };
+        let trigger = TriggerCause {
+            kind: TriggerKind::StartPipelineExecution,
+            detail: by.to_owned(),
+            delivery: None,
+            reference: None,
+        };
         Self { pipeline, variables: BTreeMap::new(), overrides: vec![], token: None, trigger }
     }
 }
@@ -213,8 +217,12 @@ impl Control {
         };
         let id = fresh_command("rollback", self.clock.as_ref())?;
         let execution = ExecutionId::derive(pipeline, &id);
-        let trigger =
-            TriggerCause { kind: TriggerKind::ManualRollback, detail: by.to_owned(), delivery: None };
+        let trigger = TriggerCause {
+            kind: TriggerKind::ManualRollback,
+            detail: by.to_owned(),
+            delivery: None,
+            reference: None,
+        };
         let request =
             Request::Rollback { execution: execution.clone(), stage: stage.clone(), target, trigger };
         self.give(id, pipeline, request).await?.accepted().map(|_| execution)

@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn cause() -> TriggerCause {
-        TriggerCause { kind: "Webhook".into(), detail: String::new(), delivery: None }
+        TriggerCause { kind: "Webhook".into(), detail: String::new(), delivery: None, reference: None }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use penstock_model::id::{
 };
 use penstock_model::pipeline::{ExecutionMode, Pipeline};
 use penstock_model::time::Timestamp;
+use penstock_model::trigger::Reference;
 use serde::{Deserialize, Serialize};
 
 use crate::open_set::open_set;
@@ -194,6 +195,9 @@ pub struct TriggerCause {
     /// The delivery, if a webhook started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryId>,
+    /// The branch or tag that it was about, where a commit of a repository set it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
 }
 
 open_set! {

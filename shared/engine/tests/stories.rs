@@ -424,7 +424,12 @@ fn a_start_says_what_is_wrong_with_it() {
         let (kind, value) = ("COMMIT_ID".into(), "abc".into());
         let request = Request::Start {
             execution: execution('A'),
-            trigger: TriggerCause { kind: "Cli".into(), detail: "ann".into(), delivery: None },
+            trigger: TriggerCause {
+                kind: "Cli".into(),
+                detail: "ann".into(),
+                delivery: None,
+                reference: None,
+            },
             variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             overrides: vec![RevisionOverride { action: action.parse().unwrap(), kind, value }],
         };

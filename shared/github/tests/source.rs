@@ -166,7 +166,12 @@ fn work(configuration: &[(&str, &str)]) -> Work {
         inputs: vec![],
         revision_override: None,
         revisions: BTreeMap::new(),
-        trigger: TriggerCause { kind: "Webhook".into(), detail: String::new(), delivery: None },
+        trigger: TriggerCause {
+            kind: "Webhook".into(),
+            detail: String::new(),
+            delivery: None,
+            reference: None,
+        },
         deadline: Timestamp(0),
     }
 }

@@ -131,7 +131,12 @@ mod tests {
             inputs: vec![],
             revision_override: None,
             revisions: std::collections::BTreeMap::new(),
-            trigger: TriggerCause { kind: "Manual".into(), detail: String::new(), delivery: None },
+            trigger: TriggerCause {
+                kind: "Manual".into(),
+                detail: String::new(),
+                delivery: None,
+                reference: None,
+            },
             deadline: Timestamp(deadline),
         }
     }

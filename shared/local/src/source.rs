@@ -208,7 +208,12 @@ mod tests {
             inputs: vec![],
             revision_override: None,
             revisions: BTreeMap::new(),
-            trigger: TriggerCause { kind: "Manual".into(), detail: String::new(), delivery: None },
+            trigger: TriggerCause {
+                kind: "Manual".into(),
+                detail: String::new(),
+                delivery: None,
+                reference: None,
+            },
             deadline: Timestamp(0),
         }
     }

@@ -164,7 +164,12 @@ fn work(number: u32) -> Work {
         inputs: vec![],
         revision_override: None,
         revisions: BTreeMap::new(),
-        trigger: TriggerCause { kind: "Manual".into(), detail: String::new(), delivery: None },
+        trigger: TriggerCause {
+            kind: "Manual".into(),
+            detail: String::new(),
+            delivery: None,
+            reference: None,
+        },
         deadline: Timestamp(0),
     }
 }

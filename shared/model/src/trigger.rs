@@ -42,8 +42,8 @@ pub struct Start {
     pub sources: Vec<ActionName>,
     /// The commit.
     pub commit: String,
-    /// The branch; `None` for a tag.
-    pub branch: Option<String>,
+    /// The branch or the tag; of a pull request the branch that it proposes.
+    pub reference: Reference,
     /// What happened, for people: ``push to branch `main` of acme/web``.
     pub cause: String,
 }
@@ -137,7 +137,7 @@ fn start(sources: Vec<ActionName>, event: &GitEvent) -> Start {
             )
         }
     };
-    Start { sources, commit: event.commit().to_owned(), branch: event.branch().map(Into::into), cause }
+    Start { sources, commit: event.commit().to_owned(), reference: event.reference(), cause }
 }
 
 fn named(reference: &Reference) -> String {

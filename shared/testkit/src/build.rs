@@ -196,7 +196,7 @@ pub fn start_from(delivery: &str, pipeline: &PipelineName) -> (ExecutionId, Comm
 fn start_for(id: &str, pipeline: &PipelineName, delivery: Option<DeliveryId>) -> (ExecutionId, Command) {
     let execution = ExecutionId::derive(pipeline, &name(id));
     let kind = if delivery.is_some() { "Webhook" } else { "StartPipelineExecution" };
-    let trigger = TriggerCause { kind: kind.into(), detail: "a test".to_owned(), delivery };
+    let trigger = TriggerCause { kind: kind.into(), detail: "a test".to_owned(), delivery, reference: None };
     let request = Request::Start {
         execution: execution.clone(),
         trigger,

@@ -75,6 +75,7 @@ pub(crate) fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>)
             kind: "StartPipelineExecution".into(),
             detail: "a test".into(),
             delivery: None,
+            reference: None,
         },
         deadline: now().plus(Duration::from_secs(36 * 3600)),
     }

@@ -10,16 +10,17 @@
 //! | execution ended | SUCCEEDED, FAILED, STOPPED, SUPERSEDED, CANCELED | | |
 //! | attempt scheduled | | | STARTED |
 //! | attempt ended | | | SUCCEEDED, FAILED, ABANDONED |
+//! | attempt interrupted | | | CANCELED: it is no failure of the action, whose next attempt STARTED |
 //!
-//! An attempt whose worker died is attempted again at once and ends in no state change.
 //! Source: `CodePipeline` user guide, "Monitoring `CodePipeline` events".
 
 use penstock_engine::event::{Event, Fact};
 use penstock_engine::inputs;
-use penstock_engine::state::{ErrorCode, Execution, ExecutionStatus, External, StageStatus};
+use penstock_engine::state::{ErrorCode, Execution, ExecutionStatus, External, StageRun, StageStatus};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{AttemptId, StageName};
-use penstock_model::pipeline::Pipeline;
+use penstock_model::pipeline::{Action, Pipeline};
+use penstock_model::trigger::Reference;
 use serde_json::{Map, Value, json};
 
 use super::commit_status::{commit, configured, repository};
@@ -59,7 +60,9 @@ fn told(fact: &Fact) -> Vec<Told<'_>> {
         }
         Fact::AttemptScheduled { attempt, .. } => vec![Told::Action(attempt, "STARTED")],
         Fact::AttemptSucceeded { attempt, .. } => vec![Told::Action(attempt, "SUCCEEDED")],
-        Fact::AttemptFailed { error, .. } if error.code == ErrorCode::Interrupted => vec![],
+        Fact::AttemptFailed { attempt, error, .. } if error.code == ErrorCode::Interrupted => {
+            vec![Told::Action(attempt, "CANCELED")]
+        }
         Fact::AttemptFailed { attempt, .. } => vec![Told::Action(attempt, "FAILED")],
         Fact::AttemptAbandoned { attempt } => vec![Told::Action(attempt, "ABANDONED")],
         Fact::Defined { .. }
@@ -93,9 +96,7 @@ impl Teller<'_> {
         let change = |told| match told {
             Told::Execution(state) => Some(self.whole(event, state)),
             Told::Stage(stage, state) => Some(self.stage(event, stage, state)),
-            Told::CurrentStage(state) => {
-                self.execution.current().map(|run| self.stage(event, &run.name, state))
-            }
+            Told::CurrentStage(state) => self.stage_at(event).map(|stage| self.stage(event, stage, state)),
             Told::Action(attempt, state) => self.action(event, attempt, state),
         };
         told(&event.fact).into_iter().filter_map(change).collect()
@@ -121,14 +122,20 @@ impl Teller<'_> {
         let Some((action, repository)) = found else {
             return members;
         };
-        let configured = |key: &str| configured(execution, action, key);
         let revision = execution.revisions.get(&action.name);
+        let (branch, tag) = self.reference(action);
+        let text = |text: &str| line(text, MAX_SUMMARY);
         for (key, value) in [
+            // Nothing else is fetched from, by a connection neither.
             ("provider-type", Some("GitHub".to_owned())),
+            ("connection-arn", configured(execution, action, "ConnectionArn")),
             ("full-repository-name", Some(repository)),
-            ("branch-name", self.branch(|| configured("BranchName").or_else(|| configured("Branch")))),
+            ("branch-name", branch.as_deref().map(text)),
+            ("tag-name", tag.as_deref().map(text)),
             ("commit-id", commit(execution, action)),
-            ("commit-message", revision.and_then(|it| it.summary.as_deref()).map(|it| line(it, MAX_SUMMARY))),
+            ("commit-message", revision.and_then(|it| it.summary.as_deref()).map(text)),
+            // The author's e-mail address and id are not kept.
+            ("author-display-name", revision.and_then(|it| it.author.as_deref()).map(text)),
         ] {
             if let Some(value) = value {
                 members[key] = json!(value);
@@ -137,9 +144,28 @@ impl Teller<'_> {
         members
     }
 
-    /// The branch that the source follows; triggers of the pipeline's own may have been set off by another.
-    fn branch(&self, configured: impl Fn() -> Option<String>) -> Option<String> {
-        if self.pipeline.triggers.is_empty() { configured() } else { None }
+    /// The branch and the tag of the commit: those that set the execution off, else those that `action` follows. Of a pipeline
+    /// with triggers of its own, others may be meant.
+    fn reference(&self, action: &Action) -> (Option<String>, Option<String>) {
+        match &self.execution.trigger.reference {
+            Some(Reference::Branch(branch)) => return (Some(branch.clone()), None),
+            Some(Reference::Tag(tag)) => return (None, Some(tag.clone())),
+            None if !self.pipeline.triggers.is_empty() => return (None, None),
+            None => {}
+        }
+        let configured = |key: &str| configured(self.execution, action, key);
+        match (configured("Commit"), configured("Tag")) {
+            (None, Some(tag)) => (None, Some(tag)),
+            (_, _) => (configured("BranchName").or_else(|| configured("Branch")), None),
+        }
+    }
+
+    /// The stage that the execution was in when `event` happened; it may have left it by now.
+    fn stage_at(&self, event: &Event) -> Option<&StageName> {
+        let was_in = |run: &&StageRun| {
+            run.entered_at <= event.at && run.ended_at.is_none_or(|ended_at| ended_at >= event.at)
+        };
+        self.execution.stages.iter().rfind(was_in).map(|run| &run.name)
     }
 
     fn stage(&self, event: &Event, stage: &StageName, state: &str) -> StateChange {
@@ -233,5 +259,44 @@ fn execution_state(status: ExecutionStatus) -> Option<&'static str> {
         ExecutionStatus::Failed => Some("FAILED"),
         ExecutionStatus::Superseded => Some("SUPERSEDED"),
         ExecutionStatus::Cancelled => Some("CANCELED"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use penstock_model::id::ExecutionId;
+
+    use super::*;
+
+    /// The states to which no rule of the engine leads yet, and which items of another release may hold.
+    #[test]
+    fn each_terminal_status_has_the_state_of_its_name() {
+        let execution = || ExecutionId::new("2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607").unwrap();
+        let state = |fact: Fact| match &told(&fact)[..] {
+            [Told::Execution(state)] => format!("execution {state}"),
+            [Told::Stage(stage, state)] => format!("stage {stage} {state}"),
+            told => panic!("{} state changes", told.len()),
+        };
+        for (status, expected) in [
+            (StageStatus::Stopped, "STOPPED"),
+            (StageStatus::Succeeded, "SUCCEEDED"),
+            (StageStatus::Failed, "FAILED"),
+            (StageStatus::Cancelled, "CANCELED"),
+            (StageStatus::Skipped, "SKIPPED"),
+        ] {
+            let stage = StageName::new("Build").unwrap();
+            let told = state(Fact::StageEnded { execution: execution(), stage, status });
+            assert_eq!(told, format!("stage Build {expected}"));
+        }
+        for (status, expected) in [
+            (ExecutionStatus::Stopped, "STOPPED"),
+            (ExecutionStatus::Succeeded, "SUCCEEDED"),
+            (ExecutionStatus::Failed, "FAILED"),
+            (ExecutionStatus::Superseded, "SUPERSEDED"),
+            (ExecutionStatus::Cancelled, "CANCELED"),
+        ] {
+            let ended = Fact::ExecutionEnded { execution: execution(), status, superseded_by: None };
+            assert_eq!(state(ended), format!("execution {expected}"));
+        }
     }
 }

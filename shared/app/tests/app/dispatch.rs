@@ -58,7 +58,12 @@ async fn everything_is_resolved_before_the_start() {
     assert_eq!(work.revisions["Fetch"].id, "c0ffee00");
     assert_eq!(
         work.trigger,
-        TriggerCause { kind: "StartPipelineExecution".into(), detail: "alice".into(), delivery: None }
+        TriggerCause {
+            kind: "StartPipelineExecution".into(),
+            detail: "alice".into(),
+            delivery: None,
+            reference: None
+        }
     );
     let history = installation.query.attempts(&web_name(), &id).await.expect("the history");
     assert_eq!(history.len(), 2);

@@ -9,6 +9,7 @@ mod dispatch;
 mod notify;
 mod query;
 mod reconcile;
+mod state_changes;
 mod transition;
 
 use penstock_model::id::{ActionName, AttemptId, ExecutionId, PipelineName, StageName};

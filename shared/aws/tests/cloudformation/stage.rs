@@ -108,6 +108,7 @@ pub(crate) fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>)
             kind: "StartPipelineExecution".into(),
             detail: "a test".to_owned(),
             delivery: None,
+            reference: None,
         },
         deadline: Timestamp(i64::try_from(now).unwrap()).plus(Duration::from_secs(3 * 24 * 60 * 60)),
     }

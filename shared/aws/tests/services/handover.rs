@@ -51,7 +51,12 @@ fn work(attempt: AttemptId, stores: Stores, inputs: Vec<Artifact>) -> Work {
         inputs,
         revision_override: None,
         revisions: Default::default(),
-        trigger: TriggerCause { kind: String::new().into(), detail: String::new(), delivery: None },
+        trigger: TriggerCause {
+            kind: String::new().into(),
+            detail: String::new(),
+            delivery: None,
+            reference: None,
+        },
         deadline: Timestamp(0),
     }
 }

@@ -55,8 +55,12 @@ fn fifty_open() -> (Definitions, State, AttemptId) {
     for index in 0..OPEN {
         let id = CommandId::new(&format!("start-{index}")).expect("an id");
         let execution = ExecutionId::derive(&name(), &id);
-        let trigger =
-            TriggerCause { kind: "StartPipelineExecution".into(), detail: "bench".into(), delivery: None };
+        let trigger = TriggerCause {
+            kind: "StartPipelineExecution".into(),
+            detail: "bench".into(),
+            delivery: None,
+            reference: None,
+        };
         let request = Request::Start {
             execution: execution.clone(),
             trigger,

@@ -88,7 +88,12 @@ impl Walk {
     fn start(&self) -> Request {
         Request::Start {
             execution: self.fresh_execution(),
-            trigger: TriggerCause { kind: "Webhook".into(), detail: "main".into(), delivery: None },
+            trigger: TriggerCause {
+                kind: "Webhook".into(),
+                detail: "main".into(),
+                delivery: None,
+                reference: None,
+            },
             variables: BTreeMap::new(),
             overrides: vec![],
         }
@@ -97,7 +102,12 @@ impl Walk {
     fn roll_back(&self, index: u8, stage: u8) -> Option<Request> {
         let target = pick(self.preferring(|it| it.stages.len() > 1), index)?;
         let stage = pick(target.stages.iter().map(|run| run.name.clone()).collect(), stage)?;
-        let trigger = TriggerCause { kind: "ManualRollback".into(), detail: "ann".into(), delivery: None };
+        let trigger = TriggerCause {
+            kind: "ManualRollback".into(),
+            detail: "ann".into(),
+            delivery: None,
+            reference: None,
+        };
         Some(Request::Rollback {
             execution: self.fresh_execution(),
             stage,

@@ -141,7 +141,8 @@ impl Story {
     }
 
     pub(crate) fn start(&mut self, letter: char) {
-        let trigger = TriggerCause { kind: "Webhook".into(), detail: "main".into(), delivery: None };
+        let trigger =
+            TriggerCause { kind: "Webhook".into(), detail: "main".into(), delivery: None, reference: None };
         let request = Request::Start {
             execution: execution(letter),
             trigger,
@@ -212,7 +213,12 @@ impl Story {
     }
 
     pub(crate) fn roll_back(&mut self, letter: char, stage: &str, target: char) {
-        let trigger = TriggerCause { kind: "ManualRollback".into(), detail: "ann".into(), delivery: None };
+        let trigger = TriggerCause {
+            kind: "ManualRollback".into(),
+            detail: "ann".into(),
+            delivery: None,
+            reference: None,
+        };
         let request = Request::Rollback {
             execution: execution(letter),
             stage: stage.parse().unwrap(),

@@ -124,12 +124,11 @@ impl GitEvent {
         }
     }
 
-    /// The branch that an execution would carry; `None` for a tag.
-    pub fn branch(&self) -> Option<&str> {
+    /// The branch or the tag that an execution would carry.
+    pub fn reference(&self) -> Reference {
         match self {
-            Self::Push(Push { reference: Reference::Branch(branch), .. }) => Some(branch),
-            Self::Push(Push { reference: Reference::Tag(_), .. }) => None,
-            Self::PullRequest(pull_request) => Some(&pull_request.head),
+            Self::Push(push) => push.reference.clone(),
+            Self::PullRequest(pull_request) => Reference::Branch(pull_request.head.clone()),
         }
     }
 }

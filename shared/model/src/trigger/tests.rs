@@ -87,7 +87,7 @@ fn default_detection_follows_the_sources_branch() {
         assert_eq!(told(&github(""), event), *expected);
     }
     let Decision::Starts(start) = decide(&github(""), &main) else { panic!("main starts") };
-    assert_eq!((start.commit.as_str(), start.branch.as_deref()), ("c0ffee", Some("main")));
+    assert_eq!((start.commit.as_str(), start.reference), ("c0ffee", Reference::Branch("main".to_owned())));
     assert_eq!(start.sources, [ActionName::new("App").unwrap()]);
 }
 

@@ -35,6 +35,7 @@ pub(crate) async fn start(call: Call<'_>) -> Answer {
             kind: TriggerKind::StartPipelineExecution,
             detail: call.by.clone(),
             delivery: None,
+            reference: None,
         },
     };
     let id = call.web.control.start(request).await?;
