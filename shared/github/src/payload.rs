@@ -255,7 +255,9 @@ mod tests {
         for (event, payload) in [
             ("ping", json!({"zen": "x", "organization": {"login": "acme"}})),
             ("pull_request", json!({"action": "labeled"})),
+            ("create", json!({"ref": "v1", "ref_type": "tag", "master_branch": "main"})),
             ("delete", json!({"ref": "x", "ref_type": "branch"})),
+            ("release", json!({"action": "published", "release": {"tag_name": "v1"}})),
             ("star", json!({})),
             ("push", json!({"ref": "refs/notes/commits", "after": "a", "repository": {"full_name": "a/b"}})),
         ] {
