@@ -15,9 +15,12 @@ use penstock_model::id::DeliveryId;
 use serde::{Deserialize, Serialize};
 
 /// How long an answer may take, whatever happens behind: with what a cold start and the HTTP API take, less than a second.
-const AT_MOST: Duration = Duration::from_millis(800);
-/// The most that reaches a function (Lambda quotas: 6 MB for a synchronous invocation).
-const MAX_BODY: usize = 6 << 20;
+pub(crate) const AT_MOST: Duration = Duration::from_millis(800);
+/// The largest body that is taken, 4 MiB. An invocation has at most 6 MB with all that stands round the body (Lambda quotas,
+/// "Invocation payload"), in which a body in base64, as a form comes, is a third larger, and JSON by its escapes: from about
+/// 4.5 MB on Lambda refuses the request before this code runs, and nobody says why. What a body of this size becomes
+/// fits, so whoever sends a larger one is told. GitHub sends up to 25 MB; the sweeper finds what such a push carried.
+const MAX_BODY: usize = 4 << 20;
 
 /// Where the secrets are that deliveries are checked with.
 const SECRETS: &str = "the configured one is `current` in the secret of the stack's output WebhookSecretArn";
@@ -27,6 +30,8 @@ pub(crate) struct Handler {
     pub(crate) secret: String,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) queue: Arc<dyn Queue>,
+    /// How long an answer may take: [`AT_MOST`].
+    pub(crate) patience: Duration,
 }
 
 /// The secrets under which deliveries may be signed; two while one is being replaced by the other.
@@ -52,7 +57,7 @@ impl Handler {
     /// Queues what may start something. Anything but success is shown by GitHub among the failed deliveries, which
     /// can be delivered again.
     pub(crate) async fn answer(&self, request: &Request) -> Result<Response<Body>, Error> {
-        let taken = tokio::time::timeout(AT_MOST, self.take(request)).await;
+        let taken = tokio::time::timeout(self.patience, self.take(request)).await;
         let taken =
             taken.unwrap_or_else(|_| Err(failed(&PortError::transient("queue it: no answer came in time"))));
         let (status, delivery, queued, reason) = match taken {
@@ -81,7 +86,7 @@ impl Handler {
         let body: &[u8] = request.body();
         if body.len() > MAX_BODY {
             let reason = format!(
-                "the body has more than {MAX_BODY} bytes; start the pipelines by hand: penstock start"
+                "the body has more than {MAX_BODY} bytes, which a function does not take; start the pipelines by hand: penstock start"
             );
             return Err((StatusCode::PAYLOAD_TOO_LARGE, reason));
         }
@@ -152,6 +157,7 @@ fn failed(error: &PortError) -> (StatusCode, String) {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use hmac::{Hmac, KeyInit, Mac};
     use lambda_http::http;
     use penstock_testkit::fake::{MemoryQueue, MemorySecrets};
@@ -164,7 +170,84 @@ mod tests {
         let secrets = MemorySecrets(
             [("webhook".to_owned(), r#"{"current": "new", "previous": "old"}"#.to_owned())].into(),
         );
-        (Handler { secret: "webhook".to_owned(), secrets: Arc::new(secrets), queue: queue.clone() }, queue)
+        let handler = Handler {
+            secret: "webhook".to_owned(),
+            secrets: Arc::new(secrets),
+            queue: queue.clone(),
+            patience: AT_MOST,
+        };
+        (handler, queue)
+    }
+
+    /// Never answers.
+    struct Silent;
+
+    #[async_trait]
+    impl Secrets for Silent {
+        async fn secret(&self, _name: &str) -> Result<String, PortError> {
+            std::future::pending().await
+        }
+    }
+
+    #[async_trait]
+    impl Queue for Silent {
+        async fn send(&self, _messages: Vec<Message>) -> Result<(), PortError> {
+            std::future::pending().await
+        }
+    }
+
+    /// Fails at once, and says how.
+    struct Refusing;
+
+    #[async_trait]
+    impl Queue for Refusing {
+        async fn send(&self, _messages: Vec<Message>) -> Result<(), PortError> {
+            Err(PortError::permanent(
+                "send to the queue arn:aws:sqs:eu-west-1:111122223333:commands: no right to it",
+            ))
+        }
+    }
+
+    /// Without patience, so that no test waits: what is there at once is taken all the same.
+    #[tokio::test]
+    async fn whatever_hangs_behind_an_answer_comes_and_asks_for_the_delivery_again() {
+        assert!(AT_MOST < Duration::from_secs(1));
+        let (ready, queue) = handler();
+        let ready = Handler { patience: Duration::ZERO, ..ready };
+        assert_eq!(answered(&ready, &request("push", "new", &push())).await.0, 202);
+        assert!(queue.take().is_some());
+        let (sound, _) = handler();
+        for hanging in [
+            Handler { secrets: Arc::new(Silent), patience: Duration::ZERO, ..handler().0 },
+            Handler { queue: Arc::new(Silent), patience: Duration::ZERO, ..handler().0 },
+            Handler { queue: Arc::new(Refusing), ..sound },
+        ] {
+            let (status, body) = answered(&hanging, &request("push", "new", &push())).await;
+            assert_eq!(status, 503, "GitHub lists it among the failed ones: {body}");
+            assert_eq!(
+                body,
+                r#"{"queued":false,"reason":"the delivery could not be queued; deliver it again"}"#
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_with_the_way_out_before_anything_is_read() {
+        let (sound, queue) = handler();
+        let deaf = Handler { secrets: Arc::new(Silent), ..handler().0 };
+        let padded = |length: usize| {
+            let push = push();
+            let rest = " ".repeat(length - push.len());
+            push + &rest
+        };
+        let (status, body) = answered(&deaf, &request("push", "new", &padded(MAX_BODY + 1))).await;
+        assert_eq!(status, 413, "{body}");
+        assert!(body.contains("4194304 bytes") && body.contains("penstock start"), "{body}");
+        let (status, body) = answered(&sound, &request("push", "new", &padded(MAX_BODY))).await;
+        assert_eq!(status, 202, "{body}");
+        assert!(queue.take().is_some());
+        // With what stands round it, it is below what Lambda takes, also in base64.
+        assert!(MAX_BODY.div_ceil(3) * 4 + (64 << 10) < 6_000_000);
     }
 
     fn push() -> String {

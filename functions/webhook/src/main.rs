@@ -12,7 +12,7 @@ use penstock_aws::sdk::Sdk;
 use penstock_aws::secrets::AwsSecrets;
 use penstock_aws::telemetry;
 
-use handler::Handler;
+use handler::{AT_MOST, Handler};
 
 /// How long one try of a call may take, and all of them: an answer is due after 800 ms, and a try that hangs leaves room for
 /// another. At 256 MB a function has a seventh of a processor: what is 1 ms of work takes 7 ms. A first try resolves a name,
@@ -30,6 +30,7 @@ async fn main() -> Result<(), Error> {
         secret: required("WEBHOOK_SECRET_ARN")?,
         secrets: Arc::new(AwsSecrets::new(&sdk)),
         queue: Arc::new(SqsQueue::from_environment(&sdk)?),
+        patience: AT_MOST,
     });
     lambda_http::run(service_fn(move |request: Request| {
         let handler = Arc::clone(&handler);

@@ -61,6 +61,9 @@ async fn what_is_no_delivery_is_refused() {
     assert_eq!(send(&without("x-github-event"), push(COMMIT)).await, 400);
     assert_eq!(send(&without("content-type"), push(COMMIT)).await, 415);
     assert_eq!(send(&SIGNED, "{".to_owned()).await, 400);
+    assert_eq!(send(&SIGNED, " ".repeat(25 << 20)).await, 400, "as large as GitHub sends them, and no JSON");
     assert_eq!(send(&SIGNED, " ".repeat((25 << 20) + 1)).await, 413);
+    let answer = server.post("/webhooks/github", &SIGNED, " ".repeat((25 << 20) + 1)).await;
+    assert!(answer.text().contains("25 MB"), "{}", answer.text());
     assert_eq!(server.get("/webhooks/github").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
