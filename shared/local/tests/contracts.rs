@@ -8,16 +8,21 @@ use penstock_app::error::AppError;
 use penstock_app::port::PortError;
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::claims::Claims;
+use penstock_app::port::clean_up::Walks;
 use penstock_app::port::logs::Logs;
+use penstock_app::port::notifier::Notifier;
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::queue::{Message, Queue};
 use penstock_app::port::revisions::Revisions;
+use penstock_app::port::secrets::Secrets;
 use penstock_app::port::store::Store;
 use penstock_local::claims::ClaimJournal;
 use penstock_local::database::Database;
 use penstock_local::logs::LogFiles;
+use penstock_local::notices::Notices;
 use penstock_local::objects::Objects;
 use penstock_local::queue::{Handler, MemoryQueue};
+use penstock_local::secrets::MachineSecrets;
 use penstock_testkit::contract;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -85,6 +90,45 @@ async fn files_are_logs() {
         let logs = LogFiles::new(&folders.fresh());
         std::io::Write::write_all(&mut logs.append(&attempt).unwrap(), &content).unwrap();
         Arc::new(logs) as Arc<dyn Logs>
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sqlite_remembers_walks() {
+    let folders = Folders::default();
+    contract::walks_contract(async || folders.database() as Arc<dyn Walks>, &[]).await;
+}
+
+#[tokio::test]
+async fn a_file_holds_secrets() {
+    let folders = Folders::default();
+    contract::secrets_contract(async |values: &[&str]| {
+        let (folder, names) = (folders.fresh(), (0..values.len()).map(|number| format!("app/db-{number}")));
+        let secrets: serde_json::Map<_, _> =
+            names.clone().zip(values.iter().map(|value| (*value).into())).collect();
+        let file = folder.join("secrets.yml");
+        std::fs::write(&file, serde_json::json!({ "secrets": secrets }).to_string()).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        (Arc::new(MachineSecrets::new(&folder)) as Arc<dyn Secrets>, names.collect())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_of_notices_tells() {
+    let folders = Folders::default();
+    contract::notifier_contract(async || {
+        let folder = folders.fresh();
+        let (file, mut known) = (folder.join("notifications.jsonl"), 0);
+        let told = async move || {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let lines: Vec<_> =
+                text.lines().skip(known).map(|line| serde_json::from_str(line).unwrap()).collect();
+            known += lines.len();
+            lines
+        };
+        (Arc::new(Notices::new(&folder, None, None).unwrap()) as Arc<dyn Notifier>, told)
     })
     .await;
 }

@@ -6,19 +6,25 @@ mod approvers;
 mod artifacts;
 mod claims;
 mod logs;
+mod notifier;
 mod outputs;
 mod queue;
 mod revisions;
+mod secrets;
 mod store;
+mod walks;
 
 pub use approvers::approvers_contract;
 pub use artifacts::artifacts_contract;
 pub use claims::claims_contract;
 pub use logs::logs_contract;
+pub use notifier::notifier_contract;
 pub use outputs::outputs_contract;
 pub use queue::queue_contract;
 pub use revisions::revisions_contract;
+pub use secrets::secrets_contract;
 pub use store::store_contract;
+pub use walks::walks_contract;
 
 use penstock_model::id::AttemptId;
 

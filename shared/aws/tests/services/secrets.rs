@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use penstock_app::port::secrets::Secrets;
 use penstock_aws::secrets::AwsSecrets;
+use penstock_testkit::contract::secrets_contract;
 use penstock_testkit::fake::ManualClock;
 
 use crate::connector::every_fault;
@@ -20,6 +21,18 @@ async fn secret(value: &str) -> (String, String) {
     let name = fresh("secret");
     let made = manager().create_secret().name(&name).secret_string(value).send().await.unwrap();
     (name, made.arn().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn contract() {
+    secrets_contract(async |values: &[&str]| {
+        let mut names = vec![];
+        for value in values {
+            names.push(secret(value).await.1);
+        }
+        (Arc::new(AwsSecrets::new(&faults().sdk())) as Arc<dyn Secrets>, names)
+    })
+    .await;
 }
 
 #[tokio::test]

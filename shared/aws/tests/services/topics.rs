@@ -1,5 +1,7 @@
 //! Notices on topics: what subscribers of each kind get, by what they can filter, whatever fails.
 
+use std::sync::Arc;
+
 use aws_sdk_sns::Client as Sns;
 use aws_sdk_sqs::Client as Sqs;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -7,6 +9,7 @@ use penstock_app::port::notifier::{Audience, Notice, NoticeKind, NoticedApproval
 use penstock_aws::sdk::Sdk;
 use penstock_aws::topics::Topics;
 use penstock_testkit::build::name;
+use penstock_testkit::contract::notifier_contract;
 use serde_json::{Value, json};
 
 use crate::connector::every_fault;
@@ -84,6 +87,20 @@ fn notice(kind: NoticeKind, pipeline: &str) -> Notice {
         approval: None,
         to: Audience::Everyone,
     }
+}
+
+#[tokio::test]
+async fn contract() {
+    notifier_contract(async || {
+        let topic = Topic::new(None).await;
+        let notifier = topics(&faults().sdk(), &topic, &topic);
+        let told = async move || {
+            let told = topic.take().await;
+            told.iter().map(|it| serde_json::from_str(it["Message"].as_str().unwrap()).unwrap()).collect()
+        };
+        (Arc::new(notifier) as Arc<dyn Notifier>, told)
+    })
+    .await;
 }
 
 #[tokio::test]
