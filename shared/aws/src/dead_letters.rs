@@ -138,14 +138,27 @@ impl DeadLetters {
     pub async fn redrive(&self) -> Result<(), PortError> {
         let mut failure = None;
         for queue in self.described().await?.iter().filter(|queue| queue.depth() > 0) {
-            let begun = match self.latest_move(queue.arn()).await {
-                Ok(Some(latest)) if !latest.is_over() => Ok(()),
-                Ok(_) => self.move_to(queue.arn(), destination(queue.arn(), self.commands.as_deref())).await,
-                Err(error) => Err(error),
-            };
-            failure = failure.or(begun.err());
+            failure = failure.or(self.begin(queue.arn()).await.err());
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Begins a move unless one is under way. Of a beginning whose answer was lost, the repetition is told that one is.
+    async fn begin(&self, arn: &str) -> Result<(), PortError> {
+        if self.is_moving(arn).await? {
+            return Ok(());
+        }
+        match self.move_to(arn, destination(arn, self.commands.as_deref())).await {
+            Err(error) if !error.retryable && self.is_moving(arn).await? => {
+                tracing::debug!(arn, %error, "the move is under way");
+                Ok(())
+            }
+            begun => begun,
+        }
+    }
+
+    async fn is_moving(&self, arn: &str) -> Result<bool, PortError> {
+        Ok(self.latest_move(arn).await?.is_some_and(|latest| !latest.is_over()))
     }
 
     /// Which of the queues are dead-letter queues: those in which another's messages end, and `known` ones.

@@ -10,6 +10,7 @@ mod artifacts;
 mod attempt_log;
 mod bucket;
 mod clean_up;
+mod dead_letters;
 mod event_bus;
 mod handover;
 mod multipart;
@@ -20,6 +21,7 @@ mod secrets;
 mod subscriptions;
 mod table;
 mod topics;
+mod untold;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -8,6 +8,8 @@ mod contracts;
 mod cost;
 mod damage;
 mod faults;
+mod faults_of_reads;
+mod faults_of_writes;
 mod formats;
 mod golden;
 mod limits;
