@@ -2,13 +2,16 @@
 //!
 //! Each set of requirements has an environment of its own, made once and used again while its pins and the Python
 //! version stay the same. They lie in the folder that `PENSTOCK_PYTHON_ENV` names, else in the target folder's `tmp`. Making
-//! one needs python3 with venv and the network.
+//! one needs Python 3.11 or newer with venv, and the network.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use sha2::{Digest, Sha256};
+
+/// The oldest Python that all pinned programs take.
+const OLDEST: (u32, u32) = (3, 11);
 
 /// A set of programs that can be installed side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +59,8 @@ impl Environment {
     pub fn of(requirements: Requirements) -> Self {
         let file = requirements.file();
         let pins = fs::read(&file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()));
-        let digest = hex::encode(Sha256::new().chain_update(version()).chain_update(pins).finalize());
+        let version = version(&mut Command::new("python3")).unwrap_or_else(|why| panic!("{why}"));
+        let digest = hex::encode(Sha256::new().chain_update(version).chain_update(pins).finalize());
         let folder = parent().join(format!("{}-{}", requirements.name(), &digest[..12]));
         let environment = Self { folder };
         environment.make_once(&file, &digest);
@@ -113,15 +117,22 @@ impl Environment {
     }
 }
 
-/// What `python3` says of its version: an environment belongs to one.
-fn version() -> Vec<u8> {
-    run(Command::new("python3").arg("--version")).stdout
+/// What `python3` says of its version, to which an environment belongs; or why it is not enough.
+fn version(python: &mut Command) -> Result<Vec<u8>, String> {
+    const NEEDED: &str =
+        "install Python 3.11 or newer with venv: tests of clients, emulators and tools need it";
+    let asked = python.arg("--version").output();
+    let said = asked.map_err(|error| format!("python3 cannot be run ({error}); {NEEDED}"))?.stdout;
+    let text = String::from_utf8_lossy(&said);
+    let mut numbers = text.trim().trim_start_matches("Python ").split('.').map(|number| number.parse().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) if (major, minor) >= OLDEST => Ok(said),
+        _ => Err(format!("python3 is `{}`; {NEEDED}, as the first python3 of PATH", text.trim())),
+    }
 }
 
 fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| {
-        panic!("python3 cannot be run ({error}); install Python 3 with venv: tests of clients, emulators and tools need it")
-    })
+    command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
 }
 
 fn said(output: &Output) -> String {
@@ -138,4 +149,44 @@ fn target() -> PathBuf {
     let test = std::env::current_exe().expect("the path of the test");
     let marked = test.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
     marked.map_or_else(std::env::temp_dir, Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a `python3` that says `version` comes to, if there is one.
+    fn found(said: Option<&str>) -> Result<Vec<u8>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        if let Some(said) = said {
+            // Written by another process: what this one has open for writing, a child of another test cannot run.
+            let write = r#"printf '#!/bin/sh\necho "%s"\n' "$1" > "$0" && chmod +x "$0""#;
+            let program = folder.path().join("python3");
+            let written = Command::new("sh").args(["-c", write]).arg(program).arg(said).status();
+            assert!(written.expect("a shell").success());
+        }
+        version(Command::new("python3").env("PATH", folder.path()))
+    }
+
+    #[test]
+    fn without_python_the_message_says_what_to_install() {
+        let why = found(None).expect_err("nothing is there");
+        assert!(why.starts_with("python3 cannot be run ("), "{why}");
+        assert!(why.contains("install Python 3.11 or newer with venv"), "{why}");
+    }
+
+    #[test]
+    fn an_old_python_is_told_so() {
+        for old in ["Python 3.10.14", "Python 2.7.18", ""] {
+            let why = found(Some(old)).expect_err(old);
+            assert!(why.contains(&format!("python3 is `{old}`; install Python 3.11 or newer")), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_newer_python_will_do() {
+        for new in ["Python 3.11.0", "Python 3.13.0rc1", "Python 4.0.1"] {
+            assert_eq!(found(Some(new)), Ok(format!("{new}\n").into_bytes()));
+        }
+    }
 }
