@@ -96,6 +96,7 @@ fn template(api: &str) -> Json {
     }
     let outputs = whole["Outputs"].as_object_mut().unwrap();
     outputs.remove("TransitionFunctionName");
+    outputs["SweeperFunctionName"]["Value"] = json!("sweeper");
     outputs["ApiUrl"]["Value"] = json!(api);
     outputs["WebhookUrl"]["Value"] = json!(format!("{api}/webhooks/github"));
     outputs["CommandsProject"]["Value"] = json!({"Fn::Sub": "${AWS::StackName}-commands"});

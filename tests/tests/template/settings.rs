@@ -7,7 +7,7 @@ use std::path::Path;
 use cargo_metadata::MetadataCommand;
 use penstock_aws::default_role::{ADDABLE, PARAMETER};
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::document::{Template, root};
 
@@ -67,6 +67,25 @@ fn one_build_makes_every_function() {
 }
 
 #[test]
+fn functions_run_on_arm64_untraced_and_the_sweeper_every_minute_unless_told_otherwise() {
+    let template = Template::load();
+    let globals = &template.0["Globals"]["Function"];
+    assert_eq!(globals["Runtime"], "provided.al2023");
+    assert_eq!(globals["Architectures"], json!([{"Ref": "Architecture"}]));
+    assert_eq!(globals["Tracing"]["Fn::If"], json!(["WithTracing", "Active", "PassThrough"]));
+    for function in template.functions().values() {
+        for setting in ["Runtime", "Architectures", "Tracing"] {
+            assert!(function.property(setting).is_null(), "{} has a {setting} of its own", function.name);
+        }
+    }
+    let default = |name: &str| &template.0["Parameters"][name]["Default"];
+    assert_eq!((default("Architecture"), default("Tracing")), (&json!("arm64"), &json!("false")));
+    let schedule = template.resource("SweepSchedule");
+    assert_eq!(schedule.property("ScheduleExpression"), "rate(1 minute)");
+    assert!(schedule.property("State").is_null(), "it is on");
+}
+
+#[test]
 fn the_outputs_say_what_to_do_next() {
     let template = Template::load();
     for name in [
@@ -76,6 +95,7 @@ fn the_outputs_say_what_to_do_next() {
         "FailureTopicArn",
         "JobsUrl",
         "NextCommands",
+        "SweeperFunctionName",
         "TableName",
         "WebhookSecretArn",
         "WebhookUrl",
