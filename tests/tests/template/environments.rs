@@ -94,7 +94,7 @@ fn what_an_environment_sets_is_what_the_template_takes() {
             let parameter = &template.0["Parameters"][&name];
             assert!(parameter.is_object(), "{environment}: there is no parameter {name}");
             let allowed = parameter["AllowedValues"].as_array();
-            let is_it = |it: &Value| it == value.as_str() || it.to_string() == value;
+            let is_it = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned) == value;
             assert!(allowed.is_none_or(|all| all.iter().any(is_it)), "{environment}: {name} is not {value}");
         }
     }
@@ -125,8 +125,8 @@ fn what_can_be_tagged_is() {
     for resource in tagged.into_iter().flat_map(|kind| template.of_type(kind)) {
         let tags = resource.property("Tags");
         let as_list = json!({"Key": "penstock:stack", "Value": stack});
-        let is_tagged = tags["penstock:stack"] == stack
-            || tags.as_array().is_some_and(|tags| tags.iter().any(|tag| *tag == as_list));
+        let is_tagged =
+            tags["penstock:stack"] == stack || tags.as_array().is_some_and(|tags| tags.contains(&as_list));
         assert!(is_tagged, "{} does not say of which stack it is", resource.name);
     }
     assert_eq!(template.0["Globals"]["Function"]["Tags"]["penstock:stack"], stack);

@@ -1,6 +1,6 @@
 //! The rules' patterns against events as the services' documentation shows them (`events.json`): what has ended is passed
 //! to the observer, by one rule, and what goes on is not. Sources: `CodeBuild` user guide, "Build notifications input format
-//! reference"; `CodeDeploy` user guide, "Monitoring deployments with Amazon CloudWatch Events"; `CloudFormation` user guide,
+//! reference"; `CodeDeploy` user guide, "Monitoring deployments with Amazon `CloudWatch` Events"; `CloudFormation` user guide,
 //! "Event detail reference" and "Stack status codes"; ECS developer guide, "Service deployment state change events".
 
 use std::collections::{BTreeMap, BTreeSet};
