@@ -14,7 +14,7 @@ use penstock_app::port::PortError;
 use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::port::store::Record;
 use penstock_aws::store::record_from_image;
-use penstock_aws::telemetry::count_failure;
+use penstock_aws::telemetry::{count_failure, only_attempt};
 use penstock_aws::untold::Untold;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -141,7 +141,16 @@ impl Handler {
                     tracing::error!(pipeline = %record.pipeline, execution, why, "this is never shown, and not tried again");
                     count_failure(SystemClock.now());
                 }
-                tracing::info!(pipeline = %record.pipeline, execution, version = record.version, "told");
+                let about = only_attempt(&record.events);
+                tracing::info!(
+                    pipeline = %record.pipeline,
+                    execution,
+                    stage = about.map(|attempt| attempt.stage.as_str()),
+                    action = about.map(|attempt| attempt.action.as_str()),
+                    attempt = about.map(|attempt| attempt.number),
+                    version = record.version,
+                    "told"
+                );
                 return true;
             }
             Err(error) => error,
@@ -177,13 +186,16 @@ async fn until(end: Instant, telling: impl Future<Output = bool>) -> bool {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use penstock_app::approvals::Approvals;
     use penstock_app::control::StartRequest;
     use penstock_app::port::notifier::{Notice, Notifier};
     use penstock_app::reach::Reach;
+    use penstock_aws::telemetry::Kept;
     use penstock_testkit::build::{approval, name, pipeline, source};
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::installation::Installation;
     use serde_json::json;
+    use tracing::Level;
 
     use super::*;
 
@@ -226,6 +238,12 @@ mod tests {
 
     /// A pipeline whose execution waits for a verdict, told of by `notifier`, and the images of its records.
     async fn asking(notifier: Broken, aside: Aside) -> (Handler, Vec<Value>) {
+        let (handler, images, _) = asking_by(Arc::new(notifier), aside).await;
+        (handler, images)
+    }
+
+    /// The same, and its approvals.
+    async fn asking_by(notifier: Arc<dyn Notifier>, aside: Aside) -> (Handler, Vec<Value>, Arc<Approvals>) {
         let Installation { fakes, approvals, control, transition: _, dispatch: _, worker, .. } =
             Installation::new(FakeProvider::default());
         let stages = pipeline("web").stage("Source", [source("Fetch", "src")]);
@@ -235,10 +253,10 @@ mod tests {
         while let Some(message) = fakes.queue.take() {
             worker.handle(message).await.expect("handling a message");
         }
-        let (at_hand, reach) = (Arc::new(approvals), Reach::Signed("penstock".to_owned()));
-        let notify = Notify::new(fakes.store.clone(), at_hand, Arc::new(notifier), reach);
+        let (at_hand, reach) = (Arc::new(approvals.clone()), Reach::Signed("penstock".to_owned()));
+        let notify = Notify::new(fakes.store.clone(), at_hand, notifier, reach);
         let images = fakes.store.all_records().iter().map(image).collect();
-        (Handler { notify, untold: Box::new(aside) }, images)
+        (Handler { notify, untold: Box::new(aside) }, images, approvals)
     }
 
     fn image(record: &Record) -> Value {
@@ -267,6 +285,48 @@ mod tests {
             let queued = json!({"messageId": "a", "body": kept, "eventSource": "aws:sqs"});
             let answer = handler.handle(batch(&[queued]), time).await;
             assert_eq!(failed(&answer), ["a"], "it is tried again");
+        }
+    }
+
+    /// Tells, or fails as a service does that repeats what it was asked.
+    struct Loud {
+        fails: bool,
+    }
+
+    #[async_trait]
+    impl Notifier for Loud {
+        async fn tell(&self, notice: &Notice) -> Result<(), PortError> {
+            let topic = "publish to arn:aws:sns:eu-west-1:111122223333:approvals";
+            if self.fails {
+                Err(PortError::transient(format!("{topic} of {}", notice.pipeline)))
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_logged_has_the_ids_of_the_attempt_and_no_token() {
+        for fails in [false, true] {
+            let kept = Kept::from(Level::TRACE);
+            let (handler, images, approvals) = asking_by(Arc::new(Loud { fails }), Aside::default()).await;
+            let records: Vec<Value> =
+                images.iter().enumerate().map(|(index, it)| streamed(&index.to_string(), it)).collect();
+            handler.handle(batch(&records), TIME).await;
+            let logged = kept.text();
+            let lines: Vec<Value> =
+                logged.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            // One record ends the fetch and asks for the verdict; what it is about stands in lines of its own if it fails.
+            let (message, stage, action) =
+                if fails { ("concerned", "Release", "Sign-off") } else { ("told", "Source", "Fetch") };
+            let line = lines.iter().find(|line| line["message"] == message && line["action"] == action);
+            let line = line.unwrap_or_else(|| panic!("{message}: {logged}"));
+            assert_eq!((&line["stage"], &line["attempt"]), (&json!(stage), &json!(1)));
+            let execution = line["execution"].as_str().expect("an execution");
+            let asked = format!("{execution}/Release/Sign-off/1").parse().expect("an attempt");
+            for token in [approvals.link_token(&asked), approvals.api_token(&asked)] {
+                assert!(!logged.contains(&token), "{logged}");
+            }
         }
     }
 

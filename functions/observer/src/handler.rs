@@ -33,8 +33,16 @@ impl Handler {
             tracing::debug!(ids = ?subject.ids, "an event about work of others");
             return Ok(());
         };
-        let (execution, attempt) = (&found.attempt.execution, &found.attempt);
-        tracing::info!(pipeline = %found.pipeline, %execution, %attempt, ids = ?subject.ids, "an event");
+        let AttemptId { execution, stage, action, number } = &found.attempt;
+        tracing::info!(
+            pipeline = %found.pipeline,
+            %execution,
+            %stage,
+            %action,
+            attempt = number,
+            ids = ?subject.ids,
+            "an event"
+        );
         let hint = hint(found.pipeline, subject.category, found.attempt);
         Ok(self.queue.send(vec![hint]).await?)
     }

@@ -57,7 +57,7 @@ impl Handler {
         self.queue.send(wake_ups.collect::<Result<_, Error>>()?).await?;
         let oldest = due.iter().map(|(_, since)| *since).min();
         let dead = self.dead_letters(now).await;
-        measure(now, oldest, dead);
+        measures(now, oldest, dead).emit();
         let everything = asked.reconcile.then_some(Share { part: 0, parts: 1, turn: 0 });
         if let Some(share) = everything.or_else(|| share(now)) {
             in_time("comparing branches", self.reconcile(share)).await;
@@ -143,18 +143,27 @@ fn share(now: Timestamp) -> Option<Share> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "ages and depths are far below 2^52")]
-fn measure(now: Timestamp, oldest: Option<Timestamp>, dead: Option<u64>) {
+fn measures(now: Timestamp, oldest: Option<Timestamp>, dead: Option<u64>) -> Metrics {
     let age = oldest.map_or(0, |since| (now.0 - since.0).max(0) / 1000);
     let mut metrics = Metrics::new(now.0).with("OldestDebtAge", Unit::Seconds, age as f64);
     if let Some(dead) = dead {
         metrics = metrics.with("DeadLetters", Unit::Count, dead as f64);
     }
-    metrics.emit();
+    metrics
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_debt_and_the_dead_letters_are_measured_each_minute() {
+        let (now, since) = (Timestamp(1_700_000_090_000), Timestamp(1_700_000_000_000));
+        let line = measures(now, Some(since), Some(3)).line();
+        assert!(line["OldestDebtAge"] == 90.0 && line["DeadLetters"] == 3.0, "{line}");
+        let line = measures(now, None, None).line();
+        assert!(line["OldestDebtAge"] == 0.0 && line.get("DeadLetters").is_none(), "{line}");
+    }
 
     #[test]
     fn every_part_has_its_turn_once_an_hour() {

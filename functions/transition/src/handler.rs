@@ -176,7 +176,9 @@ impl Handler {
         }
         match AssertUnwindSafe(self.carry_out(received, body, broken_off)).catch_unwind().await {
             Ok(Ok(())) => {
-                self.measure_latency(message);
+                if let Some(latency) = latency(message, self.clock.now()) {
+                    latency.emit();
+                }
                 true
             }
             Ok(Err(error)) if wake_ups.is_some() && has_written_nothing(&error) => {
@@ -293,15 +295,14 @@ impl Handler {
             follows: self.gave_way.lately(group, self.clock.now()),
         })
     }
+}
 
-    /// From sending the message to the end of its transition.
-    fn measure_latency(&self, message: &SqsMessage) {
-        if let Some(sent) = number::<i64>(message, "SentTimestamp") {
-            let now = self.clock.now().0;
-            #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 milliseconds")]
-            Metrics::new(now).with("TransitionLatency", Unit::Milliseconds, (now - sent) as f64).emit();
-        }
-    }
+/// From sending the message to the end of its transition, which is `now`.
+fn latency(message: &SqsMessage, now: Timestamp) -> Option<Metrics> {
+    let sent = number::<i64>(message, "SentTimestamp")?;
+    #[expect(clippy::cast_precision_loss, reason = "a latency is far below 2^52 milliseconds")]
+    let latency = (now.0 - sent) as f64;
+    Some(Metrics::new(now.0).with("TransitionLatency", Unit::Milliseconds, latency))
 }
 
 /// What `noted` comes to; it passes, if it takes long.

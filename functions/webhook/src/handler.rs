@@ -160,8 +160,10 @@ mod tests {
     use async_trait::async_trait;
     use hmac::{Hmac, KeyInit, Mac};
     use lambda_http::http;
+    use penstock_aws::telemetry::Kept;
     use penstock_testkit::fake::{MemoryQueue, MemorySecrets};
     use sha2::Sha256;
+    use tracing::Level;
 
     use super::*;
 
@@ -229,6 +231,28 @@ mod tests {
                 r#"{"queued":false,"reason":"the delivery could not be queued; deliver it again"}"#
             );
         }
+    }
+
+    #[tokio::test]
+    async fn no_secret_and_no_signature_is_logged() {
+        let kept = Kept::from(Level::TRACE);
+        let text = r#"{"current": "s3cret-of-today", "previous": "s3cret-before"}"#;
+        for stored in [text, "s3cret-of-today"] {
+            let secrets = MemorySecrets([("webhook".to_owned(), stored.to_owned())].into());
+            let handler = Handler { secrets: Arc::new(secrets), ..handler().0 };
+            for secret in ["s3cret-of-today", "s3cret-before", "s3cret-of-others"] {
+                let request = request("push", secret, &push());
+                answered(&handler, &request).await;
+                let signature = text_of(&request, "x-hub-signature-256");
+                let logged = kept.text();
+                assert!(logged.contains("a delivery") && !logged.contains(&signature), "{logged}");
+                assert!(!logged.contains("s3cret"), "{logged}");
+            }
+        }
+    }
+
+    fn text_of(request: &Request, header: &str) -> String {
+        request.headers()[header].to_str().unwrap().trim_start_matches("sha256=").to_owned()
     }
 
     #[tokio::test]

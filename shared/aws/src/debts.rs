@@ -81,3 +81,38 @@ fn span(pipeline: &PipelineName, debt: &Debt) -> Span {
     };
     info_span!("debt", %pipeline, debt, %execution, %stage, %action, attempt = number)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tracing::Level;
+
+    use super::*;
+    use crate::telemetry::Kept;
+
+    #[test]
+    fn each_line_of_work_that_is_owed_says_of_which_attempt() {
+        let id = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607";
+        let attempt: AttemptId = format!("{id}/Build/Compile/3").parse().unwrap();
+        let pipeline = PipelineName::new("web").unwrap();
+        let kept = Kept::from(Level::INFO);
+        let debts = [
+            ("dispatch", Debt::Dispatch { attempt: attempt.clone() }),
+            ("cancel", Debt::Cancel { attempt: attempt.clone() }),
+            ("observe", Debt::Observe { attempt }),
+        ];
+        for (called, debt) in &debts {
+            span(&pipeline, debt).in_scope(|| warn!(error = "no", "work that is owed failed"));
+            let line: Value = serde_json::from_str(&kept.text()).unwrap();
+            assert_eq!(
+                (&line["message"], &line["level"]),
+                (&json!("work that is owed failed"), &json!("WARN"))
+            );
+            let expected = json!({
+                "name": "debt", "pipeline": "web", "debt": called, "execution": id, "stage": "Build",
+                "action": "Compile", "attempt": 3,
+            });
+            assert_eq!(line["span"], expected);
+        }
+    }
+}

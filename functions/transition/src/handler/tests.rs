@@ -279,3 +279,14 @@ async fn a_delivery_that_failed_is_delivered_again_as_it_is() {
         assert!(!matches!(message, Message::Delivery { .. }), "{message:?}");
     }
 }
+
+#[test]
+fn a_transitions_latency_is_measured_from_when_its_message_was_sent() {
+    let message: SqsMessage =
+        serde_json::from_value(json!({"messageId": "1", "attributes": {"SentTimestamp": "1700000000000"}}))
+            .expect("a message");
+    let measured = latency(&message, Timestamp(1_700_000_000_250)).expect("a latency").line();
+    assert_eq!(measured["TransitionLatency"], 250.0);
+    let unit = &measured["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"];
+    assert_eq!(unit, "Milliseconds");
+}
