@@ -64,3 +64,54 @@ fn report(error: &anyhow::Error) -> Exit {
     }
     exit::of(error)
 }
+
+#[cfg(all(test, feature = "aws"))]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    /// A line as a shell splits it, as far as README.md needs: quotes, and what follows a `#`.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quoted) = (vec![], String::new(), false);
+        for character in line.chars() {
+            match character {
+                '\'' => quoted = !quoted,
+                '#' if !quoted && word.is_empty() => break,
+                ' ' if !quoted => words.push(std::mem::take(&mut word)),
+                other => word.push(other),
+            }
+        }
+        words.push(word);
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    /// Each command of README.md that begins with `penstock`: whole lines, and what stands between backticks.
+    fn commands(readme: &str) -> Vec<&str> {
+        let lines =
+            readme.lines().filter(|line| line.starts_with("    ")).flat_map(|line| line.split(" && "));
+        let lines = lines.map(str::trim).filter(|line| line.starts_with("penstock "));
+        let prose = readme.lines().filter(|line| !line.starts_with("    "));
+        let inline = prose.flat_map(|line| line.split('`').skip(1).step_by(2));
+        lines.chain(inline.filter(|text| text.starts_with("penstock "))).collect()
+    }
+
+    #[test]
+    fn the_commands_of_the_readme_are_the_programs() {
+        let readme = include_str!("../../../README.md");
+        let commands = commands(readme);
+        assert!(commands.len() > 40, "{commands:?}");
+        for command in commands {
+            let mut words = words(command);
+            // What may be left out stands in brackets.
+            words.retain(|word| !word.starts_with('['));
+            // The stack is told once, by the environment; what is only named in a sentence lacks what it is about.
+            let lacks = |error: &clap::Error| error.kind() == ErrorKind::MissingRequiredArgument;
+            if let Err(error) = Program::command().try_get_matches_from(&words) {
+                assert!(lacks(&error) || command.contains(" SHELL"), "README.md: {command}: {error}");
+            }
+        }
+    }
+}

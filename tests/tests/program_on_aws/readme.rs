@@ -1,11 +1,13 @@
-//! What README.md says of the stack is true of the template, and its first pipeline is one.
+//! What README.md says of the stack is true of the template, its commands do what they are there for, and its first pipeline
+//! is one.
 
 use std::fs;
+use std::process::Command;
 
+use penstock_testkit::python::{Environment, Requirements};
 use serde_json::json;
 
-use crate::account::ACCOUNT;
-use crate::check::{role, trusted};
+use crate::account::{ACCOUNT, fresh};
 use crate::document::{Template, root};
 use crate::program::{file, penstock};
 use crate::stack::Stack;
@@ -43,17 +45,70 @@ fn outputs_parameters_and_alarms_are_the_templates() {
     }
 }
 
+/// The indented block of `readme` in which `line` begins a line, as a person pastes it.
+fn block(readme: &str, line: &str) -> String {
+    let lines: Vec<&str> = readme.lines().collect();
+    let at = lines.iter().position(|text| text.starts_with("    ") && text.trim_start().starts_with(line));
+    let at = at.unwrap_or_else(|| panic!("README.md has no command that begins with `{line}`"));
+    let rest = lines[at..].iter().take_while(|text| text.starts_with("    "));
+    rest.map(|text| format!("{text}\n")).collect()
+}
+
+/// Runs commands of README.md in a shell, with the pinned AWS command line, for `stack`; what they print.
+fn run(stack: &Stack, commands: &str) -> String {
+    let mut path = Environment::of(Requirements::Clients).programs().into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let out = block(&readme(), "out()");
+    let script = format!("set -eu\n{}\n{commands}", out.lines().next().unwrap());
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script]).envs(ACCOUNT.emulator.environment());
+    let ended = shell.env("PATH", path).env("PENSTOCK_STACK", &stack.name).output().unwrap();
+    let (out, log) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{script}\n{out}{log}");
+    out.into_owned()
+}
+
 #[test]
-fn the_first_pipeline_is_what_an_account_takes() {
+fn the_first_role_and_pipeline_are_what_an_account_takes() {
     let stack = Stack::create("http://127.0.0.1:9");
     let readme = readme();
+    let bucket = fresh("site");
+    ACCOUNT.caller.call("s3", "create_bucket", &json!({"Bucket": bucket}));
+    run(&stack, &block(&readme, "aws iam create-role").replace("my-site", &bucket));
     let text = between(between(&readme, "`web.yml`", "penstock check --aws"), "```yaml\n", "```");
-    let role = role(&trusted(&stack), &["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], true);
-    ACCOUNT.caller.call("s3", "create_bucket", &json!({"Bucket": "my-site"}));
-    let text = text.replace("arn:aws:iam::111122223333:role/web-deploy", &role);
-    assert!(text.contains(&role));
+    let text = text.replace("my-site", &bucket).replace("::111122223333:", "::000000000000:");
     let (_folder, path) = file("web.yml", &text);
     let check = ["check", "--aws", "--stack", &stack.name, path.to_str().unwrap()];
     let said = penstock(&check).ends_with(0);
-    assert!(said.contains("pipeline, ") && !said.contains("may-not"), "{said}");
+    assert!(said.contains("pipeline, "), "{said}");
+    // That the check looks at this role: without its rights it is not enough.
+    ACCOUNT.caller.call(
+        "iam",
+        "delete_role_policy",
+        &json!({"RoleName": "web-deploy", "PolicyName": "deploy"}),
+    );
+    let said = penstock(&check).ends_with(2);
+    assert!(said.contains("permission-missing") && said.contains("web-deploy lacks s3:PutObject"), "{said}");
+}
+
+#[test]
+fn the_removal_empties_the_bucket() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let (bucket, s3) = (&stack.outputs["ArtifactBucket"], |operation: &str, input| {
+        ACCOUNT.caller.call("s3", operation, &input)
+    });
+    for (key, body) in [("artifacts/a.zip", "one"), ("artifacts/a.zip", "two"), ("logs/b c.log", "three")] {
+        s3("put_object", json!({"Bucket": bucket, "Key": key, "Body": body}));
+    }
+    s3("delete_object", json!({"Bucket": bucket, "Key": "artifacts/a.zip"}));
+    let empty = block(&readme(), "B=$(out ArtifactBucket)");
+    assert!(empty.contains("while") && empty.contains("done"), "{empty}");
+    run(&stack, &empty);
+    let left = s3("list_object_versions", json!({"Bucket": bucket}));
+    assert!(left["Versions"].is_null() && left["DeleteMarkers"].is_null(), "{left}");
+    run(&stack, &empty);
+    let delete = between(&readme(), "are still there: `", "`").to_owned();
+    let table = between(&readme(), "and `aws dynamodb", "`").to_owned();
+    run(&stack, &format!("{empty}\n{delete}\naws dynamodb{table}\n"));
 }

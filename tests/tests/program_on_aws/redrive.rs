@@ -37,7 +37,7 @@ impl Moves {
         let programs = Environment::of(Requirements::Clients).programs();
         let moves = Arc::new(Self {
             model: ServiceModel::installed(Path::new(&programs), "sqs"),
-            queues: ["Command", "Action", "Artifact"].map(pair).into(),
+            queues: ["Command", "Action", "Artifact", "Notification"].map(pair).into(),
             begun: Mutex::default(),
             fail: AtomicBool::new(false),
         });
@@ -151,6 +151,11 @@ fn wake_up() -> Json {
     json!({"type": "command", "command": {"id": "c-1", "pipeline": "web", "request": {"type": "wakeUp"}}})
 }
 
+/// A record of which somebody could not be told, as the table's stream had it.
+fn untold() -> Json {
+    json!({"pk": {"S": "PIPELINE#web"}, "sk": {"S": "RECORD#000000000001"}, "schema": {"N": "1"}})
+}
+
 /// A stack with letters in three queues.
 struct Letters {
     stack: Stack,
@@ -204,6 +209,24 @@ fn letters_are_shown_and_go_back_to_their_queues() {
         (letters.lie_in("CommandDeadLetters"), letters.lie_in("CommandQueue")),
         (vec![], vec![wake_up()])
     );
+}
+
+/// The sweeper leaves them to people: who could not be told for a day is not told before somebody has mended the cause.
+#[test]
+fn who_could_not_be_told_is_told_by_a_redrive() {
+    let letters = Letters::lying();
+    lie(&letters.stack, "NotificationDeadLetters", &untold());
+    let shown = letters.redrive(&["--dry-run"]).ends_with(0);
+    assert!(shown.contains("a record of PIPELINE#web that not everybody was told of"), "{shown}");
+    assert_eq!(letters.lie_in("NotificationDeadLetters"), [untold()]);
+    let name = letters.stack.resource("NotificationDeadLetters").rsplit('/').next().unwrap();
+    let moved = letters.redrive(&["--queue", name]).ends_with(0);
+    assert!(moved.contains("moved 1 back"), "{moved}");
+    assert_eq!(
+        (letters.lie_in("NotificationDeadLetters"), letters.lie_in("NotificationQueue")),
+        (vec![], vec![untold()])
+    );
+    assert_eq!(letters.lie_in("ActionDeadLetters"), [debt()], "the others stay where they are");
 }
 
 #[test]

@@ -88,7 +88,8 @@ fn named(url: &str) -> Option<(&str, &str)> {
 
 /// Where an emulator at `endpoint` serves the API whose URL on AWS is `url`: no name server knows that one's host.
 fn emulated(endpoint: &str, url: &str) -> Option<String> {
-    let (id, _) = named(url)?;
+    let host = url.split_once("://")?.1.split(['/', ':']).next()?;
+    let (id, _) = host.split_once(".execute-api.")?;
     let path = url.split_once("://")?.1.split_once('/').map_or("", |(_, path)| path.trim_end_matches('/'));
     let stage = if path.is_empty() { "$default" } else { path };
     Some(format!("{}/_aws/execute-api/{id}/{stage}", endpoint.trim_end_matches('/')))
@@ -117,6 +118,10 @@ mod tests {
         assert_eq!(
             emulated("https://a1.execute-api.us-east-1.amazonaws.com/prod/").as_deref(),
             Some("http://127.0.0.1:4577/_aws/execute-api/a1/prod")
+        );
+        assert_eq!(
+            emulated("http://a1.execute-api.localhost:4577").as_deref(),
+            Some("http://127.0.0.1:4577/_aws/execute-api/a1/$default")
         );
         assert_eq!(emulated("http://127.0.0.1:4577/own"), None);
     }
