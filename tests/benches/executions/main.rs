@@ -18,6 +18,7 @@ mod build;
 mod client;
 mod cost;
 mod history;
+mod idle;
 mod items;
 mod logs;
 #[path = "../../tests/deployed_stack/mail.rs"]
@@ -38,6 +39,7 @@ mod units;
 
 use client::Client;
 use cost::Cost;
+use idle::Idle;
 use logs::Logs;
 use meter::Meter;
 use report::Counted;
@@ -69,6 +71,7 @@ async fn measure() {
     let old = count(&meter, &logs, &mut release).await;
     println!("# With {HISTORY} executions of history\n\n{old}");
     let (before, after) = (Cost::of(&young).total(), Cost::of(&old).total());
+    println!("# When nothing happens\n\n{}", Idle::month());
     println!("With history it costs {:+.1} %.", (after / before - 1.0) * 100.0);
 }
 

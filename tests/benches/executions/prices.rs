@@ -1,7 +1,7 @@
 //! AWS's prices in us-east-1, without free tiers, first tier; and the durations that a bill depends on.
 //!
-//! The pricing pages load their numbers by script, so beside each price stands who wrote it down from them, and when; all
-//! looked up in November 2026. A duration cannot be had from an emulator: what a function computes itself is measured by
+//! The pricing pages load their numbers by script, so beside each price stands who wrote it down from them, and when, or
+//! that the page has no date; all were looked up in November 2026. A duration cannot be had from an emulator: what a function computes itself is measured by
 //! the benchmark `functions` and is far below a millisecond; it waits for others, and for how long is assumed here,
 //! generously.
 
@@ -9,7 +9,7 @@
 pub(crate) const INVOCATION: f64 = 0.20e-6;
 /// Dollars a GB-second of Lambda on arm64, the template's default (same; cloudchipr.com, "AWS Lambda Pricing", 2024).
 const GB_SECOND: f64 = 0.000_013_333_4;
-/// Dollars a GB-second of a function's disk beyond 512 MB ("AWS Lambda pricing", March 2022; not found again).
+/// Dollars a GB-second of a function's disk beyond 512 MB ("AWS Lambda pricing", as of March 2022; not found again).
 const DISK_GB_SECOND: f64 = 0.000_000_030_9;
 /// Dollars a write request unit of `DynamoDB`, on demand, since the cut of November 2024 (airbyte.com, "DynamoDB pricing",
 /// July 2025).
@@ -24,7 +24,8 @@ pub(crate) const QUEUE_REQUEST: f64 = 0.40e-6;
 /// Dollars a publication; deliveries to queues and functions are free, an e-mail is 0.02 dollars a thousand more
 /// (factualminds.com, "Amazon SNS Pricing", June 2026).
 pub(crate) const PUBLICATION: f64 = 0.50e-6;
-/// Dollars a PUT, POST or LIST of S3 Standard (c3x.dev, "S3 request fees explained").
+/// Dollars a PUT, POST or LIST of S3 Standard (c3x.dev, "S3 request fees explained", no date; the same in cloudkaramchari.com,
+/// "Understanding per 1,000 PUT, COPY, POST or LIST requests", no date).
 pub(crate) const S3_PUT: f64 = 5e-6;
 /// Dollars a GET or HEAD (same).
 pub(crate) const S3_GET: f64 = 0.4e-6;
@@ -32,8 +33,16 @@ pub(crate) const S3_GET: f64 = 0.4e-6;
 pub(crate) const HTTP_REQUEST: f64 = 1e-6;
 /// Dollars a GB of Lambda's logs taken in: the first tier since May 2025 (duckbillgroup.com on tiered pricing, May 2025).
 pub(crate) const LOG_GB: f64 = 0.50;
-/// Dollars a call of Secrets Manager (hivebook.wiki, "AWS Secrets Manager").
+/// Dollars a call of Secrets Manager (hivebook.wiki, "AWS Secrets Manager", no date).
 pub(crate) const SECRET_CALL: f64 = 5e-6;
+/// Dollars a month of a secret (same).
+pub(crate) const SECRET_MONTH: f64 = 0.40;
+/// Dollars a month of a metric of one's own; ten an account are free (signoz.io, "`CloudWatch` Pricing Without
+/// the Confusion", February 2026).
+pub(crate) const METRIC_MONTH: f64 = 0.30;
+/// Dollars a month of an alarm at standard resolution; ten an account are free (c3x.dev,
+/// "aws_cloudwatch_metric_alarm cost estimation", no date).
+pub(crate) const ALARM_MONTH: f64 = 0.10;
 
 /// The memory of a function in GB, as the template sets it.
 fn memory(function: &str) -> f64 {
