@@ -41,7 +41,7 @@ pub(crate) const SECRET_MONTH: f64 = 0.40;
 /// the Confusion", February 2026).
 pub(crate) const METRIC_MONTH: f64 = 0.30;
 /// Dollars a month of an alarm at standard resolution; ten an account are free (c3x.dev,
-/// "aws_cloudwatch_metric_alarm cost estimation", no date).
+/// "`aws_cloudwatch_metric_alarm` cost estimation", no date).
 pub(crate) const ALARM_MONTH: f64 = 0.10;
 
 /// The memory of a function in GB, as the template sets it.

@@ -7,7 +7,7 @@ use crate::program::{file, penstock};
 use crate::stack::Stack;
 
 /// A role that trusts whom `trust` says and may do what `allow` says, tagged if it may be assumed.
-fn role(trust: &Json, allow: &[&str], tagged: bool) -> String {
+pub(crate) fn role(trust: &Json, allow: &[&str], tagged: bool) -> String {
     let (name, iam) =
         (fresh("deploy"), |operation: &str, input: Json| ACCOUNT.caller.call("iam", operation, &input));
     let document = |statement: Json| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
@@ -24,7 +24,7 @@ fn role(trust: &Json, allow: &[&str], tagged: bool) -> String {
 }
 
 /// The trust that the stack asks for.
-fn trusted(stack: &Stack) -> Json {
+pub(crate) fn trusted(stack: &Stack) -> Json {
     let roles: Vec<&str> = stack.outputs["TrustedRoleArns"].split(',').collect();
     let condition = json!({"StringEquals": {"sts:ExternalId": stack.outputs["ExternalId"]}});
     json!({"Effect": "Allow", "Principal": {"AWS": roles}, "Action": "sts:AssumeRole", "Condition": condition})
