@@ -239,7 +239,7 @@ fn every_dependency_is_used() {
             package.manifest_path.parent().unwrap().strip_prefix(root()).unwrap().as_str().to_owned();
         let read = |folder: &str| -> String {
             let files = sources(&[folder]);
-            files.iter().map(|source| std::fs::read_to_string(source).unwrap()).collect()
+            files.iter().map(|source| with_what_it_takes_in(source)).collect()
         };
         let (built, all) = (read(&format!("{folder}/src")), read(&folder));
         for dependency in &package.dependencies {
@@ -252,6 +252,15 @@ fn every_dependency_is_used() {
         }
     }
     assert!(unused.is_empty(), "unused dependencies:\n{}", unused.join("\n"));
+}
+
+/// The text of a source, and of the files of other folders that it takes in as modules.
+fn with_what_it_takes_in(source: &Path) -> String {
+    let text = std::fs::read_to_string(source).unwrap();
+    let elsewhere = regex::Regex::new(r#"#\[path = "(\.\./[^"]+)"\]"#).unwrap();
+    let taken = elsewhere.captures_iter(&text).map(|found| source.parent().unwrap().join(&found[1]));
+    let taken: String = taken.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    text + &taken
 }
 
 #[test]
