@@ -52,7 +52,7 @@ impl Handler {
         let due = self.store.due_since(now).await?;
         let wake_ups = due.iter().map(|(pipeline, _)| {
             tracing::info!(%pipeline, "wakes");
-            Ok(Message::Command { command: wake_up(pipeline, now)?.into() })
+            Ok(Message::Command { command: wake_up(pipeline, now)? })
         });
         self.queue.send(wake_ups.collect::<Result<_, Error>>()?).await?;
         let oldest = due.iter().map(|(_, since)| *since).min();

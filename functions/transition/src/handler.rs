@@ -208,9 +208,9 @@ impl Handler {
     async fn carry_out(&self, message: Message, body: &str, broken_off: bool) -> Result<(), AppError> {
         match message {
             Message::Command { command } if matches!(command.request, Request::Start { .. }) => {
-                self.deliveries.start_of_machine(*command).await
+                self.deliveries.start_of_machine(command).await
             }
-            Message::Command { command } => self.commands.carry_out(*command).await.map(drop),
+            Message::Command { command } => self.commands.carry_out(command).await.map(drop),
             Message::Delivery { delivery, event, pipeline: None } if broken_off => {
                 tracing::warn!(%delivery, "a delivery is given to each pipeline by itself");
                 self.deliveries.deliver_apart(&delivery, &event).await

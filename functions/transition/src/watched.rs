@@ -144,7 +144,7 @@ mod tests {
                 installation.worker.handle(message).await.expect("handling a message");
                 continue;
             };
-            let outcome = installation.transition.carry_out(*command).await.expect("an outcome");
+            let outcome = installation.transition.carry_out(command).await.expect("an outcome");
             lines.extend(measures(&outcome, installation.fakes.clock.now()).iter().map(Metrics::line));
         }
         lines
@@ -155,11 +155,11 @@ mod tests {
         let (installation, _) = installed().await;
         let web: PipelineName = name("web");
         let (id, started) = start("start-1", &web);
-        installation.fakes.queue.put(Message::Command { command: started.into() });
+        installation.fakes.queue.put(Message::Command { command: started });
         assert_eq!(measured(&installation).await, Vec::<Value>::new(), "it waits for a verdict");
         let stop =
             Request::Stop { execution: id, abandon: true, reason: String::new(), by: "alice".to_owned() };
-        installation.fakes.queue.put(Message::Command { command: command("stop-1", &web, stop).into() });
+        installation.fakes.queue.put(Message::Command { command: command("stop-1", &web, stop) });
         let lines = measured(&installation).await;
         let [line] = &lines[..] else { panic!("one end, not {lines:?}") };
         assert_eq!((&line["Executions"], &line["Outcome"]), (&json!(1.0), &json!("Stopped")));

@@ -179,5 +179,5 @@ impl CleanUp {
 
 fn message(pipeline: &PipelineName, request: Request, now: Timestamp) -> Result<Message, PortError> {
     let id = command_from("release", &format!("{pipeline} {}", now.0))?;
-    Ok(Message::Command { command: Command { id, pipeline: pipeline.clone(), request }.into() })
+    Ok(Message::Command { command: Command { id, pipeline: pipeline.clone(), request } })
 }

@@ -274,7 +274,7 @@ fn message(pipeline: &PipelineName, start: Start) -> Result<Message, PortError> 
         variables: BTreeMap::new(),
         overrides: start.sources.into_iter().map(pin).collect(),
     };
-    Ok(Message::Command { command: Command { id, pipeline: pipeline.clone(), request }.into() })
+    Ok(Message::Command { command: Command { id, pipeline: pipeline.clone(), request } })
 }
 
 /// Whether the commit was made after `since`; both are told in UTC, to the second.

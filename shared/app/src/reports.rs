@@ -44,6 +44,6 @@ pub struct QueuedReports(pub Arc<dyn Queue>);
 #[async_trait]
 impl Reports for QueuedReports {
     async fn take(&self, report: Command) -> Result<(), AppError> {
-        Ok(self.0.send(vec![Message::Command { command: report.into() }]).await?)
+        Ok(self.0.send(vec![Message::Command { command: report }]).await?)
     }
 }

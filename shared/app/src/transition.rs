@@ -138,7 +138,7 @@ impl Transition {
 
     /// Gives `command` to the queue, to be carried out later.
     pub(crate) async fn hand_over(&self, command: Command) -> Result<(), PortError> {
-        self.queue.send(vec![Message::Command { command: command.into() }]).await
+        self.queue.send(vec![Message::Command { command }]).await
     }
 
     /// Decides, commits and sends once; `None` if another change came first.
@@ -239,7 +239,7 @@ impl Transition {
                 category: category(state, definitions, &attempt),
                 debt,
             }),
-            None => Ok(Message::Command { command: self.go_on(pipeline)?.into() }),
+            None => Ok(Message::Command { command: self.go_on(pipeline)? }),
         };
         self.queue.send(owed.into_iter().map(message).collect::<Result<_, PortError>>()?).await
     }

@@ -27,7 +27,7 @@ impl Worker {
     /// it was quarantined, or will never succeed.
     pub async fn handle(&self, message: Message) -> Result<(), AppError> {
         match message {
-            Message::Command { command } => self.transition.carry_out(*command).await.map(drop),
+            Message::Command { command } => self.transition.carry_out(command).await.map(drop),
             Message::Debt { pipeline, debt, category: _ } => self.dispatch.carry_out(&pipeline, &debt).await,
             // Whoever serves a webhook with a worker admits its deliveries at once instead of queueing them.
             Message::Delivery { delivery, event: _, pipeline: _ } => {

@@ -156,7 +156,7 @@ fn delivery() -> Message {
 
 fn stop() -> Message {
     let request = Request::Delete;
-    Message::Command { command: Command { id: name("delete-1"), pipeline: web(), request }.into() }
+    Message::Command { command: Command { id: name("delete-1"), pipeline: web(), request } }
 }
 
 /// What takes all of the function's time or memory has nobody to tell of it: the try has begun and never ended.
@@ -209,7 +209,7 @@ async fn wake_ups_that_fail_are_tried_again_and_do_not_pile_up() {
     let unsent = Failing::With(PortError::transient("send what is owed: throttled"));
     let Bench { outside, clock, handler, .. } = bench(Some(unsent)).await;
     let command = wake_up(&web(), clock.now()).expect("a wake-up");
-    let wake_up = Message::Command { command: command.into() };
+    let wake_up = Message::Command { command };
     for receives in 1..4 {
         assert!(!take(&handler, &message("w", receives, clock.now(), &wake_up)).await, "{receives}");
     }
@@ -223,9 +223,7 @@ async fn a_wake_up_that_could_not_read_the_state_is_left_to_the_next() {
     let newer = Failing::With(PortError::transient(format!("read: {WRITTEN_BY_A_NEWER_RELEASE}")));
     let Bench { clock, handler, .. } = bench(Some(newer)).await;
     let command = wake_up(&web(), clock.now()).expect("a wake-up");
-    assert!(
-        take(&handler, &message("w", 1, clock.now(), &Message::Command { command: command.into() })).await
-    );
+    assert!(take(&handler, &message("w", 1, clock.now(), &Message::Command { command })).await);
 }
 
 /// Slow answers of what it calls end no try: it waits as long as they are slow.

@@ -24,7 +24,7 @@ pub enum Message {
     /// A command of a machine, for `transition`; its group is the pipeline.
     Command {
         /// The command.
-        command: Box<Command>,
+        command: Command,
     },
     /// Something owed, for the worker of its category.
     Debt {

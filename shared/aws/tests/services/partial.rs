@@ -57,7 +57,7 @@ async fn send(failures: &[&[(usize, bool)]]) -> (Result<(), PortError>, Vec<Vec<
         .build();
     let urls = QueueUrls { commands: Some("http://localhost/web.fifo".to_owned()), ..QueueUrls::default() };
     let commands = ["one", "two", "three"].map(|id| command(id, &name("web"), Request::WakeUp));
-    let messages = commands.map(|command| Message::Command { command: command.into() }).into();
+    let messages = commands.map(|command| Message::Command { command }).into();
     let sent = SqsQueue::new(&Sdk::from_config(config), urls).send(messages).await;
     let script = script.0.lock().unwrap();
     let ids = |request: &Value| {

@@ -104,7 +104,7 @@ async fn create(client: &Client, fifo: bool) -> String {
 }
 
 fn wake_up(id: &str) -> Message {
-    Message::Command { command: command(id, &name("web"), Request::WakeUp).into() }
+    Message::Command { command: command(id, &name("web"), Request::WakeUp) }
 }
 
 fn owed(category: Category) -> Message {

@@ -150,7 +150,7 @@ impl Plant {
     /// Starts an execution and brings it to its end.
     pub(crate) async fn run(&self, pipeline: &PipelineName, id: &str) -> Arc<Execution> {
         let (execution, start) = start(id, pipeline);
-        self.queue.put(Message::Command { command: start.into() });
+        self.queue.put(Message::Command { command: start });
         self.settle(pipeline, &execution).await.unwrap();
         self.store.execution(pipeline, &execution).await.unwrap().unwrap()
     }
@@ -172,7 +172,7 @@ impl Plant {
             if self.queue.is_empty() {
                 self.clock.advance(Duration::from_secs(61));
                 let wake_up: Command = command(&format!("wake-up-{round}"), pipeline, Request::WakeUp);
-                self.queue.put(Message::Command { command: wake_up.into() });
+                self.queue.put(Message::Command { command: wake_up });
             }
         }
         panic!("{execution} does not end");

@@ -41,7 +41,7 @@ async fn an_execution_ends_once_whatever_fails() {
         // Not in the past: once a minute the emulator removes what has expired, and claims would be free again.
         plant.clock.set(present());
         let (execution, command) = start_from("d-1", &pipeline);
-        plant.queue.put(Message::Command { command: command.into() });
+        plant.queue.put(Message::Command { command });
         faults.until_done(async || plant.settle(&pipeline, &execution).await).await;
         assert_eq!(plant.provider.started_twice(), [], "{case}");
         assert_eq!(plant.provider.started().len(), 2, "{case}");

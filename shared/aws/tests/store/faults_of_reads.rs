@@ -35,7 +35,7 @@ async fn filled() -> (String, ExecutionId, ExecutionId) {
     plant.define(definition("web")).await;
     let ended = plant.run(&web, "start-1").await.id.clone();
     let (open, command) = start("start-2", &web);
-    plant.queue.put(Message::Command { command: command.into() });
+    plant.queue.put(Message::Command { command });
     plant.drain().await.unwrap();
     let attempt = extra(&ended);
     plant.store.started(&attempt, &External { id: STACK.to_owned(), url: None }).await.unwrap();

@@ -97,7 +97,7 @@ async fn use_it(table: &str) {
     plant.define(definition).await;
     for delivery in ["d-1", "d-2", "d-3"] {
         let (execution, command) = start_from(delivery, &web_name);
-        plant.queue.put(Message::Command { command: command.into() });
+        plant.queue.put(Message::Command { command });
         if delivery == "d-1" {
             plant.settle(&web_name, &execution).await.unwrap();
         } else {
@@ -207,7 +207,7 @@ async fn golden_executions_in_flight_are_finished() {
         let variables = BTreeMap::from([("CommitId".to_owned(), "c0ffee00".to_owned())]);
         read(plant.store.put(&built, &variables).await);
         let report = Request::Report { attempt: built, report: Report::Succeeded(success()) };
-        plant.queue.put(Message::Command { command: command("built-after-the-update", &web, report).into() });
+        plant.queue.put(Message::Command { command: command("built-after-the-update", &web, report) });
         read(plant.settle(&web, &running).await);
         read(plant.settle(&web, &waiting).await);
         for id in [&ended, &running, &waiting] {
@@ -292,7 +292,7 @@ async fn golden_deliveries_start_nothing_again() {
         let table = restored(schema).await;
         let (plant, web) = (Plant::new(TableStore::new(&sdk(), &table)), name::<PipelineName>("web"));
         let (ended, command) = start_from("d-1", &web);
-        plant.queue.put(Message::Command { command: command.into() });
+        plant.queue.put(Message::Command { command });
         read(plant.drain().await);
         assert_eq!(read(plant.store.executions(&web, None, 10).await).len(), 3, "schema {schema}");
         let ended = read(plant.store.execution(&web, &ended).await).expect("an execution");

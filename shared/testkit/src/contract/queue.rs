@@ -20,7 +20,7 @@ pub async fn queue_contract<R: AsyncFnMut() -> Option<Message>>(make: impl Async
     let pipeline = name("web");
     let debt = Debt::Dispatch { attempt: attempt(1) };
     let sent = vec![
-        Message::Command { command: command("wake-1", &pipeline, Request::WakeUp).into() },
+        Message::Command { command: command("wake-1", &pipeline, Request::WakeUp) },
         Message::Debt { pipeline: pipeline.clone(), category: Some(Category::Build), debt },
         Message::Debt { pipeline, category: None, debt: Debt::GoOn },
         Message::Delivery {
