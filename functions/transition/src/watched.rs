@@ -112,7 +112,7 @@ fn happened<'a>(events: &[&'a Event]) -> Happened<'a> {
 mod tests {
     use std::time::Duration;
 
-    use penstock_app::engine::command::{Report, Request, Success};
+    use penstock_app::engine::command::{Report, Request};
     use penstock_app::port::queue::Message;
     use penstock_aws::telemetry::Kept;
     use penstock_model::id::PipelineName;
@@ -182,16 +182,8 @@ mod tests {
         let kept = Kept::from(Level::TRACE);
         let (id, started) = start("start-1", &name("web"));
         watched.carry_out(started).await.expect("a reply");
-        let success = Success {
-            artifacts: vec![],
-            has_variables: false,
-            revision: None,
-            external: None,
-            summary: None,
-            started_at: None,
-        };
         let fetch = format!("{id}/Source/Fetch/1").parse().expect("an attempt");
-        let report = Request::Report { attempt: fetch, report: Report::Succeeded(success) };
+        let report = Request::Report { attempt: fetch, report: Report::Succeeded(Box::default()) };
         watched.carry_out(command("report-1", &name("web"), report)).await.expect("a reply");
         installation.settle().await;
         let logged = kept.text();

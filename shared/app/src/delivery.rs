@@ -329,7 +329,7 @@ fn request(delivery: &DeliveryId, name: &PipelineName, start: Start) -> StartReq
             kind: TriggerKind::Webhook,
             detail: start.cause,
             delivery: Some(delivery.clone()),
-            reference: Some(start.reference),
+            reference: Some(Box::new(start.reference)),
         },
     }
 }

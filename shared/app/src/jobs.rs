@@ -145,6 +145,6 @@ impl Jobs {
         if has_variables {
             self.outputs.put(&invocation.attempt, &variables).await.map_err(AppError::from)?;
         }
-        Ok(Report::Succeeded(Success { has_variables, summary, ..Success::default() }))
+        Ok(Report::Succeeded(Box::new(Success { has_variables, summary, ..Success::default() })))
     }
 }

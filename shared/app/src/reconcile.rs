@@ -269,7 +269,7 @@ fn message(pipeline: &PipelineName, start: Start) -> Result<Message, PortError> 
             kind: TriggerKind::PollForSourceChanges,
             detail: format!("{}, found without a webhook", start.cause),
             delivery: None,
-            reference: Some(start.reference),
+            reference: Some(Box::new(start.reference)),
         },
         variables: BTreeMap::new(),
         overrides: start.sources.into_iter().map(pin).collect(),

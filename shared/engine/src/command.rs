@@ -172,7 +172,7 @@ pub enum Report {
     /// It runs still; observed at the provider.
     Running,
     /// It ended well.
-    Succeeded(Success),
+    Succeeded(Box<Success>),
     /// It ended badly; also the end of work that was cancelled.
     Failed {
         /// Why.

@@ -174,7 +174,7 @@ mod tests {
             let success = Success { artifacts: vec![artifact], has_variables: true, ..Success::default() };
             self.ask(Request::Report {
                 attempt: attempt.parse().unwrap(),
-                report: Report::Succeeded(success),
+                report: Report::Succeeded(Box::new(success)),
             });
         }
 

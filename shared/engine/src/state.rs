@@ -197,7 +197,7 @@ pub struct TriggerCause {
     pub delivery: Option<DeliveryId>,
     /// The branch or tag that it was about, where a commit of a repository set it off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<Reference>,
+    pub reference: Option<Box<Reference>>,
 }
 
 open_set! {

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use generate::walk::Walk;
 use generate::{Move, moves, sketches};
-use penstock_engine::command::{Command, Report, Request, Success};
+use penstock_engine::command::{Command, Report, Request};
 use penstock_engine::debt::Debt;
 use penstock_engine::decide::MAX_CHANGED_ITEMS;
 use penstock_engine::event::{Event, Fact, Item};
@@ -217,8 +217,7 @@ fn what_was_done_ahead_is_like_what_was_done_at_once(walk: &Walk, before: &State
     let sent = to_send(before, decision, walk.now);
     for debt in &sent {
         let Debt::Dispatch { attempt } = debt else { continue };
-        let report =
-            Request::Report { attempt: attempt.clone(), report: Report::Succeeded(Success::default()) };
+        let report = Request::Report { attempt: attempt.clone(), report: Report::Succeeded(Box::default()) };
         let next = decide(&walk.definitions, &decision.state, &walk.numbered(report), walk.now);
         assert_eq!(next.rejection, None);
         let later = to_send(&decision.state, &next, walk.now);
@@ -315,7 +314,7 @@ fn comes_to_an_end(walk: &mut Walk) {
         let request = if walk.is_approval(&attempt) {
             Request::Decide { attempt, approved: true, by: "ann".into(), comment: String::new() }
         } else {
-            Request::Report { attempt, report: Report::Succeeded(Success::default()) }
+            Request::Report { attempt, report: Report::Succeeded(Box::default()) }
         };
         decide_and_check(walk, &walk.numbered(request), false);
     }

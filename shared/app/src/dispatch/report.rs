@@ -52,7 +52,7 @@ pub(super) fn reported(done: Done) -> (Report, BTreeMap<String, String>) {
         ..it
     });
     let success = Success { artifacts, has_variables, revision, external, summary, started_at };
-    (Report::Succeeded(success), variables)
+    (Report::Succeeded(Box::new(success)), variables)
 }
 
 /// A person's name as a source has it, in one line without what a terminal or a page would obey; `None` if nothing is left.

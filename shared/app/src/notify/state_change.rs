@@ -147,7 +147,7 @@ impl Teller<'_> {
     /// The branch and the tag of the commit: those that set the execution off, else those that `action` follows. Of a pipeline
     /// with triggers of its own, others may be meant.
     fn reference(&self, action: &Action) -> (Option<String>, Option<String>) {
-        match &self.execution.trigger.reference {
+        match self.execution.trigger.reference.as_deref() {
             Some(Reference::Branch(branch)) => return (Some(branch.clone()), None),
             Some(Reference::Tag(tag)) => return (None, Some(tag.clone())),
             None if !self.pipeline.triggers.is_empty() => return (None, None),

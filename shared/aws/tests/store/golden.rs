@@ -206,7 +206,7 @@ async fn golden_executions_in_flight_are_finished() {
         let built = attempt(&running, "Compile");
         let variables = BTreeMap::from([("CommitId".to_owned(), "c0ffee00".to_owned())]);
         read(plant.store.put(&built, &variables).await);
-        let report = Request::Report { attempt: built, report: Report::Succeeded(success()) };
+        let report = Request::Report { attempt: built, report: Report::Succeeded(Box::new(success())) };
         plant.queue.put(Message::Command { command: command("built-after-the-update", &web, report) });
         read(plant.settle(&web, &running).await);
         read(plant.settle(&web, &waiting).await);

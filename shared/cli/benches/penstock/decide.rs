@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use penstock_app::engine::command::{Command, DefineMode, Report, Request, Success};
+use penstock_app::engine::command::{Command, DefineMode, Report, Request};
 use penstock_app::engine::decide::decide;
 use penstock_app::engine::state::{Definitions, State, TriggerCause};
 use penstock_model::id::{AttemptId, CommandId, DefinitionVersion, ExecutionId, PipelineName};
@@ -21,7 +21,7 @@ const RUNS: usize = 2000;
 /// Decides the same report again and again on the same state.
 pub(crate) fn measure(figures: &mut Figures) {
     let (definitions, state, attempt) = fifty_open();
-    let report = Request::Report { attempt, report: Report::Succeeded(Success::default()) };
+    let report = Request::Report { attempt, report: Report::Succeeded(Box::default()) };
     let command = command("report", report);
     let mut samples: Vec<f64> = (0..RUNS)
         .map(|_| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_engine::command::{Command, DefineMode, Report, Request, Success};
+use penstock_engine::command::{Command, DefineMode, Report, Request};
 use penstock_engine::event::Event;
 use penstock_engine::state::{
     Attempt, AttemptError, AttemptStatus, Definitions, ErrorCode, Execution, ExecutionStatus, External,
@@ -223,7 +223,7 @@ fn report(outcome: Outcome) -> Report {
             Report::Started { external, started_at: None }
         }
         Outcome::Running => Report::Running,
-        Outcome::Succeeded => Report::Succeeded(Success::default()),
+        Outcome::Succeeded => Report::Succeeded(Box::default()),
         Outcome::Failed => {
             let error = AttemptError::new(ErrorCode::JobFailed, "exit code 1");
             Report::Failed { error, external: None }

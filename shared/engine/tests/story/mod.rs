@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use penstock_engine::command::{Command, DefineMode, Report, Request, RetryActions, Success};
+use penstock_engine::command::{Command, DefineMode, Report, Request, RetryActions};
 use penstock_engine::event::Event;
 use penstock_engine::state::{
     Attempt, AttemptError, Definitions, ErrorCode, External, Position, State, TriggerCause,
@@ -177,7 +177,7 @@ impl Story {
     }
 
     pub(crate) fn succeed(&mut self, path: &str) {
-        self.report(path, "reports success", Report::Succeeded(Success::default()));
+        self.report(path, "reports success", Report::Succeeded(Box::default()));
     }
 
     pub(crate) fn fail(&mut self, path: &str) {
