@@ -1,7 +1,9 @@
 //! Functions that are killed in the middle of their work lose nothing and do nothing twice.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use penstock_testkit::dice::Dice;
@@ -12,8 +14,14 @@ use crate::push::Delivery;
 use crate::stack::{Stack, alone, until};
 
 const BUILDSPEC: &str = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo hi\nartifacts:\n  files: ['buildspec.yml']\n";
-/// How many processes are killed.
+/// How many processes are killed at least.
 const KILLS: usize = 12;
+/// Each of these is killed in the middle of an invocation at least once: idle processes have nothing to lose.
+const HIT: [&str; 3] = ["TransitionFunction", "ActionFunction", "ArtifactFunction"];
+/// How long it may take to hit all of them.
+const LONG: Duration = Duration::from_secs(240);
+/// After so many milliseconds a function that was begun for an invocation is at work.
+const AT_WORK: [u64; 4] = [100, 200, 300, 400];
 /// The pauses between them, in milliseconds.
 const PAUSES: [u64; 5] = [20, 50, 100, 200, 400];
 
@@ -34,41 +42,118 @@ async fn functions_that_are_killed_lose_nothing() {
         attributes.attributes(QueueAttributeName::VisibilityTimeout, "5").send().await.unwrap();
     }
     let names: Vec<String> = (1..=4).map(|number| format!("killed-{number}")).collect();
+    let hits = Hits::begin(stack);
+    let mut pushes = BTreeMap::new();
     for name in &names {
         Pipeline::new(stack, name).build(stack).create(&client).await;
-        let files = [("buildspec.yml", BUILDSPEC)];
-        let delivery = Delivery::of_push(&client, name, &format!("acme/{name}"), &files).await;
-        // A person's webhook is not lost either: what was not accepted, GitHub shows, and one delivers it again.
-        until("the delivery to be accepted", async || (delivery.send(&client).await.0 == 202).then_some(()))
-            .await;
+        push(&client, name, &mut pushes).await;
     }
+    let all: Vec<&str> =
+        stack.resources.keys().map(String::as_str).filter(|it| it.ends_with("Function")).collect();
     let mut killed = 0;
     while killed < KILLS {
-        killed += usize::from(kill_one(stack, &mut dice));
+        killed += usize::from(kill_one(stack, &mut dice, &all));
         tokio::time::sleep(Duration::from_millis(*dice.pick(&PAUSES))).await;
     }
-    for name in &names {
-        client.until_execution(name, "Succeeded").await;
-        assert_eq!(client.executions(name).await.len(), 1, "{name}");
-        assert_eq!(stack.code_build.builds(&format!("penstock-{name}")).len(), 1, "{name}: one build");
+    let deadline = Instant::now() + LONG;
+    while let Some(function) = hits.missing().into_iter().next() {
+        assert!(Instant::now() < deadline, "after {killed} kills {function} was never hit at work");
+        // The process that comes after it comes for an invocation.
+        while kill_one(stack, &mut dice, &[function]) {}
+        push(&client, dice.pick::<String>(&names), &mut pushes).await;
+        until("a function to be at work", async || (!running(stack, &[function]).is_empty()).then_some(()))
+            .await;
+        tokio::time::sleep(Duration::from_millis(*dice.pick(&AT_WORK))).await;
+        killed += usize::from(kill_one(stack, &mut dice, &[function]));
+        // The emulator notices it within its next look.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    println!("{killed} kills, in the middle of an invocation: {:?}", hits.count());
+    for (name, pushes) in pushes {
+        until(&format!("{name} to succeed"), async || {
+            let ended = client.executions(&name).await;
+            assert!(
+                ended.iter().all(|it| it["status"] != "Failed" && it["status"] != "Stopped"),
+                "{ended:?}"
+            );
+            (ended.len() == pushes && ended.iter().all(|it| it["status"] == "Succeeded")).then_some(())
+        })
+        .await;
+        assert_eq!(
+            stack.code_build.builds(&format!("penstock-{name}")).len(),
+            pushes,
+            "{name}: a build each"
+        );
     }
 }
 
-/// Kills one of the processes in which the emulator runs functions, if there is one.
-fn kill_one(stack: &Stack, dice: &mut Dice) -> bool {
-    let place = format!("ministack-provided-code-{}", stack.emulator.port());
-    let running: Vec<String> = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
-        .filter(|name| name.parse::<u32>().is_ok())
-        .filter(|name| {
-            let program = std::fs::read_link(Path::new("/proc").join(name).join("exe"));
-            program.is_ok_and(|program| program.to_string_lossy().contains(&place))
-        })
-        .collect();
+/// A person's webhook is not lost either: what was not accepted, GitHub shows, and one delivers it again.
+async fn push(client: &Client, name: &str, pushes: &mut BTreeMap<String, usize>) {
+    let number = pushes.entry(name.to_owned()).or_default();
+    *number += 1;
+    let text = format!("{BUILDSPEC}# {number}\n");
+    let files = [("buildspec.yml", text.as_str())];
+    let delivery =
+        Delivery::of_push(client, &format!("{name}-{number}"), &format!("acme/{name}"), &files).await;
+    until("the delivery to be accepted", async || (delivery.send(client).await.0 == 202).then_some(())).await;
+}
+
+/// Invocations that were broken off by the end of their process: the emulator tells of each in its log.
+struct Hits<'a> {
+    stack: &'a Stack,
+    begun: usize,
+}
+
+impl<'a> Hits<'a> {
+    fn begin(stack: &'a Stack) -> Self {
+        Self { stack, begun: fs::read(log(stack)).unwrap().len() }
+    }
+
+    fn count(&self) -> BTreeMap<&'static str, usize> {
+        let text = fs::read(log(self.stack)).unwrap();
+        let text = String::from_utf8_lossy(&text[self.begun..]).into_owned();
+        let of = |function: &str| {
+            let line = format!(
+                "Lambda {}: Runtime exited before returning a response",
+                self.stack.resource(function)
+            );
+            text.matches(&line).count()
+        };
+        HIT.map(|function| (function, of(function))).into()
+    }
+
+    fn missing(&self) -> Vec<&'static str> {
+        self.count().into_iter().filter(|(_, count)| *count == 0).map(|(function, _)| function).collect()
+    }
+}
+
+fn log(stack: &Stack) -> std::path::PathBuf {
+    stack.emulator.folder().join("log")
+}
+
+/// Kills one of the processes in which these functions run, if there is one.
+fn kill_one(stack: &Stack, dice: &mut Dice, functions: &[&str]) -> bool {
+    let running = running(stack, functions);
     if running.is_empty() {
         return false;
     }
-    let chosen = dice.pick(&running);
+    let chosen = dice.pick::<String>(&running);
     std::process::Command::new("kill").args(["-9", chosen.as_str()]).status().unwrap().success()
+}
+
+/// The processes in which the emulator runs these functions, by their ids.
+fn running(stack: &Stack, functions: &[&str]) -> Vec<String> {
+    let place = format!("ministack-provided-code-{}", stack.emulator.port());
+    let names = functions.iter().map(|it| format!("AWS_LAMBDA_FUNCTION_NAME={}", stack.resource(it)));
+    let names: Vec<String> = names.collect();
+    let is_one = |id: &String| {
+        let of = Path::new("/proc").join(id);
+        let program = fs::read_link(of.join("exe")).unwrap_or_default();
+        let environment = fs::read(of.join("environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        program.to_string_lossy().contains(&place)
+            && variables.any(|variable| names.iter().any(|name| name.as_bytes() == variable))
+    };
+    let ids = fs::read_dir("/proc").unwrap().filter_map(|it| it.unwrap().file_name().into_string().ok());
+    ids.filter(|id| id.parse::<u32>().is_ok()).filter(is_one).collect()
 }

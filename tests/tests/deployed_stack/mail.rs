@@ -14,19 +14,25 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
+    /// On the topics of the stack.
     pub(crate) async fn about(stack: &Stack, pipeline: &str) -> Self {
+        let topics = [stack.output("ApprovalTopicArn"), stack.output("FailureTopicArn")];
+        Self::on(stack, &format!("mail-{pipeline}"), &topics, pipeline).await
+    }
+
+    /// On these topics.
+    pub(crate) async fn on(stack: &Stack, queue: &str, topics: &[&str], pipeline: &str) -> Self {
         let (sqs, sns) = (aws_sdk_sqs::Client::new(&stack.sdk()), aws_sdk_sns::Client::new(&stack.sdk()));
-        let arn = format!("arn:aws:sqs:us-east-1:000000000000:mail-{pipeline}");
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{queue}");
         let statement = json!({
             "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
         });
         let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
-        let create = sqs.create_queue().queue_name(format!("mail-{pipeline}"));
-        let create = create.attributes(QueueAttributeName::Policy, policy);
+        let create = sqs.create_queue().queue_name(queue).attributes(QueueAttributeName::Policy, policy);
         let queue = create.send().await.unwrap().queue_url.unwrap();
-        for topic in ["ApprovalTopicArn", "FailureTopicArn"] {
+        for topic in topics {
             let filter = json!({"pipeline": [pipeline]}).to_string();
-            let subscribe = sns.subscribe().topic_arn(stack.output(topic)).protocol("sqs").endpoint(&arn);
+            let subscribe = sns.subscribe().topic_arn(*topic).protocol("sqs").endpoint(&arn);
             let subscribe =
                 subscribe.set_attributes(Some(HashMap::from([("FilterPolicy".to_owned(), filter)])));
             subscribe.send().await.unwrap();

@@ -7,14 +7,17 @@
 
 mod amendments;
 mod build;
+mod bus;
 mod client;
 mod failure;
 mod invoke;
 mod kills;
 mod lambda;
 mod mail;
+mod page;
 mod pipelines;
 mod poison;
+mod program;
 mod push;
 mod reconcile;
 mod release;
@@ -23,3 +26,4 @@ mod stack;
 mod stop;
 mod sweep;
 mod update;
+mod witness;

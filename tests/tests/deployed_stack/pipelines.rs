@@ -54,9 +54,14 @@ impl Pipeline {
         self.stage("Approve", &[ask])
     }
 
+    /// As `aws codepipeline get-pipeline` spells it.
+    pub(crate) fn definition(self) -> Json {
+        json!({"pipeline": self.0})
+    }
+
     /// Creates it.
     pub(crate) async fn create(self, client: &Client) {
-        client.operate("CreatePipeline", &json!({"pipeline": self.0})).await;
+        client.operate("CreatePipeline", &self.definition()).await;
     }
 }
 

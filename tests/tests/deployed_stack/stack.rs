@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -34,14 +35,33 @@ static STACK: LazyLock<Stack> = LazyLock::new(|| {
 /// Held by tests that share the stack with others, and alone by those that disturb it.
 static TURNS: RwLock<()> = RwLock::const_new(());
 
+/// How many turns are over.
+static OVER: AtomicUsize = AtomicUsize::new(0);
+
+/// A test's turn, which ends when it is dropped.
+pub(crate) struct Turn<G> {
+    _held: G,
+}
+
+impl<G> Drop for Turn<G> {
+    fn drop(&mut self) {
+        OVER.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// For a test that others may run beside.
-pub(crate) async fn beside_others() -> RwLockReadGuard<'static, ()> {
-    TURNS.read().await
+pub(crate) async fn beside_others() -> Turn<RwLockReadGuard<'static, ()>> {
+    Turn { _held: TURNS.read().await }
 }
 
 /// For a test that breaks the stack or changes it.
-pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
-    TURNS.write().await
+pub(crate) async fn alone() -> Turn<RwLockWriteGuard<'static, ()>> {
+    Turn { _held: TURNS.write().await }
+}
+
+/// How many tests have had their turn.
+pub(crate) fn turns_over() -> usize {
+    OVER.load(Ordering::SeqCst)
 }
 
 /// Everything that runs.
@@ -49,8 +69,11 @@ pub(crate) struct Stack {
     pub(crate) emulator: Emulator,
     pub(crate) git_hub: GitHubStandIn,
     pub(crate) code_build: CodeBuildStandIn,
+    /// Since when the emulator runs.
+    pub(crate) begun: SystemTime,
     template: PathBuf,
-    parameters: Vec<String>,
+    /// What it was deployed with, `NAME=VALUE`.
+    pub(crate) parameters: Vec<String>,
     /// What the stack prints.
     pub(crate) outputs: BTreeMap<String, String>,
     /// The names of its resources, by their names in the template.
@@ -65,6 +88,7 @@ pub(crate) fn stack() -> &'static Stack {
 impl Stack {
     async fn deploy() -> Self {
         let template = build();
+        let begun = SystemTime::now();
         let emulator = MiniStack::new().auth(true).start();
         let git_hub = GitHubStandIn::start();
         let programs = Environment::of(Requirements::Emulators).programs();
@@ -74,6 +98,7 @@ impl Stack {
             emulator,
             git_hub,
             code_build,
+            begun,
             template,
             parameters: vec![],
             outputs: BTreeMap::new(),
@@ -85,6 +110,7 @@ impl Stack {
             architecture(),
             "KeepData=Delete".to_owned(),
             "ProjectPattern=penstock-*".to_owned(),
+            "EventBusName=default".to_owned(),
             "LogFilter=info,penstock::calls=debug".to_owned(),
             format!("GitHubApiUrl={}", stack.git_hub.url()),
             format!("GitHubTokenArn={}", secret.arn().unwrap()),
