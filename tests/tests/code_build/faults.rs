@@ -18,6 +18,9 @@ use super::place::Place;
 use super::providers::{self, succeeded};
 use super::stage::{Stage, greeting};
 
+/// How long a build may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Whose calls fail.
 fn faulty(stage: &Stage) -> (Faults, Sdk) {
     let faults = Faults::over(&Place::endpoint());
@@ -33,9 +36,12 @@ async fn runs_once(stage: &Stage, faults: &Faults, provider: &dyn Provider, work
         let mut work = work.clone();
         work.attempt.number = 1 + number.fetch_add(1, Ordering::Relaxed);
         let complete = async |_: &_| {
-            while stage.place.stand_in.builds("web").iter().any(|build| build["buildComplete"] != true) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            let complete = async {
+                while stage.place.stand_in.builds("web").iter().any(|build| build["buildComplete"] != true) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            assert!(tokio::time::timeout(PATIENCE, complete).await.is_ok(), "{case}: a build does not end");
         };
         let done = succeeded(performed(faults, provider, &work, complete).await);
         let [artifact] = done.artifacts.as_slice() else { panic!("{case}: {done:?}") };

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use penstock_engine::event::Fact;
-use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus};
+use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus, StageRun};
 use penstock_model::pipeline::{Action, Pipeline};
 use penstock_model::variable::{self, PIPELINE_NAMESPACE, Reference};
 
@@ -144,11 +144,15 @@ struct Place {
     commit: String,
 }
 
-/// The page of the attempt that failed, else of the one that began last.
+/// The page of the attempt that failed, else of the one that began last. A source's page is a commit's, of several
+/// sources not always this one's.
 fn page(execution: &Execution) -> Option<&str> {
-    let attempts = || execution.stages.iter().flat_map(|run| run.actions.values());
     let url = |attempt: &'_ Attempt| attempt.external.as_ref().is_some_and(|it| it.url.is_some());
-    let told = attempts()
+    let of_stage = |(place, run): (usize, &'_ StageRun)| {
+        run.actions.values().filter(move |attempt| place > 0 || attempt.has_failed())
+    };
+    let attempts = execution.stages.iter().enumerate().flat_map(of_stage);
+    let told = attempts
         .filter(|attempt| url(attempt))
         .max_by_key(|attempt| (attempt.has_failed(), attempt.started_at, attempt.scheduled_at))?;
     told.external.as_ref()?.url.as_deref()

@@ -10,7 +10,7 @@
 //! | execution ended | SUCCEEDED, FAILED, STOPPED, SUPERSEDED, CANCELED | | |
 //! | attempt scheduled | | | STARTED |
 //! | attempt ended | | | SUCCEEDED, FAILED, ABANDONED |
-//! | attempt interrupted | | | CANCELED: it is no failure of the action, whose next attempt STARTED |
+//! | attempt interrupted | | | CANCELED: it is no failure of the action, which is attempted again unless it is being stopped |
 //!
 //! Source: `CodePipeline` user guide, "Monitoring `CodePipeline` events".
 
@@ -111,15 +111,16 @@ impl Teller<'_> {
         change
     }
 
-    /// What started the execution, and the commit that the first source on GitHub carries, as far as it is known yet.
+    /// What started the execution, and the commit that its source on GitHub carries, as far as it is known yet.
     fn trigger(&self) -> Value {
         let (execution, trigger) = (self.execution, &self.execution.trigger);
         let mut members = json!({
             "trigger-type": trigger.kind, "trigger-detail": line(&trigger.detail, MAX_SUMMARY),
         });
-        let mut sources = self.pipeline.first_stage_actions();
-        let found = sources.find_map(|action| Some((action, repository(execution, action)?)));
-        let Some((action, repository)) = found else {
+        let sources = self.pipeline.first_stage_actions();
+        let on_git_hub = sources.filter_map(|action| Some((action, repository(execution, action)?)));
+        // Of several, the one that set it off.
+        let Some((action, repository)) = on_git_hub.min_by_key(|(action, _)| !self.is_pinned(action)) else {
             return members;
         };
         let revision = execution.revisions.get(&action.name);
@@ -147,7 +148,8 @@ impl Teller<'_> {
     /// The branch and the tag of the commit: those that set the execution off, else those that `action` follows. Of a pipeline
     /// with triggers of its own, others may be meant.
     fn reference(&self, action: &Action) -> (Option<String>, Option<String>) {
-        match self.execution.trigger.reference.as_deref() {
+        let set_off = self.execution.trigger.reference.as_deref().filter(|_| self.is_pinned(action));
+        match set_off {
             Some(Reference::Branch(branch)) => return (Some(branch.clone()), None),
             Some(Reference::Tag(tag)) => return (None, Some(tag.clone())),
             None if !self.pipeline.triggers.is_empty() => return (None, None),
@@ -158,6 +160,12 @@ impl Teller<'_> {
             (None, Some(tag)) => (None, Some(tag)),
             (_, _) => (configured("BranchName").or_else(|| configured("Branch")), None),
         }
+    }
+
+    /// Whether the start of the execution says which revision `action` fetches, as a push does of the sources that it is
+    /// about.
+    fn is_pinned(&self, action: &Action) -> bool {
+        self.execution.overrides.iter().any(|asked| asked.action == action.name)
     }
 
     /// The stage that the execution was in when `event` happened; it may have left it by now.

@@ -7,6 +7,7 @@ use penstock_app::port::provider::Ending;
 use penstock_app::port::state_changes::StateChange;
 use penstock_engine::command::RetryActions;
 use penstock_engine::state::TriggerCause;
+use penstock_model::artifact::Revision;
 use penstock_model::id::ExecutionId;
 use penstock_model::trigger::{GitEvent, Push, Reference};
 use penstock_testkit::build::name;
@@ -240,4 +241,17 @@ async fn a_trigger_without_its_branch_is_read() {
     let trigger: TriggerCause = serde_json::from_value(stored.clone()).unwrap();
     assert_eq!(trigger.reference, None);
     assert_eq!(serde_json::to_value(&trigger).unwrap(), stored);
+}
+
+/// As executions of this release are stored.
+#[tokio::test]
+async fn a_trigger_with_its_tag_and_a_revision_with_its_author_are_read() {
+    let stored = json!({"kind": "Webhook", "detail": "tag `v1.2`", "delivery": "d-1", "reference": {"tag": "v1.2"}});
+    let trigger: TriggerCause = serde_json::from_value(stored.clone()).unwrap();
+    assert_eq!(trigger.reference.as_deref(), Some(&Reference::Tag("v1.2".to_owned())));
+    assert_eq!(serde_json::to_value(&trigger).unwrap(), stored);
+    let stored = json!({"id": SHA, "summary": "Light the lamp", "author": "Octo"});
+    let revision: Revision = serde_json::from_value(stored.clone()).unwrap();
+    assert_eq!(revision.author.as_deref(), Some("Octo"));
+    assert_eq!(serde_json::to_value(&revision).unwrap(), stored);
 }

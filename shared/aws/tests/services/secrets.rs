@@ -25,14 +25,14 @@ async fn secret(value: &str) -> (String, String) {
 
 #[tokio::test]
 async fn contract() {
-    secrets_contract(async |values: &[&str]| {
+    let make = async |values: &[&str]| {
         let mut names = vec![];
         for value in values {
             names.push(secret(value).await.1);
         }
         (Arc::new(AwsSecrets::new(&faults().sdk())) as Arc<dyn Secrets>, names)
-    })
-    .await;
+    };
+    secrets_contract(make, true).await;
 }
 
 #[tokio::test]
