@@ -12,6 +12,7 @@ use penstock_aws::attempt_log::AttemptLogs;
 use penstock_aws::default_role::DefaultRoleProviders;
 use penstock_aws::environment::{optional, required};
 use penstock_aws::offered::Offered;
+use penstock_aws::offered::network::Network;
 use penstock_aws::provider::cloudformation::CloudFormation;
 use penstock_aws::provider::codebuild::CodeBuild;
 use penstock_aws::provider::codedeploy::{CodeDeploy, CodeDeployToEcs};
@@ -54,6 +55,8 @@ impl Registry {
         let role = |provider: &str| WithoutRole::of(provider, &served);
         let builds = CodeBuild::new(access.clone(), &bucket, logs.clone());
         let commands = Commands::new(access.clone(), &bucket, logs.clone(), required("COMMANDS_PROJECT")?);
+        let network = Network::from_environment();
+        let commands = commands.in_network(network.clone());
         let code_deploy = CodeDeploy::new(access.clone(), artifacts.clone(), role("CodeDeploy"));
         let to_ecs = CodeDeployToEcs::new(access.clone(), artifacts.clone(), role("CodeDeployToECS"));
         let stacks = CloudFormation::new(access.clone(), artifacts.clone(), role("CloudFormation"));
@@ -81,7 +84,7 @@ impl Registry {
             services: Arc::new(handover(Arc::new(services), "ECS")),
             buckets: Arc::new(handover(Arc::new(buckets), "S3")),
             functions: Arc::new(handover(Arc::new(functions), "Lambda").throughout()),
-            offered: Offered::new(sdk.region(), served),
+            offered: Offered::new(sdk.region(), served).with_network(network),
         })
     }
 }

@@ -18,6 +18,7 @@ use penstock_aws::attempt_log::AttemptLogs;
 use penstock_aws::default_role::DefaultRoleProviders;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
+use penstock_aws::offered::network::Network;
 use penstock_aws::queue::{QueueUrls, SqsQueue};
 use penstock_aws::remote_transition::RemoteTransition;
 use penstock_aws::sdk::Sdk;
@@ -48,7 +49,8 @@ async fn web(sdk: &Sdk) -> Result<Web, Error> {
     let approvals =
         Approvals::new(key, store.clone(), store.clone(), commands.clone(), clock.clone(), base_url);
     let approvals = Arc::new(approvals);
-    let offered = Offered::new(sdk.region(), DefaultRoleProviders::from_environment()?);
+    let offered = Offered::new(sdk.region(), DefaultRoleProviders::from_environment()?)
+        .with_network(Network::from_environment());
     let admission = Arc::new(Admission::new(commands.clone(), Arc::new(offered)));
     let logs = Arc::new(AttemptLogs::new(sdk, required("ARTIFACT_BUCKET")?));
     // Nothing changes state in this process: whoever asks is not kept waiting.

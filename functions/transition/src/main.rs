@@ -15,6 +15,7 @@ use penstock_app::transition::Transition;
 use penstock_aws::default_role::DefaultRoleProviders;
 use penstock_aws::environment::required;
 use penstock_aws::offered::Offered;
+use penstock_aws::offered::network::Network;
 use penstock_aws::queue::{CommandDeadLetters, GaveWay, SqsQueue};
 use penstock_aws::sdk::Sdk;
 use penstock_aws::store::TableStore;
@@ -37,7 +38,8 @@ async fn main() -> Result<(), Error> {
     let queue = Arc::new(SqsQueue::from_environment(&sdk)?);
     let transition = Arc::new(Transition::new(store.clone(), queue.clone(), clock.clone()));
     let commands = Arc::new(Watched { transition, clock: clock.clone() });
-    let offered = Offered::new(sdk.region(), DefaultRoleProviders::from_environment()?);
+    let offered = Offered::new(sdk.region(), DefaultRoleProviders::from_environment()?)
+        .with_network(Network::from_environment());
     let admission = Arc::new(Admission::new(commands.clone(), Arc::new(offered)));
     let deliveries =
         Deliveries::new(admission, store.clone(), Arc::new(NoRepository)).handing_over(queue.clone());

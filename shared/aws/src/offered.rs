@@ -7,6 +7,7 @@ pub mod codedeploy_to_ecs;
 pub mod commands;
 pub mod ecs;
 pub mod lambda;
+pub mod network;
 pub mod s3_deploy;
 pub mod s3_source;
 mod shape;
@@ -19,22 +20,30 @@ use penstock_model::pipeline::{Action, ActionType, Category, Owner, Pipeline, St
 use penstock_model::stores::Stores;
 
 use crate::default_role::DefaultRoleProviders;
+use network::Network;
 
 /// Refuses what cannot work; performs nothing itself.
 #[derive(Debug, Clone)]
 pub struct Offered {
     region: String,
     default_role: DefaultRoleProviders,
+    network: Network,
 }
 
 impl Offered {
     /// By an installation in `region`, whose default role serves `default_role`.
     pub fn new(region: impl Into<String>, default_role: DefaultRoleProviders) -> Self {
-        Self { region: region.into(), default_role }
+        Self { region: region.into(), default_role, network: Network::default() }
+    }
+
+    /// The same, whose Commands run in `network`.
+    #[must_use]
+    pub fn with_network(self, network: Network) -> Self {
+        Self { network, ..self }
     }
 
     fn why(&self, pipeline: &Pipeline, action: &Action) -> Option<String> {
-        refuse(action)
+        refuse(action, &self.network)
             .or_else(|| refuse_region(pipeline, action, &self.region))
             .or_else(|| self.default_role.refuse(pipeline, action))
     }
@@ -86,14 +95,14 @@ pub fn refuse_region(pipeline: &Pipeline, action: &Action, home: &str) -> Option
 }
 
 /// Why `action` cannot be performed on AWS, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
+fn refuse(action: &Action, network: &Network) -> Option<String> {
     let kind = &action.action_type_id;
     match (kind.category, kind.owner, kind.provider.as_str()) {
         (Category::Source, _, _) if kind.is_github_source() => refuse_repository(action),
         (Category::Source, Owner::Aws, "S3") => s3_source::refuse(action),
         (Category::Build | Category::Test, Owner::Aws, "CodeBuild") => codebuild::refuse(action),
         (Category::Compute | Category::Build | Category::Test, Owner::Aws, "Commands") => {
-            commands::refuse(action)
+            commands::refuse(action, network)
         }
         (Category::Deploy, Owner::Aws, "CodeDeploy") => codedeploy::refuse(action),
         (Category::Deploy, Owner::Aws, "CodeDeployToECS") => codedeploy_to_ecs::refuse(action),

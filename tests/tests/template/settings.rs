@@ -47,6 +47,23 @@ fn the_default_role_serves_whom_the_parameter_may_name() {
     assert_eq!(told, ["action", "api", "artifact", "transition"]);
 }
 
+/// As [`the_default_role_serves_whom_the_parameter_may_name`], of the project's network, which its role may then join.
+#[test]
+fn the_network_of_commands_is_told_to_whoever_admits_and_starts_them() {
+    let template = Template::load();
+    let told: Vec<String> = template
+        .functions()
+        .into_iter()
+        .filter(|(_, it)| !it.property("Environment")["Variables"]["COMMANDS_NETWORK"].is_null())
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(told, ["action", "api", "transition"]);
+    let network = template.resource("CommandsProject").property("VpcConfig");
+    assert_eq!(network["Fn::If"][0], "WithCommandsNetwork");
+    let keys: BTreeSet<&str> = network["Fn::If"][1].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, BTreeSet::from(["SecurityGroupIds", "Subnets", "VpcId"]));
+}
+
 #[test]
 fn one_build_makes_every_function() {
     let template = Template::load();

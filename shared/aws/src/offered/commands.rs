@@ -3,6 +3,7 @@
 use penstock_model::pipeline::Action;
 use penstock_model::provider::codebuild::is_reserved;
 
+use super::network::Network;
 use super::shape::{Shape, is_open};
 
 const SHAPE: Shape = Shape {
@@ -11,15 +12,14 @@ const SHAPE: Shape = Shape {
     inputs: 1..=10,
     outputs: 0..=1,
 };
-/// Keys that place a build in a network, which `StartBuild` cannot override.
-const NETWORK: [&str; 3] = ["VpcId", "Subnets", "SecurityGroupIds"];
 const LINUX: &str = "LINUX_CONTAINER";
 /// Such an environment.
 pub const WINDOWS: &str = "WINDOWS_SERVER_2022_CONTAINER";
 const COMPUTE: [&str; 3] = ["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"];
-/// Why `action` cannot be performed, with the way out.
-pub fn refuse(action: &Action) -> Option<String> {
-    SHAPE.refuse(action).or_else(|| refuse_network(action)).or_else(|| refuse_machine(action)).or_else(|| {
+
+/// Why `action` cannot be performed on a project in `network`, with the way out.
+pub fn refuse(action: &Action, network: &Network) -> Option<String> {
+    SHAPE.refuse(action).or_else(|| network.refuse(action)).or_else(|| refuse_machine(action)).or_else(|| {
         if action.commands.is_empty() {
             return Some("it has no commands; list at least one under `commands`".into());
         }
@@ -29,13 +29,6 @@ pub fn refuse(action: &Action) -> Option<String> {
             "it sets `{name}`; take another name: those that begin with CODEBUILD_ or PENSTOCK_ are reserved"
         ))
     })
-}
-
-fn refuse_network(action: &Action) -> Option<String> {
-    let key = NETWORK.iter().find(|key| action.configuration.contains_key(**key))?;
-    Some(format!(
-        "`{key}` cannot be honoured: a build of a project cannot be moved into a network; remove VpcId, Subnets and SecurityGroupIds, or use a CodeBuild action with a project in that VPC"
-    ))
 }
 
 fn refuse_machine(action: &Action) -> Option<String> {
@@ -74,6 +67,7 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused_with_the_way_out() {
+        let refuse = |action: &Action| refuse(action, &Network::default());
         assert_eq!(refuse(&commands(|action| action)), None);
         let mut without = commands(|action| action);
         without.commands.clear();

@@ -11,6 +11,7 @@ use penstock_app::port::provider::{Begun, Observation, Provider, Work};
 use super::codebuild::runner::Runner;
 use crate::access::Access;
 use crate::attempt_log::AttemptLogs;
+use crate::offered::network::Network;
 
 mod buildspec;
 mod declaration;
@@ -19,6 +20,7 @@ mod declaration;
 pub struct Commands {
     runner: Runner,
     project: String,
+    network: Network,
 }
 
 impl Commands {
@@ -29,14 +31,21 @@ impl Commands {
         logs: AttemptLogs,
         project: impl Into<String>,
     ) -> Self {
-        Self { runner: Runner::new(access, bucket.into(), logs), project: project.into() }
+        let runner = Runner::new(access, bucket.into(), logs);
+        Self { runner, project: project.into(), network: Network::default() }
+    }
+
+    /// The same on a project that is in `network`.
+    #[must_use]
+    pub fn in_network(self, network: Network) -> Self {
+        Self { network, ..self }
     }
 }
 
 #[async_trait]
 impl Provider for Commands {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        let begun = match declaration::plan(work, &self.project) {
+        let begun = match declaration::plan(work, &self.project, &self.network) {
             Ok(plan) => self.runner.start(work, plan, taken_over).await,
             Err(failure) => Err(failure),
         };

@@ -6,6 +6,7 @@ use penstock_model::pipeline::{EnvironmentVariable, EnvironmentVariableKind};
 
 use super::buildspec;
 use crate::offered::commands::{WINDOWS, refuse};
+use crate::offered::network::Network;
 use crate::provider::codebuild::plan::{Machine, Plan, Sources, Variable};
 use crate::provider::failure::Failure;
 use crate::provider::settings::optional;
@@ -16,9 +17,9 @@ const WINDOWS_IMAGE: &str = "aws/codebuild/windows-base:2022-1.0";
 /// As long as a Commands action may take ("Quotas in AWS CodePipeline").
 const TIMEOUT_MINUTES: i32 = 55;
 
-/// What the action asks for, on the project `project`.
-pub(super) fn plan(work: &Work, project: &str) -> Result<Plan, Failure> {
-    if let Some(refusal) = refuse(&work.action) {
+/// What the action asks for, on the project `project`, which is in `network`.
+pub(super) fn plan(work: &Work, project: &str, network: &Network) -> Result<Plan, Failure> {
+    if let Some(refusal) = refuse(&work.action, network) {
         return Err(Failure::configuration(refusal));
     }
     let buildspec = buildspec::of(&work.action).map_err(|error| Failure::configuration(error.to_string()))?;
