@@ -45,7 +45,9 @@ struct Saying<'a> {
 pub fn trust(policy: &Json, asker: Asker<'_>) -> Trust {
     let Asker { principal, external_ids, session } = asker;
     let saying = external_ids.iter().map(|external_id| Saying { principal, session, external_id });
-    saying.map(|saying| of_one(policy, saying)).min_by_key(rank).unwrap_or(Trust::None)
+    let of_each = saying.map(|saying| of_one(policy, saying));
+    // Where one id is the wanted one, what that one meets is the matter, not that the other is another.
+    of_each.min_by_key(|trust| (*trust == Trust::OtherExternalId, rank(trust))).unwrap_or(Trust::None)
 }
 
 fn of_one(policy: &Json, asker: Saying<'_>) -> Trust {
