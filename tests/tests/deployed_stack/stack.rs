@@ -40,7 +40,14 @@ static OVER: AtomicUsize = AtomicUsize::new(0);
 
 /// A test's turn, which ends when it is dropped.
 pub(crate) struct Turn<G> {
-    _held: G,
+    held: Option<G>,
+}
+
+impl<G> Turn<G> {
+    /// Whatever others do from here on disturbs this test no more, nor it them.
+    pub(crate) fn let_others_go_on(&mut self) {
+        self.held = None;
+    }
 }
 
 impl<G> Drop for Turn<G> {
@@ -51,12 +58,12 @@ impl<G> Drop for Turn<G> {
 
 /// For a test that others may run beside.
 pub(crate) async fn beside_others() -> Turn<RwLockReadGuard<'static, ()>> {
-    Turn { _held: TURNS.read().await }
+    Turn { held: Some(TURNS.read().await) }
 }
 
 /// For a test that breaks the stack or changes it.
 pub(crate) async fn alone() -> Turn<RwLockWriteGuard<'static, ()>> {
-    Turn { _held: TURNS.write().await }
+    Turn { held: Some(TURNS.write().await) }
 }
 
 /// How many tests have had their turn.
