@@ -278,7 +278,9 @@ mod tests {
             request("push", "new", &(push + &rest))
         };
         let in_base64 = |length| padded(length).map(|body| Body::Binary(body.to_vec()));
-        for (most, of) in [(MAX_BODY.text, &padded as &dyn Fn(usize) -> Request), (MAX_BODY.base64, &in_base64)] {
+        for (most, of) in
+            [(MAX_BODY.text, &padded as &dyn Fn(usize) -> Request), (MAX_BODY.base64, &in_base64)]
+        {
             let (status, body) = answered(&deaf, &of(most + 1)).await;
             assert_eq!(status, 413, "{body}");
             assert!(body.contains(&format!("{most} bytes")) && body.contains("penstock start"), "{body}");

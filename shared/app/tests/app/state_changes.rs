@@ -246,7 +246,8 @@ async fn a_trigger_without_its_branch_is_read() {
 /// As executions of this release are stored.
 #[tokio::test]
 async fn a_trigger_with_its_tag_and_a_revision_with_its_author_are_read() {
-    let stored = json!({"kind": "Webhook", "detail": "tag `v1.2`", "delivery": "d-1", "reference": {"tag": "v1.2"}});
+    let stored =
+        json!({"kind": "Webhook", "detail": "tag `v1.2`", "delivery": "d-1", "reference": {"tag": "v1.2"}});
     let trigger: TriggerCause = serde_json::from_value(stored.clone()).unwrap();
     assert_eq!(trigger.reference.as_deref(), Some(&Reference::Tag("v1.2".to_owned())));
     assert_eq!(serde_json::to_value(&trigger).unwrap(), stored);
