@@ -106,15 +106,12 @@ fn conditions(conditions: &Json, asker: Saying<'_>) -> Trust {
             let Some(holds) = holds(operator, wanted, actual) else {
                 return Trust::Unclear(format!("{operator} {key}"));
             };
-            if !key.eq_ignore_ascii_case("sts:ExternalId") {
-                // Another id would not help.
-                if !holds {
-                    return Trust::None;
-                }
-            } else if !holds {
-                result = Trust::OtherExternalId;
-            } else if result != Trust::OtherExternalId {
-                result = Trust::Granted;
+            let is_id = key.eq_ignore_ascii_case("sts:ExternalId");
+            match (holds, is_id) {
+                (true, true) => result = Trust::Granted,
+                (true, false) => {}
+                (false, true) => return Trust::OtherExternalId,
+                (false, false) => return Trust::None,
             }
         }
     }
