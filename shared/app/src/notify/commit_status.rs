@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use penstock_engine::event::Fact;
-use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus, StageRun};
+use penstock_engine::state::{Attempt, Execution, ExecutionKind, ExecutionStatus};
 use penstock_model::pipeline::{Action, Pipeline};
 use penstock_model::variable::{self, PIPELINE_NAMESPACE, Reference};
 
@@ -148,12 +148,11 @@ struct Place {
 /// sources not always this one's.
 fn page(execution: &Execution) -> Option<&str> {
     let url = |attempt: &'_ Attempt| attempt.external.as_ref().is_some_and(|it| it.url.is_some());
-    let of_stage = |(place, run): (usize, &'_ StageRun)| {
-        run.actions.values().filter(move |attempt| place > 0 || attempt.has_failed())
-    };
-    let attempts = execution.stages.iter().enumerate().flat_map(of_stage);
+    let stages = execution.stages.iter().enumerate();
+    let attempts = stages.flat_map(|(place, run)| run.actions.values().map(move |attempt| (place, attempt)));
     let told = attempts
-        .filter(|attempt| url(attempt))
+        .filter(|(place, attempt)| url(attempt) && (*place > 0 || attempt.has_failed()))
+        .map(|(_, attempt)| attempt)
         .max_by_key(|attempt| (attempt.has_failed(), attempt.started_at, attempt.scheduled_at))?;
     told.external.as_ref()?.url.as_deref()
 }

@@ -41,7 +41,12 @@ fn work(pipeline: &str, role: Option<&str>) -> Work {
         inputs: vec![],
         revision_override: None,
         revisions: Default::default(),
-        trigger: TriggerCause { kind: String::new().into(), detail: String::new(), delivery: None, reference: None },
+        trigger: TriggerCause {
+            kind: String::new().into(),
+            detail: String::new(),
+            delivery: None,
+            reference: None,
+        },
         deadline: Timestamp(0),
     }
 }
