@@ -83,6 +83,13 @@ impl WithoutRole {
     pub fn of(provider: &str, served: &DefaultRoleProviders) -> Self {
         if served.serves(provider) { Self::DefaultRole } else { Self::Refused }
     }
+
+    /// What may be done for work that may have begun: where that was under the default role, it goes on under it, whatever
+    /// the installation says by now.
+    #[must_use]
+    pub fn once_begun(self, has_begun: bool) -> Self {
+        if has_begun { Self::DefaultRole } else { self }
+    }
 }
 
 impl Access {
@@ -110,7 +117,10 @@ impl Access {
         work: &'a Work,
         without_role: WithoutRole,
     ) -> Result<Option<&'a str>, PortError> {
-        match (&work.role_arn, &self.0.default_role, without_role) {
+        let default = self.0.default_role.as_deref();
+        // Whoever names the default role gets no more by it than who names none.
+        let own = work.role_arn.as_deref().filter(|role| Some(*role) != default);
+        match (own, default, without_role) {
             (Some(role), _, _) | (None, Some(role), WithoutRole::DefaultRole) => Ok(Some(role)),
             (None, None, _) => Ok(None),
             (None, Some(_), WithoutRole::Refused) => Err(PortError::permanent(format!(

@@ -17,9 +17,16 @@ pub const PARAMETER: &str = "DefaultRoleProviders";
 /// The variable in which a function is told them, comma-separated.
 const VARIABLE: &str = "DEFAULT_ROLE_PROVIDERS";
 
+/// The variable with the role's ARN.
+const ROLE: &str = "DEFAULT_ACTION_ROLE_ARN";
+
 /// The providers whose actions need no role of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DefaultRoleProviders(BTreeSet<String>);
+pub struct DefaultRoleProviders {
+    added: BTreeSet<String>,
+    /// The default role's ARN, which is no role of an action's own whoever names it.
+    role: Option<String>,
+}
 
 impl DefaultRoleProviders {
     /// From a comma-separated list of what is added.
@@ -30,7 +37,7 @@ impl DefaultRoleProviders {
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
         let known = |name: &&str| ALWAYS.contains(name) || ADDABLE.contains(name);
         match names.clone().find(|name| !known(name)) {
-            None => Ok(Self(names.map(str::to_owned).collect())),
+            None => Ok(Self { added: names.map(str::to_owned).collect(), role: None }),
             Some(unknown) => Err(PortError::permanent(format!(
                 "read {PARAMETER}: there is no provider `{}`; it may name {}",
                 unknown.escape_debug(),
@@ -44,12 +51,25 @@ impl DefaultRoleProviders {
     /// # Errors
     /// As [`Self::parse`].
     pub fn from_environment() -> Result<Self, PortError> {
-        Self::parse(&optional(VARIABLE).unwrap_or_default())
+        let added = Self::parse(&optional(VARIABLE).unwrap_or_default())?;
+        Ok(Self { role: optional(ROLE), ..added })
+    }
+
+    /// The same, of the role with this ARN.
+    #[must_use]
+    pub fn of_role(self, arn: Option<String>) -> Self {
+        Self { role: arn, ..self }
     }
 
     /// Whether actions of `provider` may run under the default role.
     pub fn serves(&self, provider: &str) -> bool {
-        ALWAYS.contains(&provider) || self.0.contains(provider)
+        ALWAYS.contains(&provider) || self.added.contains(provider)
+    }
+
+    /// The role that `action` of `pipeline` names, if it is another than the default one.
+    pub fn own_role<'a>(&self, pipeline: &'a Pipeline, action: &'a Action) -> Option<&'a str> {
+        let named = action.role_arn.as_deref().or(pipeline.role_arn.as_deref());
+        named.filter(|role| Some(*role) != self.role.as_deref())
     }
 
     /// Why `action` of `pipeline` cannot be performed, if it needs a role and names none.
@@ -57,8 +77,8 @@ impl DefaultRoleProviders {
         let kind = &action.action_type_id;
         let needs_none =
             kind.category == Category::Approval || kind.owner != Owner::Aws || kind.is_github_source();
-        let named = action.role_arn.is_some() || pipeline.role_arn.is_some();
-        (!needs_none && !named && !self.serves(&kind.provider)).then(|| without_role(&kind.provider))
+        (!needs_none && self.own_role(pipeline, action).is_none() && !self.serves(&kind.provider))
+            .then(|| without_role(&kind.provider))
     }
 }
 
@@ -66,7 +86,7 @@ impl DefaultRoleProviders {
 pub fn without_role(provider: &str) -> String {
     let provider = provider.escape_debug();
     format!(
-        "it has no role, and the stack's default action role does not serve {provider}; set roleArn on the action or its pipeline, or add {provider} to the stack's parameter {PARAMETER} and give the role the rights with DefaultActionPolicyArns"
+        "it has no role of its own, and the stack's default action role does not serve {provider}; set roleArn on the action or its pipeline, or add {provider} to the stack's parameter {PARAMETER} and give the role the rights with DefaultActionPolicyArns"
     )
 }
 
@@ -112,6 +132,8 @@ mod tests {
         let mut own = deploy.clone();
         own.role_arn = Some("arn:aws:iam::111122223333:role/deploy".into());
         assert_eq!(added("").refuse(&web, &own), None);
+        let of_role = added("").of_role(own.role_arn.clone());
+        assert_eq!(of_role.refuse(&web, &own), Some(why), "whoever names the default role");
         web.role_arn = own.role_arn;
         assert_eq!(added("").refuse(&web, &deploy), None);
     }

@@ -25,7 +25,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::Service;
 
-/// How long a connection may take to open, its encryption included.
+/// How long a connection may take to open, its encryption included, whatever a client is configured with: one that is
+/// opened for one client serves others.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -154,7 +155,7 @@ fn failed(error: ClientError) -> ConnectorError {
     } else if cause.is_user() {
         ConnectorError::user(error.into())
     } else {
-        // Closed, cancelled, or ended before the whole answer had come.
+        // Closed, cancelled, ended before the whole answer had come, or none of HTTP's: another try may meet another.
         ConnectorError::io(error.into())
     }
 }

@@ -42,9 +42,9 @@ impl CloudFormation {
         Self { access, artifacts, without_role }
     }
 
-    async fn stack_work<'a>(&'a self, work: &'a Work) -> Result<StackWork<'a>, Failure> {
+    async fn stack_work<'a>(&'a self, work: &'a Work, has_begun: bool) -> Result<StackWork<'a>, Failure> {
         let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
-        let sdk = self.access.of(work, self.without_role).await;
+        let sdk = self.access.of(work, self.without_role.once_begun(has_begun)).await;
         let sdk = sdk.map_err(|error| Failure::from(error).unseen())?;
         let config =
             aws_sdk_cloudformation::config::Builder::from(sdk.config()).interceptor(sdk.interceptor());
@@ -62,18 +62,18 @@ impl CloudFormation {
 #[async_trait]
 impl Provider for CloudFormation {
     async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
-        let begun = async { self.stack_work(work).await?.go_on(None, taken_over).await };
+        let begun = async { self.stack_work(work, taken_over).await?.go_on(None, taken_over).await };
         begun.await.map_or_else(|failure| failure.begun(taken_over), |progress| Ok(progress.into()))
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        let seen = async { self.stack_work(work).await?.go_on(Some(&external.id), true).await };
+        let seen = async { self.stack_work(work, true).await?.go_on(Some(&external.id), true).await };
         seen.await.map_or_else(|failure| failure.observed(external), |progress| Ok(progress.into()))
     }
 
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
         let cancelled = async {
-            let stack_work = self.stack_work(work).await?;
+            let stack_work = self.stack_work(work, true).await?;
             match stack_work.settings.mode {
                 Mode::ChangeSetReplace => stack_work.cancel_set().await,
                 Mode::CreateUpdate | Mode::ReplaceOnFailure | Mode::DeleteOnly | Mode::ChangeSetExecute => {

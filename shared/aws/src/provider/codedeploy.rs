@@ -39,7 +39,7 @@ impl CodeDeploy {
     }
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, self.without_role.once_begun(taken_over)).await?;
         let deployments = Deployments::new(&sdk);
         if taken_over && let Some(found) = deployments.find(work).await? {
             return Ok(Begun::Running(deployments.external(&found)));
@@ -50,7 +50,7 @@ impl CodeDeploy {
     }
 
     async fn deployments(&self, work: &Work) -> Result<Deployments, PortError> {
-        Ok(Deployments::new(&self.access.of(work, self.without_role).await?))
+        Ok(Deployments::new(&self.access.of(work, WithoutRole::DefaultRole).await?))
     }
 }
 

@@ -50,7 +50,7 @@ impl Ecs {
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
         timeout(optional(work, "DeploymentTimeout")).map_err(Failure::configuration)?;
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, self.without_role.once_begun(taken_over)).await?;
         let services = Services::of(&sdk, work)?;
         let service = services.describe().await?;
         service::check(&service)?;
@@ -69,7 +69,7 @@ impl Ecs {
     }
 
     async fn services(&self, work: &Work) -> Result<Services, Failure> {
-        let sdk = self.access.of(work, self.without_role).await;
+        let sdk = self.access.of(work, WithoutRole::DefaultRole).await;
         Services::of(&sdk.map_err(|error| Failure::from(error).unseen())?, work)
     }
 

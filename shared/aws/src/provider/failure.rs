@@ -78,7 +78,14 @@ impl Failure {
 
     /// A call of S3 that failed; `failed` is what became of it.
     #[cfg(feature = "s3")]
-    pub(crate) fn of_s3<E: ProvideErrorMetadata, R>(failed: PortError, error: &SdkError<E, R>) -> Self {
+    pub(crate) fn of_s3<E, R>(failed: PortError, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        if Untrusted::behind(error).is_some() {
+            return Self::ends(ErrorCode::PermissionError, failed.in_a_sentence());
+        }
         if is_denied(error) && !failed.retryable {
             let message = format!("{}; grant it to the action's role", failed.in_a_sentence());
             return Self::ends(ErrorCode::PermissionError, message);

@@ -51,7 +51,7 @@ impl Handover {
     }
 
     /// The work with its input artifacts where it reads them.
-    async fn brought<'a>(&self, work: &'a Work) -> Result<Cow<'a, Work>, Failure> {
+    async fn brought<'a>(&self, work: &'a Work, has_begun: bool) -> Result<Cow<'a, Work>, Failure> {
         let home = self.artifacts.region();
         let region = work.action.region.as_deref().unwrap_or(home);
         let is_far =
@@ -59,7 +59,7 @@ impl Handover {
         let Some(stores) = work.artifact_store.as_ref().filter(|stores| is_far(stores)) else {
             return Ok(Cow::Borrowed(work));
         };
-        let role = self.access.of(work, self.without_role).await?;
+        let role = self.access.of(work, self.without_role.once_begun(has_begun)).await?;
         let target = self.artifacts.of(work, &role);
         let inputs = work.inputs.iter().map(|input| one(stores, input, region, home, &target, &role));
         let inputs = try_join_all(inputs).await?;
@@ -90,7 +90,7 @@ impl Provider for Handover {
     }
 
     async fn start_until(&self, work: &Work, taken_over: bool, stop: &Stop) -> Result<Begun, PortError> {
-        match self.brought(work).await {
+        match self.brought(work, taken_over).await {
             Ok(work) => self.inner.start_until(&work, taken_over, stop).await,
             // The worker that had the claim may have started it: of that, this says nothing.
             Err(failure) => failure.unseen().begun(taken_over),
@@ -101,7 +101,7 @@ impl Provider for Handover {
         if !self.throughout {
             return self.inner.observe(work, external).await;
         }
-        match self.brought(work).await {
+        match self.brought(work, true).await {
             Ok(work) => self.inner.observe(&work, external).await,
             Err(failure) => failure.unseen().observed(external),
         }

@@ -75,6 +75,8 @@ impl LambdaInvoke {
     }
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
+        // Whether it may go without a role of its own is asked here alone.
+        self.access.of(work, self.without_role.once_begun(taken_over)).await?;
         let url = self.url(work).await?;
         let places = outputs::places(work, &self.artifacts.place_of(work).bucket, random()?);
         let job = self.open(work, 1, None, places).await?;
@@ -99,7 +101,7 @@ impl LambdaInvoke {
     }
 
     async fn call(&self, work: &Work, job: &Job) -> Result<(), Failure> {
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, WithoutRole::DefaultRole).await?;
         let credentials = self.credentials(work, job).await?;
         let payload = event::job(work, job, &self.account, sdk.region(), credentials.as_ref());
         let client = Client::from_conf(Builder::from(sdk.config()).interceptor(sdk.interceptor()).build());
@@ -122,7 +124,7 @@ impl LambdaInvoke {
             return Ok(None);
         }
         let policy = |partition: &str| policy::of(&work.inputs, outputs, partition);
-        let narrowed = self.access.narrowed(work, self.without_role, policy).await;
+        let narrowed = self.access.narrowed(work, WithoutRole::DefaultRole, policy).await;
         narrowed.map_err(|error| match error {
             NotAssumed::Refused(why) => Failure::ends(
                 "PermissionError",
@@ -184,13 +186,13 @@ impl LambdaInvoke {
         if job.invocation.outputs.is_empty() {
             return Ok(vec![]);
         }
-        let role = self.access.of(work, self.without_role).await?;
+        let role = self.access.of(work, WithoutRole::DefaultRole).await?;
         outputs::found(&self.artifacts.of(work, &role), &job.invocation.outputs).await
     }
 
     /// Where a person sees the function.
     async fn url(&self, work: &Work) -> Result<String, Failure> {
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, WithoutRole::DefaultRole).await?;
         let (region, name) = (sdk.region(), name_of(required(work, "FunctionName")?));
         Ok(format!("{}/lambda/home?region={region}#/functions/{name}", console(region)))
     }

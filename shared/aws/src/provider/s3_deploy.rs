@@ -78,7 +78,7 @@ impl S3Deploy {
         let until = Instant::now() + STRETCH;
         let settings = Settings::of(&work.action).map_err(Failure::configuration)?;
         let key = settings.key_of(work).map_err(Failure::configuration)?;
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, self.without_role.once_begun(taken_over)).await?;
         let input =
             work.inputs.first().ok_or_else(|| Failure::configuration("the action has no input artifact"))?;
         let folder = tempfile::tempdir().map_err(|error| full(&error))?;

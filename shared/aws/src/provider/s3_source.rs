@@ -45,10 +45,10 @@ impl S3Source {
         Self { access, artifacts, revisions, without_role }
     }
 
-    async fn fetch(&self, work: &Work) -> Result<Done, Failure> {
+    async fn fetch(&self, work: &Work, taken_over: bool) -> Result<Done, Failure> {
         let place =
             Place::of(&work.action, work.revision_override.as_ref()).map_err(Failure::configuration)?;
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, self.without_role.once_begun(taken_over)).await?;
         let (object, version) = self.object(&bucket::client(&sdk), &place, work).await?;
         let etag = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
         let mut artifacts = vec![];
@@ -161,10 +161,10 @@ fn done(
 
 #[async_trait]
 impl Provider for S3Source {
-    async fn start(&self, work: &Work, _taken_over: bool) -> Result<Begun, PortError> {
+    async fn start(&self, work: &Work, taken_over: bool) -> Result<Begun, PortError> {
         // Fetching again is harmless: the attempt keeps to its first version, and an object of it that is there is
         // adopted.
-        match self.fetch(work).await {
+        match self.fetch(work, taken_over).await {
             Ok(done) => Ok(Begun::Ended(Ending::Succeeded(Box::new(done)))),
             Err(failure) => failure.begun(false),
         }

@@ -129,6 +129,17 @@ async fn the_default_role_costs_one_call_also_where_it_is_named() {
 }
 
 #[tokio::test]
+async fn who_names_the_default_role_gets_no_more_by_it_and_what_began_goes_on() {
+    let access = Sts::trusting(ID).access();
+    for role in [None, Some(DEFAULT)] {
+        let work = work("web", role);
+        let refused = access.of(&work, WithoutRole::Refused).await.unwrap_err();
+        assert!(!refused.retryable && refused.message.contains("DefaultRoleProviders"), "{refused:?}");
+        access.of(&work, WithoutRole::Refused.once_begun(true)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_role_of_every_pipeline_costs_one_call_more_for_each_and_only_once() {
     let sts = Sts::trusting(ID);
     let access = sts.access();

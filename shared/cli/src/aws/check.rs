@@ -65,7 +65,8 @@ impl Offer {
             session: session_name(&pipeline.name),
             default_role: installation.output("DefaultActionRoleArn").ok().map(str::to_owned),
             default_role_providers: DefaultRoleProviders::parse(parameter(default_role::PARAMETER))
-                .map_err(failed)?,
+                .map_err(failed)?
+                .of_role(installation.output("DefaultActionRoleArn").ok().map(str::to_owned)),
             pipelines_id: external_id(installation.output("ExternalId")?, &pipeline.name),
             external_id: installation.output("ExternalId")?.to_owned(),
             action: action.to_owned(),
@@ -145,7 +146,7 @@ impl Check<'_> {
         action: &Action,
         place: places::OfAction,
     ) -> anyhow::Result<()> {
-        let own = action.role_arn.as_deref().or(pipeline.role_arn.as_deref());
+        let own = self.offer.default_role_providers.own_role(pipeline, action);
         let Some(role) = own.map(str::to_owned).or_else(|| self.default_role(action)) else {
             let (name, provider) = (&action.name, &action.action_type_id.provider);
             self.error(

@@ -128,7 +128,8 @@ impl Builds<'_> {
         ids: &[String],
     ) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {
         let got = self.0.client.batch_get_builds().set_ids(Some(ids.to_vec())).send().await;
-        let got = got.map_err(|error| Failure::of_look("read the builds of the batch", &error))?;
+        // The batch has ended: without this right it would be looked at for ever.
+        let got = got.map_err(|error| Failure::of_call("read the builds of the batch", &error))?;
         let of_build = |build: &Build| Some((build.id.clone()?, exported(build)));
         Ok(got.builds().iter().filter_map(of_build).collect())
     }

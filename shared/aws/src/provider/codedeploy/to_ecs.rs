@@ -36,7 +36,7 @@ impl CodeDeployToEcs {
     }
 
     async fn begin(&self, work: &Work, taken_over: bool) -> Result<Begun, Failure> {
-        let sdk = self.access.of(work, self.without_role).await?;
+        let sdk = self.access.of(work, self.without_role.once_begun(taken_over)).await?;
         let deployments = Deployments::new(&sdk);
         if taken_over && let Some(found) = deployments.find(work).await? {
             return Ok(Begun::Running(deployments.external(&found)));
@@ -132,15 +132,15 @@ impl Provider for CodeDeployToEcs {
     }
 
     async fn observe(&self, work: &Work, external: &External) -> Result<Observation, PortError> {
-        Deployments::new(&self.access.of(work, self.without_role).await?).observe(external).await
+        Deployments::new(&self.access.of(work, WithoutRole::DefaultRole).await?).observe(external).await
     }
 
     async fn cancel(&self, work: &Work, external: Option<&External>) -> Result<Observation, PortError> {
-        Deployments::new(&self.access.of(work, self.without_role).await?).cancel(work, external).await
+        Deployments::new(&self.access.of(work, WithoutRole::DefaultRole).await?).cancel(work, external).await
     }
 
     async fn discard(&self, work: &Work, spare: &External) -> Result<(), PortError> {
-        Deployments::new(&self.access.of(work, self.without_role).await?).discard(spare).await
+        Deployments::new(&self.access.of(work, WithoutRole::DefaultRole).await?).discard(spare).await
     }
 }
 
