@@ -250,11 +250,14 @@ impl Check<'_> {
         let artifact_bucket =
             store.map_or_else(|| self.offer.artifact_bucket.clone(), |store| store.location.clone());
         let far_buckets = self.far_buckets(pipeline, action, &artifact_bucket);
+        let partition = role.split(':').nth(1).unwrap_or("aws");
+        let account = role.split(':').nth(4).unwrap_or_default();
+        let key = store.and_then(|store| store.kms_key());
         Where {
-            partition: role.split(':').nth(1).unwrap_or("aws").to_owned(),
+            partition: partition.to_owned(),
             region: region.to_owned(),
-            account: role.split(':').nth(4).unwrap_or_default().to_owned(),
-            artifact_key: store.and_then(|store| store.kms_key()).map(str::to_owned),
+            account: account.to_owned(),
+            artifact_key: key.map(|key| keys::arn(key, partition, region, account)),
             own_store: artifact_bucket != self.offer.artifact_bucket,
             artifact_bucket,
             far_buckets,

@@ -8,6 +8,14 @@ use super::needs::Need;
 /// What is lost where a role that writes may not read.
 const PARTS: &str = "an artifact that is large enough to be stored in parts is refused";
 
+/// The ARN of the key that a store names by an id alone; whatever else it names it by stays as it is.
+pub(super) fn arn(key: &str, partition: &str, region: &str, account: &str) -> String {
+    if key.contains(':') || key.starts_with("alias/") {
+        return key.to_owned();
+    }
+    format!("arn:{partition}:kms:{region}:{account}:key/{key}")
+}
+
 /// What reading and writing under `key` takes. An alias is no resource of which rights are told.
 pub(super) fn needs(key: Option<&str>, reads: bool, writes: bool) -> Vec<Need> {
     let Some(key) = key.filter(|key| key.contains(":key/")) else { return vec![] };
@@ -33,6 +41,14 @@ mod tests {
         assert_eq!(calls(true, false), [("kms:Decrypt", true)]);
         assert_eq!(calls(true, true), [("kms:Decrypt", true), ("kms:GenerateDataKey", true)]);
         assert_eq!(calls(false, true), [("kms:GenerateDataKey", true), ("kms:Decrypt", false)]);
+    }
+
+    #[test]
+    fn an_id_alone_is_of_a_key_of_the_account() {
+        assert_eq!(arn("1", "aws", "eu-west-1", "111122223333"), KEY);
+        for key in [KEY, "alias/artifacts", "arn:aws:kms:eu-west-1:111122223333:alias/artifacts"] {
+            assert_eq!(arn(key, "aws", "eu-west-1", "111122223333"), key);
+        }
     }
 
     #[test]
