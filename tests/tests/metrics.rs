@@ -37,7 +37,10 @@ fn what_is_shown_and_watched_is_emitted() {
     let emitted = emitted();
     let expected = ["DeadLetters", "Executions", "Failures", "OldestDebtAge", "TransitionLatency"];
     assert_eq!(emitted, expected.map(str::to_owned).into());
-    assert_eq!(shown, emitted, "all of them are on the dashboard, and nothing else of ours");
+    // The dashboard shows the dead letters of each queue instead, with whose metrics it stays among the free ones.
+    let hidden: Vec<_> = emitted.difference(&shown).collect();
+    assert_eq!(hidden, ["DeadLetters"]);
+    assert!(shown.is_subset(&emitted), "{shown:?}");
     assert_eq!(watched, ["Failures", "OldestDebtAge"].map(str::to_owned).into(), "what an alarm watches");
 }
 
