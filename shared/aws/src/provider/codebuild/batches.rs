@@ -208,8 +208,12 @@ impl Batches<'_> {
         let failing: Vec<(&str, &BuildSummary)> = batch.build_groups().iter().filter_map(failing).collect();
         for (index, (identifier, summary)) in failing.iter().enumerate() {
             message.push_str(&format!("\nbuild `{identifier}`: "));
-            match (index, summary.arn.as_deref().and_then(|arn| arn.split_once('/'))) {
-                (0, Some((_, id))) => message.push_str(&self.why(work, id).await?),
+            match (index, id_of(summary)) {
+                (0, Some(id)) => message.push_str(&match self.why(work, id).await {
+                    // The batch has ended: without this right it would be looked at for ever.
+                    Err(Failure::Unseen(error)) => error.message,
+                    why => why?,
+                }),
                 (_, _) => message.push_str(summary.build_status.as_ref().map_or("", StatusType::as_str)),
             }
         }
@@ -228,8 +232,11 @@ impl Batches<'_> {
 
 /// The id of the build that the group runs or ran last.
 fn build_of(group: &BuildGroup) -> Option<String> {
-    let arn = group.current_build_summary.as_ref()?.arn.as_deref()?;
-    Some(arn.split_once('/')?.1.to_owned())
+    id_of(group.current_build_summary.as_ref()?).map(str::to_owned)
+}
+
+fn id_of(summary: &BuildSummary) -> Option<&str> {
+    Some(summary.arn.as_deref()?.split_once('/')?.1)
 }
 
 /// Where the artifact of this name lies. A single output of another name is the first build's.
