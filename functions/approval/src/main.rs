@@ -1,5 +1,7 @@
 //! The `approval` function: approval pages, for people with a link.
 
+mod handler;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,5 +33,5 @@ async fn main() -> Result<(), Error> {
     let base_url = BaseUrl::new(&required("BASE_URL")?);
     let approvals = Approvals::new(key, store.clone(), store, commands, Arc::new(SystemClock), base_url)
         .with_approvers(Arc::new(ApproverTable::new(&sdk, &table)));
-    lambda_http::run(penstock_web::approval_router(Arc::new(approvals))).await
+    lambda_http::run(handler::router(Arc::new(approvals))).await
 }

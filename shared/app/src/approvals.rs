@@ -176,6 +176,11 @@ impl Approvals {
         self.base_url.join(&format!("/approvals/{}", self.key.link_token(attempt, Some(approver))))
     }
 
+    /// What the link whose token this is asks about, and whose link it is; `None` if we never wrote it. Nothing is asked.
+    pub fn attempt_of(&self, link_token: &str) -> Option<(AttemptId, Option<ApproverName>)> {
+        self.key.read_link(link_token).map(|Link { attempt, approver }| (attempt, approver))
+    }
+
     /// Shows the approval behind a link; changes nothing.
     ///
     /// # Errors
