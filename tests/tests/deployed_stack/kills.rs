@@ -18,15 +18,14 @@ use crate::stack::{Stack, alone, until};
 const BUILDSPEC: &str = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo hi\nartifacts:\n  files: ['buildspec.yml']\n";
 /// How many processes are killed at least.
 const KILLS: usize = 12;
-/// One of these is killed in the middle of an invocation at least: idle processes have nothing to lose. Which, chance says,
-/// as their invocations are short.
+/// Each of these is killed in the middle of an invocation at least once: idle processes have nothing to lose.
 const HIT: [&str; 3] = ["TransitionFunction", "ActionFunction", "ArtifactFunction"];
-/// How long it may take to hit one of them.
+/// How long it may take to hit all of them.
 const LONG: Duration = Duration::from_secs(240);
 /// How often what is due is woken while the test waits.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
-/// After so many milliseconds a function that was begun for an invocation is at work.
-const AT_WORK: [u64; 4] = [100, 200, 300, 400];
+/// How often is looked whether a function is at work: it is for some tens of milliseconds.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 /// The pauses between them, in milliseconds.
 const PAUSES: [u64; 5] = [20, 50, 100, 200, 400];
 
@@ -61,20 +60,19 @@ async fn functions_that_are_killed_lose_nothing() {
         tokio::time::sleep(Duration::from_millis(*dice.pick(&PAUSES))).await;
     }
     let deadline = Instant::now() + LONG;
-    while hits.count().values().sum::<usize>() == 0 {
-        assert!(Instant::now() < deadline, "{killed} kills hit no function at work");
-        let function = *dice.pick(&HIT);
-        // The process that comes after it comes for an invocation.
-        while kill_one(stack, &mut dice, &[function]) {}
-        push(&client, dice.pick::<String>(&names), &mut pushes).await;
-        until("a function to be at work", async || (!running(stack, &[function]).is_empty()).then_some(()))
-            .await;
-        tokio::time::sleep(Duration::from_millis(*dice.pick(&AT_WORK))).await;
-        killed += usize::from(kill_one(stack, &mut dice, &[function]));
-        // The emulator notices it within its next look.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+    for function in HIT {
+        while hits.of(function) == 0 {
+            assert!(Instant::now() < deadline, "{killed} kills hit no {function} at work");
+            // The process that comes after it comes for an invocation.
+            while kill_one(stack, &mut dice, &[function]) {}
+            push(&client, dice.pick::<String>(&names), &mut pushes).await;
+            kill_at_work(stack, function, deadline).await;
+            killed += 1;
+            // The emulator notices it within its next look.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
-    println!("{killed} kills, in the middle of an invocation: {:?}", hits.count());
+    println!("{killed} kills, in the middle of an invocation: {:?}", HIT.map(|it| hits.of(it)));
     turn.let_others_go_on();
     for (name, pushes) in pushes {
         until(&format!("{name} to succeed"), async || {
@@ -119,17 +117,11 @@ impl<'a> Hits<'a> {
         Self { stack, begun: fs::read(log(stack)).unwrap().len() }
     }
 
-    fn count(&self) -> BTreeMap<&'static str, usize> {
+    fn of(&self, function: &str) -> usize {
         let text = fs::read(log(self.stack)).unwrap();
         let text = String::from_utf8_lossy(&text[self.begun..]).into_owned();
-        let of = |function: &str| {
-            let line = format!(
-                "Lambda {}: Runtime exited before returning a response",
-                self.stack.resource(function)
-            );
-            text.matches(&line).count()
-        };
-        HIT.map(|function| (function, of(function))).into()
+        let name = self.stack.resource(function);
+        text.matches(&format!("Lambda {name}: Runtime exited before returning a response")).count()
     }
 }
 
@@ -143,8 +135,37 @@ fn kill_one(stack: &Stack, dice: &mut Dice, functions: &[&str]) -> bool {
     if running.is_empty() {
         return false;
     }
-    let chosen = dice.pick::<String>(&running);
-    std::process::Command::new("kill").args(["-9", chosen.as_str()]).status().unwrap().success()
+    kill(dice.pick::<String>(&running))
+}
+
+/// Kills `function` as soon as it has called AWS, which none does before it has an invocation.
+async fn kill_at_work(stack: &Stack, function: &str, deadline: Instant) {
+    loop {
+        if let Some(id) = running(stack, &[function]).iter().find(|id| has_called(id, stack.emulator.port()))
+        {
+            return assert!(kill(id));
+        }
+        assert!(Instant::now() < deadline, "no {function} at work");
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Whether a process has a connection to this port of the loopback interface.
+fn has_called(process: &str, port: u16) -> bool {
+    let far = format!(":{port:04X}");
+    let table = fs::read_to_string(format!("/proc/{process}/net/tcp")).unwrap_or_default();
+    let rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let sockets: Vec<String> = rows
+        .filter(|row| row.len() > 9 && row[2].ends_with(&far))
+        .map(|row| format!("socket:[{}]", row[9]))
+        .collect();
+    let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let mut open = open.filter_map(|it| fs::read_link(it.path()).ok());
+    open.any(|it| sockets.iter().any(|socket| it.as_os_str() == socket.as_str()))
+}
+
+fn kill(process: &str) -> bool {
+    std::process::Command::new("kill").args(["-9", process]).status().unwrap().success()
 }
 
 /// The processes in which the emulator runs these functions, by their ids.
