@@ -23,7 +23,7 @@ pub fn apply(state: &mut State, event: &Event) {
         Fact::TransitionEnabled { stage } => pipeline::transition(state, stage, None),
         Fact::ArtifactsReleased { released } => pipeline::released(state, released),
         Fact::ExecutionAdmitted { execution } => execution::admitted(state, execution),
-        Fact::StopRequested { execution, stop } => execution::stopping(state, execution, stop),
+        Fact::StopRequested { execution, stop, .. } => execution::stopping(state, execution, stop),
         Fact::StageAwaited { execution, stage } => execution::waiting(state, execution, stage, at),
         Fact::StageEntered { execution, stage } => execution::entered(state, execution, stage, at),
         Fact::StageRetried { execution, stage, actions } => {

@@ -61,6 +61,9 @@ pub enum Fact {
     StopRequested {
         /// The execution.
         execution: ExecutionId,
+        /// The stage that it was in; `None` between stages, and in what an earlier release recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stage: Option<StageName>,
         /// The stop.
         stop: Stop,
     },

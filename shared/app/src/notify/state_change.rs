@@ -3,7 +3,7 @@
 //! | fact | execution | stage | action |
 //! |---|---|---|---|
 //! | admitted | STARTED | | |
-//! | stop requested | STOPPING | STOPPING, of the stage that it is in | |
+//! | stop requested | STOPPING | STOPPING, of the stage that it was in | |
 //! | stage entered | | STARTED | |
 //! | stage retried | RESUMED | RESUMED | |
 //! | stage ended | | SUCCEEDED, FAILED, STOPPED, CANCELED, and SKIPPED, which `CodePipeline` has none for | |
@@ -16,7 +16,7 @@
 
 use penstock_engine::event::{Event, Fact};
 use penstock_engine::inputs;
-use penstock_engine::state::{ErrorCode, Execution, ExecutionStatus, External, StageRun, StageStatus};
+use penstock_engine::state::{ErrorCode, Execution, ExecutionStatus, External, StageStatus};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{AttemptId, StageName};
 use penstock_model::pipeline::{Action, Pipeline};
@@ -40,8 +40,6 @@ pub(super) fn is_one(fact: &Fact) -> bool {
 enum Told<'a> {
     Execution(&'static str),
     Stage(&'a StageName, &'static str),
-    /// Of the stage that the execution is in.
-    CurrentStage(&'static str),
     Action(&'a AttemptId, &'static str),
 }
 
@@ -49,7 +47,10 @@ enum Told<'a> {
 fn told(fact: &Fact) -> Vec<Told<'_>> {
     match fact {
         Fact::ExecutionAdmitted { .. } => vec![Told::Execution("STARTED")],
-        Fact::StopRequested { .. } => vec![Told::Execution("STOPPING"), Told::CurrentStage("STOPPING")],
+        Fact::StopRequested { stage, .. } => {
+            let stage = stage.iter().map(|stage| Told::Stage(stage, "STOPPING"));
+            std::iter::once(Told::Execution("STOPPING")).chain(stage).collect()
+        }
         Fact::StageEntered { stage, .. } => vec![Told::Stage(stage, "STARTED")],
         Fact::StageRetried { stage, .. } => vec![Told::Execution("RESUMED"), Told::Stage(stage, "RESUMED")],
         Fact::StageEnded { stage, status, .. } => {
@@ -96,7 +97,6 @@ impl Teller<'_> {
         let change = |told| match told {
             Told::Execution(state) => Some(self.whole(event, state)),
             Told::Stage(stage, state) => Some(self.stage(event, stage, state)),
-            Told::CurrentStage(state) => self.stage_at(event).map(|stage| self.stage(event, stage, state)),
             Told::Action(attempt, state) => self.action(event, attempt, state),
         };
         told(&event.fact).into_iter().filter_map(change).collect()
@@ -166,14 +166,6 @@ impl Teller<'_> {
     /// about.
     fn is_pinned(&self, action: &Action) -> bool {
         self.execution.overrides.iter().any(|asked| asked.action == action.name)
-    }
-
-    /// The stage that the execution was in when `event` happened; it may have left it by now.
-    fn stage_at(&self, event: &Event) -> Option<&StageName> {
-        let was_in = |run: &&StageRun| {
-            run.entered_at <= event.at && run.ended_at.is_none_or(|ended_at| ended_at >= event.at)
-        };
-        self.execution.stages.iter().rfind(was_in).map(|run| &run.name)
     }
 
     fn stage(&self, event: &Event, stage: &StageName, state: &str) -> StateChange {

@@ -171,7 +171,6 @@ async fn an_execution_that_is_stopped_before_a_stage_tells_of_no_stage() {
     let installation = with(Installation::default(), web()).await;
     started(&installation).await;
     let behind = started(&installation).await;
-    installation.fakes.clock.advance(Duration::from_secs(5));
     installation.control.stop(&web_name(), &behind, false, "", "alice").await.unwrap();
     installation.settle().await;
     let said = said(&changes(&installation).await, &behind);

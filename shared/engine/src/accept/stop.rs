@@ -23,7 +23,8 @@ pub(super) fn stop(
         return Err(Rejection::StopRequestedAlready);
     }
     at_most(200, "reason", reason)?;
+    let stage = execution.current().map(|run| run.name.clone());
     let stop = Stop { abandon, reason: reason.into(), by: by.into(), at: draft.now };
-    draft.record(Fact::StopRequested { execution: id.clone(), stop });
+    draft.record(Fact::StopRequested { execution: id.clone(), stage, stop });
     Ok(())
 }

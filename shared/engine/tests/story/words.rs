@@ -19,7 +19,7 @@ pub(crate) fn event(event: &Event, now: Timestamp) -> String {
         Fact::TransitionEnabled { stage } => format!("{stage} opened"),
         Fact::ArtifactsReleased { released } => format!("artifacts before {} released", released.below),
         Fact::ExecutionAdmitted { execution } => admitted(execution),
-        Fact::StopRequested { execution, stop } => {
+        Fact::StopRequested { execution, stop, .. } => {
             let how = if stop.abandon { "abandoning" } else { "waiting" };
             format!("{} is stopped, {how}", letter(execution))
         }
