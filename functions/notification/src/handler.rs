@@ -84,14 +84,19 @@ impl Handler {
         let end = Instant::now() + time;
         let mut batch_item_failures = vec![];
         for entry in batch.records {
-            let (item_identifier, is_done) = match entry {
+            let (item_identifier, is_told, is_done) = match entry {
                 Entry::Streamed { dynamodb: Change { sequence_number, new_image } } => {
-                    let is_done =
-                        until(end, self.take(new_image.as_ref())).await || self.put_aside(new_image).await;
-                    (sequence_number, is_done)
+                    let is_told = until(end, self.take(new_image.as_ref())).await;
+                    (sequence_number, is_told, is_told || self.put_aside(new_image).await)
                 }
-                Entry::Queued { message_id, body } => (message_id, until(end, self.take_queued(&body)).await),
+                Entry::Queued { message_id, body } => {
+                    let is_told = until(end, self.take_queued(&body)).await;
+                    (message_id, is_told, is_told)
+                }
             };
+            if !is_told {
+                count_failure(SystemClock.now());
+            }
             if !is_done {
                 batch_item_failures.push(Failure { item_identifier });
             }

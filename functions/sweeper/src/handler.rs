@@ -60,9 +60,9 @@ impl Handler {
         measures(now, oldest, dead).emit();
         let everything = asked.reconcile.then_some(Share { part: 0, parts: 1, turn: 0 });
         if let Some(share) = everything.or_else(|| share(now)) {
-            in_time("comparing branches", self.reconcile(share)).await;
+            self.in_time("comparing branches", self.reconcile(share)).await;
         }
-        in_time("cleaning up", self.clean_up()).await;
+        self.in_time("cleaning up", self.clean_up()).await;
         Ok(())
     }
 
@@ -75,15 +75,20 @@ impl Handler {
                 }
                 for (pipeline, error) in found.failed {
                     tracing::warn!(%pipeline, %error, "a branch could not be compared");
+                    self.count_failure();
                 }
                 for (repository, count) in found.redelivered {
                     tracing::warn!(repository, count, "deliveries that had failed are made again");
                 }
                 for (repository, error) in found.unredelivered {
                     tracing::warn!(repository, %error, "failed deliveries could not be made again");
+                    self.count_failure();
                 }
             }
-            Err(error) => tracing::error!(%error, "branches were not compared"),
+            Err(error) => {
+                tracing::error!(%error, "branches were not compared");
+                self.count_failure();
+            }
         }
     }
 
@@ -100,7 +105,10 @@ impl Handler {
                 );
             }
             Ok(None) => {}
-            Err(error) => tracing::error!(%error, "the artifact bucket was not cleaned up"),
+            Err(error) => {
+                tracing::error!(%error, "the artifact bucket was not cleaned up");
+                self.count_failure();
+            }
         }
     }
 
@@ -111,23 +119,33 @@ impl Handler {
             Ok(depths) => depths,
             Err(error) => {
                 tracing::error!(%error, "dead letters were not counted");
+                self.count_failure();
                 return None;
             }
         };
         if depth > 0 && (now.0 / 60_000) % REDRIVE_MINUTES == 0 {
             match self.dead_letters.redrive().await {
                 Ok(()) => tracing::warn!(depth, "dead letters are given another try"),
-                Err(error) => tracing::error!(%error, depth, "dead letters were not redriven"),
+                Err(error) => {
+                    tracing::error!(%error, depth, "dead letters were not redriven");
+                    self.count_failure();
+                }
             }
         }
         Some(depth + other)
     }
-}
 
-/// What takes longer is left: it is gone about again.
-async fn in_time(what: &str, work: impl Future<Output = ()>) {
-    if tokio::time::timeout(PATIENCE, work).await.is_err() {
-        tracing::warn!(what, "took too long and was left for another sweep");
+    /// What takes longer is left: it is gone about again.
+    async fn in_time(&self, what: &str, work: impl Future<Output = ()>) {
+        if tokio::time::timeout(PATIENCE, work).await.is_err() {
+            tracing::warn!(what, "took too long and was left for another sweep");
+            self.count_failure();
+        }
+    }
+
+    /// To Lambda a sweep that leaves something to another is none that failed, so an alarm of its own watches this.
+    fn count_failure(&self) {
+        Metrics::new(self.clock.now().0).with("SweepFailures", Unit::Count, 1.0).emit();
     }
 }
 

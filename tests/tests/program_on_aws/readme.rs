@@ -108,7 +108,10 @@ fn the_removal_empties_the_bucket() {
     let left = s3("list_object_versions", json!({"Bucket": bucket}));
     assert!(left["Versions"].is_null() && left["DeleteMarkers"].is_null(), "{left}");
     run(&stack, &empty);
-    let delete = between(&readme(), "are still there: `", "`").to_owned();
-    let table = between(&readme(), "and `aws dynamodb", "`").to_owned();
-    run(&stack, &format!("{empty}\n{delete}\naws dynamodb{table}\n"));
+    let readme = readme();
+    let last = between(&readme, "are still there: ", "Either way");
+    let commands: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
+    let named = ["aws s3api delete-bucket", "aws dynamodb update-table", "aws dynamodb delete-table"];
+    assert!(commands.iter().zip(named).all(|(command, name)| command.starts_with(name)), "{commands:?}");
+    run(&stack, &format!("{empty}\n{}\n", commands.join("\n")));
 }

@@ -71,6 +71,9 @@ fn what_is_kept_outlives_mistakes() {
     let table = template.resource("Table");
     assert_eq!(table.property("BillingMode"), "PAY_PER_REQUEST");
     assert_eq!(table.property("PointInTimeRecoverySpecification")["PointInTimeRecoveryEnabled"], true);
+    // What is kept when the stack goes is not deleted by a slip either.
+    assert_eq!(table.property("DeletionProtectionEnabled"), &json!({"Fn::If": ["KeepsData", true, false]}));
+    assert_eq!(template.0["Conditions"]["KeepsData"], json!({"Fn::Equals": [{"Ref": "KeepData"}, "Retain"]}));
     assert_eq!(
         *table.property("TimeToLiveSpecification"),
         json!({"AttributeName": "expires_at", "Enabled": true})

@@ -1,7 +1,6 @@
 //! State changes go to an event bus in `CodePipeline`'s shape.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use penstock_app::port::provider::Ending;
 use penstock_app::port::state_changes::StateChange;

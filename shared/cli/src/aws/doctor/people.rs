@@ -12,13 +12,8 @@ use crate::client::suggest::quoted;
 pub(super) async fn findings(installation: &Installation) -> anyhow::Result<Vec<Finding>> {
     let subscriptions = Subscriptions::new(&installation.sdk);
     let mut found = approvers(installation, &subscriptions).await?;
-    if let Ok(topic) = installation.output("FailureTopicArn")
-        && subscriptions.of(topic).await.map_err(port)?.is_none_or(|all| !all.iter().any(|it| it.confirmed))
-    {
-        let message = format!("nobody is told of failures: the topic {topic} has no confirmed subscription");
-        let command =
-            format!("aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint EMAIL");
-        found.push(Finding::notice("nobody-told", &message, command));
+    for (output, what) in [("FailureTopicArn", "failures"), ("AlarmTopicArn", "alarms")] {
+        found.extend(untold(installation, &subscriptions, output, what).await?);
     }
     if let Ok(topic) = installation.output("ApprovalTopicArn")
         && found.iter().any(|finding| finding.code == "no-approvers")
@@ -28,6 +23,29 @@ pub(super) async fn findings(installation: &Installation) -> anyhow::Result<Vec<
         found.retain(|finding| finding.code != "no-approvers");
     }
     Ok(found)
+}
+
+/// That nobody hears of `what`, which goes to the topic that `output` names.
+async fn untold(
+    installation: &Installation,
+    subscriptions: &Subscriptions,
+    output: &str,
+    what: &str,
+) -> anyhow::Result<Option<Finding>> {
+    let Ok(topic) = installation.output(output) else { return Ok(None) };
+    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+    if account(topic) != account(installation.output("ApprovalTopicArn")?) {
+        // Alarms may ring in another account's topic, which is not ours to look at.
+        return Ok(None);
+    }
+    let subscribed = subscriptions.of(topic).await.map_err(port)?;
+    if subscribed.is_some_and(|all| all.iter().any(|it| it.confirmed)) {
+        return Ok(None);
+    }
+    let message = format!("nobody is told of {what}: the topic {topic} has no confirmed subscription");
+    let command =
+        format!("aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint EMAIL");
+    Ok(Some(Finding::notice("nobody-told", &message, command)))
 }
 
 async fn approvers(
