@@ -130,6 +130,36 @@ fn only_what_is_tagged_or_listed_may_be_assumed() {
     assert!(trust["Condition"]["StringEquals"]["sts:ExternalId"].is_object());
 }
 
+/// The default role may do what the provider of builds calls, on the stack's projects, and nothing else. What it calls is read
+/// from its code, as no emulator enforces these rights.
+#[test]
+fn the_default_role_may_do_what_builds_take_and_nothing_else() {
+    let template = Template::load();
+    let called = regex::Regex::new(r"\.((?:start|stop|list|batch_get)_build\w*|get_log_events)\(\)").unwrap();
+    let words = |method: &str| -> String {
+        let words = method.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+        words.collect()
+    };
+    let mut calls = BTreeSet::new();
+    for file in fs::read_dir(root().join("shared/aws/src/provider/codebuild")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for found in called.captures_iter(&text) {
+            let service = if &found[1] == "get_log_events" { "logs" } else { "codebuild" };
+            calls.insert(format!("{service}:{}", words(&found[1])));
+        }
+    }
+    assert!(calls.contains("codebuild:StartBuildBatch"), "{calls:?}");
+    calls.extend(["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"].map(str::to_owned));
+    let role = template.resource("DefaultActionRole");
+    let granted = statements(role).into_iter().flat_map(|it| strings(&it["Action"])).map(str::to_owned);
+    assert_eq!(granted.collect::<BTreeSet<_>>(), calls);
+    let places: Vec<_> =
+        statements(role).into_iter().flat_map(|it| list(&it["Resource"])).map(Value::to_string).collect();
+    let are =
+        ["CommandsProject", ":project/", "CommandsLogs", ":log-group:/aws/codebuild/", "ArtifactBucket"];
+    assert!(places.len() == are.len() && places.iter().zip(are).all(|it| it.0.contains(it.1)), "{places:?}");
+}
+
 /// The bucket also holds logs and deliveries, which are not for actions.
 #[test]
 fn nobody_has_the_whole_artifact_bucket() {
