@@ -1,5 +1,6 @@
 //! What executions cost: the counted requests at the prices of [`crate::prices`].
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::logs::Invocation;
@@ -10,8 +11,19 @@ use crate::report::Counted;
 pub(crate) struct Cost(Vec<(&'static str, f64)>);
 
 impl Cost {
+    /// Of executions that come so seldom that each begins anew: functions start, and what topics are encrypted with is asked for.
+    pub(crate) fn by_itself(counted: &Counted) -> Self {
+        let Self(mut parts) = Self::of(counted);
+        let functions: BTreeSet<&str> = counted.invocations.iter().map(|it| it.function.as_str()).collect();
+        let starts: f64 = functions.into_iter().map(prices::second).sum();
+        parts.push(("Lambda starts", starts * prices::START_SECONDS));
+        parts.push(("KMS", 2.0 * counted.calls("SNS.Publish") * prices::KEY_REQUEST));
+        Self(parts)
+    }
+
     pub(crate) fn of(counted: &Counted) -> Self {
-        let logs = counted.per_execution(counted.invocations.iter().map(|it| it.bytes)) / 1e9;
+        let access = http_requests(counted) * prices::ACCESS_BYTES;
+        let logs = (counted.per_execution(counted.invocations.iter().map(|it| it.bytes)) + access) / 1e9;
         Self(vec![
             ("Lambda requests", counted.requests() * prices::INVOCATION),
             ("Lambda duration", duration(counted)),

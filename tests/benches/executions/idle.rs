@@ -12,8 +12,9 @@ const POLLS: f64 = 5.0 * 3.0;
 /// Queues with a function: those of actions, sources and of what could not be told, and that of commands.
 const STANDARD_QUEUES: f64 = 3.0;
 const FIFO_QUEUES: f64 = 1.0;
-/// What a sweep asks that finds nothing: the shards of the index, and how deep the dead letters lie.
-const QUERIES: f64 = 8.0;
+/// What a sweep asks that finds nothing: the shards of the index, when the bucket was cleaned up last, and how deep the dead
+/// letters lie.
+const QUERIES: f64 = 9.0;
 const DEPTHS: f64 = 7.0;
 /// What a sweep logs, Lambda's own lines included.
 const LOG_BYTES: f64 = 1_000.0;
@@ -46,7 +47,12 @@ fn sweep() -> f64 {
     // A read of the index that finds nothing is half a unit.
     let reads = QUERIES * 0.5 * prices::READ_UNIT;
     let logs = LOG_BYTES / 1e9 * prices::LOG_GB;
-    prices::INVOCATION + seconds * prices::second("sweeper") + reads + DEPTHS * prices::QUEUE_REQUEST + logs
+    prices::SCHEDULED
+        + prices::INVOCATION
+        + seconds * prices::second("sweeper")
+        + reads
+        + DEPTHS * prices::QUEUE_REQUEST
+        + logs
 }
 
 impl fmt::Display for Idle {

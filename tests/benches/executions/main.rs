@@ -45,7 +45,7 @@ use meter::Meter;
 use report::Counted;
 use run::Release;
 
-/// How many executions are counted, after one that warms the functions up.
+/// How many executions are counted that follow one another, after one for which every function had to begin anew.
 const COUNTED: usize = 6;
 /// How many executions the history then has.
 const HISTORY: u32 = 10_000;
@@ -63,24 +63,26 @@ async fn measure() {
     let meter = Meter::install(client.stack).await;
     let logs = Logs::new(client.stack);
     let mut release = Release::prepare(&client).await;
-    release.run().await;
-    let young = count(&meter, &logs, &mut release).await;
-    println!("# With a short history\n\n{young}");
+    let alone = count(&meter, &logs, &mut release, 1).await;
+    println!("# By itself\n\n{alone}\n{}", Cost::by_itself(&alone));
+    let young = count(&meter, &logs, &mut release, COUNTED).await;
+    println!("# One after the other, with a short history\n\n{young}\n{}", Cost::of(&young));
     history::put(client.stack, run::PIPELINE, HISTORY).await;
-    logs.settled().await;
-    let old = count(&meter, &logs, &mut release).await;
-    println!("# With {HISTORY} executions of history\n\n{old}");
+    // What is kept for some minutes is old by now.
+    release.run().await;
+    let old = count(&meter, &logs, &mut release, COUNTED).await;
+    println!("# With {HISTORY} executions of history\n\n{old}\n{}", Cost::of(&old));
     let (before, after) = (Cost::of(&young).total(), Cost::of(&old).total());
     println!("# When nothing happens\n\n{}", Idle::month());
     println!("With history it costs {:+.1} %.", (after / before - 1.0) * 100.0);
 }
 
 /// Counts everything that some executions do, from their push to the last message about them.
-async fn count(meter: &Meter, logs: &Logs, release: &mut Release<'_>) -> Counted {
+async fn count(meter: &Meter, logs: &Logs, release: &mut Release<'_>, executions: usize) -> Counted {
     let (begun, metered) = (logs.settled().await, meter.calls().len());
-    for _ in 0..COUNTED {
+    for _ in 0..executions {
         release.run().await;
     }
     logs.settled().await;
-    Counted::new(COUNTED, logs.invocations_since(begun).await, &meter.calls(), metered)
+    Counted::new(executions, logs.invocations_since(begun).await, &meter.calls(), metered)
 }

@@ -37,6 +37,12 @@ pub(crate) const LOG_GB: f64 = 0.50;
 pub(crate) const SECRET_CALL: f64 = 5e-6;
 /// Dollars a month of a secret (same).
 pub(crate) const SECRET_MONTH: f64 = 0.40;
+/// Dollars a request to KMS, of which a topic that its key encrypts makes two in five minutes in which something is published
+/// (factualminds.com, "AWS KMS Pricing", June 2026; Amazon SNS developer guide, "Key management").
+pub(crate) const KEY_REQUEST: f64 = 3e-6;
+/// Dollars an invocation by EventBridge Scheduler; 14 million a month are free (cloudburn.io, "Amazon EventBridge Pricing",
+/// March 2026).
+pub(crate) const SCHEDULED: f64 = 1e-6;
 /// Dollars a month of a metric of one's own; ten an account are free (signoz.io, "`CloudWatch` Pricing Without
 /// the Confusion", February 2026).
 pub(crate) const METRIC_MONTH: f64 = 0.30;
@@ -61,6 +67,10 @@ pub(crate) fn second(function: &str) -> f64 {
 
 /// The seconds for which an invocation is billed besides its calls: its own work, and the runtime's.
 pub(crate) const OWN_SECONDS: f64 = 0.002;
+/// The seconds that Lambda takes to make a function's environment, as far as they are billed.
+pub(crate) const START_SECONDS: f64 = 0.1;
+/// The bytes of a line of the HTTP API's log, with what `CloudWatch` adds.
+pub(crate) const ACCESS_BYTES: f64 = 450.0;
 /// The seconds that GitHub takes to serve an archive, and to set a status.
 pub(crate) const ARCHIVE_SECONDS: f64 = 0.5;
 pub(crate) const STATUS_SECONDS: f64 = 0.2;

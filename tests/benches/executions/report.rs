@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::cost::Cost;
 use crate::items::Items;
 use crate::logs::{FUNCTIONS, Invocation};
 use crate::meter::Call;
@@ -117,7 +116,8 @@ impl fmt::Display for Counted {
         )?;
         writeln!(
             f,
-            "An execution: {:.1} write units, {:.1} read units (from items' bytes).\n",
+            "An execution: {:.0} AWS calls, {:.1} write units, {:.1} read units (from items' bytes).\n",
+            self.per_execution(self.invocations.iter().map(|it| it.calls.len())),
             self.units().write,
             self.units().read
         )?;
@@ -132,8 +132,7 @@ impl fmt::Display for Counted {
         }
         self.functions(f)?;
         self.operations(f)?;
-        self.patterns(f)?;
-        write!(f, "{}", Cost::of(self))
+        self.patterns(f)
     }
 }
 
