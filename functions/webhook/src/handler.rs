@@ -113,8 +113,8 @@ impl Handler {
         match webhook.read(event, media_type, body).map_err(|refusal| refused(&refusal))? {
             Received::Ignored(reason) => Ok((delivery, Some(reason))),
             Received::Event(event) => {
-                let message =
-                    Message::Delivery { delivery: delivery.clone(), event: Box::new(event), pipeline: None };
+                let event = Box::new(event.into());
+                let message = Message::Delivery { delivery: delivery.clone(), event, pipeline: None };
                 self.queue.send(vec![message]).await.map_err(|error| failed(&error))?;
                 Ok((delivery, None))
             }

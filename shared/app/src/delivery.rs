@@ -1,30 +1,30 @@
-//! From a webhook's delivery to executions: which pipelines it starts and why the others do not.
+//! From a delivery of a webhook or of a source's event to executions: which pipelines it starts and why the others do not.
 //!
 //! Duplicates are absorbed at admission, because an execution's id follows from its pipeline and the delivery. Nothing
 //! is recorded before, so a delivery that was lost on the way does not make its repetition look like a duplicate.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use penstock_engine::command::Command;
 use penstock_engine::event::Fact;
-use penstock_engine::state::{PipelineState, RevisionKind, RevisionOverride, TriggerCause, TriggerKind};
+use penstock_engine::state::PipelineState;
 use penstock_model::id::{CommandId, DeliveryId, ExecutionId, PipelineName};
 use penstock_model::pipeline::Pipeline;
-use penstock_model::trigger::{Decision, GitEvent, Start, decide};
+use penstock_model::trigger::{Decision, GitEvent, SourceEvent, Start, decide, uploaded};
 use serde::Serialize;
 
 use crate::admission::Admission;
 use crate::command_id::command_from;
-use crate::control::StartRequest;
 use crate::error::AppError;
 use crate::port::commands::Reply;
 use crate::port::queue::{Message, Queue};
 use crate::port::repository::Repository;
 use crate::port::store::{Pipelines, Store, Unreadable};
 
+mod asked;
 mod webhook;
 
+use asked::Asked;
 pub use webhook::{Received, Webhook, WebhookRefusal};
 
 /// Fans deliveries out to pipelines.
@@ -168,7 +168,7 @@ impl Deliveries {
     /// # Errors
     /// [`AppError::Port`] or [`AppError::Busy`]: the delivery is to be repeated as a whole; what it started already
     /// is not started again.
-    pub async fn deliver(&self, delivery: &DeliveryId, event: &GitEvent) -> Result<Vec<Answer>, AppError> {
+    pub async fn deliver(&self, delivery: &DeliveryId, event: &SourceEvent) -> Result<Vec<Answer>, AppError> {
         let Pipelines { readable, unreadable } = self.store.pipelines().await?;
         let mut reached = Reached::default();
         for pipeline in readable {
@@ -191,7 +191,7 @@ impl Deliveries {
         &self,
         pipeline: &PipelineName,
         delivery: &DeliveryId,
-        event: &GitEvent,
+        event: &SourceEvent,
     ) -> Result<Option<Answer>, AppError> {
         match self.store.pipeline(pipeline).await?.filter(|state| !state.deleted) {
             Some(state) => self.one(delivery, &state, event).await,
@@ -217,7 +217,7 @@ impl Deliveries {
     ///
     /// # Errors
     /// [`AppError::Port`] if the pipelines could not be listed or a message could not be sent.
-    pub async fn deliver_apart(&self, delivery: &DeliveryId, event: &GitEvent) -> Result<(), AppError> {
+    pub async fn deliver_apart(&self, delivery: &DeliveryId, event: &SourceEvent) -> Result<(), AppError> {
         let Some(queue) = &self.later else {
             return self.deliver(delivery, event).await.map(drop);
         };
@@ -233,7 +233,7 @@ impl Deliveries {
         &self,
         reached: &mut Reached,
         delivery: &DeliveryId,
-        event: &GitEvent,
+        event: &SourceEvent,
         name: PipelineName,
         error: AppError,
     ) {
@@ -254,7 +254,7 @@ impl Deliveries {
         &self,
         delivery: &DeliveryId,
         pipeline: &PipelineState,
-        event: &GitEvent,
+        event: &SourceEvent,
     ) -> Result<Option<Answer>, AppError> {
         match self.store.definition(&pipeline.name, pipeline.definition).await? {
             Some(definition) => self.answer(delivery, &definition, event).await.map(Some),
@@ -266,17 +266,19 @@ impl Deliveries {
         &self,
         delivery: &DeliveryId,
         pipeline: &Pipeline,
-        event: &GitEvent,
+        event: &SourceEvent,
     ) -> Result<Answer, AppError> {
         let name = &pipeline.name;
-        let start = match decide(pipeline, event) {
-            Decision::Ignored { reason } => return Ok(Answer::ignored(name.clone(), reason)),
-            Decision::Starts(start) => start,
-            Decision::NeedsRepository(start) if self.repository.contains(&start.commit).await? => start,
-            Decision::NeedsRepository(start) => return Ok(Answer::ignored(name.clone(), not_here(&start))),
+        let asked = match event {
+            SourceEvent::Git(event) => self.pushed(pipeline, event).await?,
+            SourceEvent::ObjectCreated(object) => uploaded(pipeline, object).map(Asked::by_upload),
+        };
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(reason) => return Ok(Answer::ignored(name.clone(), reason)),
         };
         match self.admission.checked(pipeline) {
-            Ok(_) => self.start(delivery, name, start).await,
+            Ok(_) => self.start(delivery, name, asked).await,
             Err(refused) => {
                 // It started before this release, or another part of the stack has been changed: nobody else says so.
                 tracing::warn!(%delivery, pipeline = %name, %refused, "a pipeline that cannot be performed is not started");
@@ -285,14 +287,26 @@ impl Deliveries {
         }
     }
 
+    /// What a push or a pull request asks for, or why it asks for nothing.
+    async fn pushed(&self, pipeline: &Pipeline, event: &GitEvent) -> Result<Result<Asked, String>, AppError> {
+        Ok(match decide(pipeline, event) {
+            Decision::Ignored { reason } => Err(reason),
+            Decision::Starts(start) => Ok(Asked::by_push(start)),
+            Decision::NeedsRepository(start) if self.repository.contains(&start.commit).await? => {
+                Ok(Asked::by_push(start))
+            }
+            Decision::NeedsRepository(start) => Err(not_here(&start)),
+        })
+    }
+
     async fn start(
         &self,
         delivery: &DeliveryId,
         name: &PipelineName,
-        start: Start,
+        asked: Asked,
     ) -> Result<Answer, AppError> {
-        let (execution, outcome) =
-            self.admission.admit(command_id(delivery)?, request(delivery, name, start)).await?;
+        let request = asked.of(delivery, name);
+        let (execution, outcome) = self.admission.admit(command_id(delivery)?, request).await?;
         if let Some(rejection) = outcome.rejection {
             return Ok(Answer::ignored(name.clone(), rejection.to_string()));
         }
@@ -310,28 +324,12 @@ fn lasts(error: &AppError) -> bool {
     is_newer || !error.is_retryable()
 }
 
-fn message(delivery: &DeliveryId, event: &GitEvent, pipeline: PipelineName) -> Message {
+fn message(delivery: &DeliveryId, event: &SourceEvent, pipeline: PipelineName) -> Message {
     Message::Delivery { delivery: delivery.clone(), event: Box::new(event.clone()), pipeline: Some(pipeline) }
 }
 
 fn command_id(delivery: &DeliveryId) -> Result<CommandId, AppError> {
     Ok(command_from("start", &format!("delivery {delivery}"))?)
-}
-
-fn request(delivery: &DeliveryId, name: &PipelineName, start: Start) -> StartRequest {
-    let pin = |action| RevisionOverride { action, kind: RevisionKind::CommitId, value: start.commit.clone() };
-    StartRequest {
-        pipeline: name.clone(),
-        variables: BTreeMap::new(),
-        overrides: start.sources.into_iter().map(pin).collect(),
-        token: None,
-        trigger: TriggerCause {
-            kind: TriggerKind::Webhook,
-            detail: start.cause,
-            delivery: Some(delivery.clone()),
-            reference: Some(Box::new(start.reference)),
-        },
-    }
 }
 
 fn admitted(outcome: &Reply, id: &ExecutionId) -> bool {

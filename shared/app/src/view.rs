@@ -101,6 +101,7 @@ pub fn trigger_in_words(trigger: &TriggerCause) -> String {
         TriggerKind::StartPipelineExecution => format!("started by {}", trigger.detail),
         TriggerKind::Webhook => format!("webhook: {}", trigger.detail),
         TriggerKind::PollForSourceChanges => format!("reconciliation: {}", trigger.detail),
+        TriggerKind::CloudWatchEvent => format!("event: {}", trigger.detail),
         TriggerKind::ManualRollback => format!("rolled back by {}", trigger.detail),
         TriggerKind::Other(kind) => format!("{kind}: {}", trigger.detail),
     }

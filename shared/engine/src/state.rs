@@ -192,7 +192,7 @@ pub struct TriggerCause {
     pub kind: TriggerKind,
     /// Who or what: a person's name, a repository with its branch and pusher.
     pub detail: String,
-    /// The delivery, if a webhook started it.
+    /// The delivery, if a webhook or a source's event started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryId>,
     /// The branch or tag that it was about, where a commit of a repository set it off.
@@ -209,6 +209,8 @@ open_set! {
         Webhook = "Webhook",
         /// Asking the code host, for a commit of which no delivery came.
         PollForSourceChanges = "PollForSourceChanges",
+        /// An event of a service that says that a source has changed: an object was uploaded.
+        CloudWatchEvent = "CloudWatchEvent",
         /// A person who brings back what an earlier execution carried.
         ManualRollback = "ManualRollback",
     }

@@ -104,7 +104,7 @@ text_id!(
     |text| (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 );
 text_id!(
-    /// A webhook delivery's id (`X-GitHub-Delivery`); a redelivery keeps it.
+    /// A delivery's id, a webhook's (`X-GitHub-Delivery`) or of what a source's event is about; a redelivery keeps it.
     DeliveryId, "delivery id", "1 to 128 visible ASCII characters",
     |text| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 );
@@ -123,6 +123,19 @@ pub fn uuid(mut bytes: [u8; 16], version: u8) -> String {
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hex::encode(bytes);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+impl DeliveryId {
+    /// The delivery that follows from `parts` alone; `what` it tells of begins it.
+    pub(crate) fn derive(what: &str, parts: &[&str]) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            // With the lengths, no other parts come to the same.
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Self(format!("{what}-{}", &hex::encode(digest.finalize())[..40]).into())
+    }
 }
 
 impl ExecutionId {

@@ -1,4 +1,4 @@
-//! Decides whether a push or a pull request starts a pipeline, and says in a sentence why not.
+//! Decides whether a push, a pull request or an upload starts a pipeline, and says in a sentence why not.
 //!
 //! Without declared triggers a push to the branch of a source action starts the pipeline (default detection); a
 //! declared trigger turns that off, for every source of the pipeline. Source: `CodePipeline` user guide, "Automate
@@ -6,12 +6,14 @@
 
 mod event;
 mod filter;
+mod object;
 mod source;
 
 #[cfg(test)]
 mod tests;
 
-pub use event::{GitEvent, PullRequest, PullRequestEvent, Push, Reference};
+pub use event::{GitEvent, PullRequest, PullRequestEvent, Push, Reference, SourceEvent};
+pub use object::{ObjectCreated, ObjectSource, object_sources, uploaded};
 pub use source::{GitSource, git_sources, name_branches};
 
 use crate::definition::findings::quoted;

@@ -57,7 +57,7 @@ async fn admit(webhooks: &Webhooks, headers: &HeaderMap, body: Body) -> Result<R
             Ok(Json(Admitted { delivery_id, reason: Some(reason), pipelines: None }).into_response())
         }
         Received::Event(event) => {
-            let pipelines = webhooks.deliveries.deliver(&delivery_id, &event).await?;
+            let pipelines = webhooks.deliveries.deliver(&delivery_id, &event.into()).await?;
             let was_before = |answer: &Answer| matches!(answer.meaning, Meaning::StartedBefore(_));
             let repeated = pipelines.iter().any(was_before) && !pipelines.iter().any(Answer::has_started);
             let (status, reason) = if repeated {

@@ -151,7 +151,7 @@ fn delivery() -> Message {
         changed_paths: None,
         deleted: false,
     };
-    Message::Delivery { delivery: name("d-1"), event: Box::new(GitEvent::Push(push)), pipeline: None }
+    Message::Delivery { delivery: name("d-1"), event: Box::new(GitEvent::Push(push).into()), pipeline: None }
 }
 
 fn stop() -> Message {

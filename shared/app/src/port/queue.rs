@@ -5,7 +5,7 @@ use penstock_engine::command::Command;
 use penstock_engine::debt::Debt;
 use penstock_model::id::{DeliveryId, PipelineName};
 use penstock_model::pipeline::Category;
-use penstock_model::trigger::GitEvent;
+use penstock_model::trigger::SourceEvent;
 use serde::{Deserialize, Serialize};
 
 use super::PortError;
@@ -35,12 +35,12 @@ pub enum Message {
         /// What is owed.
         debt: Debt,
     },
-    /// A webhook's delivery, for `transition` to fan out; its group is the repository.
+    /// A delivery of a webhook or of a source's event, for `transition` to fan out; its group is the repository or the object.
     Delivery {
         /// The delivery.
         delivery: DeliveryId,
-        /// What happened in the repository.
-        event: Box<GitEvent>,
+        /// What happened in the repository or the bucket.
+        event: Box<SourceEvent>,
         /// The one pipeline that it is still to reach; then its group is that pipeline. A release that knows no such
         /// field delivers to all, which repeats nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,8 @@ use penstock_app::delivery::{Answer, Meaning};
 use penstock_app::port::PortError;
 use penstock_app::port::queue::{Message, Queue};
 use penstock_model::id::DeliveryId;
-use penstock_model::trigger::{GitEvent, Push, Reference};
+use penstock_model::pipeline::Category;
+use penstock_model::trigger::{GitEvent, ObjectCreated, Push, Reference, SourceEvent};
 use penstock_testkit::build::{build, name, pipeline, source};
 use penstock_testkit::fake::MemoryQueue;
 use penstock_testkit::fault::{Fault, Faults, Faulty};
@@ -15,8 +16,8 @@ use penstock_testkit::installation::{COMMIT, Installation};
 
 use super::{web, web_name, with};
 
-fn push(commit: &str) -> GitEvent {
-    GitEvent::Push(pushed(commit))
+fn push(commit: &str) -> SourceEvent {
+    GitEvent::Push(pushed(commit)).into()
 }
 
 fn pushed(commit: &str) -> Push {
@@ -88,6 +89,63 @@ async fn a_redelivery_starts_nothing_more() {
     );
 }
 
+fn object(version: &str) -> ObjectCreated {
+    ObjectCreated {
+        bucket: "acme-uploads".to_owned(),
+        key: "web.zip".to_owned(),
+        version: Some(version.to_owned()),
+        sequencer: None,
+    }
+}
+
+/// One that follows the object, one that says that it does not want to be started, and one of a repository.
+async fn followers_of_an_object() -> Installation {
+    let installation = with(Installation::default(), web()).await;
+    for (name, polls) in [("uploaded", "true"), ("by-hand", "false")] {
+        let bucket = penstock_testkit::build::action("Fetch", Category::Source, "S3")
+            .produces("src")
+            .set("S3Bucket", "acme-uploads")
+            .set("S3ObjectKey", "web.zip")
+            .set("PollForSourceChanges", polls);
+        let pipeline = pipeline(name)
+            .stage("Source", [bucket])
+            .stage("Build", [build("Compile").consumes("src")])
+            .build();
+        installation.control.create(pipeline, "alice").await.expect("creating");
+    }
+    installation
+}
+
+#[tokio::test]
+async fn an_upload_starts_once_and_fetches_what_is_newest() {
+    let installation = followers_of_an_object().await;
+    let deliver = async |object: ObjectCreated| -> Vec<Answer> {
+        let delivery = object.delivery().expect("a delivery");
+        let event = SourceEvent::ObjectCreated(object);
+        let answers = installation.deliveries.deliver(&delivery, &event).await.expect("delivering");
+        installation.settle().await;
+        answers
+    };
+    let first = deliver(object("v1")).await;
+    let [by_hand, uploaded, web] = &first[..] else { panic!("three answers, not {first:?}") };
+    assert!(by_hand.reason().is_some_and(|reason| reason.contains("PollForSourceChanges")), "{by_hand:?}");
+    assert!(web.reason().is_some_and(|reason| reason.contains("no source action")), "{web:?}");
+    let id = uploaded.execution().cloned().expect("an execution");
+    assert_eq!(uploaded.meaning, Meaning::Started(id.clone()));
+    let again = deliver(ObjectCreated { sequencer: Some("1".to_owned()), ..object("v1") }).await;
+    assert_eq!(again[1].meaning, Meaning::StartedBefore(id.clone()), "the same version, told again");
+    assert!(deliver(object("v2")).await[1].has_started());
+
+    let executions = installation.query.executions(&name("uploaded"), None, 10).await.expect("executions");
+    assert_eq!(executions.len(), 2);
+    let execution = executions.iter().find(|it| it.id == id).expect("the execution");
+    assert_eq!(execution.overrides, [], "no version is pinned");
+    assert_eq!(execution.trigger.kind.as_str(), "CloudWatchEvent");
+    assert_eq!(execution.trigger.delivery, object("v1").delivery());
+    let view = installation.query.execution(&name("uploaded"), Some(&id)).await.expect("the execution");
+    assert_eq!(view.trigger, "event: upload of `web.zip` in the bucket `acme-uploads`, version `v1`");
+}
+
 /// What was pushed while the item of one pipeline could not be read reaches it afterwards, and the other at once.
 #[tokio::test]
 async fn a_pipeline_that_cannot_be_read_holds_up_no_other_and_loses_no_push() {
@@ -95,7 +153,7 @@ async fn a_pipeline_that_cannot_be_read_holds_up_no_other_and_loses_no_push() {
     let (store, queue) = (&installation.fakes.store, &installation.fakes.queue);
     let deliveries = installation.deliveries_handing_over();
     let other = name("api");
-    let elsewhere = GitEvent::Push(Push { repository: "acme/other".to_owned(), ..pushed(COMMIT) });
+    let elsewhere = GitEvent::Push(Push { repository: "acme/other".to_owned(), ..pushed(COMMIT) }).into();
     store.set_newer(&other, true);
     let answers = deliveries.deliver(&name("d-1"), &push(COMMIT)).await.expect("delivering");
     assert!(answers.iter().any(|it| it.name == web_name() && it.has_started()), "{answers:?}");

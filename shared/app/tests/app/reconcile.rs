@@ -134,7 +134,7 @@ impl World {
     async fn webhook(&self, delivery: &str, commit: &str) -> bool {
         let delivery: DeliveryId = name(delivery);
         let event = push_to("main", commit);
-        let answers = self.installation.deliveries.deliver(&delivery, &event).await.unwrap();
+        let answers = self.installation.deliveries.deliver(&delivery, &event.into()).await.unwrap();
         self.installation.settle().await;
         answers[0].has_started()
     }

@@ -90,7 +90,7 @@ async fn a_pushed_tag_and_a_connection_are_told() {
         changed_paths: None,
         deleted: false,
     };
-    let answers = installation.deliveries.deliver(&name("d-1"), &GitEvent::Push(push)).await.unwrap();
+    let answers = installation.deliveries.deliver(&name("d-1"), &GitEvent::Push(push).into()).await.unwrap();
     assert!(answers[0].has_started(), "{answers:?}");
     let changes = changes(&installation).await;
     let trigger = &changes[0].detail["execution-trigger"];

@@ -111,7 +111,7 @@ fn deliver(world: &mut World) {
     let delivery: DeliveryId = name(&format!("delivery-{number}"));
     let process = world.process();
     let event = push();
-    let work = async move { process.deliveries.deliver(&delivery, &event).await.map(drop) };
+    let work = async move { process.deliveries.deliver(&delivery, &event.into()).await.map(drop) };
     world.flights.push(Flight::new(work, None, world.now()));
 }
 

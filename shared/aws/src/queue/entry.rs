@@ -2,6 +2,7 @@
 
 use penstock_app::port::queue::Message;
 use penstock_model::pipeline::Category;
+use penstock_model::trigger::SourceEvent;
 use sha2::{Digest, Sha256};
 
 /// A queue.
@@ -47,14 +48,21 @@ impl Entry {
                 group: fit(pipeline.as_str()),
                 deduplication: fit(&format!("delivery:{delivery}:{pipeline}")),
             }),
-            Message::Delivery { delivery, event, pipeline: None } => Some(Fifo {
-                // A repository's name has a slash and a pipeline's has none; GitHub's are equal without regard to case.
-                group: fit(&event.repository().to_ascii_lowercase()),
-                deduplication: fit(&format!("delivery:{delivery}")),
-            }),
+            Message::Delivery { delivery, event, pipeline: None } => {
+                Some(Fifo { group: fit(&place(event)), deduplication: fit(&format!("delivery:{delivery}")) })
+            }
             Message::Debt { .. } => None,
         };
         Self { fifo, body }
+    }
+}
+
+/// Where it happened: events of one place are taken in their order. No pipeline's name has a slash.
+fn place(event: &SourceEvent) -> String {
+    match event {
+        // GitHub's names are equal without regard to case.
+        SourceEvent::Git(event) => event.repository().to_ascii_lowercase(),
+        SourceEvent::ObjectCreated(object) => format!("s3://{}/{}", object.bucket, object.key),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use penstock_app::port::PortError;
 use penstock_app::port::queue::Message;
+use penstock_model::trigger::SourceEvent;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The form in which this release writes messages. Those without a number are of form 1.
-const SCHEMA: u64 = 1;
+/// The newest form that this release reads. Those without a number are of form 1; form 2 tells of uploads too.
+const SCHEMA: u64 = 2;
 
 /// The largest body that travels through SQS, whose limit is 1 MiB.
 pub(super) const LARGEST: usize = 900 << 10;
@@ -44,15 +45,27 @@ pub(super) fn encode(message: &Message) -> Result<String, PortError> {
     let failed = |error: serde_json::Error| PortError::permanent(format!("write a message: {error}"));
     let mut value = serde_json::to_value(message).map_err(failed)?;
     if let Value::Object(fields) = &mut value {
-        fields.insert("schema".to_owned(), SCHEMA.into());
+        fields.insert("schema".to_owned(), form(message).into());
     }
     Ok(printable(&value.to_string()))
+}
+
+/// The oldest form that can say it: a release that knows no newer one goes on reading whatever it knows, and leaves the rest
+/// for later instead of putting it aside.
+fn form(message: &Message) -> u64 {
+    match message {
+        Message::Delivery { event, .. } => match **event {
+            SourceEvent::Git(_) => 1,
+            SourceEvent::ObjectCreated(_) => 2,
+        },
+        Message::Command { .. } | Message::Debt { .. } => 1,
+    }
 }
 
 /// The body that stands for the message under `key`.
 #[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "only S3 stores messages"))]
 pub(super) fn stored(key: &str) -> String {
-    json!({ "schema": SCHEMA, "stored": key }).to_string()
+    json!({ "schema": 1, "stored": key }).to_string()
 }
 
 pub(super) fn decode(body: &str) -> Result<Received, PortError> {
@@ -80,7 +93,7 @@ fn printable(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use penstock_model::trigger::{GitEvent, Push, Reference};
+    use penstock_model::trigger::{GitEvent, ObjectCreated, Push, Reference};
 
     use super::*;
 
@@ -95,7 +108,7 @@ mod tests {
             deleted: false,
         };
         let delivery = "72d3162e".parse().expect("a delivery id");
-        Message::Delivery { delivery, event: Box::new(GitEvent::Push(push)), pipeline: None }
+        Message::Delivery { delivery, event: Box::new(GitEvent::Push(push).into()), pipeline: None }
     }
 
     fn read(body: &str) -> Message {
@@ -125,7 +138,7 @@ mod tests {
             delivery("x"),
             "a message without a number is read"
         );
-        let newer = decode(&body.replace(r#""schema":1"#, r#""schema":2"#)).expect_err("a newer form");
+        let newer = decode(&body.replace(r#""schema":1"#, r#""schema":3"#)).expect_err("a newer form");
         assert!(newer.message.contains("newer release") && newer.retryable, "{newer}");
         assert!(
             matches!(decode(&stored("deliveries/a")), Ok(Received::Stored { key }) if key == "deliveries/a")
@@ -133,5 +146,22 @@ mod tests {
         for body in ["", "{}", "[]", "null", r#"{"type":"other"}"#] {
             assert!(!decode(body).expect_err(body).retryable);
         }
+    }
+
+    /// A release that knows pushes only, and so no form 2, keeps it for the next, which reads it.
+    #[test]
+    fn an_upload_is_of_a_form_of_its_own() {
+        let object = ObjectCreated {
+            bucket: "acme-uploads".to_owned(),
+            key: "a \u{1b}[2J+\u{fffe}.zip".to_owned(),
+            version: None,
+            sequencer: Some("617f08299329d189".to_owned()),
+        };
+        let delivery = object.delivery().expect("a delivery");
+        let event = Box::new(SourceEvent::ObjectCreated(object));
+        let message = Message::Delivery { delivery, event, pipeline: None };
+        let body = encode(&message).expect("encoding");
+        assert!(body.contains(r#""schema":2"#), "{body}");
+        assert_eq!(read(&body), message);
     }
 }

@@ -122,7 +122,7 @@ fn delivery(id: &str, paths: usize) -> Message {
         changed_paths: Some((0..paths).map(|path| format!("{path:0>96}")).collect()),
         deleted: false,
     };
-    Message::Delivery { delivery: name(id), event: Box::new(GitEvent::Push(push)), pipeline: None }
+    Message::Delivery { delivery: name(id), event: Box::new(GitEvent::Push(push).into()), pipeline: None }
 }
 
 #[tokio::test]

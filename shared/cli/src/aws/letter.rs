@@ -4,7 +4,7 @@ use penstock_app::engine::debt::Debt;
 use penstock_app::port::queue::Message;
 use penstock_aws::dead_letters::{DeadLetterQueue, Letter};
 use penstock_model::time::Timestamp;
-use penstock_model::trigger::GitEvent;
+use penstock_model::trigger::{GitEvent, SourceEvent};
 use serde_json::Value as Json;
 
 use crate::show::clean::clean;
@@ -25,8 +25,11 @@ pub(crate) fn line(letter: &Letter) -> String {
 pub(crate) fn unmovable(queue: &DeadLetterQueue, letters: &[Letter]) -> String {
     let json = |letter: &Letter| serde_json::from_str::<Json>(&letter.body).unwrap_or_default();
     let about_stream = letters.iter().map(json).any(|json| json["DDBStreamBatchInfo"].is_object());
+    let about_uploads = letters.iter().map(json).any(|json| event(&json)["source"] == "aws.s3");
     let became = if about_stream {
         "the state is whole, and somebody was not told of it: look at `penstock history`, and for the cause at the log of the notification function"
+    } else if about_uploads {
+        "an upload among them has started nothing: start its pipeline (`penstock start NAME`), and look for the cause at the log of the observer function; of the others nothing is lost"
     } else {
         "nothing is lost: an event is a hint, and the sweeper asks the provider and comes by every minute"
     };
@@ -74,18 +77,25 @@ fn owed(debt: &Debt) -> String {
     format!("{what} of {}/{}, execution {}", attempt.stage, attempt.action, attempt.execution)
 }
 
-fn happened(event: &GitEvent) -> String {
+fn happened(event: &SourceEvent) -> String {
     match event {
-        GitEvent::Push(push) => {
+        SourceEvent::Git(GitEvent::Push(push)) => {
             format!("push of {} to {}", crate::show::short(&push.commit), push.repository)
         }
-        GitEvent::PullRequest(request) => format!("pull request in {}", request.repository),
+        SourceEvent::Git(GitEvent::PullRequest(request)) => format!("pull request in {}", request.repository),
+        SourceEvent::ObjectCreated(object) => format!("upload of s3://{}/{}", object.bucket, object.key),
     }
 }
 
 /// Events of `EventBridge` and records of a stream that no function took (Lambda developer guide, on-failure destinations).
 fn of_others(json: &Json) -> Option<String> {
-    if let (Some(source), Some(kind)) = (json["source"].as_str(), json["detail-type"].as_str()) {
+    let own = event(json);
+    if let (Some(bucket), Some(key)) =
+        (own["detail"]["bucket"]["name"].as_str(), own["detail"]["object"]["key"].as_str())
+    {
+        return Some(format!("upload of s3://{bucket}/{key}"));
+    }
+    if let (Some(source), Some(kind)) = (own["source"].as_str(), own["detail-type"].as_str()) {
         return Some(format!("event {kind} of {source}"));
     }
     if let (Some(item), true) = (json["pk"]["S"].as_str(), is_record(json)) {
@@ -95,6 +105,11 @@ fn of_others(json: &Json) -> Option<String> {
     let records = batch.get("batchSize").and_then(Json::as_u64).unwrap_or(1);
     let condition = json["requestContext"]["condition"].as_str().unwrap_or("not taken");
     Some(format!("{records} records of the table's stream that nobody was told of ({condition})"))
+}
+
+/// The event: `EventBridge` puts it there as it is, Lambda with what became of it round about.
+fn event(json: &Json) -> &Json {
+    json.get("requestPayload").unwrap_or(json)
 }
 
 /// Whether this is an item of the table that says what happened: such go through a queue until everybody is told.
@@ -129,6 +144,12 @@ mod tests {
         assert_eq!(about(&wake.to_string()), "command wakeUp for web");
         let event = r#"{"source":"aws.codebuild","detail-type":"CodeBuild Build State Change","detail":{}}"#;
         assert_eq!(about(event), "event CodeBuild Build State Change of aws.codebuild");
+        let failed = format!(
+            r#"{{"version":"1.0","requestContext":{{"condition":"RetriesExhausted"}},"requestPayload":{event}}}"#
+        );
+        assert_eq!(about(&failed), about(event));
+        let upload = r#"{"source":"aws.s3","detail-type":"Object Created","detail":{"bucket":{"name":"b"},"object":{"key":"web/a.zip"}}}"#;
+        assert_eq!(about(upload), "upload of s3://b/web/a.zip");
         assert_eq!(about("\u{1b}[2Jnot json"), "unknown: \u{1b}[2Jnot json");
         let queue =
             DeadLetterQueue { url: "https://q".into(), arn: String::new(), depth: 1, sources: vec![] };
@@ -141,6 +162,8 @@ mod tests {
         let untold = r#"{"pk":{"S":"PIPELINE#web"},"sk":{"S":"RECORD#0001"}}"#;
         assert_eq!(about(untold), "a record of PIPELINE#web that not everybody was told of");
         assert!(unmovable(&queue, &[record]).contains("not told"));
+        let upload = Letter { id: "2".into(), sent_at: None, body: upload.into() };
+        assert!(unmovable(&queue, &[upload]).contains("penstock start NAME"));
         assert!(unmovable(&queue, &[]).ends_with("aws sqs purge-queue --queue-url https://q"));
         let letter = Letter { id: "1".into(), sent_at: Some(1_700_000_000_123), body: "\u{1b}[2Jx".into() };
         assert_eq!(line(&letter), "unknown: x, sent 2023-11-14 22:13:20Z");

@@ -98,7 +98,10 @@ fn check_news(draft: &Draft<'_>, pipeline: &PipelineState, start: &Start<'_>) ->
         TriggerKind::PollForSourceChanges => {
             is_polled || carries(&[TriggerKind::Webhook, TriggerKind::PollForSourceChanges])
         }
-        TriggerKind::StartPipelineExecution | TriggerKind::ManualRollback | TriggerKind::Other(_) => false,
+        TriggerKind::StartPipelineExecution
+        | TriggerKind::CloudWatchEvent
+        | TriggerKind::ManualRollback
+        | TriggerKind::Other(_) => false,
     };
     if is_known {
         let problem =

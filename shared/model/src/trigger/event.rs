@@ -1,6 +1,26 @@
-//! What happened in a repository, as far as a trigger asks.
+//! What happened where a source comes from, as far as a trigger asks.
 
 use serde::{Deserialize, Serialize};
+
+use super::ObjectCreated;
+
+/// What happened in a repository or a bucket. It is written as what happened alone, so that an event of a repository is
+/// still read by releases that know no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SourceEvent {
+    /// In a bucket.
+    ObjectCreated(ObjectCreated),
+    /// In a repository.
+    #[serde(untagged)]
+    Git(GitEvent),
+}
+
+impl From<GitEvent> for SourceEvent {
+    fn from(event: GitEvent) -> Self {
+        Self::Git(event)
+    }
+}
 
 /// A push or a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -66,7 +66,7 @@ fn git_source(pipeline: &Pipeline, action: &Action) -> Option<GitSource> {
 }
 
 /// `text` with the pipeline's variables at their defaults; before an execution there are no other values.
-fn with_defaults(pipeline: &Pipeline, text: &str) -> String {
+pub(super) fn with_defaults(pipeline: &Pipeline, text: &str) -> String {
     let default = |reference: variable::Reference<'_>| {
         let declared = pipeline.variables.iter().find(|variable| variable.name == reference.key);
         declared.filter(|_| reference.namespace == PIPELINE_NAMESPACE)?.default_value.clone()

@@ -209,10 +209,106 @@ fn a_trigger_without_filters_detects_as_by_default() {
 
 #[test]
 fn events_survive_a_queue() {
-    for event in [changed("refs/tags/v1", &["a"]), request(PullRequestEvent::Updated, "main")] {
+    let git = [changed("refs/tags/v1", &["a"]), request(PullRequestEvent::Updated, "main")];
+    for event in git.clone().map(SourceEvent::Git).into_iter().chain([SourceEvent::ObjectCreated(object())]) {
         let json = serde_json::to_string(&event).unwrap();
-        assert_eq!(serde_json::from_str::<GitEvent>(&json).unwrap(), event);
+        assert_eq!(serde_json::from_str::<SourceEvent>(&json).unwrap(), event);
     }
+    for event in git {
+        let json = serde_json::to_value(SourceEvent::Git(event.clone())).unwrap();
+        assert_eq!(json, serde_json::to_value(event).unwrap(), "as it was written before there were objects");
+    }
+    assert!(serde_json::from_str::<SourceEvent>(r#"{"imagePushed": {}}"#).is_err());
+}
+
+fn object() -> ObjectCreated {
+    ObjectCreated {
+        bucket: "acme-uploads".into(),
+        key: "web/app.zip".into(),
+        version: Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e".into()),
+        sequencer: Some("617f08299329d189".into()),
+    }
+}
+
+fn bucket(rest: &str) -> Pipeline {
+    let configuration =
+        format!("    configuration: {{S3Bucket: acme-uploads, S3ObjectKey: web/app.zip{rest}}}\n");
+    pipeline(&format!("    provider: S3\n{configuration}"), "")
+}
+
+#[test]
+fn an_upload_starts_what_follows_its_object() {
+    let caused =
+        "upload of `web/app.zip` in the bucket `acme-uploads`, version `IYV3p45BT0ac8hjHg1houSdS1a.Mro8e`";
+    for rest in ["", ", PollForSourceChanges: true", ", AllowOverrideForS3ObjectKey: true"] {
+        assert_eq!(uploaded(&bucket(rest), &object()).as_deref(), Ok(caused), "{rest}");
+    }
+    let unversioned = ObjectCreated { version: None, ..object() };
+    let caused = "upload of `web/app.zip` in the bucket `acme-uploads`";
+    assert_eq!(uploaded(&bucket(""), &unversioned).as_deref(), Ok(caused));
+    let by_variable = pipeline(
+        "    provider: S3\n    configuration: {S3Bucket: acme-uploads, S3ObjectKey: 'web/#{variables.File}'}\n",
+        "variables: [{name: File, defaultValue: app.zip}]\n",
+    );
+    assert!(uploaded(&by_variable, &object()).is_ok());
+    let triggers = github(&trigger("push: [{branches: {includes: [main]}}]")).triggers;
+    let with_triggers = Pipeline { triggers, ..bucket("") };
+    assert!(uploaded(&with_triggers, &object()).is_ok(), "triggers are about git");
+}
+
+#[test]
+fn an_upload_that_starts_nothing_has_a_reason() {
+    let other = |key: &str| ObjectCreated { key: key.into(), ..object() };
+    let table = [
+        (
+            bucket(", PollForSourceChanges: 'False'"),
+            object(),
+            "the source action `App` has `PollForSourceChanges: false`",
+        ),
+        (
+            bucket(", AllowOverrideForS3ObjectKey: true"),
+            other("web/other.zip"),
+            "`web/other.zip` in the bucket `acme-uploads` is not `web/app.zip` in the bucket `acme-uploads`, which the source action `App` follows",
+        ),
+        (
+            bucket(""),
+            ObjectCreated { bucket: "acme-uploads-2".into(), ..object() },
+            "`web/app.zip` in the bucket `acme-uploads-2` is not `web/app.zip` in the bucket `acme-uploads`, which the source action `App` follows",
+        ),
+        (github(""), object(), "no source action of the pipeline follows an object of a bucket"),
+    ];
+    for (pipeline, object, reason) in table {
+        assert_eq!(uploaded(&pipeline, &object), Err(reason.to_owned()));
+    }
+    // A key is compared as it is, and is shown to people without what would move their cursor.
+    for key in ["WEB/app.zip", "web/app.zip ", "web%2Fapp.zip", "web/app.zip\u{1b}[2J\n\u{202e}", "", "web/*"]
+    {
+        let reason = uploaded(&bucket(""), &other(key)).unwrap_err();
+        assert!(!reason.chars().any(char::is_control), "{reason:?}");
+    }
+}
+
+#[test]
+fn an_upload_is_one_delivery_however_often_it_is_told() {
+    let id = |object: &ObjectCreated| object.delivery().unwrap();
+    let told_again = ObjectCreated { sequencer: None, ..object() };
+    assert_eq!(id(&object()), id(&told_again), "a version is written once");
+    assert_eq!(id(&object()).as_str().len(), "object-".len() + 40);
+    let unversioned = ObjectCreated { version: None, ..object() };
+    let mut others = vec![
+        object(),
+        ObjectCreated { version: Some("other".into()), ..object() },
+        ObjectCreated { key: "web/app.zip2".into(), ..object() },
+        ObjectCreated { bucket: "acme".into(), key: "-uploadsweb/app.zip".into(), ..object() },
+        unversioned.clone(),
+        ObjectCreated { sequencer: Some("617f08299329d18a".into()), ..unversioned.clone() },
+        ObjectCreated { sequencer: object().version, ..unversioned.clone() },
+    ];
+    let count = others.len();
+    others.sort_by_key(|object| id(object));
+    others.dedup_by_key(|object| id(object));
+    assert_eq!(others.len(), count);
+    assert_eq!(ObjectCreated { sequencer: None, ..unversioned }.delivery(), None);
 }
 
 #[test]

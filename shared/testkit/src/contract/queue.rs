@@ -6,7 +6,7 @@ use penstock_app::port::queue::{Message, Queue};
 use penstock_engine::command::Request;
 use penstock_engine::debt::Debt;
 use penstock_model::pipeline::Category;
-use penstock_model::trigger::{GitEvent, Push, Reference};
+use penstock_model::trigger::{GitEvent, ObjectCreated, Push, Reference, SourceEvent};
 
 use super::attempt;
 use crate::build::{command, name};
@@ -33,6 +33,11 @@ pub async fn queue_contract<R: AsyncFnMut() -> Option<Message>>(make: impl Async
             event: Box::new(push()),
             pipeline: Some(name("web")),
         },
+        Message::Delivery {
+            delivery: name("object-0d1a26e67d8f"),
+            event: Box::new(upload()),
+            pipeline: None,
+        },
     ];
     queue.send(vec![]).await.expect("sending nothing");
     queue.send(sent.clone()).await.expect("sending");
@@ -44,8 +49,8 @@ pub async fn queue_contract<R: AsyncFnMut() -> Option<Message>>(make: impl Async
 }
 
 /// A push whose commit message has characters that not every queue takes as they are.
-fn push() -> GitEvent {
-    GitEvent::Push(Push {
+fn push() -> SourceEvent {
+    SourceEvent::Git(GitEvent::Push(Push {
         repository: "acme/web".to_owned(),
         reference: Reference::Branch("main".to_owned()),
         commit: "0d1a26e67d8f5eaf1f6ba5c57fc3c7d91ac0fd1c".to_owned(),
@@ -53,5 +58,15 @@ fn push() -> GitEvent {
         author: None,
         changed_paths: None,
         deleted: false,
+    }))
+}
+
+/// An upload whose key has such characters.
+fn upload() -> SourceEvent {
+    SourceEvent::ObjectCreated(ObjectCreated {
+        bucket: "acme-uploads".to_owned(),
+        key: "light\0 the \u{b}\u{ffff}/canal \u{1f4a7}.zip".to_owned(),
+        version: Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e".to_owned()),
+        sequencer: Some("617f08299329d189".to_owned()),
     })
 }
