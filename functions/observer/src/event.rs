@@ -1,6 +1,7 @@
-//! What a provider's event is about: the ids by which its attempt may be known.
+//! What an event is about: a provider's the ids by which its attempt may be known, a source's the object that was uploaded.
 
 use penstock_model::pipeline::Category;
+use penstock_model::trigger::ObjectCreated;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,7 +28,43 @@ pub(crate) struct Subject {
     pub(crate) ids: Vec<String>,
 }
 
+/// What an upload's event says of it (S3 user guide, "`EventBridge` event message structure").
+#[derive(Deserialize)]
+struct Upload {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+/// The key is as it is: only the notifications that S3 sends elsewhere have it URL-encoded.
+#[derive(Deserialize)]
+struct Object {
+    key: String,
+    #[serde(default, rename = "version-id")]
+    version: Option<String>,
+    #[serde(default)]
+    sequencer: Option<String>,
+}
+
 impl ProviderEvent {
+    /// Whether it is a source's: an object was uploaded.
+    pub(crate) fn is_upload(&self) -> bool {
+        self.source == "aws.s3" && self.detail_type == "Object Created"
+    }
+
+    /// The object that was uploaded.
+    pub(crate) fn object(&self) -> Result<ObjectCreated, serde_json::Error> {
+        let Upload { bucket: Bucket { name: bucket }, object } = Upload::deserialize(&self.detail)?;
+        // Versions that are made while versioning is suspended replace each other.
+        let is_one = |version: &String| !version.is_empty() && version != "null";
+        let version = object.version.filter(is_one);
+        Ok(ObjectCreated { bucket, key: object.key, version, sequencer: object.sequencer })
+    }
+
     /// `None` for a service that performs no actions, or an event without an id.
     pub(crate) fn subject(&self) -> Option<Subject> {
         let (category, ids) = match self.source.as_str() {
@@ -61,6 +98,7 @@ fn attempt_token(token: &str) -> &str {
 mod tests {
     use penstock_app::engine::debt::Debt;
     use penstock_app::port::queue::Message;
+    use serde_json::json;
 
     use super::*;
 
@@ -110,7 +148,64 @@ mod tests {
             "client-request-token": "TOKEN"
         }
     }"#;
+    /// S3 user guide, "`EventBridge` event message structure", "Object created".
+    const UPLOAD: &str = r#"{
+        "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created", "source": "aws.s3",
+        "account": "111122223333", "time": "2021-11-12T00:00:00Z", "region": "ca-central-1",
+        "resources": ["arn:aws:s3:::amzn-s3-demo-bucket1"],
+        "detail": {
+            "version": "0", "bucket": {"name": "amzn-s3-demo-bucket1"},
+            "object": {
+                "key": "example-key", "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184",
+                "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "sequencer": "617f08299329d189"
+            },
+            "request-id": "N4N7GDK58NMKJ12R", "requester": "123456789012", "source-ip-address": "1.2.3.4",
+            "reason": "PutObject"
+        }
+    }"#;
     const ARN: &str = "arn:aws:cloudformation:us-west-1:111122223333:stack/teststack/5a3b";
+
+    fn object(detail: &Value) -> Result<ObjectCreated, serde_json::Error> {
+        let mut event: Value = serde_json::from_str(UPLOAD).unwrap();
+        event["detail"] = detail.clone();
+        let event: ProviderEvent = serde_json::from_value(event).unwrap();
+        assert!(event.is_upload());
+        event.object()
+    }
+
+    #[test]
+    fn an_upload_names_the_object_and_its_version() {
+        let event: Value = serde_json::from_str(UPLOAD).unwrap();
+        let found = object(&event["detail"]).unwrap();
+        assert_eq!((found.bucket.as_str(), found.key.as_str()), ("amzn-s3-demo-bucket1", "example-key"));
+        assert_eq!(found.version.as_deref(), Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"));
+        assert_eq!(found.sequencer.as_deref(), Some("617f08299329d189"));
+        for key in ["a b+c%20d.zip", "\u{1b}[2J\n\0.zip", "größe/水.zip", ""] {
+            let mut detail = event["detail"].clone();
+            detail["object"]["key"] = key.into();
+            assert_eq!(object(&detail).unwrap().key, key, "as it is");
+        }
+        for version in [Value::Null, "null".into(), "".into()] {
+            let mut detail = event["detail"].clone();
+            detail["object"]["version-id"] = version;
+            assert_eq!(object(&detail).unwrap().version, None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_upload_is_refused() {
+        for detail in [
+            Value::Null,
+            json!({}),
+            json!({"bucket": {"name": "b"}}),
+            json!({"bucket": "b", "object": {"key": "k"}}),
+            json!({"bucket": {"name": "b"}, "object": {"key": 7}}),
+            json!({"bucket": {"name": "b"}, "object": {"key": "k", "version-id": 7}}),
+        ] {
+            assert!(object(&detail).is_err(), "{detail}");
+        }
+    }
 
     fn subject(event: &str) -> Option<Subject> {
         serde_json::from_str::<ProviderEvent>(event).unwrap().subject()
@@ -144,13 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn no_event_is_about_a_source() {
+    fn no_attempt_of_a_source_is_looked_at() {
         for event in [BUILD, DEPLOYMENT, SERVICE, STACK] {
             assert_ne!(subject(event).unwrap().category, Category::Source, "{event}");
+            assert!(!serde_json::from_str::<ProviderEvent>(event).unwrap().is_upload(), "{event}");
         }
-        let object =
-            r#"{"source": "aws.s3", "detail-type": "Object Created", "detail": {"object": {"key": "k"}}}"#;
-        assert_eq!(subject(object), None);
+        assert_eq!(subject(UPLOAD), None);
         assert_eq!(subject(r#"{"source": "aws.ecs", "detail-type": "ECS Task State Change"}"#), None);
     }
 

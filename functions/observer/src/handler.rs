@@ -1,4 +1,5 @@
-//! From a provider's event to the attempt that it is about. The event is a hint: what is true is asked of the provider.
+//! From a provider's event to the attempt that it is about, and from a source's to a delivery. The event is a hint: what is
+//! true is asked of the provider, and what is newest is fetched from the source.
 
 use std::sync::Arc;
 
@@ -9,18 +10,34 @@ use penstock_app::port::queue::{Message, Queue};
 use penstock_aws::locator::{Located, Locator};
 use penstock_model::id::{AttemptId, PipelineName};
 use penstock_model::pipeline::Category;
+use penstock_model::trigger::SourceEvent;
 
 use crate::event::{ProviderEvent, Subject};
 
-/// Sends observations.
+/// Sends observations and deliveries.
 pub(crate) struct Handler {
     pub(crate) locator: Locator,
     pub(crate) queue: Arc<dyn Queue>,
 }
 
 impl Handler {
+    /// Does what `event` is for.
+    pub(crate) async fn take(&self, event: &ProviderEvent) -> Result<(), Error> {
+        if event.is_upload() { self.deliver(event).await } else { self.observe(event).await }
+    }
+
+    /// Queues the upload that `event` tells of, for whichever pipelines follow the object. What cannot be read goes among the
+    /// dead letters in the end: nobody else looks for uploads.
+    async fn deliver(&self, event: &ProviderEvent) -> Result<(), Error> {
+        let object = event.object()?;
+        let delivery = object.delivery().ok_or("an upload that has neither a version nor a sequencer")?;
+        tracing::info!(%delivery, bucket = ?object.bucket, key = ?object.key, version = ?object.version, "an upload");
+        let event = Box::new(SourceEvent::ObjectCreated(object));
+        Ok(self.queue.send(vec![Message::Delivery { delivery, event, pipeline: None }]).await?)
+    }
+
     /// Lets the attempt be looked at that `event` is about; work of others is left alone.
-    pub(crate) async fn observe(&self, event: &ProviderEvent) -> Result<(), Error> {
+    async fn observe(&self, event: &ProviderEvent) -> Result<(), Error> {
         let Some(subject) = event.subject() else {
             tracing::warn!(
                 source = event.source,

@@ -1,4 +1,4 @@
-//! The `observer` function: turns providers' events, which are hints, into observations.
+//! The `observer` function: turns providers' events, which are hints, into observations, and sources' into deliveries.
 
 mod event;
 mod handler;
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
     });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<ProviderEvent>| {
         let handler = Arc::clone(&handler);
-        async move { handler.observe(&event.payload).await }
+        async move { handler.take(&event.payload).await }
     }))
     .await
 }

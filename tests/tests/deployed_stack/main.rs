@@ -26,4 +26,5 @@ mod stack;
 mod stop;
 mod sweep;
 mod update;
+mod upload;
 mod witness;

@@ -17,11 +17,16 @@ impl Pipeline {
             "configuration": {"Owner": "acme", "Repo": name, "Branch": "main"},
             "outputArtifacts": [{"name": "App"}],
         });
+        Self::of(stack, name, &checkout)
+    }
+
+    /// One whose stage `Source` has this action.
+    pub(crate) fn of(stack: &Stack, name: &str, source: &Json) -> Self {
         Self(json!({
             "name": name, "pipelineType": "V2", "executionMode": "QUEUED",
             "roleArn": stack.output("DefaultActionRoleArn"),
             "artifactStore": {"type": "S3", "location": stack.output("ArtifactBucket")},
-            "stages": [{"name": "Source", "actions": [checkout]}],
+            "stages": [{"name": "Source", "actions": [source]}],
         }))
     }
 

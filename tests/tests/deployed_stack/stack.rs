@@ -23,6 +23,8 @@ use crate::build::{architecture, build, sam, succeed};
 pub(crate) const NAME: &str = "penstock-test";
 /// The token with which statuses are set.
 pub(crate) const TOKEN: &str = "github-t0ken";
+/// The bucket whose uploads start pipelines.
+pub(crate) const UPLOADS: &str = "penstock-test-uploads";
 /// How long anything here may take.
 const LONG: Duration = Duration::from_secs(300);
 
@@ -124,6 +126,7 @@ impl Stack {
         // The benchmark counts the calls of a stack as most have it.
         if cfg!(test) {
             stack.parameters.push("EventBusName=default".to_owned());
+            stack.parameters.push(format!("SourceBuckets={UPLOADS}"));
         }
         stack.sam_deploy(&[]).await;
         (stack.outputs, stack.resources) = stack.described().await;

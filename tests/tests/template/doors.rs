@@ -62,12 +62,19 @@ fn every_route_may_call_its_function_and_no_permission_is_for_nothing() {
 #[test]
 fn every_rule_may_call_the_observer_and_leave_what_it_does_not_take() {
     let template = Template::load();
-    let rules: BTreeSet<_> =
-        template.of_type("AWS::Events::Rule").iter().map(|rule| rule.name.to_owned()).collect();
+    // With its condition: whoever is named and is not there keeps the stack from being deployed.
+    let conditional = |it: &Resource<'_>| it.whole["Condition"].as_str().map(str::to_owned);
+    let rules = template.of_type("AWS::Events::Rule");
+    let rules: BTreeSet<_> = rules.iter().map(|rule| (rule.name.to_owned(), conditional(rule))).collect();
     let statement = &template.resource("EventDeadLettersPolicy").property("PolicyDocument")["Statement"][0];
-    let named = list(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]);
-    let named: BTreeSet<_> = named.into_iter().map(|rule| referred(rule).unwrap().to_owned()).collect();
-    assert_eq!(named, rules, "who may send to EventDeadLetters");
+    let named = list(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]).into_iter().map(|rule| {
+        let (condition, rule) = match rule.get("Fn::If") {
+            Some(branches) => (branches[0].as_str().map(str::to_owned), &branches[1]),
+            None => (None, rule),
+        };
+        (referred(rule).unwrap().to_owned(), condition)
+    });
+    assert_eq!(named.collect::<BTreeSet<_>>(), rules, "who may send to EventDeadLetters");
     let permissions = template.of_type("AWS::Lambda::Permission");
     let of_events = permissions.iter().filter(|it| it.property("Principal") == "events.amazonaws.com");
     let permitted = of_events.map(|permission| {
@@ -77,7 +84,7 @@ fn every_rule_may_call_the_observer_and_leave_what_it_does_not_take() {
             "{}",
             permission.name
         );
-        referred(permission.property("SourceArn")).unwrap().to_owned()
+        (referred(permission.property("SourceArn")).unwrap().to_owned(), conditional(permission))
     });
     assert_eq!(permitted.collect::<BTreeSet<_>>(), rules, "who may call the observer");
 }
