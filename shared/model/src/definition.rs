@@ -17,6 +17,8 @@ mod json;
 pub(crate) mod read;
 pub(crate) mod rules;
 
+pub use rules::source::BUCKET_NOT_POLLED;
+
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Place, refuses};

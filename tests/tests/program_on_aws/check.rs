@@ -76,6 +76,39 @@ fn what_is_right_is_left_alone() {
     assert_eq!(found, [], "{said}");
 }
 
+/// `CodePipeline` would poll the bucket; here its uploads have to reach the stack.
+#[test]
+fn a_bucket_whose_uploads_would_start_nothing_is_told_with_what_is_missing() {
+    let s3 = |operation: &str, input: Json| ACCOUNT.caller.call("s3", operation, &input);
+    let (uploads, others) = (fresh("uploads"), fresh("others"));
+    for bucket in [&uploads, &others] {
+        s3("create_bucket", json!({"Bucket": bucket}));
+    }
+    let stack = Stack::with("http://127.0.0.1:9", &[("SourceBuckets", &format!("{uploads},more-uploads"))]);
+    let role = role(&trusted(&stack), &["s3:*", "lambda:InvokeFunction"], true);
+    let polled = |bucket: &str| {
+        definition(&role, bucket, "'#{variables.F}'").replace(", PollForSourceChanges: 'false'", "")
+    };
+    let told = |bucket: &str| {
+        let (found, said) = problems(&stack, &polled(bucket), 0);
+        assert!(found.iter().all(|(line, _)| *line == 11), "{said}");
+        (found.into_iter().map(|(_, code)| code).collect::<Vec<_>>(), said)
+    };
+    let (found, said) = told(&others);
+    assert_eq!(found, ["bucket-not-listed", "bucket-sends-no-events"], "{said}");
+    assert!(said.contains("SourceBuckets") && said.contains(&format!("--bucket {others} ")), "{said}");
+    let (found, said) = told(&uploads);
+    assert_eq!(found, ["bucket-sends-no-events"], "{said}");
+    for bucket in [&uploads, &others] {
+        let told = json!({"Bucket": bucket, "NotificationConfiguration": {"EventBridgeConfiguration": {}}});
+        s3("put_bucket_notification_configuration", told);
+    }
+    let (found, said) = told(&others);
+    assert_eq!(found, ["bucket-not-listed"], "{said}");
+    let (found, said) = told(&uploads);
+    assert_eq!(found, [""; 0], "{said}");
+}
+
 #[test]
 fn missing_trust_tags_rights_and_names_are_told_where_they_stand() {
     let stack = Stack::create("http://127.0.0.1:9");

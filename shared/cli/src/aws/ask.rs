@@ -30,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) bucket_region: Option<String>,
     /// The body; null if it is not JSON.
     pub(crate) body: Json,
+    /// The body as it came: S3 answers in XML.
+    pub(crate) text: String,
 }
 
 impl Answer {
@@ -95,7 +97,7 @@ async fn send(
     let bucket_region = response.headers().get("x-amz-bucket-region");
     let bucket_region = bucket_region.and_then(|region| Some(region.to_str().ok()?.to_owned()));
     let text = response.text().await.unwrap_or_default();
-    Ok(Answer { status, bucket_region, body: serde_json::from_str(&text).unwrap_or_default() })
+    Ok(Answer { status, bucket_region, body: serde_json::from_str(&text).unwrap_or_default(), text })
 }
 
 /// Where `service` is: where the environment says, else at AWS.

@@ -24,6 +24,7 @@ mod presence;
 mod role;
 mod service_role;
 mod task_roles;
+mod uploads;
 
 use needs::Where;
 use places::Places;
@@ -45,6 +46,8 @@ struct Offer {
     listed: Vec<String>,
     /// The topics that approvals may name.
     topics: Vec<String>,
+    /// The buckets whose uploads it is told of.
+    source_buckets: Vec<String>,
     artifact_bucket: String,
     commands_project: String,
     account: String,
@@ -73,6 +76,7 @@ impl Offer {
             artifact: artifact.to_owned(),
             listed: of_parameter("AssumableRoleArns"),
             topics,
+            source_buckets: of_parameter("SourceBuckets"),
             artifact_bucket: installation.output("ArtifactBucket")?.to_owned(),
             commands_project: installation.output("CommandsProject")?.to_owned(),
             account: installation.stack.account().to_owned(),
@@ -132,6 +136,7 @@ impl Check<'_> {
                 let place = places.action(stage.name.as_str(), action.name.as_str());
                 self.topic(action, &place);
                 self.region(pipeline, action, &place);
+                self.uploads(pipeline, action, &place).await?;
                 if is_performed_on_aws(action) || self.is_stored_by_role(pipeline, action) {
                     self.action(pipeline, action, place).await?;
                 }
@@ -219,6 +224,20 @@ impl Check<'_> {
                 format!("the stack may not publish to {topic}, so nobody there would be asked; add it to the stack's parameter NotificationTopicArns"),
             );
         }
+    }
+
+    /// Whether an upload starts the pipeline, if the action is a source that follows an object.
+    async fn uploads(
+        &mut self,
+        pipeline: &Pipeline,
+        action: &Action,
+        place: &places::OfAction,
+    ) -> anyhow::Result<()> {
+        let (sdk, listed) = (&self.installation.sdk, &self.offer.source_buckets);
+        for (code, message) in uploads::problems(sdk, pipeline, &action.name, listed).await? {
+            self.warning(place.key("S3Bucket"), code, message);
+        }
+        Ok(())
     }
 
     /// Whether it fetches from GitHub into a store of the pipeline's, which the function's own rights do not reach.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 #[cfg(feature = "aws")]
+use penstock_model::definition::BUCKET_NOT_POLLED;
+#[cfg(feature = "aws")]
 use penstock_model::diagnostic::Place;
 use penstock_model::diagnostic::{Diagnostic, Severity, refuses};
 use penstock_model::kind::Kind;
@@ -27,7 +29,8 @@ A file is recognised by its content; no server is needed. Exit code 2 if any fil
 
 With --aws, in a build with the cargo feature `aws`, the account is asked too: whether the actions' roles are there, trust
 the stack with its external id, may be assumed and hold the rights that the actions need, and whether the projects,
-buckets, services and functions that actions name are there. What you may not ask is a warning.")]
+buckets, services and functions that actions name are there, and whether uploads to the buckets of S3 sources reach the
+stack. What you may not ask is a warning.")]
 pub(crate) struct Check {
     /// The files; `-` is standard input
     #[arg(default_value = "penstock.yml", value_name = "FILE")]
@@ -91,6 +94,8 @@ async fn ask_aws(stack: &str, checked: &mut [(String, Checked)]) -> anyhow::Resu
     for (_, file) in checked {
         match file.kind {
             Kind::Pipeline if !refuses(&file.diagnostics) => {
+                // Whether an upload reaches the stack is looked at, and said only where it does not.
+                file.diagnostics.retain(|found| found.code != BUCKET_NOT_POLLED);
                 file.diagnostics.extend(crate::aws::check::problems(&installation, &file.source).await?);
                 file.diagnostics.sort();
             }

@@ -10,7 +10,7 @@ mod name;
 mod pipeline;
 mod provider;
 mod reference;
-mod source;
+pub(crate) mod source;
 mod stage;
 mod storage;
 mod trigger;

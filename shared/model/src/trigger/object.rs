@@ -78,6 +78,14 @@ fn object_source(pipeline: &Pipeline, action: &Action) -> Option<ObjectSource> {
     })
 }
 
+/// The command by which `bucket` sends its events to `EventBridge`, in backticks. It replaces all notifications that the bucket
+/// has (S3 API reference, `PutBucketNotificationConfiguration`), which whoever shows it has to say.
+pub fn send_events(bucket: &str) -> String {
+    format!(
+        "`aws s3api put-bucket-notification-configuration --bucket {bucket} --notification-configuration '{{\"EventBridgeConfiguration\":{{}}}}'`"
+    )
+}
+
 /// What sets off an execution of `pipeline`, for people, if `object` starts one.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ const CODEBUILD: Service = Service { signing: "codebuild", host: "codebuild", id
 const CODEDEPLOY: Service = Service { signing: "codedeploy", host: "codedeploy", id: "CODEDEPLOY" };
 const ECS: Service = Service { signing: "ecs", host: "ecs", id: "ECS" };
 const LAMBDA: Service = Service { signing: "lambda", host: "lambda", id: "LAMBDA" };
-const S3: Service = Service { signing: "s3", host: "s3", id: "S3" };
+pub(super) const S3: Service = Service { signing: "s3", host: "s3", id: "S3" };
 
 /// What is wrong with something that is named.
 pub(super) enum Problem {

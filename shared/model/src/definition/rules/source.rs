@@ -1,9 +1,9 @@
-//! Sources that are git repositories: which one they follow, and what it means when they name none.
+//! Sources: which git repository they follow, what it means when they name none, and what starts those in a bucket.
 
 use crate::definition::draft::{Action, Draft};
 use crate::definition::findings::{Findings, quoted};
 use crate::pipeline::{Category, HIDDEN, TOKEN};
-use crate::trigger::DEFAULT_BRANCH;
+use crate::trigger::{DEFAULT_BRANCH, send_events};
 
 /// Which keys name the repository and the branch.
 struct GitSource {
@@ -45,15 +45,23 @@ fn check_format(action: &Action, findings: &mut Findings) {
     }
 }
 
-/// `CodePipeline` polls a bucket unless it is told not to; nobody here does, whatever is said.
+/// That a bucket is not polled, as `CodePipeline` does unless it is told not to; what an installation on AWS is told by the
+/// bucket instead can be looked at there.
+pub const BUCKET_NOT_POLLED: &str = "bucket-not-polled";
+
 fn check_polling(action: &Action, findings: &mut Findings) {
     let polls = action.setting("PollForSourceChanges");
     if polls.is_some_and(|polls| !polls.known || polls.text.eq_ignore_ascii_case("false")) {
         return;
     }
     let place = polls.map_or(action.place, |polls| polls.place);
-    let message = "buckets are not polled, so a new object starts nothing: start the pipeline after each upload (`penstock start NAME`, or StartPipelineExecution from what an EventBridge rule on the bucket's Object Created events runs), and set `PollForSourceChanges: false` to say that you do";
-    findings.warning(place, "bucket-not-polled", message);
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    let bucket = action.setting("S3Bucket").filter(|bucket| bucket.known && is_name(&bucket.text));
+    let command = send_events(bucket.map_or("BUCKET", |bucket| &bucket.text));
+    let message = format!(
+        "the bucket is not polled: on AWS an upload starts the pipeline if the stack's parameter SourceBuckets names the bucket and the bucket sends its events to EventBridge, by {command}, which replaces the bucket's whole notification configuration; `penstock check --aws` looks whether both is so; else start the pipeline after each upload and say so with `PollForSourceChanges: false`"
+    );
+    findings.warning(place, BUCKET_NOT_POLLED, message);
 }
 
 /// Whether `action` names its repository by rules of its own, so that nothing is simply required.

@@ -340,6 +340,18 @@ fn sources() {
     assert!(bucket("").contains(&"warning bucket-not-polled".to_owned()));
     assert!(bucket(", PollForSourceChanges: True").contains(&"warning bucket-not-polled".to_owned()));
     assert!(!bucket(", PollForSourceChanges: 'False'").contains(&"warning bucket-not-polled".to_owned()));
+    let told = |named: &str| {
+        let id = format!(
+            "{{category: Source, owner: AWS, provider: S3, version: '1'}}\n    namespace: Src\n    configuration: {{S3Bucket: {named}, S3ObjectKey: k}}"
+        );
+        let found = parse(&changed(source, &id)).diagnostics;
+        found.into_iter().find(|found| found.code == "bucket-not-polled").unwrap().message
+    };
+    assert!(
+        told("acme-uploads").contains("--bucket acme-uploads --notification-configuration '{\"EventBridge")
+    );
+    // Nothing that a shell would carry out is put into a command.
+    assert!(told("'$(id)'").contains("--bucket BUCKET --"));
 }
 
 #[test]
