@@ -93,6 +93,20 @@ fn the_first_role_and_pipeline_are_what_an_account_takes() {
 }
 
 #[test]
+fn a_bucket_sends_its_events_once_it_is_told_to() {
+    let stack = Stack::create("http://127.0.0.1:9");
+    let (bucket, s3) =
+        (fresh("uploads"), |operation: &str, input| ACCOUNT.caller.call("s3", operation, &input));
+    s3("create_bucket", json!({"Bucket": bucket}));
+    let command = block(&readme(), "aws s3api put-bucket-notification-configuration");
+    let shown = penstock_model::trigger::send_events("BUCKET");
+    assert_eq!(command.trim(), shown.trim_matches('`'), "as `check` shows it");
+    run(&stack, &command.replace("BUCKET", &bucket));
+    let told = s3("get_bucket_notification_configuration", json!({"Bucket": bucket}));
+    assert!(told["EventBridgeConfiguration"].is_object(), "{told}");
+}
+
+#[test]
 fn the_removal_empties_the_bucket() {
     let stack = Stack::create("http://127.0.0.1:9");
     let (bucket, s3) = (&stack.outputs["ArtifactBucket"], |operation: &str, input| {
