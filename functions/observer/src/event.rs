@@ -257,4 +257,25 @@ mod tests {
         let read: Message = serde_json::from_value(text).unwrap();
         assert!(matches!(read, Message::Debt { debt: Debt::Observe { .. }, .. }), "{read:?}");
     }
+
+    #[test]
+    fn an_upload_is_the_same_delivery_however_often_it_is_told() {
+        let delivery = |event: &Value| {
+            let event: ProviderEvent = serde_json::from_value(event.clone()).unwrap();
+            super::super::handler::delivery(&event)
+        };
+        let event: Value = serde_json::from_str(UPLOAD).unwrap();
+        let sent = delivery(&event).unwrap();
+        let mut again = event.clone();
+        again["id"] = "2ee9cc15-d022-99ea-1fb8-1b1bac4850f9".into();
+        assert_eq!(delivery(&again).unwrap(), sent);
+        let text = serde_json::to_value(&sent).unwrap();
+        assert_eq!(text["type"], "delivery");
+        assert_eq!(text["event"]["objectCreated"]["key"], "example-key", "{text}");
+        assert_eq!(serde_json::from_value::<Message>(text).unwrap(), sent);
+        for lost in ["version-id", "sequencer"] {
+            again["detail"]["object"].as_object_mut().unwrap().remove(lost);
+        }
+        assert!(delivery(&again).is_err(), "it could be any");
+    }
 }

@@ -26,14 +26,11 @@ impl Handler {
         if event.is_upload() { self.deliver(event).await } else { self.observe(event).await }
     }
 
-    /// Queues the upload that `event` tells of, for whichever pipelines follow the object. What cannot be read goes among the
-    /// dead letters in the end: nobody else looks for uploads.
+    /// Queues the upload that `event` tells of, for whichever pipelines follow the object.
     async fn deliver(&self, event: &ProviderEvent) -> Result<(), Error> {
-        let object = event.object()?;
-        let delivery = object.delivery().ok_or("an upload that has neither a version nor a sequencer")?;
-        tracing::info!(%delivery, bucket = ?object.bucket, key = ?object.key, version = ?object.version, "an upload");
-        let event = Box::new(SourceEvent::ObjectCreated(object));
-        Ok(self.queue.send(vec![Message::Delivery { delivery, event, pipeline: None }]).await?)
+        let message = delivery(event)?;
+        tracing::info!(upload = ?message, "an upload");
+        Ok(self.queue.send(vec![message]).await?)
     }
 
     /// Lets the attempt be looked at that `event` is about; work of others is left alone.
@@ -77,4 +74,12 @@ impl Handler {
 /// Lets the worker of `category` look at `attempt`.
 pub(crate) fn hint(pipeline: PipelineName, category: Category, attempt: AttemptId) -> Message {
     Message::Debt { pipeline, category: Some(category), debt: Debt::Observe { attempt } }
+}
+
+/// Lets `transition` deliver the upload that `event` tells of. One that cannot be read goes among the dead letters in the end:
+/// nobody else looks for uploads.
+pub(crate) fn delivery(event: &ProviderEvent) -> Result<Message, Error> {
+    let object = event.object()?;
+    let delivery = object.delivery().ok_or("an upload that has neither a version nor a sequencer")?;
+    Ok(Message::Delivery { delivery, event: Box::new(SourceEvent::ObjectCreated(object)), pipeline: None })
 }
