@@ -31,7 +31,12 @@ impl Registry {
         let own = S3Artifacts::new(sdk, &required("ARTIFACT_BUCKET")?);
         let artifacts: Arc<dyn Artifacts> = Arc::new(SourceArtifacts::new(own, access.clone()));
         let api = optional("GITHUB_API_URL").unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-        let github = GitHubSource::new(api, Arc::new(AwsSecrets::new(sdk)), artifacts.clone(), store.clone());
+        let github = GitHubSource::new(
+            api,
+            Arc::new(AwsSecrets::with_parameters(sdk)),
+            artifacts.clone(),
+            store.clone(),
+        );
         let github = match optional("GITHUB_TOKEN_ARN") {
             Some(secret) => github.with_token_from(&secret),
             None => github,

@@ -60,7 +60,7 @@ fn notify(sdk: &Sdk) -> Result<Notify, PortError> {
     let table = required("TABLE_NAME")?;
     let failures = required("FAILURE_TOPIC_ARN")?;
     let account = required("ACCOUNT_ID")?;
-    let secrets = Arc::new(AwsSecrets::new(sdk));
+    let secrets = Arc::new(AwsSecrets::with_parameters(sdk));
     let store = Arc::new(TableStore::new(sdk, &table));
     let approvals = LateApprovals {
         secrets: secrets.clone(),

@@ -66,7 +66,7 @@ fn reconciliation(sdk: &Sdk, store: &Arc<TableStore>, queue: &Arc<dyn Queue>) ->
     let Some(token) = optional("GITHUB_TOKEN_ARN") else {
         return Reconciliation::new(store.clone(), Arc::new(branches), queue.clone());
     };
-    let secrets = Arc::new(AwsSecrets::new(sdk));
+    let secrets = Arc::new(AwsSecrets::with_parameters(sdk));
     let branches = branches.with_token_from(secrets.clone(), &token);
     let reconciliation = Reconciliation::new(store.clone(), Arc::new(branches), queue.clone());
     match optional("WEBHOOK_URL") {

@@ -23,7 +23,7 @@ pub(crate) const AT_MOST: Duration = Duration::from_millis(800);
 const MAX_BODY: Sizes = Sizes { base64: 4 << 20, text: 5 << 20 };
 
 /// Where the secrets are that deliveries are checked with.
-const SECRETS: &str = "the configured one is `current` in the secret of the stack's output WebhookSecretArn";
+const SECRETS: &str = "the configured one is `current` in what the stack's output WebhookSecretArn names";
 
 /// Takes deliveries.
 pub(crate) struct Handler {

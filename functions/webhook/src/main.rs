@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     let sdk = Sdk::of_function()?.within(CALL.0, CALL.1);
     let handler = Arc::new(Handler {
         secret: required("WEBHOOK_SECRET_ARN")?,
-        secrets: Arc::new(AwsSecrets::new(&sdk)),
+        secrets: Arc::new(AwsSecrets::with_parameters(&sdk)),
         queue: Arc::new(SqsQueue::from_environment(&sdk)?),
         patience: AT_MOST,
     });

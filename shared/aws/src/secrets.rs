@@ -1,9 +1,12 @@
-//! Secrets Manager.
+//! Secrets of Secrets Manager and parameters of SSM's Parameter Store, told apart by their ARNs.
 //!
 //! Values are kept for two minutes, so that a rotation is soon seen and a busy function asks seldom. They are never
 //! printed.
 
+#[cfg(feature = "ssm")]
+mod parameter_store;
 mod reference;
+mod secrets_manager;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,16 +19,19 @@ use penstock_app::port::clock::{Clock, SystemClock};
 use penstock_app::port::secrets::Secrets;
 use penstock_model::time::Timestamp;
 
-use crate::error::port_error;
 use crate::sdk::Sdk;
 use reference::Reference;
+use secrets_manager::SecretsManager;
 
 /// How long a value is kept.
 const KEPT: Duration = Duration::from_secs(120);
 
 /// Secrets, with the credentials and in the region of an [`Sdk`].
 pub struct AwsSecrets {
-    secrets: aws_sdk_secretsmanager::Client,
+    manager: SecretsManager,
+    /// Nothing of SSM is linked into a function that does not ask for it.
+    parameters: Option<Arc<dyn Secrets>>,
+    region: String,
     clock: Arc<dyn Clock>,
     known: Mutex<BTreeMap<Reference, Known>>,
 }
@@ -42,16 +48,22 @@ impl fmt::Debug for AwsSecrets {
 }
 
 impl AwsSecrets {
-    /// Secrets as the credentials of `sdk` may read them.
+    /// Secrets of Secrets Manager as the credentials of `sdk` may read them, and no parameters.
     pub fn new(sdk: &Sdk) -> Self {
-        let secrets = aws_sdk_secretsmanager::config::Builder::from(sdk.config());
         Self {
-            secrets: aws_sdk_secretsmanager::Client::from_conf(
-                secrets.interceptor(sdk.interceptor()).build(),
-            ),
+            manager: SecretsManager::new(sdk),
+            parameters: None,
+            region: sdk.region().to_owned(),
             clock: Arc::new(SystemClock),
             known: Mutex::default(),
         }
+    }
+
+    /// The same, and parameters of Parameter Store.
+    #[cfg(feature = "ssm")]
+    pub fn with_parameters(sdk: &Sdk) -> Self {
+        let parameters = Arc::new(parameter_store::ParameterStore::new(sdk));
+        Self { parameters: Some(parameters), ..Self::new(sdk) }
     }
 
     /// The same by another clock, for tests.
@@ -79,29 +91,27 @@ impl AwsSecrets {
         Ok(value)
     }
 
-    async fn ask_for(&self, reference: &Reference) -> Result<String, PortError> {
-        let what = format!("read the secret `{}`", reference.id);
-        let answer = self
-            .secrets
-            .get_secret_value()
-            .secret_id(&reference.id)
-            .set_version_stage(reference.stage.clone())
-            .set_version_id(reference.version.clone())
-            .send()
-            .await
-            .map_err(|error| port_error(&what, &error))?;
-        answer
-            .secret_string
-            .ok_or_else(|| PortError::permanent(format!("{what}: it holds bytes; store it as text")))
+    async fn ask_for(&self, wanted: &Reference) -> Result<String, PortError> {
+        match wanted {
+            Reference::Secret(version) => self.manager.read(version).await,
+            Reference::Parameter(name) => match &self.parameters {
+                Some(parameters) => parameters.secret(name).await,
+                None => Err(PortError::permanent(format!(
+                    "read the parameter `{name}`: only a secret of Secrets Manager is read here; store the value in one"
+                ))),
+            },
+        }
     }
 }
 
 #[async_trait]
 impl Secrets for AwsSecrets {
-    /// `name` is `ID[:json-key[:version-stage[:version-id]]]` as in a buildspec, where `ID` is the secret's name or ARN.
+    /// `name` is the ARN of a parameter, with `:version` or `:label` behind it if it is not the latest, or
+    /// `ID[:json-key[:version-stage[:version-id]]]` as in a buildspec, where `ID` is a secret's name or ARN.
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         let (reference, key) = Reference::parse(name)?;
-        let id = reference.id.clone();
+        reference.refuse_outside(&self.region)?;
+        let id = reference.id().to_owned();
         let value = self.value(reference).await?;
         match key {
             Some(key) => reference::field(&id, &value, &key),

@@ -5,6 +5,8 @@
 //!   resources, and condition keys"), and asks for a move task's rights on all resources.
 //! - It asks for `logs:GetLogEvents` on the log group, AWS on its streams (`CloudWatch` Logs, "Actions, resources, and condition
 //!   keys").
+//! - It takes the ARN by which a parameter is read for the parameter's name, and asks for a right on that (Service
+//!   Authorization Reference, Systems Manager: `GetParameter` is about the parameter).
 //! - It takes the number of a parameter for text, and compares it with numbers.
 //! - It serves no `CodeBuild`: the function that calls it is pointed at the stand-in.
 
@@ -40,6 +42,7 @@ async fn widen(stack: &Stack, name: &str, role: &str) {
         let statements = document["Statement"].as_array_mut().unwrap();
         for statement in statements.iter_mut() {
             with_log_groups(&mut statement["Resource"]);
+            with_arn_as_name(&mut statement["Resource"]);
             let action = &mut statement["Action"];
             if let Json::String(one) = action {
                 *action = json!([one]);
@@ -64,6 +67,15 @@ fn with_log_groups(resource: &mut Json) {
     let groups = resources.iter().filter_map(|it| it.as_str()?.strip_suffix(":*"));
     let groups: Vec<_> = groups.filter(|it| it.contains(":log-group:")).map(Json::from).collect();
     resources.extend(groups);
+}
+
+/// Adds to the ARN of a parameter what the emulator makes of it.
+fn with_arn_as_name(resource: &mut Json) {
+    let arn = resource.as_str().filter(|it| it.starts_with("arn:aws:ssm:")).map(str::to_owned);
+    let Some((arn, prefix)) = arn.as_deref().and_then(|arn| Some((arn, arn.split_once("/")?.0))) else {
+        return;
+    };
+    *resource = json!([arn, format!("{prefix}/{arn}")]);
 }
 
 async fn limit(stack: &Stack, mapping: &str) {

@@ -100,6 +100,13 @@ fn call(stack: &Stack, line: &str) -> Option<String> {
 
 /// A resource by its name in the template.
 fn logical(stack: &Stack, resource: &str) -> String {
+    let given = |whole: &str| {
+        stack.parameters.iter().find_map(|it| it.split_once('=').filter(|it| it.1 == whole)).map(|it| it.0)
+    };
+    // The ARN of a parameter has slashes of its own.
+    if let Some(name) = given(resource) {
+        return name.to_owned();
+    }
     let end = resource.find(['/', ' ']).unwrap_or(resource.len());
     let (physical, part) = resource.split_at(end);
     // The ARN of a secret ends in six characters more than its name.
@@ -107,9 +114,8 @@ fn logical(stack: &Stack, resource: &str) -> String {
         physical.split_once(":secret:").and_then(|(_, name)| name.rsplit_once('-')).map(|(name, _)| name);
     let is_secret = |id: &str| secret == Some(id);
     let is_it = |id: &str| id.rsplit('/').next() == Some(physical) || is_secret(id);
-    let parameter = stack.parameters.iter().find_map(|it| it.split_once('=').filter(|it| it.1 == physical));
     let resource = stack.resources.iter().find(|(_, id)| is_it(id));
-    let name = resource.map(|it| it.0.as_str()).or(parameter.map(|it| it.0));
+    let name = resource.map(|it| it.0.as_str()).or(given(physical));
     let is_approvers = physical.contains(&format!(":{NAME}-approver-"));
     let name = name.unwrap_or(if is_approvers { "an approver's topic" } else { physical });
     format!("{name}{part}")

@@ -18,7 +18,7 @@ use penstock_testkit::build::{build, name, pipeline};
 use penstock_testkit::fake::MemoryQueue;
 use serde_json::{Value as Json, json};
 
-use crate::account::ACCOUNT;
+use crate::account::{ACCOUNT, fresh};
 use crate::program::{file, penstock};
 use crate::redrive::{debt, lie};
 use crate::signed::{Api, DEFINITION};
@@ -132,6 +132,26 @@ fn what_is_stuck_is_told_with_the_command_that_helps() {
         assert!(finding["message"].as_str().unwrap().contains(message), "{finding}");
         assert!(finding["command"].as_str().unwrap().starts_with(command), "{finding}");
     }
+}
+
+#[test]
+fn a_webhooks_secret_that_is_a_parameter_is_looked_for_too() {
+    let name = format!("/{}/webhook", fresh("penstock"));
+    let ssm = |operation: &str, input: Json| ACCOUNT.caller.call("ssm", operation, &input);
+    let value = r#"{"current":"hunter2"}"#;
+    ssm("put_parameter", json!({"Name": name, "Value": value, "Type": "SecureString"}));
+    let arn = ssm("get_parameter", json!({"Name": name}))["Parameter"]["ARN"].as_str().unwrap().to_owned();
+    let api = Api::start();
+    let stack = Stack::with(&api.url, &[("WebhookSecretArn", &arn)]);
+    assert_eq!(stack.outputs["WebhookSecretArn"], arn);
+    assert!(stack.outputs["NextCommands"].starts_with("penstock approvers add"), "{:?}", stack.outputs);
+    let doctor = ["doctor", "--stack", &stack.name, "--format", "json"];
+    let said = penstock(&doctor).ends_with(0);
+    assert!(!said.contains("webhook-secret") && !said.contains("hunter2"), "{said}");
+    ssm("delete_parameter", json!({"Name": name}));
+    let said: Json = serde_json::from_str(&penstock(&doctor).ends_with(1)).unwrap();
+    let message = of(&said, "webhook-secret")["message"].as_str().unwrap();
+    assert!(message.contains(&arn) && message.contains("is not there"), "{message}");
 }
 
 #[tokio::test]

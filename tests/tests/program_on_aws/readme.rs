@@ -107,6 +107,21 @@ fn a_bucket_sends_its_events_once_it_is_told_to() {
 }
 
 #[test]
+fn a_parameter_is_stored_given_read_and_replaced() {
+    let (readme, nobodys) = (readme(), "http://127.0.0.1:9");
+    let store = block(&readme, "read -rs TOKEN && aws ssm").replace("read -rs TOKEN", "TOKEN=t0ken");
+    let (webhook, token) = (store.replace("github-token", "webhook"), store);
+    let first = r#"'{"current":"OLD"}'"#;
+    let arn = run(&Stack::create(nobodys), &webhook.replace("TOKEN=t0ken", &format!("TOKEN={first}")));
+    let arn = arn.lines().last().unwrap().to_owned();
+    let stack = Stack::with(nobodys, &[("WebhookSecretArn", &arn)]);
+    let replace = block(&readme, "aws ssm get-parameter --name \"$(out WebhookSecretArn)\"");
+    assert!(run(&stack, &replace).starts_with("{\"current\":\"OLD\"}\n"), "it is read before it is replaced");
+    assert!(run(&stack, &replace).starts_with("{\"current\":\"NEW\",\"previous\":\"OLD\"}\n"));
+    assert!(run(&stack, &token).trim_end().ends_with(":parameter/penstock/github-token"));
+}
+
+#[test]
 fn the_removal_empties_the_bucket() {
     let stack = Stack::create("http://127.0.0.1:9");
     let (bucket, s3) = (&stack.outputs["ArtifactBucket"], |operation: &str, input| {

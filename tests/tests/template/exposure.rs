@@ -1,5 +1,6 @@
 //! What the public reaches, and what it does not.
 
+use regex::Regex;
 use serde_json::json;
 
 use crate::document::{Template, list};
@@ -95,6 +96,36 @@ fn secrets_are_generated_or_given_by_arn() {
         assert!(parameter["Description"].is_string(), "{name} has no description");
         let is_checked = !parameter["AllowedPattern"].is_null() || !parameter["AllowedValues"].is_null();
         assert!(is_checked || parameter["Type"] != "String", "{name} takes anything");
+    }
+}
+
+#[test]
+fn a_secret_is_given_by_the_whole_arn_of_what_the_functions_read() {
+    let template = Template::load();
+    let takes = |parameter: &str, value: &str| {
+        let pattern = template.0["Parameters"][parameter]["AllowedPattern"].as_str().unwrap();
+        Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value)
+    };
+    let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:penstock/token-a1B2c3";
+    let parameter = "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/penstock/github_token-1.2";
+    for (name, takes_parameters) in
+        [("GitHubTokenArn", true), ("WebhookSecretArn", true), ("ApprovalKeyArn", false)]
+    {
+        assert!(takes(name, "") && takes(name, secret), "{name}");
+        assert_eq!(takes(name, parameter), takes_parameters, "{name}");
+        // A right is about the whole, so a key or a version behind it could not be read.
+        for wrong in [
+            &format!("{secret}:key"),
+            &format!("{parameter}:3"),
+            "arn:aws:ssm:eu-central-1:123456789012:parameter/*",
+            "arn:aws:ssm:eu-central-1::parameter/token",
+            "arn:aws:ssm:eu-central-1:123456789012:document/token",
+            "arn:aws:s3:::bucket/token",
+            "/penstock/github-token",
+            "ghp_0123456789",
+        ] {
+            assert!(!takes(name, wrong), "{name} takes {wrong}");
+        }
     }
 }
 

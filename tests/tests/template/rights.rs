@@ -179,6 +179,41 @@ fn nobody_has_the_whole_artifact_bucket() {
     }
 }
 
+/// What is given by ARN is read and nothing beside it, and decrypted only for the services that it may lie in.
+#[test]
+fn secrets_and_parameters_are_read_by_their_exact_arns() {
+    let template = Template::load();
+    let mut decrypting = BTreeMap::new();
+    for role in template.of_type("AWS::IAM::Role") {
+        for statement in statements(role) {
+            let actions = strings(&statement["Action"]);
+            let resource = &statement["Resource"];
+            if actions.iter().any(|it| it.starts_with("secretsmanager:") || it.starts_with("ssm:")) {
+                let of_both = actions == ["secretsmanager:GetSecretValue", "ssm:GetParameter"];
+                let given = resource["Ref"].as_str();
+                let is_either = given.is_some_and(|it| ["GitHubTokenArn", "WebhookSecretArn"].contains(&it));
+                assert_eq!(of_both, is_either, "{}: {statement}", role.name);
+                assert!(of_both || actions == ["secretsmanager:GetSecretValue"], "{statement}");
+                assert!(!has_wildcard(resource), "{}: {statement}", role.name);
+            }
+            if resource["Ref"] == "SecretsKeyArn" {
+                let services = strings(&statement["Condition"]["StringLike"]["kms:ViaService"]);
+                decrypting.insert(role.name, services);
+            }
+        }
+    }
+    let (secrets, both) = (vec!["secretsmanager.*"], vec!["secretsmanager.*", "ssm.*"]);
+    let expected = [
+        ("ApiRole", &secrets),
+        ("ApprovalRole", &secrets),
+        ("ArtifactRole", &both),
+        ("NotificationRole", &both),
+        ("SweeperRole", &both),
+        ("WebhookRole", &both),
+    ];
+    assert_eq!(decrypting, expected.map(|(role, services)| (role, services.clone())).into());
+}
+
 /// State is what `transition` decided: a worker that was taken over by what it unpacked must not be able to write it.
 #[test]
 fn only_transition_writes_the_state() {
@@ -217,11 +252,13 @@ fn calls() -> BTreeMap<String, Calls> {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The statements of a role's own policies, those under a condition of the template included.
+/// The statements of a role's own policies, those included that a condition of the template chooses.
 fn statements(role: Resource<'_>) -> Vec<&Value> {
     let policies = list(role.property("Policies"));
     let statements = policies.into_iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
-    statements.map(|it| it.get("Fn::If").map_or(it, |branches| &branches[1])).collect()
+    let chosen =
+        statements.flat_map(|it| it["Fn::If"].as_array().map_or(vec![it], |it| it[1..].iter().collect()));
+    chosen.filter(|it| it["Ref"] != "AWS::NoValue").collect()
 }
 
 /// What a statement grants: each action on each resource, of items with a key that a condition names on those alone.
@@ -343,6 +380,9 @@ fn needed(call: &str) -> Vec<Right> {
         // The latter where a key of the user's own encrypts the secret.
         "Secrets Manager:GetSecretValue" => {
             [on(place, &["secretsmanager:GetSecretValue"]), on("SecretsKeyArn", &["kms:Decrypt"])].concat()
+        }
+        "SSM:GetParameter" => {
+            [on(place, &["ssm:GetParameter"]), on("SecretsKeyArn", &["kms:Decrypt"])].concat()
         }
         // Those of keys where one of the user's own encrypts a topic.
         "SNS:Publish" => {

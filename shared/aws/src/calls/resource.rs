@@ -1,4 +1,4 @@
-//! Of what a call is made: which queue, table, part of a bucket, function, secret or topic, read from the request as it is
+//! Of what a call is made: which queue, table, part of a bucket, function, secret, parameter or topic, read from the request as it is
 //! sent. Never more than names: no key of an object beyond its first part, no key of an item beyond its kind.
 
 use serde_json::Value as Json;
@@ -46,6 +46,9 @@ fn named(operation: &str, body: &Json) -> Option<String> {
     if let Some(writes) = body["TransactItems"].as_array() {
         let tables = writes.iter().filter_map(Json::as_object).flat_map(|write| write.values());
         return tables.filter_map(|write| write["TableName"].as_str()).next().map(str::to_owned);
+    }
+    if operation == "GetParameter" {
+        return text("Name").map(str::to_owned);
     }
     text("SecretId").or_else(|| body["Entries"][0]["EventBusName"].as_str()).map(str::to_owned)
 }
@@ -107,6 +110,11 @@ mod tests {
                 "GetSecretValue",
                 r#"{"SecretId":"arn:aws:secretsmanager:r:1:secret:x"}"#,
                 "arn:aws:secretsmanager:r:1:secret:x",
+            ),
+            (
+                "GetParameter",
+                r#"{"Name":"arn:aws:ssm:r:1:parameter/a/b","WithDecryption":true}"#,
+                "arn:aws:ssm:r:1:parameter/a/b",
             ),
             (
                 "Publish",

@@ -14,6 +14,7 @@ mod dead_letters;
 mod event_bus;
 mod handover;
 mod multipart;
+mod parameters;
 mod partial;
 mod patience;
 mod queue;

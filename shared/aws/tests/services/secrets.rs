@@ -1,4 +1,4 @@
-//! Secrets.
+//! Secrets of Secrets Manager.
 
 use std::sync::Arc;
 use std::time::Duration;

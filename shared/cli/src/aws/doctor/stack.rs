@@ -8,6 +8,7 @@ use crate::aws::installation::Installation;
 
 const ALARMS: Service = Service { signing: "monitoring", host: "monitoring", id: "CLOUDWATCH" };
 const SECRETS: Service = Service { signing: "secretsmanager", host: "secretsmanager", id: "SECRETS_MANAGER" };
+const PARAMETERS: Service = Service { signing: "ssm", host: "ssm", id: "SSM" };
 
 /// The outputs without which the program cannot speak to an installation.
 const OUTPUTS: [&str; 5] = ["ApiUrl", "WebhookUrl", "TableName", "ArtifactBucket", "WebhookSecretArn"];
@@ -71,16 +72,20 @@ fn alarm(alarm: &Json) -> Finding {
     Finding::attention("alarm", &message, command)
 }
 
-/// Whether the webhook's secret is there.
+/// Whether the webhook's secret is there: a secret, or a parameter.
 pub(super) async fn webhook_secret(installation: &Installation) -> anyhow::Result<Vec<Finding>> {
     let Ok(arn) = installation.output("WebhookSecretArn") else {
         return Ok(vec![]);
     };
-    let input = json!({ "SecretId": arn });
-    let target = ("1.1", "secretsmanager.DescribeSecret");
-    let answer = ask::json(&installation.sdk, SECRETS, installation.sdk.region(), target, &input).await?;
-    let gone = answer.code() == "ResourceNotFoundException";
-    if gone {
+    let is_parameter = arn.split(':').nth(2) == Some("ssm");
+    let (service, target, input) = match is_parameter {
+        false => (SECRETS, "secretsmanager.DescribeSecret", json!({ "SecretId": arn })),
+        // Not decrypted: whether it is there is all that is asked.
+        true => (PARAMETERS, "AmazonSSM.GetParameter", json!({ "Name": arn })),
+    };
+    let region = installation.sdk.region();
+    let answer = ask::json(&installation.sdk, service, region, ("1.1", target), &input).await?;
+    if ["ResourceNotFoundException", "ParameterNotFound"].contains(&answer.code()) {
         let message = format!("the webhook's secret {arn} is not there, so every delivery is refused");
         let command = "give the stack another with the parameter WebhookSecretArn, or deploy it anew";
         return Ok(vec![Finding::attention("webhook-secret", &message, command)]);
