@@ -3,6 +3,7 @@
 use penstock_app::port::logs::Logs;
 use penstock_app::port::provider::{Ending, Observation, Provider};
 use penstock_testkit::build::ActionBuilder;
+use penstock_tests::code_build_stand_in::Refusal;
 
 use super::providers::{end, failed, perform, running, succeeded};
 use super::stage::{Stage, greeting};
@@ -85,4 +86,30 @@ async fn a_batch_is_stopped_though_nobody_recorded_its_id() {
     assert_eq!(ending, Ending::Cancelled);
     let Observation::Ended(seen) = provider.observe(&work, &external).await.unwrap() else { panic!() };
     assert!(failed(seen).message.starts_with("the batch was stopped"));
+}
+
+#[tokio::test]
+async fn a_batch_whose_builds_may_not_be_read_ends_all_the_same() {
+    let denied = |stage: &Stage| {
+        let message = "User is not authorized to perform: codebuild:BatchGetBuilds";
+        stage.place.stand_in.refuse_next("BatchGetBuilds", Refusal::new("AccessDeniedException", message));
+    };
+    let stage = Stage::new("batch-unread").await;
+    denied(&stage);
+    let work = stage.work(batch("nobodydocs").build()).await;
+    let error = failed(perform(&stage.code_build(), &work).await);
+    assert_eq!(error.code, "JobFailed");
+    assert!(error.message.starts_with("the batch ended as FAILED"), "{}", error.message);
+    assert!(error.message.contains("\nbuild `docs`: failed to read build web:"), "{}", error.message);
+    assert!(error.message.ends_with("codebuild:BatchGetBuilds; grant it to the action's role"), "{error:?}");
+    assert_eq!(stage.count("BatchGetBuilds"), 1, "it is not looked at again");
+
+    // What the builds export is part of a success: without it, it is none.
+    let stage = Stage::new("batch-unread-exports").await;
+    denied(&stage);
+    let work = stage.work(batch("world").namespace("built").build()).await;
+    let error = failed(perform(&stage.code_build(), &work).await);
+    assert_eq!(error.code, "PermissionError");
+    assert!(error.message.contains("read the builds of the batch"), "{error:?}");
+    assert!(error.message.ends_with("codebuild:BatchGetBuilds; grant it to the action's role"), "{error:?}");
 }

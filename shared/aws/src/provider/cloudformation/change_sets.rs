@@ -141,8 +141,17 @@ impl StackWork<'_> {
         match call.client_request_token(&self.token).send().await {
             Ok(_) => Ok(Progress::Running(self.stack_of(set))),
             Err(error) if stacks::is_repeated(&error) => Ok(Progress::Running(self.stack_of(set))),
+            // Executed since we looked: by this very call, whose first answer was lost, or by others. The next look at the
+            // stack's events tells which.
+            Err(error) if may_be_executed(&error) && !self.is_available().await? => {
+                Ok(Progress::Running(self.stack_of(set)))
+            }
             Err(error) => Err(Failure::of_call(&format!("execute the change set `{name}`"), &error)),
         }
+    }
+
+    async fn is_available(&self) -> Result<bool, Failure> {
+        Ok(self.describe_set().await?.is_some_and(|set| set.execution == "AVAILABLE"))
     }
 
     /// A stop leaves no change set of ours behind.
@@ -192,6 +201,11 @@ impl StackWork<'_> {
         );
         External { id: set.id.clone(), url: Some(page) }
     }
+}
+
+/// What a set that is or was executed is refused with; it may be gone after.
+fn may_be_executed(error: &impl ProvideErrorMetadata) -> bool {
+    is_missing(error) || error.code().is_some_and(|code| code.starts_with("InvalidChangeSetStatus"))
 }
 
 fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
