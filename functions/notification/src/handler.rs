@@ -195,12 +195,12 @@ mod tests {
     use penstock_app::control::StartRequest;
     use penstock_app::port::notifier::{Notice, Notifier};
     use penstock_app::reach::Reach;
-    use penstock_aws::telemetry::Kept;
+    use penstock_aws::telemetry::lines;
     use penstock_testkit::build::{approval, name, pipeline, source};
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::installation::Installation;
+    use penstock_testkit::kept_logs::KeptLogs;
     use serde_json::json;
-    use tracing::Level;
 
     use super::*;
 
@@ -313,7 +313,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_logged_has_the_ids_of_the_attempt_and_no_token() {
         for fails in [false, true] {
-            let kept = Kept::from(Level::TRACE);
+            let kept = KeptLogs::of(|to| lines("trace", move || to.clone()));
             let (handler, images, approvals) = asking_by(Arc::new(Loud { fails }), Aside::default()).await;
             let records: Vec<Value> =
                 images.iter().enumerate().map(|(index, it)| streamed(&index.to_string(), it)).collect();

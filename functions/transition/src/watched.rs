@@ -114,13 +114,13 @@ mod tests {
 
     use penstock_app::engine::command::{Report, Request};
     use penstock_app::port::queue::Message;
-    use penstock_aws::telemetry::Kept;
+    use penstock_aws::telemetry::lines;
     use penstock_model::id::PipelineName;
     use penstock_testkit::build::{approval, build, command, name, pipeline, source, start};
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::installation::Installation;
+    use penstock_testkit::kept_logs::KeptLogs;
     use serde_json::{Value, json};
-    use tracing::Level;
 
     use super::*;
 
@@ -179,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_about_one_attempt_has_its_ids_as_fields_and_none_a_token() {
         let (installation, watched) = installed().await;
-        let kept = Kept::from(Level::TRACE);
+        let kept = KeptLogs::of(|to| lines("trace", move || to.clone()));
         let (id, started) = start("start-1", &name("web"));
         watched.carry_out(started).await.expect("a reply");
         let fetch = format!("{id}/Source/Fetch/1").parse().expect("an attempt");

@@ -173,10 +173,10 @@ mod tests {
     use async_trait::async_trait;
     use hmac::{Hmac, KeyInit, Mac};
     use lambda_http::http;
-    use penstock_aws::telemetry::Kept;
+    use penstock_aws::telemetry::lines;
     use penstock_testkit::fake::{MemoryQueue, MemorySecrets};
+    use penstock_testkit::kept_logs::KeptLogs;
     use sha2::Sha256;
-    use tracing::Level;
 
     use super::*;
 
@@ -248,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_secret_and_no_signature_is_logged() {
-        let kept = Kept::from(Level::TRACE);
+        let kept = KeptLogs::of(|to| lines("trace", move || to.clone()));
         let text = r#"{"current": "s3cret-of-today", "previous": "s3cret-before"}"#;
         for stored in [text, "s3cret-of-today"] {
             let secrets = MemorySecrets([("webhook".to_owned(), stored.to_owned())].into());

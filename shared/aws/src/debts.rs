@@ -84,18 +84,18 @@ fn span(pipeline: &PipelineName, debt: &Debt) -> Span {
 
 #[cfg(test)]
 mod tests {
+    use penstock_testkit::kept_logs::KeptLogs;
     use serde_json::{Value, json};
-    use tracing::Level;
 
     use super::*;
-    use crate::telemetry::Kept;
+    use crate::telemetry;
 
     #[test]
     fn each_line_of_work_that_is_owed_says_of_which_attempt() {
         let id = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607";
         let attempt: AttemptId = format!("{id}/Build/Compile/3").parse().unwrap();
         let pipeline = PipelineName::new("web").unwrap();
-        let kept = Kept::from(Level::INFO);
+        let kept = KeptLogs::of(|to| telemetry::lines("info", move || to.clone()));
         let debts = [
             ("dispatch", Debt::Dispatch { attempt: attempt.clone() }),
             ("cancel", Debt::Cancel { attempt: attempt.clone() }),

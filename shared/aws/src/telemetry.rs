@@ -2,16 +2,14 @@
 //!
 //! Source of the format: Amazon `CloudWatch` user guide, "Specification: Embedded metric format".
 
-use std::io::{self, Write};
+use std::io;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use penstock_app::engine::event::Event;
 use penstock_model::id::AttemptId;
 use penstock_model::time::Timestamp;
 use serde_json::{Map, Value, json};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Dispatch, Level, Subscriber};
+use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -28,55 +26,19 @@ const NAMESPACE: &str = "Penstock";
 
 /// Sends all logs of this process to standard output, as JSON.
 pub fn log() {
-    let filter = std::env::var(FILTER).ok().and_then(|text| Targets::from_str(&text).ok());
-    let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
-    lines(filter, io::stdout).init();
+    lines(&std::env::var(FILTER).unwrap_or_default(), io::stdout).init();
 }
 
-/// The logs of one thread, kept to be looked at, for as long as this is there.
-pub struct Kept {
-    lines: Lines,
-    _here: DefaultGuard,
-    _other: Dispatch,
-}
-
-impl Kept {
-    /// All logs of this thread from `level` on, in the form of [`log`].
-    pub fn from(level: Level) -> Self {
-        let lines = Lines::default();
-        let keep = |lines: Lines| self::lines(Targets::new().with_default(level), move || lines.clone());
-        // Of a single subscriber it is asked once, by whichever thread logs a line first, whether the line is wanted.
-        let other = Dispatch::new(keep(Lines::default()));
-        Self { _here: tracing::subscriber::set_default(keep(lines.clone())), _other: other, lines }
-    }
-
-    /// What was logged since this was asked last.
-    pub fn text(&self) -> String {
-        let lines = std::mem::take(&mut *self.lines.0.lock().unwrap_or_else(PoisonError::into_inner));
-        String::from_utf8_lossy(&lines).into_owned()
-    }
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(part);
-        Ok(part.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
+/// Writes logs as lines of JSON; `filter` says which, as the variable `PENSTOCK_LOG` does.
+///
 /// A line has the fields of its event and, under `span`, those of what it belongs to: the work that is owed, or the
 /// invocation. The list of all spans would repeat them, and logs are paid for by size.
-fn lines<W>(filter: Targets, writer: W) -> impl Subscriber + Send + Sync
+pub fn lines<W>(filter: &str, writer: W) -> impl Subscriber + Send + Sync + use<W>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    let filter = Some(filter).filter(|text| !text.is_empty()).and_then(|text| Targets::from_str(text).ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
     tracing_subscriber::registry().with(filter).with(lines.with_ansi(false).with_writer(writer))
 }

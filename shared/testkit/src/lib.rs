@@ -11,4 +11,5 @@ pub mod emulator;
 pub mod fake;
 pub mod fault;
 pub mod installation;
+pub mod kept_logs;
 pub mod python;
