@@ -108,7 +108,7 @@ impl SqsQueue {
     async fn entry(&self, message: &Message) -> Result<Entry, PortError> {
         let body = wire::encode(message)?;
         let body = if body.len() > wire::LARGEST { self.store(&body).await? } else { body };
-        Ok(Entry::of(message, body))
+        Entry::of(message, body)
     }
 
     async fn send_to(&self, destination: Destination, entries: Vec<Entry>) -> Result<(), PortError> {

@@ -1,5 +1,7 @@
 //! The main job: a push becomes a deployment.
 
+use std::time::SystemTime;
+
 use serde_json::{Value as Json, json};
 
 use crate::bus::Bus;
@@ -11,6 +13,7 @@ use crate::program::penstock;
 use crate::push::Delivery;
 use crate::roles::role;
 use crate::stack::{NAME, Stack, TOKEN, beside_others, until};
+use crate::witness::milliseconds;
 
 const BUILDSPEC: &str = "\
 version: 0.2
@@ -72,12 +75,19 @@ async fn a_push_becomes_a_deployment() {
         .create(&client)
         .await;
     let files = [("buildspec.yml", BUILDSPEC), ("index.html", "<h1>hi</h1>\n"), ("template.yml", TEMPLATE)];
-    let delivery = Delivery::of_push(&client, "release-1", "acme/release", &files).await;
+    let (begun, delivery) =
+        (SystemTime::now(), Delivery::of_push(&client, "release-1", "acme/release", &files).await);
 
     assert_eq!(delivery.signed("sha256=00").send(&client).await.0, 401, "nobody signed it");
     let (status, answer) = delivery.send(&client).await;
     assert_eq!((status, &answer["queued"]), (202, &json!(true)), "{answer}");
     assert_eq!(delivery.send(&client).await.0, 202, "GitHub delivers again");
+    let answers = of_transition(stack, &delivery.id, begun, 2).await;
+    let began: Vec<_> = answers.iter().filter(|it| it["started"] == true).collect();
+    assert_eq!(began.len(), 1, "a delivery starts one execution: {answers:?}");
+    let others: Vec<_> = answers.iter().filter(|it| it["started"] == false).collect();
+    let is_known = |it: &&Json| it["reason"] == "this delivery has started it before";
+    assert!(others.iter().any(is_known), "admission has seen both: {answers:?}");
 
     let message = mail.next().await;
     assert_eq!(message["type"], "approval-needed", "{message}");
@@ -109,6 +119,19 @@ async fn a_push_becomes_a_deployment() {
     assert!(told.iter().all(|(_, status)| status == "Succeeded"), "{told:?}");
     assert_eq!(stack.code_build.builds("penstock-release").len(), 1, "one build");
     statuses(stack, &delivery.sha).await;
+}
+
+/// What `transition` told of the pipeline and the delivery, as soon as it has handled it so often.
+async fn of_transition(stack: &Stack, delivery: &str, since: SystemTime, times: usize) -> Vec<Json> {
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&stack.sdk());
+    until(&format!("{times} times the delivery {delivery}"), async || {
+        let lines = logs.filter_log_events().log_group_name(format!("/penstock/{NAME}/transition"));
+        let lines = lines.start_time(milliseconds(since)).filter_pattern(format!("\"{delivery}\"")).send().await.unwrap();
+        let lines = lines.events().iter().filter_map(|line| serde_json::from_str::<Json>(line.message()?).ok());
+        let told = lines.filter(|line| line["delivery"] == delivery && line["pipeline"] == "release");
+        Some(told.collect::<Vec<_>>()).filter(|told| told.len() >= times)
+    })
+    .await
 }
 
 /// The commit is pending, then a success, and nothing after that.

@@ -122,6 +122,6 @@ fn logical(stack: &Stack, resource: &str) -> String {
 }
 
 /// Since 1970.
-fn milliseconds(moment: SystemTime) -> i64 {
+pub(crate) fn milliseconds(moment: SystemTime) -> i64 {
     moment.duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }

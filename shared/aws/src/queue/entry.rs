@@ -1,5 +1,6 @@
 //! Where a message goes and by what SQS orders and recognises it.
 
+use penstock_app::port::PortError;
 use penstock_app::port::queue::Message;
 use penstock_model::pipeline::Category;
 use penstock_model::trigger::SourceEvent;
@@ -34,26 +35,33 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fifo {
     pub(super) group: String,
-    /// Within five minutes SQS takes a message with the same id once.
+    /// Within five minutes SQS takes a message with the same id once. A command's id says what it does. A delivery's does not:
+    /// what it starts depends on the definitions that it meets, and a person who has mended one has GitHub deliver it again.
+    /// So each request for it has an id of its own, which an SDK that repeats the request repeats too; admission knows
+    /// duplicates.
     pub(super) deduplication: String,
 }
 
 impl Entry {
-    pub(super) fn of(message: &Message, body: String) -> Self {
+    /// The entry of one request to send `message`.
+    ///
+    /// # Errors
+    /// Transient, if there is nothing random to be had.
+    pub(super) fn of(message: &Message, body: String) -> Result<Self, PortError> {
         let fifo = match message {
             Message::Command { command } => {
                 Some(Fifo { group: fit(command.pipeline.as_str()), deduplication: fit(command.id.as_str()) })
             }
-            Message::Delivery { delivery, event: _, pipeline: Some(pipeline) } => Some(Fifo {
+            Message::Delivery { pipeline: Some(pipeline), .. } => Some(Fifo {
                 group: fit(pipeline.as_str()),
-                deduplication: fit(&format!("delivery:{delivery}:{pipeline}")),
+                deduplication: random("delivery")?,
             }),
-            Message::Delivery { delivery, event, pipeline: None } => {
-                Some(Fifo { group: fit(&place(event)), deduplication: fit(&format!("delivery:{delivery}")) })
+            Message::Delivery { event, pipeline: None, .. } => {
+                Some(Fifo { group: fit(&place(event)), deduplication: random("delivery")? })
             }
             Message::Debt { .. } => None,
         };
-        Self { fifo, body }
+        Ok(Self { fifo, body })
     }
 }
 
@@ -64,6 +72,14 @@ fn place(event: &SourceEvent) -> String {
         SourceEvent::Git(event) => event.repository().to_ascii_lowercase(),
         SourceEvent::ObjectCreated(object) => format!("s3://{}/{}", object.bucket, object.key),
     }
+}
+
+/// An id that nothing else has.
+fn random(kind: &str) -> Result<String, PortError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| PortError::transient(format!("draw random numbers: {error}")))?;
+    Ok(format!("{kind}:{}", hex::encode(random)))
 }
 
 /// The text, or its digest if SQS would not take it: up to 128 letters, digits and punctuation characters (SQS API
