@@ -21,7 +21,7 @@ use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::branches::{Branches, Comparison, Head, Relation};
 use crate::port::queue::{Message, Queue};
-use crate::port::redeliveries::Redeliveries;
+use crate::port::redeliveries::{Attempted, Pushed, Redeliveries};
 use crate::port::store::{Pipelines, Store};
 use admitted::Admitted;
 
@@ -99,8 +99,13 @@ impl Reconciliation {
         found.failed.extend(unreadable.into_iter().map(|it| (it.name, it.error.into())));
         // Whatever share its pipelines are in, a repository has its turn once an hour: the tries are few.
         if share.part == 0 && self.redeliveries.is_some() {
-            for repository in self.repositories(&pipelines, &mut found).await {
-                self.redeliver(repository, &mut found).await;
+            let definitions = self.definitions(&pipelines, &mut found).await;
+            for repository in repositories(&definitions) {
+                match self.redeliver(&repository, &definitions, &mut heads).await {
+                    Ok(0) => {}
+                    Ok(count) => found.redelivered.push((repository, count)),
+                    Err(error) => found.unredelivered.push((repository, error)),
+                }
             }
         }
         for state in share.of_all(pipelines) {
@@ -114,31 +119,73 @@ impl Reconciliation {
         Ok(found)
     }
 
-    /// The repositories of all sources, also those of which only tags are followed.
-    async fn repositories(
+    async fn definitions(
         &self,
         pipelines: &[Arc<PipelineState>],
         found: &mut Reconciled,
-    ) -> BTreeSet<String> {
-        let mut repositories = BTreeSet::new();
+    ) -> Vec<Arc<Pipeline>> {
+        let mut definitions = vec![];
         for state in pipelines {
             match self.store.definition(&state.name, state.definition).await {
-                Ok(definition) => {
-                    let sources = definition.iter().flat_map(|definition| hosted(definition));
-                    repositories.extend(sources.filter_map(|source| source.repository));
-                }
+                Ok(definition) => definitions.extend(definition),
                 Err(error) => found.failed.push((state.name.clone(), error.into())),
             }
         }
-        repositories
+        definitions
     }
 
-    async fn redeliver(&self, repository: String, found: &mut Reconciled) {
-        let Some(redeliveries) = &self.redeliveries else { return };
-        match redelivery::redeliver(redeliveries.as_ref(), &repository).await {
-            Ok(0) => {}
-            Ok(count) => found.redelivered.push((repository, count)),
-            Err(error) => found.unredelivered.push((repository, error)),
+    /// Has the failed deliveries of `repository` made again; says how many. One that is refused keeps no other.
+    async fn redeliver(
+        &self,
+        repository: &str,
+        definitions: &[Arc<Pipeline>],
+        heads: &mut Heads,
+    ) -> Result<usize, PortError> {
+        let Some(host) = &self.redeliveries else { return Ok(0) };
+        let attempts = host.latest(repository).await?;
+        let (mut made, mut refused) = (0, None);
+        for attempted in redelivery::failed(&attempts) {
+            let is_made =
+                match self.is_missing(host.as_ref(), repository, attempted, definitions, heads).await {
+                    Ok(true) => host.again(repository, attempted).await.map(|()| true),
+                    told => told,
+                };
+            match is_made {
+                Ok(is_made) => made += usize::from(is_made),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        refused.map_or(Ok(made), Err)
+    }
+
+    /// Whether only the delivery tells of what happened, and not too late: a commit that its branch has left behind would
+    /// follow those after it.
+    async fn is_missing(
+        &self,
+        host: &dyn Redeliveries,
+        repository: &str,
+        attempted: &Attempted,
+        definitions: &[Arc<Pipeline>],
+        heads: &mut Heads,
+    ) -> Result<bool, PortError> {
+        if attempted.event != "push" {
+            return Ok(true);
+        }
+        let Some(Pushed { reference, commit }) = host.pushed(repository, attempted).await? else {
+            return Ok(false);
+        };
+        let Some(branch) = reference.strip_prefix("refs/heads/") else {
+            return Ok(reference.starts_with("refs/tags/"));
+        };
+        let mut definitions = definitions.iter();
+        if !definitions.any(|it| redelivery::is_told_by_nothing_else(it, repository, branch)) {
+            return Ok(false);
+        }
+        match self.head(repository, branch, heads).await {
+            Ok(head) => Ok(head.commit == commit),
+            Err(error) if error.retryable => Err(error),
+            // The branch is gone.
+            Err(_) => Ok(false),
         }
     }
 
@@ -202,6 +249,12 @@ impl Reconciliation {
     }
 }
 
+/// The repositories of all sources, also those of which only tags are followed.
+fn repositories(definitions: &[Arc<Pipeline>]) -> BTreeSet<String> {
+    let sources = definitions.iter().flat_map(|definition| hosted(definition));
+    sources.filter_map(|source| source.repository).collect()
+}
+
 /// What the head of a branch is to a pipeline.
 enum News {
     /// Nothing that it should carry.
@@ -221,7 +274,7 @@ struct Followed {
 }
 
 /// The sources of which a push to their own branch starts `pipeline`. Which other branches a trigger's patterns mean,
-/// only the webhook says.
+/// only the webhook says, and its failed deliveries.
 fn followed(pipeline: &Pipeline) -> Vec<Followed> {
     let places = hosted(pipeline).into_iter().filter_map(|source| {
         let (repository, branch) = (source.repository.clone()?, source.branch.clone()?);

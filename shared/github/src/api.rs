@@ -165,6 +165,7 @@ struct DeliveredRequest {
 struct DeliveredPayload {
     #[serde(rename = "ref")]
     reference: Option<String>,
+    after: Option<String>,
 }
 
 impl Api {
@@ -320,21 +321,23 @@ impl Api {
         response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
     }
 
-    /// The reference that a delivery is about, such as `refs/tags/v1`, if it is about one.
+    /// The reference that a delivery's push was to, such as `refs/tags/v1`, and the commit that it has since, if it is about
+    /// a push.
     ///
     /// # Errors
     /// [`PortError`] that says whether trying again can help.
-    pub async fn delivered_reference(
+    pub async fn delivered_push(
         &self,
         repository: &Repository,
         webhook: u64,
         id: u64,
-    ) -> Result<Option<String>, PortError> {
+    ) -> Result<Option<(String, String)>, PortError> {
         let what = format!("read a delivery to {}", repository.full_name());
         let path = format!("/repos/{}/hooks/{webhook}/deliveries/{id}", repository.full_name());
         let delivered = self.get(&path, &what).await?.json::<Delivered>().await;
         let delivered = delivered.map_err(|error| PortError::transient(format!("{what}: {error}")))?;
-        Ok(delivered.request.payload.reference)
+        let DeliveredPayload { reference, after } = delivered.request.payload;
+        Ok(reference.zip(after))
     }
 
     /// Has a delivery made again.

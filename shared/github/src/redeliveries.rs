@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::redeliveries::{Attempted, Redeliveries};
+use penstock_app::port::redeliveries::{Attempted, Pushed, Redeliveries};
 use penstock_app::port::secrets::Secrets;
 
 use crate::api::{Api, Repository};
@@ -49,15 +49,15 @@ impl Redeliveries for GitHubRedeliveries {
         Ok(attempts.map(attempted).collect())
     }
 
-    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<bool, PortError> {
+    async fn pushed(&self, repository: &str, attempted: &Attempted) -> Result<Option<Pushed>, PortError> {
         let (api, repository) = (self.api().await?, named(repository)?);
-        if attempted.event == "push" {
-            let pushed = api.delivered_reference(&repository, attempted.webhook, attempted.id).await?;
-            if !pushed.is_some_and(|reference| reference.starts_with("refs/tags/")) {
-                return Ok(false);
-            }
-        }
-        api.redeliver(&repository, attempted.webhook, attempted.id).await.map(|()| true)
+        let pushed = api.delivered_push(&repository, attempted.webhook, attempted.id).await?;
+        Ok(pushed.map(|(reference, commit)| Pushed { reference, commit }))
+    }
+
+    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<(), PortError> {
+        let (api, repository) = (self.api().await?, named(repository)?);
+        api.redeliver(&repository, attempted.webhook, attempted.id).await
     }
 }
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use penstock_app::port::PortError;
-use penstock_app::port::redeliveries::{Attempted, Redeliveries};
+use penstock_app::port::redeliveries::{Attempted, Pushed, Redeliveries};
 use penstock_app::port::secrets::Secrets;
 use penstock_github::redeliveries::GitHubRedeliveries;
 use serde_json::json;
@@ -99,12 +99,13 @@ async fn deliveries_of_our_webhook_are_told_and_made_again() {
             attempted(10, "a", "create", false)
         ]
     );
-    assert!(host.again("acme/web", &latest[2]).await.unwrap());
-    assert!(
-        !host.again("acme/web", &latest[1]).await.unwrap(),
-        "a late push would go back behind a later one"
-    );
-    assert!(host.again("acme/web", &attempted(13, "c", "push", false)).await.unwrap(), "a tag's");
+    let pushed =
+        |reference: &str| Some(Pushed { reference: reference.to_owned(), commit: "c0ffee".to_owned() });
+    assert_eq!(host.pushed("acme/web", &latest[1]).await.unwrap(), pushed("refs/heads/main"));
+    let tagged = attempted(13, "c", "push", false);
+    assert_eq!(host.pushed("acme/web", &tagged).await.unwrap(), pushed("refs/tags/v1"));
+    host.again("acme/web", &latest[2]).await.unwrap();
+    host.again("acme/web", &tagged).await.unwrap();
     assert_eq!(*asked.lock().unwrap(), ["acme/web 7 10", "acme/web 7 13"]);
 }
 

@@ -19,13 +19,24 @@ pub struct Attempted {
     pub succeeded: bool,
 }
 
+/// A push, as its delivery tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// What was pushed to, such as `refs/heads/main`.
+    pub reference: String,
+    /// The commit that it has since.
+    pub commit: String,
+}
+
 /// The deliveries of a code host's webhooks to this installation.
 #[async_trait]
 pub trait Redeliveries: Send + Sync {
     /// The latest tries for `repository` (`owner/name`), newest first. None if there is no webhook, or none that may be seen.
     async fn latest(&self, repository: &str) -> Result<Vec<Attempted>, PortError>;
 
-    /// Has a delivery made again, unless it is of a push to a branch: of that the comparison of heads tells, and in the
-    /// right order. Says whether it does.
-    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<bool, PortError>;
+    /// Which push a delivery tells of, if it tells of one.
+    async fn pushed(&self, repository: &str, attempted: &Attempted) -> Result<Option<Pushed>, PortError>;
+
+    /// Has a delivery made again.
+    async fn again(&self, repository: &str, attempted: &Attempted) -> Result<(), PortError>;
 }

@@ -1,28 +1,31 @@
-//! Deliveries that failed: a code host does not make them again by itself, and of tags and pull requests nothing else tells.
+//! Deliveries that failed: a code host does not make them again by itself, and the comparison of heads tells of few: not of
+//! tags and pull requests, and of branches only where a source follows them.
 
 use std::collections::BTreeMap;
 
-use crate::port::PortError;
-use crate::port::redeliveries::{Attempted, Redeliveries};
+use penstock_model::pipeline::Pipeline;
+use penstock_model::trigger::{Decision, decide};
+
+use super::{followed, push};
+use crate::port::redeliveries::Attempted;
 
 /// How often a delivery is tried, the first time included. What fails as often fails for a reason that stays.
 const TRIES: usize = 4;
 
-/// Has the failed deliveries of `repository` made again; says how many. One that is refused keeps no other.
-pub(super) async fn redeliver(host: &dyn Redeliveries, repository: &str) -> Result<usize, PortError> {
-    let attempts = host.latest(repository).await?;
-    let (mut made, mut refused) = (0, None);
-    for attempted in failed(&attempts) {
-        match host.again(repository, attempted).await {
-            Ok(is_made) => made += usize::from(is_made),
-            Err(error) => refused = refused.or(Some(error)),
-        }
-    }
-    refused.map_or(Ok(made), Err)
+/// Whether a push to the branch starts `pipeline` and reconciliation would not find it: a trigger names the branch, and the
+/// source that it starts with follows another.
+pub(super) fn is_told_by_nothing_else(pipeline: &Pipeline, repository: &str, branch: &str) -> bool {
+    let Decision::Starts(start) = decide(pipeline, &push(repository, branch, "", None)) else { return false };
+    let compared = followed(pipeline);
+    let is_compared = |source| {
+        let mut of_source = compared.iter().filter(|it| it.source.action == source);
+        of_source.any(|it| it.branch == branch)
+    };
+    !start.sources.into_iter().all(is_compared)
 }
 
 /// The latest try of each delivery that never succeeded and was not tried too often.
-fn failed(attempts: &[Attempted]) -> Vec<&Attempted> {
+pub(super) fn failed(attempts: &[Attempted]) -> Vec<&Attempted> {
     let mut deliveries: BTreeMap<&str, Vec<&Attempted>> = BTreeMap::new();
     for attempted in attempts {
         deliveries.entry(&attempted.delivery).or_default().push(attempted);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use penstock_app::port::PortError;
 use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
 use penstock_app::port::queue::Message;
-use penstock_app::port::redeliveries::{Attempted, Redeliveries};
+use penstock_app::port::redeliveries::{Attempted, Pushed, Redeliveries};
 use penstock_app::port::store::Store;
 use penstock_app::reconcile::{Reconciliation, Share};
 use penstock_model::id::DeliveryId;
@@ -75,45 +75,105 @@ fn push_to(branch: &str, commit: &str) -> GitEvent {
     })
 }
 
-/// A webhook of which one delivery failed.
+/// A webhook of which deliveries failed: the event of each, by its number, and what it pushed where.
 #[derive(Default)]
-struct Failed(Mutex<Vec<u64>>);
+struct Failed {
+    deliveries: BTreeMap<u64, (&'static str, &'static str, &'static str)>,
+    again: Mutex<Vec<u64>>,
+}
+
+impl Failed {
+    fn with<const N: usize>(deliveries: [(&'static str, &'static str, &'static str); N]) -> Arc<Self> {
+        Arc::new(Self { deliveries: (2..).zip(deliveries).collect(), again: Mutex::default() })
+    }
+}
 
 #[async_trait]
 impl Redeliveries for Failed {
     async fn latest(&self, repository: &str) -> Result<Vec<Attempted>, PortError> {
         assert_eq!(repository, "acme/web");
-        let attempted = |id, succeeded| Attempted {
+        let attempted = |id, event: &str, succeeded| Attempted {
             webhook: 1,
             id,
             delivery: format!("d-{id}"),
-            event: "create".to_owned(),
+            event: event.to_owned(),
             succeeded,
         };
-        Ok(vec![attempted(2, false), attempted(1, true)])
+        let failed = self.deliveries.iter().rev().map(|(id, (event, _, _))| attempted(*id, event, false));
+        Ok(failed.chain([attempted(1, "push", true)]).collect())
     }
 
-    async fn again(&self, _: &str, attempted: &Attempted) -> Result<bool, PortError> {
-        self.0.lock().unwrap().push(attempted.id);
-        Ok(true)
+    async fn pushed(&self, _: &str, attempted: &Attempted) -> Result<Option<Pushed>, PortError> {
+        let (event, reference, commit) = self.deliveries[&attempted.id];
+        assert_eq!(event, "push", "others are not looked at");
+        Ok(Some(Pushed { reference: reference.to_owned(), commit: commit.to_owned() }))
     }
+
+    async fn again(&self, _: &str, attempted: &Attempted) -> Result<(), PortError> {
+        self.again.lock().unwrap().push(attempted.id);
+        Ok(())
+    }
+}
+
+fn triggered_by(mut definition: Pipeline, push: serde_json::Value) -> Pipeline {
+    let trigger = serde_json::json!({
+        "providerType": "CodeStarSourceConnection",
+        "gitConfiguration": {"sourceActionName": "Fetch", "push": [push]},
+    });
+    definition.triggers = vec![serde_json::from_value(trigger).unwrap()];
+    definition
 }
 
 /// Of a tag only the webhook tells.
 #[tokio::test]
 async fn a_failed_delivery_is_made_again_also_where_no_branch_is_followed() {
-    let mut definition = web("main");
-    let trigger = serde_json::json!({
-        "providerType": "CodeStarSourceConnection",
-        "gitConfiguration": {"sourceActionName": "Fetch", "push": [{"tags": {"includes": ["v*"]}}]},
-    });
-    definition.triggers = vec![serde_json::from_value(trigger).unwrap()];
-    let world = World::new(definition).await;
-    let failed = Arc::new(Failed::default());
+    let tags = serde_json::json!({"tags": {"includes": ["v*"]}});
+    let world = World::new(triggered_by(web("main"), tags)).await;
+    let failed = Failed::with([("create", "", ""), ("push", "refs/tags/v1", "1")]);
     let reconciliation = world.reconciliation.redelivering(failed.clone());
     let found = reconciliation.run(ALL).await.unwrap();
-    assert_eq!(found.redelivered, [("acme/web".to_owned(), 1)]);
-    assert_eq!(*failed.0.lock().unwrap(), [2]);
+    assert_eq!(found.redelivered, [("acme/web".to_owned(), 2)]);
+    assert_eq!(*failed.again.lock().unwrap(), [2, 3]);
+}
+
+/// A branch that only a trigger's pattern names is compared with nothing.
+#[tokio::test]
+async fn a_failed_push_to_a_branch_that_no_source_follows_is_delivered_again() {
+    let branches = serde_json::json!({"branches": {"includes": ["main", "release/*", "gone/*"]}});
+    let world = World::new(triggered_by(web("main"), branches)).await;
+    for (branch, commit) in [("main", "1"), ("release/1", "3"), ("other", "5")] {
+        world.host.push(branch, commit, EARLIER);
+    }
+    let failed = Failed::with([
+        ("push", "refs/heads/main", "1"),
+        ("push", "refs/heads/release/1", "2"),
+        ("push", "refs/heads/release/1", "3"),
+        ("push", "refs/heads/gone/4", "4"),
+        ("push", "refs/heads/other", "5"),
+    ]);
+    let reconciliation = world.reconciliation.redelivering(failed.clone());
+    let found = reconciliation.run(ALL).await.unwrap();
+    assert!(found.unredelivered.is_empty(), "{:?}", found.unredelivered);
+    assert_eq!(
+        *failed.again.lock().unwrap(),
+        [4],
+        "what heads tell of, is behind, gone or starts nothing, is not"
+    );
+}
+
+#[tokio::test]
+async fn a_branch_that_one_pipeline_follows_and_anothers_trigger_names_is_delivered_again() {
+    let world = World::new(web("main")).await;
+    let everything = serde_json::json!({"branches": {"includes": ["**"]}});
+    let mut other = triggered_by(web("develop"), everything);
+    other.name = name("other");
+    world.installation.control.create(other, "alice").await.unwrap();
+    for branch in ["main", "develop"] {
+        world.host.push(branch, "1", EARLIER);
+    }
+    let failed = Failed::with([("push", "refs/heads/main", "1"), ("push", "refs/heads/develop", "1")]);
+    world.reconciliation.redelivering(failed.clone()).run(ALL).await.unwrap();
+    assert_eq!(*failed.again.lock().unwrap(), [2]);
 }
 
 struct World {
@@ -244,16 +304,9 @@ async fn only_followed_branches_are_asked_for_and_one_failure_holds_up_no_other(
 
 #[tokio::test]
 async fn filters_on_paths_hold_over_all_that_was_missed() {
-    let mut definition = web("main");
-    let trigger = serde_json::json!({
-        "providerType": "CodeStarSourceConnection",
-        "gitConfiguration": {
-            "sourceActionName": "Fetch",
-            "push": [{"branches": {"includes": ["main"]}, "filePaths": {"includes": ["src/**"]}}],
-        },
-    });
-    definition.triggers = vec![serde_json::from_value(trigger).unwrap()];
-    let world = World::new(definition).await;
+    let sources =
+        serde_json::json!({"branches": {"includes": ["main"]}, "filePaths": {"includes": ["src/**"]}});
+    let world = World::new(triggered_by(web("main"), sources)).await;
     world.webhook("d-1", "1").await;
     world.host.push("main", "2", LATER);
     *world.host.paths.lock().unwrap() = Some(vec!["README.md".to_owned()]);
