@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use penstock_engine::command::{Command, Report, Request, Success};
 use penstock_engine::debt::Debt;
@@ -25,6 +26,10 @@ use crate::port::store::Store;
 mod record;
 
 pub use record::{Answer, Invocation, Job, JobId, JobRecords, OutputPlace};
+
+/// After which time a function that has more to do is called again: it comes back to see how far something is, and calling it
+/// at once it would ask all the time.
+const CONTINUATION: Duration = Duration::from_secs(30);
 
 /// Takes the answers of invoked functions.
 pub struct Jobs {
@@ -71,9 +76,9 @@ impl Jobs {
         self.records.invocation(id).await.map_err(AppError::from)?.ok_or(JobError::Unknown)
     }
 
-    /// Takes the answer to a job. The same answer again is taken again. A continuation is looked at when the attempt is
-    /// next observed. After a success with output artifacts it is observed at once, by who may read them; any other answer
-    /// ends the attempt at once.
+    /// Takes the answer to a job. The same answer again is taken again. After a success with output artifacts the attempt is
+    /// observed at once, by who may read them, and after a continuation in half a minute, by who may call the function again;
+    /// any other answer ends the attempt at once.
     ///
     /// # Errors
     /// [`JobError`]; after [`JobError::App`] the answer is kept, and the next observation ends the attempt.
@@ -93,16 +98,21 @@ impl Jobs {
         if kept != answer {
             return Err(JobError::Settled("another answer came first".to_owned()));
         }
-        if matches!(answer, Answer::Succeeded { .. }) && !invocation.outputs.is_empty() {
-            return self.observe(invocation).await;
-        }
-        self.report(&invocation, answer).await
-    }
-
-    async fn observe(&self, Invocation { pipeline, attempt, .. }: Invocation) -> Result<(), JobError> {
-        let debt = Debt::Observe { attempt };
-        let message = Message::Debt { pipeline, category: Some(Category::Invoke), debt };
-        Ok(self.queue.send(vec![message]).await.map_err(AppError::from)?)
+        let report = match answer {
+            Answer::Continued { .. } => {
+                let sent = self.queue.send_after(observation(invocation), CONTINUATION).await;
+                return Ok(sent.map_err(AppError::from)?);
+            }
+            Answer::Succeeded { .. } if !invocation.outputs.is_empty() => {
+                let sent = self.queue.send(vec![observation(invocation)]).await;
+                return Ok(sent.map_err(AppError::from)?);
+            }
+            Answer::Succeeded { variables, summary } => self.success(&invocation, variables, summary).await?,
+            Answer::Failed { code, message } => {
+                Report::Failed { error: AttemptError::new(code, message), external: None }
+            }
+        };
+        self.report(&invocation, report).await
     }
 
     async fn check_live(&self, invocation: &Invocation) -> Result<(), JobError> {
@@ -115,14 +125,7 @@ impl Jobs {
         if live { Ok(()) } else { Err(JobError::Settled("its action has ended".to_owned())) }
     }
 
-    async fn report(&self, invocation: &Invocation, answer: Answer) -> Result<(), JobError> {
-        let report = match answer {
-            Answer::Continued { .. } => return Ok(()),
-            Answer::Succeeded { variables, summary } => self.success(invocation, variables, summary).await?,
-            Answer::Failed { code, message } => {
-                Report::Failed { error: AttemptError::new(code, message), external: None }
-            }
-        };
+    async fn report(&self, invocation: &Invocation, report: Report) -> Result<(), JobError> {
         let attempt = &invocation.attempt;
         let id = end_of(attempt).map_err(AppError::from)?;
         let request = Request::Report { attempt: attempt.clone(), report };
@@ -147,4 +150,9 @@ impl Jobs {
         }
         Ok(Report::Succeeded(Box::new(Success { has_variables, summary, ..Success::default() })))
     }
+}
+
+/// Lets who called the function look at the attempt.
+fn observation(Invocation { pipeline, attempt, .. }: Invocation) -> Message {
+    Message::Debt { pipeline, category: Some(Category::Invoke), debt: Debt::Observe { attempt } }
 }

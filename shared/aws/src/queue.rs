@@ -9,6 +9,7 @@ mod tries;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
@@ -171,6 +172,12 @@ impl Queue for SqsQueue {
         // One queue that fails does not keep the others from being sent to.
         let sent = join_all(queues.into_iter().map(|(to, entries)| self.send_to(to, entries))).await;
         sent.into_iter().collect()
+    }
+
+    /// SQS lets a single message wait where it keeps no order, so what is owed can.
+    async fn send_after(&self, message: Message, pause: Duration) -> Result<(), PortError> {
+        let entry = self.entry(&message).await?.after(pause);
+        self.send_to(Destination::of(&message), vec![entry]).await
     }
 }
 

@@ -178,6 +178,16 @@ impl<H: Handler> Queue for MemoryQueue<H> {
         }
         Ok(())
     }
+
+    /// Meanwhile nobody waits for it: a server that ends forgets it, as it does what it was sent.
+    async fn send_after(&self, message: Message, pause: Duration) -> Result<(), PortError> {
+        let queue = self.clone();
+        tokio::spawn(async move {
+            (queue.0.pause)(pause).await;
+            queue.send(vec![message]).await
+        });
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -280,6 +290,22 @@ mod tests {
         queue.idle().await;
         let tried = (handler.calls.load(Ordering::SeqCst), pauses.begun().len());
         assert_eq!(tried, (3, 1), "a queue that is closed tries nothing again");
+    }
+
+    #[tokio::test]
+    async fn what_is_to_arrive_later_is_handled_then() {
+        let (pauses, queue) = Pauses::queue();
+        let handler = Arc::new(Fails { calls: AtomicUsize::new(0), may: Semaphore::new(0) });
+        queue.serve(Arc::clone(&handler));
+        queue.send_after(message(), Duration::from_secs(30)).await.unwrap();
+        settle().await;
+        assert_eq!(
+            (handler.calls.load(Ordering::SeqCst), pauses.begun()),
+            (0, vec![Duration::from_secs(30)])
+        );
+        pauses.ends.add_permits(1);
+        settle().await;
+        assert_eq!(handler.calls.load(Ordering::SeqCst), 1);
     }
 
     /// The state goes on owing its start, and each sweep sends it again.

@@ -1,5 +1,7 @@
 //! Messages to the workers. At least once, in any order: correctness rests on the state's versions.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use penstock_engine::command::Command;
 use penstock_engine::debt::Debt;
@@ -15,6 +17,13 @@ use super::PortError;
 pub trait Queue: Send + Sync {
     /// Sends all of `messages`; one that fails fails the call, and the whole is sent again later.
     async fn send(&self, messages: Vec<Message>) -> Result<(), PortError>;
+
+    /// Sends `message`, something owed, to arrive after `pause`, at most a quarter of an hour. Where nothing waits, as in a
+    /// test, it arrives at once.
+    async fn send_after(&self, message: Message, pause: Duration) -> Result<(), PortError> {
+        tracing::debug!(?pause, "a queue without pauses");
+        self.send(vec![message]).await
+    }
 }
 
 /// What is sent.

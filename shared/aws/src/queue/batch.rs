@@ -53,6 +53,7 @@ fn request(place: String, entry: &Entry) -> Result<SendMessageBatchRequestEntry,
     SendMessageBatchRequestEntry::builder()
         .id(place)
         .message_body(&entry.body)
+        .set_delay_seconds(entry.delay)
         .set_message_group_id(fifo.map(|fifo| fifo.group.clone()))
         .set_message_deduplication_id(fifo.map(|fifo| fifo.deduplication.clone()))
         .build()
@@ -80,7 +81,8 @@ mod tests {
     use super::*;
 
     fn sizes(bodies: &[usize]) -> Vec<Vec<usize>> {
-        let entries = bodies.iter().map(|size| Entry { fifo: None, body: "x".repeat(*size) }).collect();
+        let entries =
+            bodies.iter().map(|size| Entry { fifo: None, delay: None, body: "x".repeat(*size) }).collect();
         split(entries).iter().map(|batch| batch.iter().map(|entry| entry.body.len()).collect()).collect()
     }
 

@@ -1,10 +1,15 @@
 //! Where a message goes and by what SQS orders and recognises it.
 
+use std::time::Duration;
+
 use penstock_app::port::PortError;
 use penstock_app::port::queue::Message;
 use penstock_model::pipeline::Category;
 use penstock_model::trigger::SourceEvent;
 use sha2::{Digest, Sha256};
+
+/// The longest that SQS lets a message wait, in seconds.
+const LONGEST_DELAY: i32 = 900;
 
 /// A queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +33,8 @@ impl Destination {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) fifo: Option<Fifo>,
+    /// After how many seconds it arrives, if it is to wait.
+    pub(super) delay: Option<i32>,
     pub(super) body: String,
 }
 
@@ -52,16 +59,22 @@ impl Entry {
             Message::Command { command } => {
                 Some(Fifo { group: fit(command.pipeline.as_str()), deduplication: fit(command.id.as_str()) })
             }
-            Message::Delivery { pipeline: Some(pipeline), .. } => Some(Fifo {
-                group: fit(pipeline.as_str()),
-                deduplication: random("delivery")?,
-            }),
+            Message::Delivery { pipeline: Some(pipeline), .. } => {
+                Some(Fifo { group: fit(pipeline.as_str()), deduplication: random("delivery")? })
+            }
             Message::Delivery { event, pipeline: None, .. } => {
                 Some(Fifo { group: fit(&place(event)), deduplication: random("delivery")? })
             }
             Message::Debt { .. } => None,
         };
-        Ok(Self { fifo, body })
+        Ok(Self { fifo, delay: None, body })
+    }
+
+    /// The same, arriving after `pause`; a FIFO queue takes no delay of a message's own (SQS API reference,
+    /// `SendMessageBatchRequestEntry`).
+    pub(super) fn after(self, pause: Duration) -> Self {
+        let seconds = i32::try_from(pause.as_secs()).unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY);
+        Self { delay: self.fifo.is_none().then_some(seconds), ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Batches of which SQS takes a part.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -13,12 +14,15 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use penstock_app::engine::command::Request;
+use penstock_app::engine::debt::Debt;
 use penstock_app::port::PortError;
 use penstock_app::port::queue::{Message, Queue};
 use penstock_aws::queue::{QueueUrls, SqsQueue};
 use penstock_aws::sdk::Sdk;
 use penstock_testkit::build::{command, name};
 use serde_json::{Value, json};
+
+use crate::artifacts::fresh_attempt;
 
 /// Answers what it is given in turn, and keeps the requests.
 #[derive(Debug, Clone, Default)]
@@ -49,22 +53,46 @@ async fn send(failures: &[&[(usize, bool)]]) -> (Result<(), PortError>, Vec<Vec<
         json!({"Successful": [], "Failed": failed.collect::<Vec<_>>()})
     });
     let script = Script(Arc::new(Mutex::new((answers.collect(), vec![]))));
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(SharedHttpClient::new(script.clone()))
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "test")))
-        .build();
-    let urls = QueueUrls { commands: Some("http://localhost/web.fifo".to_owned()), ..QueueUrls::default() };
     let commands = ["one", "two", "three"].map(|id| command(id, &name("web"), Request::WakeUp));
     let messages = commands.map(|command| Message::Command { command }).into();
-    let sent = SqsQueue::new(&Sdk::from_config(config), urls).send(messages).await;
+    let sent = queue(&script).send(messages).await;
     let script = script.0.lock().unwrap();
     let ids = |request: &Value| {
         let entries = request["Entries"].as_array().unwrap().iter();
         entries.map(|entry| entry["MessageDeduplicationId"].as_str().unwrap().to_owned()).collect()
     };
     (sent, script.1.iter().map(ids).collect())
+}
+
+/// Queues of an SQS that answers by `script`.
+fn queue(script: &Script) -> SqsQueue {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(SharedHttpClient::new(script.clone()))
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "test")))
+        .build();
+    let urls = QueueUrls {
+        commands: Some("http://localhost/web.fifo".to_owned()),
+        actions: Some("http://localhost/actions".to_owned()),
+        artifacts: None,
+    };
+    SqsQueue::new(&Sdk::from_config(config), urls)
+}
+
+#[tokio::test]
+async fn what_is_owed_can_wait_and_what_has_its_order_cannot() {
+    let debt = Debt::Observe { attempt: fresh_attempt() };
+    let owed = Message::Debt { pipeline: name("web"), category: None, debt };
+    let wake_up = Message::Command { command: command("one", &name("web"), Request::WakeUp) };
+    for (message, seconds, delay) in
+        [(&owed, 30, json!(30)), (&owed, 9000, json!(900)), (&wake_up, 30, Value::Null)]
+    {
+        let answer = json!({"Successful": [], "Failed": []});
+        let script = Script(Arc::new(Mutex::new((vec![answer], vec![]))));
+        queue(&script).send_after(message.clone(), Duration::from_secs(seconds)).await.unwrap();
+        assert_eq!(script.0.lock().unwrap().1[0]["Entries"][0]["DelaySeconds"], delay, "{message:?}");
+    }
 }
 
 #[tokio::test]

@@ -175,8 +175,16 @@ async fn a_failure_is_told_in_the_functions_words() {
 async fn a_continuation_leaves_the_attempt_running() {
     let server = Server::with_pipeline().await;
     let (attempt, job) = invoked(&server).await;
+    while server.queue.take().is_some() {}
     let again = json!({"jobId": job.to_string(), "continuationToken": "7"});
-    assert_eq!(server.operation("PutJobSuccessResult", &again).await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(server.operation("PutJobSuccessResult", &again).await.status, 200);
+        assert_eq!(
+            server.queue.take(),
+            Some(look(&attempt)),
+            "who calls it again is told, and not only by the sweeper"
+        );
+    }
     let execution =
         server.web.query.raw_execution(&"canal".parse().unwrap(), &attempt.execution).await.unwrap();
     assert!(execution.attempt(&attempt).unwrap().is_live());
@@ -200,6 +208,14 @@ async fn a_job_of_this_release_is_known_to_the_release_before() {
         assert_eq!(known, [&json!("canal"), &json!(attempt), &json!(1), &json!(0)]);
     }
     assert_eq!(record(&computed(&attempt), "called").await, json!(true));
+}
+
+fn look(attempt: &AttemptId) -> Message {
+    Message::Debt {
+        pipeline: "canal".parse().unwrap(),
+        category: Some(Category::Invoke),
+        debt: Debt::Observe { attempt: attempt.clone() },
+    }
 }
 
 /// The job of an attempt whose function is to put an output artifact.
@@ -230,12 +246,11 @@ async fn a_success_with_output_artifacts_is_looked_at_by_who_may_read_them() {
     for _ in 0..2 {
         let answer = server.operation("PutJobSuccessResult", &json!({"jobId": job})).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        let look = Message::Debt {
-            pipeline: "canal".parse().unwrap(),
-            category: Some(Category::Invoke),
-            debt: Debt::Observe { attempt: attempt.clone() },
-        };
-        assert_eq!(server.queue.take(), Some(look), "each answer is looked at, also one that came again");
+        assert_eq!(
+            server.queue.take(),
+            Some(look(&attempt)),
+            "each answer is looked at, also one that came again"
+        );
     }
     let execution =
         server.web.query.raw_execution(&"canal".parse().unwrap(), &attempt.execution).await.unwrap();
