@@ -22,25 +22,44 @@ pub fn pause(repeated: u32) -> Duration {
 /// How much longer an attempt may take than its provider gives the work: its end has to be noticed first.
 const MARGIN: Duration = Duration::from_secs(10 * MINUTE);
 
-/// How long the provider of `action` gives the work from its beginning on, where the action says it and the provider has to
-/// be asked: minutes of ECS ("Amazon ECS deploy action reference", `DeploymentTimeout`), also where the pipeline's `variables`
-/// say them. What an earlier action put out is no part of the state and is taken for the default: the deployment ends by its own
-/// limit, and that is noticed as rarely as any end.
+/// The longest pause before work is asked for again of whose end no event tells.
+const UNTOLD: Duration = Duration::from_secs(2 * MINUTE);
+
+/// How long an invoked function has to answer (`CodePipeline` user guide, "Quotas": action timeouts). Each continuation begins
+/// anew; of which one this is, the provider knows.
+const ANSWER: Duration = Duration::from_secs(20 * MINUTE);
+
+/// How long the work of `action` may take from its beginning on, where the provider, which has to be asked, ends it then.
 fn own_limit(action: &Action, variables: &BTreeMap<String, String>) -> Option<Duration> {
-    if action.action_type_id.provider != "ECS" {
-        return None;
+    match (action.action_type_id.category, action.action_type_id.provider.as_str()) {
+        (_, "ECS") => Some(deployment_timeout(action, variables)),
+        (Category::Invoke, "Lambda") => Some(ANSWER),
+        _ => None,
     }
+}
+
+/// Minutes of ECS ("Amazon ECS deploy action reference", `DeploymentTimeout`), also where the pipeline's `variables` say them.
+/// What an earlier action put out is no part of the state and is taken for the default: the deployment ends by its own limit,
+/// and that is noticed as rarely as any end.
+fn deployment_timeout(action: &Action, variables: &BTreeMap<String, String>) -> Duration {
     let of_pipeline = |reference: Reference<'_>| {
         variables.get(reference.key).filter(|_| reference.namespace == PIPELINE_NAMESPACE).cloned()
     };
     let said = action.configuration.get("DeploymentTimeout");
     let said = said.and_then(|text| resolve(text, of_pipeline).ok()?.trim().parse().ok());
     let minutes: u64 = said.filter(|minutes| (1..=60).contains(minutes)).unwrap_or(60);
-    Some(Duration::from_secs(minutes * MINUTE))
+    Duration::from_secs(minutes * MINUTE)
+}
+
+/// Whether no event can tell of the work of `action`: a stack hears those of its own region, and none of `CodeBuild`'s tells of
+/// a batch.
+fn is_untold(action: &Action) -> bool {
+    let is_set = |key| action.configuration.get(key).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    action.region.is_some() || (action.action_type_id.provider == "CodeBuild" && is_set("BatchEnabled"))
 }
 
 /// When running work of `action` that began at `begun` is asked for again, after `repeated` questions: soon after its own
-/// limit, however rare the questions have become.
+/// limit, however rare the questions have become, and often where nothing else tells.
 pub(crate) fn next_check(
     action: Option<&Action>,
     variables: &BTreeMap<String, String>,
@@ -48,7 +67,8 @@ pub(crate) fn next_check(
     repeated: u32,
     now: Timestamp,
 ) -> Timestamp {
-    let next = now.plus(pause(repeated));
+    let is_untold = action.is_some_and(is_untold);
+    let next = now.plus(if is_untold { pause(repeated).min(UNTOLD) } else { pause(repeated) });
     let ends = action.and_then(|action| own_limit(action, variables)).map(|limit| begun.plus(limit));
     ends.map_or(next, |ends| next.min(ends.max(now.plus(pause(0)))))
 }
@@ -56,9 +76,6 @@ pub(crate) fn next_check(
 /// How long an attempt of `action` may take from its scheduling on, or wait for a verdict (`CodePipeline` user
 /// guide, "Quotas": action timeouts; the build service's own for `CodeBuild`).
 pub fn time_limit(action: &Action, variables: &BTreeMap<String, String>) -> Duration {
-    if let Some(limit) = own_limit(action, variables) {
-        return limit + MARGIN;
-    }
     let seconds = match (action.action_type_id.category, action.action_type_id.provider.as_str()) {
         (Category::Approval, _) => {
             action.timeout_in_minutes.map_or(7 * DAY, |minutes| u64::from(minutes) * MINUTE)
@@ -69,6 +86,7 @@ pub fn time_limit(action: &Action, variables: &BTreeMap<String, String>) -> Dura
         (_, "CodeBuild") => 36 * HOUR,
         (Category::Invoke, "Lambda") => DAY,
         (_, "Commands") => 55 * MINUTE,
+        (_, "ECS") => return deployment_timeout(action, variables) + MARGIN,
         (Category::Deploy, "S3") => 90 * MINUTE,
         (_, "StepFunctions") => 7 * DAY,
         _ if action.action_type_id.owner == Owner::Custom => DAY,
@@ -86,6 +104,43 @@ mod tests {
         let minutes: Vec<u64> = (0..7).map(|repeated| pause(repeated).as_secs() / 60).collect();
         assert_eq!(minutes, [1, 2, 4, 8, 15, 15, 15]);
         assert_eq!(pause(u32::MAX), pause(4));
+    }
+
+    /// In which minutes after its beginning running work of `action` is asked for.
+    fn asked_for(action: &Action) -> Vec<i64> {
+        let (mut now, mut minutes) = (Timestamp(60_000), vec![1]);
+        for repeated in 1..8 {
+            now = next_check(Some(action), &BTreeMap::new(), Timestamp(0), repeated, now);
+            minutes.push(now.0 / 60_000);
+        }
+        minutes
+    }
+
+    fn action(category: &str, provider: &str) -> Action {
+        serde_json::from_value(serde_json::json!({
+            "name": "Go", "actionTypeId": { "category": category, "owner": "AWS", "provider": provider, "version": "1" },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_function_that_does_not_answer_is_given_up_soon_after_its_time() {
+        let function = action("Invoke", "Lambda");
+        assert_eq!(asked_for(&function), [1, 3, 7, 15, 20, 21, 22, 23]);
+        assert_eq!(time_limit(&function, &BTreeMap::new()), Duration::from_secs(DAY), "by its continuations");
+    }
+
+    #[test]
+    fn what_no_event_tells_of_is_asked_for_every_two_minutes() {
+        let (seldom, often) = ([1, 3, 7, 15, 30, 45, 60, 75], [1, 3, 5, 7, 9, 11, 13, 15]);
+        let build = action("Build", "CodeBuild");
+        assert_eq!(asked_for(&build), seldom);
+        let elsewhere = Action { region: Some("eu-west-1".to_owned()), ..build.clone() };
+        assert_eq!(asked_for(&elsewhere), often);
+        for (batch, asked) in [("true", often), ("True", often), ("false", seldom)] {
+            let configuration = [("BatchEnabled".to_owned(), batch.to_owned())].into();
+            assert_eq!(asked_for(&Action { configuration, ..build.clone() }), asked, "{batch}");
+        }
     }
 
     fn to_ecs(timeout: &str) -> Action {
