@@ -166,6 +166,7 @@ fn work(configuration: &[(&str, &str)]) -> Work {
         inputs: vec![],
         revision_override: None,
         revisions: BTreeMap::new(),
+        sources: vec![],
         trigger: TriggerCause {
             kind: "Webhook".into(),
             detail: String::new(),

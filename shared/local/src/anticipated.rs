@@ -131,6 +131,7 @@ mod tests {
             inputs: vec![],
             revision_override: None,
             revisions: std::collections::BTreeMap::new(),
+            sources: vec![],
             trigger: TriggerCause {
                 kind: "Manual".into(),
                 detail: String::new(),

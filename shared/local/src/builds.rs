@@ -190,7 +190,8 @@ impl Parts {
         number: u64,
     ) -> Request {
         let id = build_id(&work.attempt.token());
-        let revision = work.revisions.values().next().map(|revision| revision.id.clone());
+        let primary = plan::primary_source(work).ok().flatten();
+        let revision = work.source_version(primary).map(str::to_owned);
         let build = BuildInfo {
             project: plan.project.clone(),
             id,

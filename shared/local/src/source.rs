@@ -208,6 +208,7 @@ mod tests {
             inputs: vec![],
             revision_override: None,
             revisions: BTreeMap::new(),
+            sources: vec![],
             trigger: TriggerCause {
                 kind: "Manual".into(),
                 detail: String::new(),

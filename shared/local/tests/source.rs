@@ -164,6 +164,7 @@ fn work(number: u32) -> Work {
         inputs: vec![],
         revision_override: None,
         revisions: BTreeMap::new(),
+        sources: vec![],
         trigger: TriggerCause {
             kind: "Manual".into(),
             detail: String::new(),

@@ -71,6 +71,7 @@ pub(crate) fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>)
         inputs,
         revision_override: None,
         revisions: BTreeMap::new(),
+        sources: vec![],
         trigger: TriggerCause {
             kind: "StartPipelineExecution".into(),
             detail: "a test".into(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use penstock_engine::inputs;
 use penstock_engine::state::{Attempt, AttemptError, ErrorCode, Execution};
 use penstock_model::artifact::Artifact;
-use penstock_model::id::{ActionName, AttemptId};
-use penstock_model::pipeline::{Action, Pipeline};
+use penstock_model::id::{ActionName, ArtifactName, AttemptId};
+use penstock_model::pipeline::{Action, Category, Pipeline};
 use penstock_model::stores::Stores;
 
 use super::resolve::{ResolveError, resolve};
@@ -99,10 +99,20 @@ impl Found {
             action,
             inputs,
             revisions: self.execution.revisions.clone(),
+            sources: sources(&self.pipeline),
             trigger: self.execution.trigger.clone(),
             deadline: self.attempt()?.deadline,
         })
     }
+}
+
+fn sources(pipeline: &Pipeline) -> Vec<(ArtifactName, ActionName)> {
+    let actions = pipeline.stages.iter().flat_map(|stage| &stage.actions);
+    let sources = actions.filter(|action| action.action_type_id.category == Category::Source);
+    let made = |action: &Action| -> Vec<_> {
+        action.output_artifacts.iter().map(|output| (output.name.clone(), action.name.clone())).collect()
+    };
+    sources.flat_map(made).collect()
 }
 
 fn fails(message: String) -> Obstacle {

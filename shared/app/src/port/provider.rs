@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use penstock_engine::state::{AttemptError, External, RevisionOverride, TriggerCause};
 use penstock_model::artifact::{Artifact, Revision};
 use penstock_model::diagnostic::Diagnostic;
-use penstock_model::id::{ActionName, AttemptId, DefinitionVersion, PipelineName};
+use penstock_model::id::{ActionName, ArtifactName, AttemptId, DefinitionVersion, PipelineName};
 use penstock_model::pipeline::{Action, ActionType, Pipeline};
 use penstock_model::stores::Stores;
 use penstock_model::time::Timestamp;
@@ -119,12 +119,25 @@ pub struct Work {
     pub inputs: Vec<Artifact>,
     /// For a source action: the revision that was asked for.
     pub revision_override: Option<RevisionOverride>,
-    /// The revisions of the execution, for what a person reads and for `CODEBUILD_RESOLVED_SOURCE_VERSION`.
+    /// The revisions of the execution, for what a person reads and for [`Self::source_version`].
     pub revisions: BTreeMap<ActionName, Revision>,
+    /// The artifacts that sources make, with the source action of each, in the definition's order.
+    pub sources: Vec<(ArtifactName, ActionName)>,
     /// What started the execution.
     pub trigger: TriggerCause,
     /// When it times out.
     pub deadline: Timestamp,
+}
+
+impl Work {
+    /// The revision that a build which starts in the artifact `primary` is of, for `CODEBUILD_RESOLVED_SOURCE_VERSION`: that of
+    /// the source which made it; in what an earlier action made, that of the definition's first source.
+    pub fn source_version(&self, primary: Option<&ArtifactName>) -> Option<&str> {
+        let is_primary = |it: &&(ArtifactName, ActionName)| Some(&it.0) == primary;
+        let own = self.sources.iter().find(is_primary);
+        let known = own.into_iter().chain(&self.sources).find_map(|(_, action)| self.revisions.get(action));
+        known.or_else(|| self.revisions.values().next()).map(|revision| revision.id.as_str())
+    }
 }
 
 /// What starting led to.

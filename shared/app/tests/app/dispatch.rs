@@ -11,8 +11,9 @@ use penstock_app::port::clock::Clock;
 use penstock_app::port::provider::{Begun, Done, Ending, Observation, Provider, Stop, Work};
 use penstock_engine::debt::Debt;
 use penstock_engine::state::{External, TriggerCause};
+use penstock_model::artifact::Revision;
 use penstock_model::pipeline::{Category, Pipeline};
-use penstock_testkit::build::{action, build, pipeline, source};
+use penstock_testkit::build::{action, build, name, pipeline, source};
 use penstock_testkit::fake::{Conduct, FakeProvider, FakeProviders};
 use penstock_testkit::installation::Installation;
 
@@ -26,6 +27,28 @@ fn two_stages(compile: penstock_testkit::build::ActionBuilder) -> Pipeline {
         .stage("Source", [source("Fetch", "src").namespace("Src")])
         .stage("Build", [compile.consumes("src").namespace("Built")])
         .build()
+}
+
+#[tokio::test]
+async fn a_build_is_of_the_revision_of_what_it_starts_in() {
+    let provider = FakeProvider::new(|work| {
+        let Ending::Succeeded(mut done) = FakeProvider::success(work) else { return Conduct::Succeeds };
+        done.revision =
+            done.revision.map(|known| Revision { id: format!("of {}", work.action.name), ..known });
+        Conduct::Ends(Ending::Succeeded(done))
+    });
+    let two = pipeline("web")
+        .stage("Source", [source("Fetch", "src"), source("Docs", "docs")])
+        .stage("Build", [build("Compile").consumes("src").consumes("docs").produces("app")])
+        .build();
+    let installation = with(Installation::new(provider), two).await;
+    started(&installation).await;
+    let works = installation.fakes.provider.started();
+    let work = works.iter().find(|work| work.attempt.stage.as_str() == "Build").expect("the build");
+    for (primary, version) in [("src", "of Fetch"), ("docs", "of Docs"), ("app", "of Fetch")] {
+        assert_eq!(work.source_version(Some(&name(primary))), Some(version), "{primary}");
+    }
+    assert_eq!(work.source_version(None), Some("of Fetch"), "the definition's first, not the alphabet's");
 }
 
 #[tokio::test]

@@ -104,6 +104,7 @@ pub(crate) fn work(of: &str, number: u32, action: Action, inputs: Vec<Artifact>)
         inputs,
         revision_override: None,
         revisions: std::collections::BTreeMap::new(),
+        sources: vec![],
         trigger: TriggerCause {
             kind: "StartPipelineExecution".into(),
             detail: "a test".to_owned(),

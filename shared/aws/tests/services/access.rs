@@ -41,6 +41,7 @@ fn work(pipeline: &str, role: Option<&str>) -> Work {
         inputs: vec![],
         revision_override: None,
         revisions: Default::default(),
+        sources: vec![],
         trigger: TriggerCause {
             kind: String::new().into(),
             detail: String::new(),

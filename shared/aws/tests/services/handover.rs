@@ -51,6 +51,7 @@ fn work(attempt: AttemptId, stores: Stores, inputs: Vec<Artifact>) -> Work {
         inputs,
         revision_override: None,
         revisions: Default::default(),
+        sources: vec![],
         trigger: TriggerCause {
             kind: String::new().into(),
             detail: String::new(),

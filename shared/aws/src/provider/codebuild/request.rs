@@ -180,11 +180,12 @@ fn in_s3(
 }
 
 fn variables(work: &Work, plan: &Plan) -> Result<Vec<EnvironmentVariable>, BuildError> {
+    let source_version = work.source_version(Some(&plan.sources.primary.name));
     let ours = [
         (ATTEMPT, Some(work.attempt.to_string())),
         ("PENSTOCK_EXECUTION_ID", Some(work.attempt.execution.to_string())),
         ("PENSTOCK_PIPELINE", Some(work.pipeline.to_string())),
-        ("PENSTOCK_SOURCE_VERSION", work.revisions.values().next().map(|revision| revision.id.clone())),
+        ("PENSTOCK_SOURCE_VERSION", source_version.map(str::to_owned)),
     ];
     let ours = ours.into_iter().filter_map(|(name, value)| {
         Some(Variable { name: name.to_owned(), value: value?, kind: EnvironmentVariableType::Plaintext })
