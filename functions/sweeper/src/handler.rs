@@ -12,6 +12,7 @@ use penstock_app::port::queue::{Message, Queue};
 use penstock_app::reconcile::{Reconciliation, Share};
 use penstock_app::sweep::wake_up;
 use penstock_aws::dead_letters::DeadLetters;
+use penstock_aws::schedule;
 use penstock_aws::store::TableStore;
 use penstock_aws::telemetry::{Metrics, Unit};
 use penstock_model::time::Timestamp;
@@ -24,12 +25,22 @@ const RECONCILIATIONS: u64 = 12;
 /// For how long each of what can wait may take; the function's timeout has room for both.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a sweep is asked for besides; the schedule asks for nothing.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// What a sweep is asked for: by the schedule with its time, by a person for something besides.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Asked {
+    /// For which time it was scheduled.
+    pub(crate) time: Option<String>,
     /// To look for lost pushes now.
     pub(crate) reconcile: bool,
+}
+
+impl Asked {
+    /// The time by which it is this sweep's turn to do what is done once in a while. By the clock, one that begins a minute late
+    /// would leave its own minute out, and do the next one's work a second time.
+    fn turn(&self, now: Timestamp) -> Timestamp {
+        self.time.as_deref().and_then(schedule::time).unwrap_or(now)
+    }
 }
 
 /// Sweeps.
@@ -49,6 +60,7 @@ impl Handler {
     /// One sweep. Waking goes first: nothing that follows can keep it.
     pub(crate) async fn sweep(&self, asked: Asked) -> Result<(), Error> {
         let now = self.clock.now();
+        let turn = asked.turn(now);
         let due = self.store.due_since(now).await?;
         let wake_ups = due.iter().map(|(pipeline, _)| {
             tracing::info!(%pipeline, "wakes");
@@ -56,10 +68,10 @@ impl Handler {
         });
         self.queue.send(wake_ups.collect::<Result<_, Error>>()?).await?;
         let oldest = due.iter().map(|(_, since)| *since).min();
-        let dead = self.dead_letters(now).await;
+        let dead = self.dead_letters(turn).await;
         measures(now, oldest, dead).emit();
         let everything = asked.reconcile.then_some(Share { part: 0, parts: 1, turn: 0 });
-        if let Some(share) = everything.or_else(|| share(now)) {
+        if let Some(share) = everything.or_else(|| share(turn)) {
             self.in_time("comparing branches", self.reconcile(share)).await;
         }
         self.in_time("cleaning up", self.clean_up()).await;
@@ -113,7 +125,7 @@ impl Handler {
     }
 
     /// How many dead letters there are; from time to time they are given another try.
-    async fn dead_letters(&self, now: Timestamp) -> Option<u64> {
+    async fn dead_letters(&self, turn: Timestamp) -> Option<u64> {
         let depths = try_join(self.dead_letters.depth(), self.other_letters.depth()).await;
         let (depth, other) = match depths {
             Ok(depths) => depths,
@@ -123,7 +135,7 @@ impl Handler {
                 return None;
             }
         };
-        if depth > 0 && (now.0 / 60_000) % REDRIVE_MINUTES == 0 {
+        if depth > 0 && (turn.0 / 60_000) % REDRIVE_MINUTES == 0 {
             match self.dead_letters.redrive().await {
                 Ok(()) => tracing::warn!(depth, "dead letters are given another try"),
                 Err(error) => {
@@ -150,8 +162,8 @@ impl Handler {
 }
 
 /// The pipelines whose branches are compared in this minute: not on the hour, when everybody asks.
-fn share(now: Timestamp) -> Option<Share> {
-    let minute = u64::try_from(now.0).ok()? / 60_000;
+fn share(turn: Timestamp) -> Option<Share> {
+    let minute = u64::try_from(turn.0).ok()? / 60_000;
     let every = 60 / RECONCILIATIONS;
     (minute % every == 3).then_some(Share {
         part: minute % 60 / every,
@@ -181,6 +193,25 @@ mod tests {
         assert!(line["OldestDebtAge"] == 90.0 && line["DeadLetters"] == 3.0, "{line}");
         let line = measures(now, None, None).line();
         assert!(line["OldestDebtAge"] == 0.0 && line.get("DeadLetters").is_none(), "{line}");
+    }
+
+    #[test]
+    fn a_late_sweep_has_the_turn_of_its_own_minute() {
+        let asked = |input: &str| serde_json::from_str::<Asked>(input).unwrap();
+        // 2023-11-14T22:13:20Z
+        let late = Timestamp(1_700_000_000_000).plus(Duration::from_secs(50));
+        let turn = asked(r#"{"time":"2023-11-14T22:13:20Z"}"#).turn(late);
+        assert_eq!(turn, Timestamp(1_700_000_000_000));
+        assert_eq!(share(turn).map(|share| share.part), Some(2), "13 minutes past");
+        assert_eq!(share(late), None, "14 minutes past");
+        for unknown in [
+            "{}",
+            r#"{"time":null}"#,
+            r#"{"time":"<aws.scheduler.scheduled-time>"}"#,
+            r#"{"reconcile":true}"#,
+        ] {
+            assert_eq!(asked(unknown).turn(late), late, "{unknown}");
+        }
     }
 
     #[test]

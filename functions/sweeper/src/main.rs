@@ -47,7 +47,6 @@ async fn main() -> Result<(), Error> {
         queue,
         clock,
     });
-    // Which minute it is, the clock tells and not the schedule.
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Asked>| {
         let handler = Arc::clone(&handler);
         async move { handler.sweep(event.payload).await }

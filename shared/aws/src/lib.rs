@@ -7,6 +7,7 @@ pub mod environment;
 mod error;
 mod http;
 pub mod offered;
+pub mod schedule;
 pub mod scratch;
 pub mod sdk;
 pub mod session;
