@@ -17,6 +17,8 @@ async fn a_build_hands_on_its_artifact_and_variables_and_keeps_its_log() {
     assert_eq!(done.variables["GREETING"], "hello world of site at c0ffee");
     let [artifact] = done.artifacts.as_slice() else { panic!("{:?}", done.artifacts) };
     assert!(artifact.key.contains(&work.attempt.token()) && artifact.version_id.is_some(), "{artifact:?}");
+    let uuid = done.external.as_ref().unwrap().id.strip_prefix("web:").unwrap();
+    assert!(artifact.key.ends_with(&format!("/{uuid}/Out-1.zip")), "nobody else knows where: {artifact:?}");
     assert_eq!(stage.text(artifact, "greeting").await, "hello world of site at c0ffee\n");
     assert_eq!(done.summary.as_deref(), Some("build 1 succeeded"));
     assert!(done.started_at.is_some());

@@ -143,7 +143,7 @@ impl Builds<'_> {
             let error = failure::error(build, log.as_ref());
             return Ok(Ending::Failed { error, external: Some(external) });
         }
-        let artifacts = match outputs::of_build(&self.0.storage(), work, &self.0.destination, build).await {
+        let artifacts = match outputs::of_build(&self.0.storage(), work, build).await {
             Ok(artifacts) => artifacts,
             Err(failure) => return failure.ending(Some(external)),
         };

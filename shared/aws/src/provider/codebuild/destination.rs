@@ -1,4 +1,5 @@
-//! Where a build's artifacts go: a bucket, and keys that contain the attempt.
+//! Where a build's artifacts go: a bucket, and keys that contain the attempt. Below them `CodeBuild` puts the build's id, so
+//! that who may write artifacts too, such as builds of the same stack, cannot tell beforehand where another's lies.
 
 use penstock_app::port::provider::Work;
 use penstock_model::artifact;
@@ -24,13 +25,8 @@ impl Destination {
         Self { bucket, region, path: artifact::folder(&work.pipeline, &work.attempt), encryption_key }
     }
 
-    /// The object's name below the path.
+    /// The object's name below the path and the build's id.
     pub(super) fn file(name: &ArtifactName) -> String {
         format!("{name}.zip")
-    }
-
-    /// The object's key.
-    pub(super) fn key(&self, name: &ArtifactName) -> String {
-        format!("{}/{}", self.path, Self::file(name))
     }
 }

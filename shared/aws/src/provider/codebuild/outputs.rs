@@ -6,32 +6,29 @@ use penstock_app::port::provider::Work;
 use penstock_model::artifact::Artifact;
 use penstock_model::id::ArtifactName;
 
-use super::destination::Destination;
 use crate::artifacts::S3Artifacts;
 use crate::provider::failure::Failure;
 use crate::sdk::Sdk;
 
 /// The artifacts of a build that succeeded.
-pub(super) async fn of_build(
-    sdk: &Sdk,
-    work: &Work,
-    destination: &Destination,
-    build: &Build,
-) -> Result<Vec<Artifact>, Failure> {
+pub(super) async fn of_build(sdk: &Sdk, work: &Work, build: &Build) -> Result<Vec<Artifact>, Failure> {
     let outputs = &work.action.output_artifacts;
     let place = if outputs.len() > 1 { "`secondary-artifacts`" } else { "`artifacts` with `files`" };
     let mut found = vec![];
     for output in outputs {
-        let asked = destination.key(&output.name);
-        let told = told(build, &output.name, outputs.len()).and_then(place_of);
-        let (bucket, key) = told.unwrap_or((&destination.bucket, &asked));
+        let Some((bucket, key)) = told(build, &output.name, outputs.len()).and_then(place_of) else {
+            return Err(Failure::job(format!(
+                "the build wrote no artifact `{}`; add it to {place} of the buildspec",
+                output.name
+            )));
+        };
         let artifact = one(sdk, &output.name, bucket, key).await;
         found.push(artifact.map_err(|error| missing(&output.name, &error, place))?);
     }
     Ok(found)
 }
 
-/// Where the build says that it wrote the output `name`, one of `outputs`: another release may have asked it to.
+/// Where the build says that it wrote the output `name`, one of `outputs`. Nobody else knows: the path has the build's id.
 fn told<'a>(build: &'a Build, name: &ArtifactName, outputs: usize) -> Option<&'a str> {
     if outputs == 1 {
         return build.artifacts.as_ref()?.location.as_deref();

@@ -115,23 +115,23 @@ fn artifacts(
     match (work.action.output_artifacts.as_slice(), batch) {
         ([], _) => Ok((none.build()?, vec![])),
         (outputs, Some(batch)) => of_batch(outputs, batch, destination),
-        ([only], None) => Ok((in_s3(destination, &Destination::file(&only.name), None, false)?, vec![])),
+        ([only], None) => Ok((in_s3(destination, &Destination::file(&only.name), None)?, vec![])),
         (several, None) => {
             let secondary = several.iter().map(|output| {
-                in_s3(destination, &Destination::file(&output.name), Some(output.name.as_str()), false)
+                in_s3(destination, &Destination::file(&output.name), Some(output.name.as_str()))
             });
             Ok((none.build()?, secondary.collect::<Result<_, _>>()?))
         }
     }
 }
 
-/// Each build of a batch writes below a path of its own. An output that is called `<build>_<artifact>` is a secondary one.
+/// An output that is called `<build>_<artifact>` is a secondary one.
 fn of_batch(
     outputs: &[OutputArtifact],
     batch: Batch,
     destination: &Destination,
 ) -> Result<(ProjectArtifacts, Vec<ProjectArtifacts>), BuildError> {
-    let primary = in_s3(destination, "artifact.zip", None, true)?;
+    let primary = in_s3(destination, "artifact.zip", None)?;
     if batch.combine {
         return Ok((primary, vec![]));
     }
@@ -142,7 +142,7 @@ fn of_batch(
     identifiers.truncate(MAX_SECONDARY);
     let secondary = identifiers
         .into_iter()
-        .map(|identifier| in_s3(destination, &format!("{identifier}.zip"), Some(identifier), true));
+        .map(|identifier| in_s3(destination, &format!("{identifier}.zip"), Some(identifier)));
     Ok((primary, secondary.collect::<Result<_, _>>()?))
 }
 
@@ -161,14 +161,12 @@ fn in_s3(
     destination: &Destination,
     file: &str,
     identifier: Option<&str>,
-    of_each_build: bool,
 ) -> Result<ProjectArtifacts, BuildError> {
-    let namespace = if of_each_build { ArtifactNamespace::BuildId } else { ArtifactNamespace::None };
     ProjectArtifacts::builder()
         .r#type(ArtifactsType::S3)
         .location(&destination.bucket)
         .path(&destination.path)
-        .namespace_type(namespace)
+        .namespace_type(ArtifactNamespace::BuildId)
         .name(file)
         .packaging(ArtifactPackaging::Zip)
         // The name in the buildspec does not count: we have to find the object.
