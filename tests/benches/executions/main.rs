@@ -45,6 +45,9 @@ use meter::Meter;
 use report::Counted;
 use run::Release;
 
+/// Whether the stack is deployed with what few will ask of it too, as for the tests.
+pub(crate) const WITH_ALL_PARAMETERS: bool = false;
+
 /// How many executions are counted that follow one another, after one for which every function had to begin anew.
 const COUNTED: usize = 6;
 /// How many executions the history then has.

@@ -1,7 +1,7 @@
 //! The deployed stack, one for all tests of the target: each has pipelines and repositories of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -81,7 +81,7 @@ pub(crate) struct Stack {
     pub(crate) code_build: CodeBuildStandIn,
     /// Since when the emulator runs.
     pub(crate) begun: SystemTime,
-    template: PathBuf,
+    pub(crate) template: PathBuf,
     /// What it was deployed with, `NAME=VALUE`.
     pub(crate) parameters: Vec<String>,
     /// What the stack prints.
@@ -122,22 +122,20 @@ impl Stack {
             format!("GitHubApiUrl={}", stack.git_hub.url()),
             format!("GitHubTokenArn={}", stack.token().await),
         ];
-        // The benchmark counts the calls of a stack as most have it.
-        if cfg!(test) {
+        if crate::WITH_ALL_PARAMETERS {
             stack.parameters.push("EventBusName=default".to_owned());
             stack.parameters.push(format!("SourceBuckets={UPLOADS}"));
         }
-        stack.sam_deploy(&[]).await;
+        stack.sam_deploy(&stack.template, &[]).await;
         (stack.outputs, stack.resources) = stack.described().await;
         amendments::make(&stack).await;
         stack.code_build.send_events_to(Some(stack.resource("ObserverFunction")));
         stack
     }
 
-    /// The ARN of the stored token. The stack's own secrets lie in Secrets Manager, so here it is a parameter; the benchmark
-    /// counts the calls of a stack as most have it.
+    /// The ARN of the stored token. The stack's own secrets lie in Secrets Manager, so here it is a parameter too.
     async fn token(&self) -> String {
-        if cfg!(test) {
+        if crate::WITH_ALL_PARAMETERS {
             let ssm = aws_sdk_ssm::Client::new(&self.sdk());
             let name = "/penstock/github-token";
             let put = ssm.put_parameter().name(name).value(TOKEN).r#type(ParameterType::SecureString);
@@ -149,10 +147,10 @@ impl Stack {
         secrets.create_secret().name("github").secret_string(TOKEN).send().await.unwrap().arn.unwrap()
     }
 
-    /// `sam deploy`, with these parameters besides.
-    pub(crate) async fn sam_deploy(&self, more: &[&str]) {
+    /// `sam deploy` of what was built at `template`, with these parameters besides.
+    pub(crate) async fn sam_deploy(&self, template: &Path, more: &[&str]) {
         let mut command = sam();
-        command.arg("deploy").arg("--template-file").arg(&self.template).args(["--stack-name", NAME]);
+        command.arg("deploy").arg("--template-file").arg(template).args(["--stack-name", NAME]);
         command.args(["--resolve-s3", "--no-confirm-changeset", "--no-progressbar"]);
         command.args(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]);
         command.arg("--parameter-overrides").args(&self.parameters).args(more);

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::build::root;
+use crate::release::assert_forwards;
 use crate::stack::{NAME, Stack, alone, stack, turns_over};
 
 /// How long the last of the other tests may take.
@@ -42,6 +43,7 @@ async fn every_call_is_listed_and_what_is_listed_is_called() {
     }
     let _turn = alone().await;
     let stack = stack();
+    assert_forwards(stack);
     let text = std::fs::read_to_string(root().join("tests/tests/template/calls.json")).unwrap();
     let listed: BTreeMap<String, Listed> = serde_json::from_str(&text).unwrap();
     let mut wrong = vec![];
