@@ -173,7 +173,7 @@ fn delivery_to(pipeline: &str, id: &str) -> Message {
         Message::Delivery { delivery, event, .. } => {
             Message::Delivery { delivery, event, pipeline: Some(name(pipeline)) }
         }
-        other => other,
+        other @ (Message::Command { .. } | Message::Debt { .. }) => other,
     }
 }
 
