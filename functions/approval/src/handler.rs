@@ -47,18 +47,18 @@ fn span(approvals: &Approvals, token: &str) -> Span {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
-    use penstock_aws::telemetry::Kept;
+    use penstock_aws::telemetry::lines;
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::installation::Installation;
+    use penstock_testkit::kept_logs::KeptLogs;
     use serde_json::{Value, json};
     use tower::ServiceExt;
-    use tracing::Level;
 
     use super::*;
 
     /// What is logged of a GET of `path`.
     async fn logged(approvals: &Arc<Approvals>, path: &str) -> String {
-        let logs = Kept::from(Level::INFO);
+        let logs = KeptLogs::of(|to| lines("info", move || to.clone()));
         let request = Request::get(path).body(Body::empty()).unwrap();
         router(Arc::clone(approvals)).oneshot(request).await.unwrap();
         logs.text()
