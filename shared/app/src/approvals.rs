@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use penstock_engine::command::{Command, Request};
 use penstock_engine::rejection::Rejection;
 use penstock_engine::state::Verdict;
 use penstock_model::artifact::{Artifact, Revision};
@@ -12,7 +11,6 @@ use penstock_model::plain;
 use penstock_model::time::Timestamp;
 
 use crate::base_url::BaseUrl;
-use crate::command_id::fresh_command;
 use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::approvers::{ApproverName, Approvers};
@@ -24,6 +22,7 @@ use crate::port::store::{Snapshot, Store};
 mod outcome;
 mod present;
 mod token;
+mod verdict;
 
 pub(crate) use outcome::became;
 pub(crate) use present::waiting_behind;
@@ -92,8 +91,17 @@ pub struct ApprovalView {
     pub trigger: String,
     /// What follows an approval, in words: the deployments of this stage and the next.
     pub will_do: Vec<String>,
-    /// The verdict, once there is one.
-    pub verdict: Option<Verdict>,
+}
+
+/// A verdict that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// The attempt that waited for it.
+    pub attempt: AttemptId,
+    /// The verdict.
+    pub verdict: Verdict,
 }
 
 /// Why an approval cannot be shown or decided.
@@ -108,9 +116,12 @@ pub enum ApprovalError {
     /// The verdict was not accepted for another reason, such as a comment that is too long.
     #[error(transparent)]
     Rejected(Rejection),
-    /// Something outside failed; the same may succeed later.
+    /// Something outside failed, before anything was decided; the same may succeed later.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// A verdict was given, and nobody can say whether it was taken: the link opened again shows it.
+    #[error(transparent)]
+    NotKnown(PortError),
 }
 
 impl From<AppError> for ApprovalError {
@@ -199,43 +210,24 @@ impl Approvals {
     ///
     /// # Errors
     /// As [`Self::open`]; [`ApprovalError::Rejected`] if the comment is too long, or the link is shared and `by` is
-    /// empty or longer than [`MAX_TYPED_NAME`].
+    /// empty or longer than [`MAX_TYPED_NAME`]; [`ApprovalError::NotKnown`] if the verdict may have been taken.
     pub async fn decide(
         &self,
         link_token: &str,
         approved: bool,
         by: &str,
         comment: &str,
-    ) -> Result<ApprovalView, ApprovalError> {
+    ) -> Result<Decided, ApprovalError> {
         let (Link { attempt, approver }, pipeline) = self.find(link_token).await?;
         let by = match &approver {
             Some(name) => name.to_string(),
             None => claimed(by).map_err(ApprovalError::Rejected)?,
         };
-        self.give(&pipeline, &attempt, approved, &by, comment).await?;
-        let snapshot = self.store.load(&pipeline, std::slice::from_ref(&attempt.execution)).await?;
-        self.view(&snapshot, attempt, approver).await
-    }
-
-    /// Gives a verdict on `attempt` and says when it was taken.
-    pub(crate) async fn give(
-        &self,
-        pipeline: &PipelineName,
-        attempt: &AttemptId,
-        approved: bool,
-        by: &str,
-        comment: &str,
-    ) -> Result<Timestamp, AppError> {
-        let request = Request::Decide {
-            attempt: attempt.clone(),
-            approved,
-            by: by.to_owned(),
-            comment: comment.to_owned(),
-        };
-        let id = fresh_command("verdict", self.clock.as_ref())?;
-        let command = Command { id, pipeline: pipeline.clone(), request };
-        let reply = self.commands.carry_out(command).await?.accepted()?;
-        Ok(reply.events.first().map_or_else(|| self.clock.now(), |event| event.at))
+        match self.give(&pipeline, &attempt, approved, &by, comment).await {
+            Ok(verdict) => Ok(Decided { pipeline, attempt, verdict }),
+            Err(AppError::Port(error)) => Err(ApprovalError::NotKnown(error)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn find(&self, link_token: &str) -> Result<(Link, PipelineName), ApprovalError> {

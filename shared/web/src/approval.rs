@@ -17,7 +17,7 @@ use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use maud::Markup;
-use penstock_app::approvals::{ApprovalError, ApprovalView, Approvals};
+use penstock_app::approvals::{ApprovalError, ApprovalView, Approvals, Decided};
 
 use crate::answer::name_allowed;
 use crate::page::{self, Around, Page};
@@ -25,6 +25,12 @@ use crate::{assets, body, headers};
 
 /// The largest form.
 const MAX_FORM: usize = 64 << 10;
+
+/// What is said where an approval could not be looked at.
+const NOT_SHOWN: &str = "The approval cannot be shown now. Open the link again in a moment.";
+
+/// What is said where a verdict came no further than to this page.
+const NOTHING_DECIDED: &str = "Nothing was decided. Try again in a moment.";
 
 /// Who decides by a shared link without giving a name.
 const NOBODY: &str = "somebody with the link";
@@ -69,7 +75,7 @@ fn pages<S>(approvals: Arc<Approvals>, around: Around) -> Router<S> {
 async fn show(State(desk): State<Desk>, Path(token): Path<String>) -> Response {
     match desk.approvals.open(&token).await {
         Ok(view) => desk.ask(&view, StatusCode::OK, &Form::default(), None),
-        Err(error) => desk.unanswerable(error),
+        Err(error) => desk.unanswerable(error, NOT_SHOWN),
     }
 }
 
@@ -81,7 +87,7 @@ async fn decide(
 ) -> Response {
     let view = match desk.approvals.open(&token).await {
         Ok(view) => view,
-        Err(error) => return desk.unanswerable(error),
+        Err(error) => return desk.unanswerable(error, NOTHING_DECIDED),
     };
     let form = match form(&headers, body).await {
         Ok(form) => form,
@@ -92,11 +98,11 @@ async fn decide(
     }
     let comment = form.comment.replace("\r\n", "\n");
     match desk.approvals.decide(&token, form.verdict == "approve", form.by(), &comment).await {
-        Ok(view) => desk.decided(&view),
+        Ok(decided) => desk.decided(&decided),
         Err(ApprovalError::Rejected(rejection)) => {
             desk.ask(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&rejection.to_string()))
         }
-        Err(error) => desk.unanswerable(error),
+        Err(error) => desk.unanswerable(error, NOTHING_DECIDED),
     }
 }
 
@@ -182,17 +188,17 @@ impl Desk {
         respond(self.around, status, &title, view::ask(self.around, view, form, problem))
     }
 
-    fn decided(&self, view: &ApprovalView) -> Response {
-        let approved = view.verdict.as_ref().is_some_and(|verdict| verdict.approved);
-        let title = if approved { "Approved" } else { "Rejected" };
-        respond(self.around, StatusCode::OK, title, view::decided(self.around, view, approved))
+    fn decided(&self, decided: &Decided) -> Response {
+        let title = if decided.verdict.approved { "Approved" } else { "Rejected" };
+        respond(self.around, StatusCode::OK, title, view::decided(self.around, decided))
     }
 
     fn say(&self, status: StatusCode, title: &str, said: &str) -> Response {
         respond(self.around, status, title, view::message(self.around, title, said))
     }
 
-    fn unanswerable(&self, error: ApprovalError) -> Response {
+    /// Says why nothing can be asked or was decided; `failed` is said where something outside failed before that.
+    fn unanswerable(&self, error: ApprovalError, failed: &str) -> Response {
         match error {
             ApprovalError::Unknown => self.say(
                 StatusCode::NOT_FOUND,
@@ -210,8 +216,12 @@ impl Desk {
             }
             ApprovalError::Port(error) => {
                 tracing::error!(%error, "an approval cannot be shown or decided");
-                let said = "Nothing was decided. Try again in a moment.";
-                self.say(StatusCode::SERVICE_UNAVAILABLE, "That did not work", said)
+                self.say(StatusCode::SERVICE_UNAVAILABLE, "That did not work", failed)
+            }
+            ApprovalError::NotKnown(error) => {
+                tracing::error!(%error, "whether a verdict was taken is not known");
+                let said = "It is not known whether your verdict was taken; open the link again.";
+                self.say(StatusCode::SERVICE_UNAVAILABLE, "That may not have worked", said)
             }
         }
     }

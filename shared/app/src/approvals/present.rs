@@ -43,7 +43,6 @@ pub(super) async fn view(
         waiting_behind: waiting_behind(&snapshot.state, &id.stage),
         trigger: trigger_in_words(&execution.trigger),
         will_do: follows(outputs, pipeline, execution, (&id.stage, action)).await?,
-        verdict: attempt.verdict.clone(),
         attempt: id,
         approver,
     }))

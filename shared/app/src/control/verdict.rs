@@ -80,7 +80,7 @@ impl Control {
         given: GivenVerdict<'_>,
     ) -> Result<Timestamp, AppError> {
         let GivenVerdict { approved, by, comment } = given;
-        self.approvals.give(pipeline, attempt, approved, by, comment).await
+        self.approvals.give(pipeline, attempt, approved, by, comment).await.map(|verdict| verdict.at)
     }
 
     /// Whether the latest definition has such an approval, or an execution under way does.

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use penstock_app::admission::Admission;
 use penstock_app::approvals::{ApprovalError, ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
+use penstock_app::control::{Control, GivenVerdict};
+use penstock_app::error::AppError;
 use penstock_app::port::approvers::{Approver, ApproverName, Approvers};
+use penstock_app::port::commands::Commands;
 use penstock_engine::command::RetryActions;
 use penstock_testkit::build::name;
-use penstock_testkit::fake::MemoryApprovers;
+use penstock_testkit::fake::{FakeProviders, LossyCommands, Lost, MemoryApprovers};
 use penstock_testkit::installation::Installation;
 
-use super::{attempt, stages, started, web, web_name, with};
+use super::{attempt, place, stages, started, web, web_name, with};
 
 #[tokio::test]
 async fn an_approver_sees_what_is_asked_and_decides_once() {
@@ -32,13 +36,13 @@ async fn an_approver_sees_what_is_asked_and_decides_once() {
     installation.approvals.open(&token).await.expect("looking changes nothing");
 
     let decided = installation.approvals.decide(&token, true, "bob", "ship it").await.expect("approving");
-    assert!(decided.verdict.is_some_and(|verdict| verdict.approved));
+    assert!(decided.verdict.approved);
     installation.settle().await;
     assert!(stages(&installation, &id).await.starts_with("Succeeded"));
     assert!(stages(&installation, &behind).await.ends_with("Release InProgress"));
     for again in [
-        installation.approvals.open(&token).await,
-        installation.approvals.decide(&token, false, "eve", "").await,
+        installation.approvals.open(&token).await.map(drop),
+        installation.approvals.decide(&token, false, "eve", "").await.map(drop),
     ] {
         assert_eq!(again, Err(ApprovalError::Settled("approved by bob (claimed): ship it".to_owned())));
     }
@@ -57,9 +61,9 @@ async fn links_are_ours_and_expire() {
     assert!(matches!(installation.approvals.open(&never).await, Err(ApprovalError::Settled(_))));
     installation.fakes.clock.advance(Duration::from_secs(3601));
     for late in [
-        installation.approvals.open(&token).await,
-        installation.approvals.decide(&token, true, "bob", "").await,
-        installation.approvals.open(&token).await,
+        installation.approvals.open(&token).await.map(drop),
+        installation.approvals.decide(&token, true, "bob", "").await.map(drop),
+        installation.approvals.open(&token).await.map(drop),
     ] {
         let Err(ApprovalError::Settled(outcome)) = late else { panic!("{late:?}") };
         assert!(outcome.contains("expired"), "{outcome}");
@@ -92,7 +96,7 @@ async fn a_verdict_by_an_approvers_own_link_has_their_name() {
     let shared = installation.approvals.open(&installation.approvals.link_token(&asked)).await;
     assert_eq!(shared.expect("the page").approver, None);
     let decided = installation.approvals.decide(token, true, "Eve", "").await.expect("approving");
-    assert_eq!(decided.verdict.expect("a verdict").by, "Jo", "what is typed does not count");
+    assert_eq!(decided.verdict.by, "Jo", "what is typed does not count");
     let again = installation.approvals.open(token).await;
     assert_eq!(again, Err(ApprovalError::Settled("approved by Jo".to_owned())));
 }
@@ -108,7 +112,7 @@ async fn a_shared_link_needs_a_name_and_records_it_as_claimed() {
     }
     let decided =
         installation.approvals.decide(&token, false, " Jo\u{7}  of Ops ", "").await.expect("rejecting");
-    assert_eq!(decided.verdict.expect("a verdict").by, "Jo of Ops (claimed)");
+    assert_eq!(decided.verdict.by, "Jo of Ops (claimed)");
 }
 
 #[tokio::test]
@@ -149,8 +153,8 @@ async fn the_link_of_a_stopped_execution_says_who_stopped_it() {
         );
         let told = ApprovalError::Settled("stopped by alice: wrong branch".to_owned());
         for late in [
-            installation.approvals.open(&token).await,
-            installation.approvals.decide(&token, true, "bob", "").await,
+            installation.approvals.open(&token).await.map(drop),
+            installation.approvals.decide(&token, true, "bob", "").await.map(drop),
         ] {
             assert_eq!(late, Err(told.clone()), "abandon: {abandon}");
         }
@@ -174,14 +178,52 @@ async fn the_link_of_an_earlier_attempt_leads_to_the_newer_one() {
     installation.approvals.open(&newer).await.expect("it waits");
 }
 
+/// What Ada is answered who approves by the API, and what stands then.
+async fn answered(lost: Lost) -> (Result<(), AppError>, Result<(), ApprovalError>) {
+    let installation = with(Installation::default(), web()).await;
+    let id = started(&installation).await;
+    let (fakes, transition) = (&installation.fakes, &installation.transition);
+    let providers = Arc::new(FakeProviders::new(fakes.provider.clone()));
+    let admission = Arc::new(Admission::new(transition.clone(), providers));
+    let approvals = Arc::new(approvals_by(&installation, LossyCommands::new(transition.clone(), lost)));
+    let (store, clock) = (fakes.store.clone(), fakes.clock.clone());
+    let control = Control::new(transition.clone(), store, admission, approvals.clone(), clock);
+    let asked = attempt(&id, "Release", "Sign-off", 1);
+    let (stage, action) = place("Release", "Sign-off");
+    let given = GivenVerdict { approved: true, by: "ada", comment: "" };
+    let token = approvals.api_token(&asked);
+    let answer = control.verdict(&web_name(), &stage, &action, Some(&token), given).await;
+    let stands = approvals.open(&approvals.link_token(&asked)).await;
+    (answer.map(drop), stands.map(drop))
+}
+
+#[tokio::test]
+async fn a_verdict_by_the_api_is_answered_as_it_stands_although_its_answer_was_lost() {
+    let settled = |outcome: &str| Err(ApprovalError::Settled(outcome.to_owned()));
+    let (answer, stands) = answered(Lost::Answer).await;
+    assert_eq!((answer, stands), (Ok(()), settled("approved by ada")));
+    let (answer, stands) = answered(Lost::Race).await;
+    assert_eq!(stands, settled("rejected by eve: no"));
+    let said = "this approval has been settled: rejected by eve: no; the verdict that you gave was not taken";
+    assert_eq!(answer.unwrap_err().to_string(), said);
+    let (answer, stands) = answered(Lost::Command).await;
+    assert_eq!(stands, Ok(()));
+    let Err(AppError::Port(error)) = answer else { panic!("{answer:?}") };
+    assert!(error.retryable && error.message.contains("it is not known whether"), "{error}");
+}
+
 /// Another process's approvals over the same fakes.
 fn approvals_of(installation: &Installation) -> Approvals {
+    approvals_by(installation, installation.transition.clone())
+}
+
+fn approvals_by(installation: &Installation, commands: Arc<dyn Commands>) -> Approvals {
     let fakes = &installation.fakes;
     Approvals::new(
         ApprovalKey::new([7; 32]),
         fakes.store.clone(),
         fakes.outputs.clone(),
-        installation.transition.clone(),
+        commands,
         fakes.clock.clone(),
         BaseUrl::new("http://penstock.example"),
     )

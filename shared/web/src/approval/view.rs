@@ -1,7 +1,8 @@
 //! The pages of an approval.
 
 use maud::{Markup, html};
-use penstock_app::approvals::{ApprovalView, MAX_TYPED_NAME};
+use penstock_app::approvals::{ApprovalView, Decided, MAX_TYPED_NAME};
+use penstock_app::engine::state::Verdict;
 use penstock_model::artifact::{Artifact, Revision};
 
 use super::Form;
@@ -177,21 +178,19 @@ fn decider(view: &ApprovalView, form: &Form) -> Markup {
 }
 
 /// Says that the verdict was taken.
-pub(super) fn decided(around: Around, view: &ApprovalView, approved: bool) -> Markup {
-    let by = view.verdict.as_ref().map(|verdict| verdict.by.as_str()).unwrap_or_default();
-    let comment =
-        view.verdict.as_ref().map(|verdict| verdict.comment.as_str()).filter(|comment| !comment.is_empty());
+pub(super) fn decided(around: Around, decided: &Decided) -> Markup {
+    let Verdict { approved, by, comment, .. } = &decided.verdict;
     html! {
         div class="narrow" {
             div class="card" {
                 div class="title" {
-                    h1 { @if approved { "Approved" } @else { "Rejected" } }
-                    span class={ "pill " (if approved { "good" } else { "bad" }) } { (view.action) }
+                    h1 { @if *approved { "Approved" } @else { "Rejected" } }
+                    span class={ "pill " (if *approved { "good" } else { "bad" }) } { (decided.attempt.action) }
                 }
-                @if let Some(comment) = comment { p { (plain::short(comment, MAX_COMMENT)) } }
-                p { @if approved { "The execution goes on." } @else { "The stage fails with this verdict." } }
+                @if !comment.is_empty() { p { (plain::short(comment, MAX_COMMENT)) } }
+                p { @if *approved { "The execution goes on." } @else { "The stage fails with this verdict." } }
                 p class="quiet" { "Recorded under the name " strong { (plain::short(by, 200)) "." } }
-                @if around == Around::Dashboard { p { a href={ "/pipelines/" (view.pipeline) } { "See " (view.pipeline) } } }
+                @if around == Around::Dashboard { p { a href={ "/pipelines/" (decided.pipeline) } { "See " (decided.pipeline) } } }
             }
         }
     }

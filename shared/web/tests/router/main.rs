@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod approvals;
+mod doubtful_verdicts;
 mod fixture;
 mod fuzz;
 mod guard;
