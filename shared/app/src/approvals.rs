@@ -32,6 +32,9 @@ use token::Link;
 /// The longest name that a person may type, in characters.
 pub const MAX_TYPED_NAME: usize = 64;
 
+/// What is said of an approval that no action follows.
+pub const NOTHING_FOLLOWS: &str = "No action follows before the next approval or the end of the pipeline.";
+
 /// Approvals by link, and the tokens of both kinds.
 pub struct Approvals {
     key: ApprovalKey,
@@ -89,7 +92,7 @@ pub struct ApprovalView {
     pub waiting_behind: u32,
     /// What started the execution, in words.
     pub trigger: String,
-    /// What follows an approval, in words: the deployments of this stage and the next.
+    /// What follows an approval, in words: the actions up to the next approval.
     pub will_do: Vec<String>,
 }
 

@@ -13,9 +13,16 @@ use crate::port::outputs::Outputs;
 use crate::port::store::Snapshot;
 use crate::view::{first_revision, trigger_in_words};
 
-/// What of a deployment's configuration says where it deploys, in the order in which it is told.
-const TARGET_KEYS: [&str; 6] =
-    ["ApplicationName", "DeploymentGroupName", "BucketName", "StackName", "ServiceName", "FunctionName"];
+/// What of an action's configuration says where it deploys or what it runs, in the order in which it is told.
+const TARGET_KEYS: [&str; 7] = [
+    "ApplicationName",
+    "DeploymentGroupName",
+    "BucketName",
+    "StackName",
+    "ServiceName",
+    "FunctionName",
+    "ProjectName",
+];
 
 /// What the approver of `id` sees; `None` if the state or the definition does not know it.
 pub(super) async fn view(
@@ -70,7 +77,7 @@ pub(crate) fn waiting_behind(state: &State, stage: &StageName) -> u32 {
     u32::try_from(state.executions.values().filter(|execution| waits(execution)).count()).unwrap_or(u32::MAX)
 }
 
-/// The deployments that follow, in words.
+/// The actions that follow, in words.
 async fn follows(
     outputs: &dyn Outputs,
     pipeline: &Pipeline,
@@ -78,40 +85,40 @@ async fn follows(
     (stage, approval): (&StageName, &Action),
 ) -> Result<Vec<String>, PortError> {
     let mut lines = vec![];
-    for (stage, action) in deployments(pipeline, stage, approval) {
+    for (stage, action) in following(pipeline, stage, approval) {
         let target = target(action);
         let target = resolve_what_is_known(outputs, pipeline, execution, &stage.name, &target).await?;
-        lines.push(deployment(stage, &target));
+        lines.push(in_words(stage, &target));
     }
     Ok(lines)
 }
 
-/// Later deployments of the approval's stage, then those of the stages up to the next approval.
-fn deployments<'a>(
+/// Later actions of the approval's stage, then those of the stages up to the next approval, with what runs beside it:
+/// any of them may change something, as a command that applies a plan does.
+fn following<'a>(
     pipeline: &'a Pipeline,
-    stage: &StageName,
+    approvals_stage: &StageName,
     approval: &Action,
 ) -> Vec<(&'a Stage, &'a Action)> {
     let mut found = vec![];
-    for stage in pipeline.stages.iter().skip_while(|it| it.name != *stage) {
-        let here = stage.action(&approval.name).is_some_and(|action| action == approval);
-        let after = if here { approval.run_order } else { 0 };
+    for stage in pipeline.stages.iter().skip_while(|it| it.name != *approvals_stage) {
+        let after = if stage.name == *approvals_stage { approval.run_order } else { 0 };
         let mut actions: Vec<&Action> =
             stage.actions.iter().filter(|action| action.run_order > after).collect();
         actions.sort_by_key(|action| action.run_order);
-        for action in actions {
-            if action.action_type_id.category == Category::Approval {
-                return found;
-            }
-            if action.action_type_id.category == Category::Deploy {
-                found.push((stage, action));
-            }
+        let is_approval = |action: &&&Action| action.action_type_id.category == Category::Approval;
+        let next = actions.iter().find(is_approval).map(|next| next.run_order);
+        let before =
+            actions.iter().filter(|it| !is_approval(it) && next.is_none_or(|next| it.run_order <= next));
+        found.extend(before.map(|action| (stage, *action)));
+        if next.is_some() {
+            break;
         }
     }
     found
 }
 
-/// `action` with nothing but what says where it deploys: of the rest nothing has to be read.
+/// `action` with nothing but what says where it deploys or what it runs: of the rest nothing has to be read.
 fn target(action: &Action) -> Action {
     let mut target = action.clone();
     target.configuration.retain(|key, _| TARGET_KEYS.contains(&key.as_str()));
@@ -119,9 +126,28 @@ fn target(action: &Action) -> Action {
     target
 }
 
-fn deployment(stage: &Stage, action: &Action) -> String {
+fn in_words(stage: &Stage, action: &Action) -> String {
     let target: Vec<&str> =
         TARGET_KEYS.iter().filter_map(|key| action.configuration.get(*key)).map(String::as_str).collect();
-    let onto = if target.is_empty() { String::new() } else { format!(" to {}", target.join(" / ")) };
-    format!("{} / {}: deploy with {}{onto}", stage.name, action.name, action.action_type_id.provider)
+    let (target, provider) = (target.join(" / "), &action.action_type_id.provider);
+    let what = match (action.action_type_id.category, target.is_empty()) {
+        (Category::Deploy, true) => format!("deploy with {provider}"),
+        (Category::Deploy, false) => format!("deploy with {provider} to {target}"),
+        (
+            Category::Source
+            | Category::Build
+            | Category::Test
+            | Category::Invoke
+            | Category::Approval
+            | Category::Compute,
+            no_target,
+        ) => {
+            if no_target {
+                format!("runs {provider}")
+            } else {
+                format!("runs {provider} {target}")
+            }
+        }
+    };
+    format!("{} / {}: {what}", stage.name, action.name)
 }

@@ -1,6 +1,7 @@
 //! A notice as a person reads it in an e-mail: a subject that says what and where, a body that can be acted upon.
 
 use super::plain::{ascii, line, lines, log_line};
+use crate::approvals::NOTHING_FOLLOWS;
 use crate::port::notifier::{Notice, NoticeKind, NoticedApproval, NoticedCommit};
 
 /// The longest subject, in characters (SNS API reference, Publish: fewer than 100).
@@ -106,6 +107,9 @@ fn approval(body: &mut Body, asked: &NoticedApproval) {
     }
     for step in &asked.will_do {
         body.row("Then", step);
+    }
+    if asked.will_do.is_empty() {
+        body.row("Then", NOTHING_FOLLOWS);
     }
 }
 
@@ -268,6 +272,20 @@ Or, on a command line with rights of its own:
     penstock approve web --stage Build --action Compile
 "
         );
+    }
+
+    #[test]
+    fn an_approver_reads_that_nothing_follows_only_where_nothing_does() {
+        let mut notice = notice(NoticeKind::ApprovalNeeded);
+        notice.approval = Some(NoticedApproval::default());
+        let then = "\nThen:      No action follows before the next approval or the end of the pipeline.\n";
+        assert!(Message::of(&notice).body.contains(then));
+        notice.approval = Some(NoticedApproval {
+            will_do: vec!["Release / Plan: runs Commands".to_owned()],
+            ..NoticedApproval::default()
+        });
+        let body = Message::of(&notice).body;
+        assert!(body.contains("\nThen:      Release / Plan: runs Commands\n") && !body.contains("No action"));
     }
 
     #[test]

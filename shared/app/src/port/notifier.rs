@@ -109,7 +109,7 @@ pub struct NoticedApproval {
     /// What the definition asks the approver to look at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_entity_link: Option<String>,
-    /// What follows an approval: the deployments, in words.
+    /// What follows an approval: the actions up to the next one, in words.
     pub will_do: Vec<String>,
     /// When it expires, RFC 3339.
     pub expires: String,

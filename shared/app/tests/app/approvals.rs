@@ -11,7 +11,8 @@ use penstock_app::error::AppError;
 use penstock_app::port::approvers::{Approver, ApproverName, Approvers};
 use penstock_app::port::commands::Commands;
 use penstock_engine::command::RetryActions;
-use penstock_testkit::build::name;
+use penstock_model::pipeline::Category;
+use penstock_testkit::build::{action, approval, deploy, name, pipeline, source};
 use penstock_testkit::fake::{FakeProviders, LossyCommands, Lost, MemoryApprovers};
 use penstock_testkit::installation::Installation;
 
@@ -176,6 +177,59 @@ async fn the_link_of_an_earlier_attempt_leads_to_the_newer_one() {
     assert_eq!(installation.approvals.open(&token).await, Err(told));
     let newer = installation.approvals.link_token(&attempt(&id, "Release", "Sign-off", 2));
     installation.approvals.open(&newer).await.expect("it waits");
+}
+
+#[tokio::test]
+async fn whatever_follows_up_to_the_next_approval_is_told() {
+    let call = |called: &str| action(called, Category::Invoke, "Lambda");
+    let pipeline = pipeline("web")
+        .stage("Source", [source("Fetch", "src")])
+        .stage(
+            "Staging",
+            [
+                approval("Sign-off"),
+                action("Beside", Category::Compute, "Commands").consumes("src"),
+                action("Plan", Category::Compute, "Commands").consumes("src").order(2),
+            ],
+        )
+        .stage(
+            "Apply",
+            [action("Terraform", Category::Build, "CodeBuild").set("ProjectName", "tf").consumes("src")],
+        )
+        .stage(
+            "Release",
+            [
+                approval("Sign-off").order(2),
+                call("Warm").set("FunctionName", "warm"),
+                deploy("Canary").consumes("src").order(2),
+                action("Probe", Category::Test, "CodeBuild").consumes("src").order(2),
+                deploy("Ship").consumes("src").order(3),
+            ],
+        )
+        .stage("After", [approval("Accept")])
+        .build();
+    let installation = with(Installation::default(), pipeline).await;
+    let id = started(&installation).await;
+    let follows = async |stage: &str, called: &str| {
+        let token = installation.approvals.link_token(&attempt(&id, stage, called, 1));
+        let view = installation.approvals.open(&token).await.expect("the page");
+        installation.approvals.decide(&token, true, "bob", "").await.expect("approving");
+        installation.settle().await;
+        view.will_do
+    };
+    assert_eq!(
+        follows("Staging", "Sign-off").await,
+        [
+            "Staging / Plan: runs Commands",
+            "Apply / Terraform: runs CodeBuild tf",
+            "Release / Warm: runs Lambda warm",
+            "Release / Canary: deploy with CodeDeploy",
+            "Release / Probe: runs CodeBuild",
+        ],
+        "with what runs beside the next approval"
+    );
+    assert_eq!(follows("Release", "Sign-off").await, ["Release / Ship: deploy with CodeDeploy"]);
+    assert_eq!(follows("After", "Accept").await, Vec::<String>::new());
 }
 
 /// What Ada is answered who approves by the API, and what stands then.

@@ -1,7 +1,7 @@
 //! The pages of an approval.
 
 use maud::{Markup, html};
-use penstock_app::approvals::{ApprovalView, Decided, MAX_TYPED_NAME};
+use penstock_app::approvals::{ApprovalView, Decided, MAX_TYPED_NAME, NOTHING_FOLLOWS};
 use penstock_app::engine::state::Verdict;
 use penstock_model::artifact::{Artifact, Revision};
 
@@ -54,7 +54,7 @@ fn facts(around: Around, view: &ApprovalView) -> Markup {
                 dt { "Then" }
                 dd {
                     @if view.will_do.is_empty() {
-                        "Nothing is deployed by this stage or the next."
+                        (NOTHING_FOLLOWS)
                     } @else {
                         ul { @for step in &view.will_do { li { (plain::short(step, 500)) } } }
                     }
