@@ -2,8 +2,9 @@
 //!
 //! The link is the right to decide, so the pages are never cached and send no referrer. Mail scanners open links, run
 //! their scripts and even post forms; that is why the name must be typed. An approver's own link says who decides;
-//! whoever opens a shared one types their name, which is recorded as claimed. A program that posts the form's three fixed
-//! fields without a name is recorded as somebody with the link.
+//! whoever opens a shared one types their name, which is recorded as claimed. In a dashboard, which whoever reaches it may
+//! use, a program that posts the form's three fixed fields without a name is recorded as somebody with the link; where the
+//! link is all that somebody has, a verdict needs a name.
 
 mod view;
 
@@ -32,7 +33,7 @@ const NOT_SHOWN: &str = "The approval cannot be shown now. Open the link again i
 /// What is said where a verdict came no further than to this page.
 const NOTHING_DECIDED: &str = "Nothing was decided. Try again in a moment.";
 
-/// Who decides by a shared link without giving a name.
+/// Who decides by a shared link in a dashboard without giving a name.
 const NOBODY: &str = "somebody with the link";
 
 /// What answers approval pages, and what lies around them.
@@ -90,7 +91,7 @@ async fn decide(
         Err(error) => return desk.unanswerable(error, NOTHING_DECIDED),
     };
     let form = match form(&headers, body).await {
-        Ok(form) => form,
+        Ok(form) => form.around(desk.around),
         Err((status, title, said)) => return desk.say(status, title, said),
     };
     if let Some(problem) = problem(&view, &form) {
@@ -176,6 +177,14 @@ fn problem(view: &ApprovalView, form: &Form) -> Option<String> {
 }
 
 impl Form {
+    /// The form as it counts there: only in a dashboard may it lack the name.
+    fn around(mut self, around: Around) -> Self {
+        if around == Around::Nothing {
+            self.name.get_or_insert_default();
+        }
+        self
+    }
+
     /// Who decides, as far as the form says.
     fn by(&self) -> &str {
         self.name.as_deref().unwrap_or(NOBODY)

@@ -160,6 +160,11 @@ async fn approval_pages_alone_lead_nowhere_else() {
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{elsewhere}");
         assert!(!page.text().contains("href=\"/"), "{elsewhere}: {}", page.text());
     }
+    for nameless in ["pipeline=canal&verdict=approve", "name=+&pipeline=canal&verdict=approve&comment=c"] {
+        let page = server.form(&path, nameless).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{nameless}");
+        assert!(page.text().contains("Type your name; it is recorded with the verdict."), "{}", page.text());
+    }
     let decided = server.form(&path, "name=Jo&pipeline=canal&verdict=approve").await;
     assert!(
         decided.text().contains("Approved") && !decided.text().contains("href=\"/"),
