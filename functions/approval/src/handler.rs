@@ -73,7 +73,7 @@ mod tests {
         let approvals = approvals();
         let execution = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607";
         let attempt: AttemptId = format!("{execution}/Release/Sign-off/2").parse().unwrap();
-        let jos = approvals.link_of(&attempt, &"Jo".parse().unwrap());
+        let jos = approvals.link_of(&attempt, &"Jo".parse().unwrap(), None);
         for (link, approver) in [(approvals.link(&attempt), None), (jos, Some("Jo"))] {
             let token = link.rsplit('/').next().unwrap();
             let line = logged(&approvals, &format!("/approvals/{token}")).await;

@@ -13,7 +13,7 @@ use penstock_model::time::Timestamp;
 use crate::base_url::BaseUrl;
 use crate::error::AppError;
 use crate::port::PortError;
-use crate::port::approvers::{ApproverName, Approvers};
+use crate::port::approvers::{Approver, ApproverName, Approvers, Generation};
 use crate::port::clock::Clock;
 use crate::port::commands::Commands;
 use crate::port::outputs::Outputs;
@@ -27,7 +27,7 @@ mod verdict;
 pub(crate) use outcome::became;
 pub(crate) use present::waiting_behind;
 pub use token::ApprovalKey;
-use token::Link;
+use token::{Link, Own};
 
 /// The longest name that a person may type, in characters.
 pub const MAX_TYPED_NAME: usize = 64;
@@ -153,7 +153,8 @@ impl Approvals {
         Self { key, store, outputs, commands, clock, base_url, approvers: None }
     }
 
-    /// Asks those of `approvers` by name, and takes a verdict by their own link only while they are among them.
+    /// Asks those of `approvers` by name, and takes a verdict by their own link only while they are among them, since
+    /// that link was sent, and are asked about its pipeline.
     #[must_use]
     pub fn with_approvers(mut self, approvers: Arc<dyn Approvers>) -> Self {
         self.approvers = Some(approvers);
@@ -167,7 +168,7 @@ impl Approvals {
 
     /// The token of the shared link for `attempt`.
     pub fn link_token(&self, attempt: &AttemptId) -> String {
-        self.key.link_token(attempt, None)
+        self.key.link_token(&Link { attempt: attempt.clone(), own: None })
     }
 
     /// The token of `CodePipeline`'s API for `attempt`, a UUID.
@@ -185,14 +186,21 @@ impl Approvals {
         self.base_url.join(&format!("/approvals/{}", self.link_token(attempt)))
     }
 
-    /// The link for `attempt` that is `approver`'s own: an absolute URL.
-    pub fn link_of(&self, attempt: &AttemptId, approver: &ApproverName) -> String {
-        self.base_url.join(&format!("/approvals/{}", self.key.link_token(attempt, Some(approver))))
+    /// The link for `attempt` that is the own one of `approver`, who was added as `generation`: an absolute URL.
+    pub fn link_of(
+        &self,
+        attempt: &AttemptId,
+        approver: &ApproverName,
+        generation: Option<&Generation>,
+    ) -> String {
+        let own = Own { approver: approver.clone(), generation: generation.cloned() };
+        let link = Link { attempt: attempt.clone(), own: Some(own) };
+        self.base_url.join(&format!("/approvals/{}", self.key.link_token(&link)))
     }
 
     /// What the link whose token this is asks about, and whose link it is; `None` if we never wrote it. Nothing is asked.
     pub fn attempt_of(&self, link_token: &str) -> Option<(AttemptId, Option<ApproverName>)> {
-        self.key.read_link(link_token).map(|Link { attempt, approver }| (attempt, approver))
+        self.key.read_link(link_token).map(|Link { attempt, own }| (attempt, own.map(|own| own.approver)))
     }
 
     /// Shows the approval behind a link; changes nothing.
@@ -200,12 +208,12 @@ impl Approvals {
     /// # Errors
     /// [`ApprovalError::Unknown`] and [`ApprovalError::Settled`] as they say; [`ApprovalError::Port`].
     pub async fn open(&self, link_token: &str) -> Result<ApprovalView, ApprovalError> {
-        let (Link { attempt, approver }, pipeline) = self.find(link_token).await?;
+        let (Link { attempt, own }, pipeline) = self.find(link_token).await?;
         let snapshot = self.store.load(&pipeline, std::slice::from_ref(&attempt.execution)).await?;
         if let Some(outcome) = became(&snapshot.state, &attempt, self.clock.now()) {
             return Err(ApprovalError::Settled(outcome));
         }
-        self.view(&snapshot, attempt, approver).await
+        self.view(&snapshot, attempt, own.map(|own| own.approver)).await
     }
 
     /// Gives a verdict on the approval behind a link. It is recorded under the name of the approver whose link it is;
@@ -221,9 +229,9 @@ impl Approvals {
         by: &str,
         comment: &str,
     ) -> Result<Decided, ApprovalError> {
-        let (Link { attempt, approver }, pipeline) = self.find(link_token).await?;
-        let by = match &approver {
-            Some(name) => name.to_string(),
+        let (Link { attempt, own }, pipeline) = self.find(link_token).await?;
+        let by = match own {
+            Some(Own { approver, generation: _ }) => approver.to_string(),
             None => claimed(by).map_err(ApprovalError::Rejected)?,
         };
         match self.give(&pipeline, &attempt, approved, &by, comment).await {
@@ -235,13 +243,14 @@ impl Approvals {
 
     async fn find(&self, link_token: &str) -> Result<(Link, PipelineName), ApprovalError> {
         let link = self.key.read_link(link_token).ok_or(ApprovalError::Unknown)?;
-        if let (Some(name), Some(approvers)) = (&link.approver, &self.approvers)
-            && !approvers.list().await?.iter().any(|approver| approver.name == *name)
+        let pipeline = self.store.pipeline_of(&link.attempt.execution).await?;
+        let pipeline = pipeline.ok_or(ApprovalError::Unknown)?;
+        if let (Some(own), Some(approvers)) = (&link.own, &self.approvers)
+            && !approvers.list().await?.iter().any(|approver| is_whose(own, approver, &pipeline))
         {
             return Err(ApprovalError::Unknown);
         }
-        let pipeline = self.store.pipeline_of(&link.attempt.execution).await?;
-        Ok((link, pipeline.ok_or(ApprovalError::Unknown)?))
+        Ok((link, pipeline))
     }
 
     async fn view(
@@ -263,6 +272,12 @@ impl Approvals {
         let snapshot = self.store.load(pipeline, std::slice::from_ref(&attempt.execution)).await?;
         present::view(&snapshot, self.outputs.as_ref(), attempt.clone(), None).await
     }
+}
+
+/// Whether `approver` is whose link that is, added as they were when it was sent, and is asked about `pipeline` still.
+fn is_whose(own: &Own, approver: &Approver, pipeline: &PipelineName) -> bool {
+    let Own { approver: name, generation } = own;
+    approver.name == *name && approver.generation == *generation && approver.is_asked_about(pipeline)
 }
 
 /// What a typed name is recorded as: nobody has checked it.

@@ -1,12 +1,13 @@
 //! The approvers who were added by name: items `APPROVERS` / name of the one table, with the attributes `email`,
-//! `topicArn` and, if they are asked about some pipelines only, `pipelines`.
+//! `topicArn`, `generation` and, if they are asked about some pipelines only, `pipelines`. Those of a release that knew
+//! of no generations lack that one.
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use penstock_app::port::PortError;
-use penstock_app::port::approvers::{Approver, ApproverName, Approvers};
+use penstock_app::port::approvers::{Approver, ApproverName, Approvers, Generation};
 
 use crate::error::port_error;
 use crate::sdk::Sdk;
@@ -18,6 +19,7 @@ const PARTITION: &str = "APPROVERS";
 const EMAIL: &str = "email";
 const TOPIC: &str = "topicArn";
 const PIPELINES: &str = "pipelines";
+const GENERATION: &str = "generation";
 
 /// The approvers in the table.
 #[derive(Debug, Clone)]
@@ -43,6 +45,9 @@ impl Approvers for ApproverTable {
         let draft =
             Draft::new(key(&approver.name)).text(EMAIL, &approver.email).text(TOPIC, &approver.topic_arn);
         let mut item = draft.finish()?;
+        if let Some(generation) = &approver.generation {
+            item.insert(GENERATION.to_owned(), AttributeValue::S(generation.as_str().to_owned()));
+        }
         if !approver.pipelines.is_empty() {
             let names = approver.pipelines.iter().map(|name| AttributeValue::S(name.to_string()));
             item.insert(PIPELINES.to_owned(), AttributeValue::L(names.collect()));
@@ -71,10 +76,13 @@ fn read(item: &HashMap<String, AttributeValue>) -> Result<Approver, PortError> {
         let name = name.as_s().map_err(|_| stored.damaged("a pipeline's name is no text"))?;
         name.parse().map_err(|error| stored.damaged(&format!("{error}")))
     });
+    let generation = item.contains_key(GENERATION).then(|| stored.text(GENERATION)).transpose()?;
+    let generation = generation.map(Generation::new).transpose();
     Ok(Approver {
         name: stored.parsed("sk")?,
         email: stored.text(EMAIL)?.to_owned(),
         topic_arn: stored.text(TOPIC)?.to_owned(),
         pipelines: pipelines.collect::<Result<_, PortError>>()?,
+        generation: generation.map_err(|error| stored.damaged(&error.to_string()))?,
     })
 }

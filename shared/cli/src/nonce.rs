@@ -1,6 +1,8 @@
 //! Random values: secrets and delivery ids.
 
 use anyhow::anyhow;
+#[cfg(feature = "aws")]
+use penstock_app::port::approvers::Generation;
 use penstock_model::id;
 
 /// `N` random bytes.
@@ -13,6 +15,12 @@ fn bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
 /// A secret of 64 hex digits.
 pub(crate) fn secret() -> anyhow::Result<String> {
     Ok(hex::encode(bytes::<32>()?))
+}
+
+/// What tells an approver from an earlier one of the same name.
+#[cfg(feature = "aws")]
+pub(crate) fn generation() -> anyhow::Result<Generation> {
+    Ok(Generation::new(&hex::encode(bytes::<8>()?))?)
 }
 
 /// A random UUID (version 4).

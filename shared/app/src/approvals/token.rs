@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use penstock_model::id::{AttemptId, uuid};
 use sha2::Sha256;
 
-use crate::port::approvers::ApproverName;
+use crate::port::approvers::{ApproverName, Generation};
 
 /// The key from which the tokens of one installation are derived: 32 random bytes, stored once, never shown.
 #[derive(Clone)]
@@ -20,7 +20,16 @@ pub(super) struct Link {
     /// The approval.
     pub(super) attempt: AttemptId,
     /// Whose link it is; `None`: one that was sent to a shared topic or shown.
-    pub(super) approver: Option<ApproverName>,
+    pub(super) own: Option<Own>,
+}
+
+/// Whose own a link is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Own {
+    /// The approver.
+    pub(super) approver: ApproverName,
+    /// Of which adding of theirs; `None`: of one that had none.
+    pub(super) generation: Option<Generation>,
 }
 
 impl ApprovalKey {
@@ -29,36 +38,52 @@ impl ApprovalKey {
         Self(bytes)
     }
 
-    /// The token of the link that a person is sent: the attempt, for an approver of their own their name, both
-    /// readable, and a proof that we wrote them together.
-    pub(super) fn link_token(&self, attempt: &AttemptId, approver: Option<&ApproverName>) -> String {
-        let text = attempt.to_string();
-        let proof = BASE64.encode(self.link_proof(&text, approver));
-        match approver {
-            None => format!("{}.{proof}", BASE64.encode(&text)),
-            Some(name) => format!("{}.{}.{proof}", BASE64.encode(&text), BASE64.encode(name.as_str())),
+    /// The token of the link that a person is sent: the attempt, for an approver of their own their name and generation,
+    /// all readable, and a proof that we wrote them together.
+    pub(super) fn link_token(&self, link: &Link) -> String {
+        let text = link.attempt.to_string();
+        let proof = BASE64.encode(self.link_proof(&text, link.own.as_ref()));
+        let mut parts = vec![BASE64.encode(&text)];
+        if let Some(Own { approver, generation }) = &link.own {
+            parts.push(BASE64.encode(approver.as_str()));
+            parts.extend(generation.iter().map(|generation| generation.as_str().to_owned()));
         }
+        parts.push(proof);
+        parts.join(".")
     }
 
     /// What a link's token is for; `None` if we did not write it.
     pub(super) fn read_link(&self, token: &str) -> Option<Link> {
-        let (said, proof) = token.rsplit_once('.')?;
-        let (text, name) = said.split_once('.').map_or((said, None), |(text, name)| (text, Some(name)));
+        let parts: Vec<&str> = token.split('.').collect();
+        let (text, own, proof) = match parts[..] {
+            [text, proof] => (text, None, proof),
+            [text, name, proof] => (text, Some((name, None)), proof),
+            [text, name, generation, proof] => (text, Some((name, Some(generation))), proof),
+            _ => return None,
+        };
         let text = decoded(text)?;
-        let approver = match name {
-            Some(name) => Some(decoded(name)?.parse().ok()?),
+        let own = match own {
+            Some((name, generation)) => Some(Own {
+                approver: decoded(name)?.parse().ok()?,
+                generation: generation.map(Generation::new).transpose().ok()?,
+            }),
             None => None,
         };
         let proof = BASE64.decode(proof).ok()?;
-        let attempt = equal(&self.link_proof(&text, approver.as_ref()), &proof).then(|| text.parse().ok())?;
-        Some(Link { attempt: attempt?, approver })
+        let attempt = equal(&self.link_proof(&text, own.as_ref()), &proof).then(|| text.parse().ok())?;
+        Some(Link { attempt: attempt?, own })
     }
 
-    fn link_proof(&self, attempt: &str, approver: Option<&ApproverName>) -> Vec<u8> {
-        match approver {
+    fn link_proof(&self, attempt: &str, own: Option<&Own>) -> Vec<u8> {
+        // None of the three contains a NUL, so no two links give the same text.
+        match own {
             None => self.proof("approval link", attempt),
-            // Neither an attempt nor a name contains a NUL, so no two pairs give the same text.
-            Some(name) => self.proof("approval link of", &format!("{attempt}\0{name}")),
+            Some(Own { approver, generation: None }) => {
+                self.proof("approval link of", &format!("{attempt}\0{approver}"))
+            }
+            Some(Own { approver, generation: Some(generation) }) => {
+                self.proof("approval link of", &format!("{attempt}\0{approver}\0{}", generation.as_str()))
+            }
         }
     }
 
@@ -104,11 +129,20 @@ mod tests {
         "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Release/Sign-off/2".parse().unwrap()
     }
 
+    fn shared() -> Link {
+        Link { attempt: attempt(), own: None }
+    }
+
+    fn own(approver: &str, generation: Option<&str>) -> Link {
+        let generation = generation.map(|text| Generation::new(text).unwrap());
+        Link { attempt: attempt(), own: Some(Own { approver: approver.parse().unwrap(), generation }) }
+    }
+
     #[test]
     fn a_link_is_read_back_and_only_ours() {
         let (key, other) = (ApprovalKey::new([7; 32]), ApprovalKey::new([8; 32]));
-        let token = key.link_token(&attempt(), None);
-        assert_eq!(key.read_link(&token), Some(Link { attempt: attempt(), approver: None }));
+        let token = key.link_token(&shared());
+        assert_eq!(key.read_link(&token), Some(shared()));
         assert_eq!(other.read_link(&token), None);
         for broken in
             ["", ".", "x.y", token.trim_end_matches(|c| c != '.'), &format!("{token}A"), &token[1..]]
@@ -120,13 +154,12 @@ mod tests {
     #[test]
     fn a_name_is_signed_in_and_cannot_be_changed() {
         let key = ApprovalKey::new([7; 32]);
-        let (jo, eve): (ApproverName, ApproverName) = ("Jo".parse().unwrap(), "Eve".parse().unwrap());
-        let token = key.link_token(&attempt(), Some(&jo));
-        assert_eq!(key.read_link(&token), Some(Link { attempt: attempt(), approver: Some(jo) }));
+        let token = key.link_token(&own("Jo", None));
+        assert_eq!(key.read_link(&token), Some(own("Jo", None)));
         let parts: Vec<&str> = token.split('.').collect();
-        let shared = key.link_token(&attempt(), None);
+        let shared = key.link_token(&shared());
         let shared: Vec<&str> = shared.split('.').collect();
-        let eves = BASE64.encode(eve.as_str());
+        let eves = BASE64.encode("Eve");
         for forged in [
             format!("{}.{eves}.{}", parts[0], parts[2]),
             format!("{}.{}", parts[0], parts[2]),
@@ -140,11 +173,33 @@ mod tests {
     }
 
     #[test]
+    fn a_generation_is_signed_in_and_cannot_be_changed() {
+        let key = ApprovalKey::new([7; 32]);
+        let (first, second) = (own("Jo", Some("a1")), own("Jo", Some("b2")));
+        let token = key.link_token(&first);
+        assert_eq!(key.read_link(&token), Some(first));
+        let parts: Vec<&str> = token.split('.').collect();
+        let other = key.link_token(&second);
+        let other = other.rsplit('.').next().unwrap();
+        let [text, name, generation, proof] = parts[..] else { panic!("{token}") };
+        assert_eq!(generation, "a1");
+        for forged in [
+            format!("{text}.{name}.b2.{proof}"),
+            format!("{text}.{name}.a1.{other}"),
+            format!("{text}.{name}.{proof}"),
+            format!("{text}.{name}..{proof}"),
+            format!("{text}.{name}.a1.a1.{proof}"),
+        ] {
+            assert_eq!(key.read_link(&forged), None, "{forged}");
+        }
+    }
+
+    #[test]
     fn the_two_tokens_have_nothing_in_common() {
         let key = ApprovalKey::new([7; 32]);
         let token = key.api_token(&attempt());
         assert!(key.is_api_token(&attempt(), &token));
-        assert!(!key.is_api_token(&attempt(), &key.link_token(&attempt(), None)));
+        assert!(!key.is_api_token(&attempt(), &key.link_token(&shared())));
         assert_eq!(token.len(), 36);
         assert_eq!(key.read_link(&token), None);
     }

@@ -100,11 +100,7 @@ impl Notify {
             return Ok(vec![]);
         };
         let mut notices = vec![];
-        for to in audiences(&approvals, &view).await? {
-            let link = match &to {
-                Audience::Approver { name, .. } => approvals.link_of(id, name),
-                Audience::Everyone | Audience::Topic { .. } => approvals.link(id),
-            };
+        for (to, link) in audiences(&approvals, &view).await? {
             notices.push(Notice { to, link: Some(link), ..self.question(event, id, story, &view) });
         }
         Ok(notices)
@@ -175,16 +171,21 @@ impl Notify {
     }
 }
 
-/// Everybody, each approver who is asked about the pipeline, and the topic that the action names.
-async fn audiences(approvals: &Approvals, view: &ApprovalView) -> Result<Vec<Audience>, PortError> {
-    let mut audiences = vec![Audience::Everyone];
+/// Everybody, each approver who is asked about the pipeline, and the topic that the action names, with their links.
+async fn audiences(approvals: &Approvals, view: &ApprovalView) -> Result<Vec<(Audience, String)>, PortError> {
+    let shared = approvals.link(&view.attempt);
+    let mut audiences = vec![(Audience::Everyone, shared.clone())];
     if let Some(approvers) = approvals.approvers() {
         let asked = approvers.list().await?.into_iter();
         let asked = asked.filter(|approver| approver.is_asked_about(&view.pipeline));
-        audiences.extend(asked.map(|it| Audience::Approver { name: it.name, topic_arn: it.topic_arn }));
+        audiences.extend(asked.map(|it| {
+            let link = approvals.link_of(&view.attempt, &it.name, it.generation.as_ref());
+            (Audience::Approver { name: it.name, topic_arn: it.topic_arn }, link)
+        }));
     }
     if let Some(topic_arn) = view.topic.clone() {
-        audiences.push(Audience::Topic { topic_arn, api_token: approvals.api_token(&view.attempt) });
+        let api_token = approvals.api_token(&view.attempt);
+        audiences.push((Audience::Topic { topic_arn, api_token }, shared));
     }
     Ok(audiences)
 }

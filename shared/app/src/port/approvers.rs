@@ -11,6 +11,8 @@ use super::PortError;
 
 /// The longest approver's name, in characters.
 const MAX_NAME: usize = 64;
+/// The longest generation, in characters.
+const MAX_GENERATION: usize = 64;
 
 /// The approvers of one installation.
 #[async_trait]
@@ -38,6 +40,37 @@ pub struct Approver {
     /// The pipelines about which they are asked; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pipelines: Vec<PipelineName>,
+    /// Signed into their links. `None`: a release that knew of none has added them, and their links have none until
+    /// they are added anew.
+    #[serde(skip)]
+    pub generation: Option<Generation>,
+}
+
+/// Tells one adding of an approver from a later one of the same name, so that links of the earlier one stay dead: 1 to 64
+/// ASCII letters and digits, random, no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation(String);
+
+/// A text that is no generation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an approver's generation is 1 to {MAX_GENERATION} ASCII letters and digits")]
+pub struct InvalidGeneration;
+
+impl Generation {
+    /// Checks the form of `text`.
+    ///
+    /// # Errors
+    /// [`InvalidGeneration`], whose message states the rule.
+    pub fn new(text: &str) -> Result<Self, InvalidGeneration> {
+        let valid =
+            (1..=MAX_GENERATION).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_alphanumeric());
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidGeneration) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Approver {

@@ -8,9 +8,10 @@ use penstock_app::approvals::{ApprovalError, ApprovalKey, Approvals};
 use penstock_app::base_url::BaseUrl;
 use penstock_app::control::{Control, GivenVerdict};
 use penstock_app::error::AppError;
-use penstock_app::port::approvers::{Approver, ApproverName, Approvers};
+use penstock_app::port::approvers::{Approver, ApproverName, Approvers, Generation};
 use penstock_app::port::commands::Commands;
 use penstock_engine::command::RetryActions;
+use penstock_model::id::AttemptId;
 use penstock_model::pipeline::Category;
 use penstock_testkit::build::{action, approval, deploy, name, pipeline, source};
 use penstock_testkit::fake::{FakeProviders, LossyCommands, Lost, MemoryApprovers};
@@ -90,7 +91,7 @@ async fn a_verdict_by_an_approvers_own_link_has_their_name() {
     let installation = with(Installation::default(), web()).await;
     let id = started(&installation).await;
     let asked = attempt(&id, "Release", "Sign-off", 1);
-    let link = installation.approvals.link_of(&asked, &ApproverName::new("Jo").expect("a name"));
+    let link = installation.approvals.link_of(&asked, &ApproverName::new("Jo").expect("a name"), None);
     let token = link.strip_prefix("http://penstock.example/approvals/").expect("our link");
     let view = installation.approvals.open(token).await.expect("the page");
     assert_eq!(view.approver.map(String::from).as_deref(), Some("Jo"));
@@ -116,23 +117,71 @@ async fn a_shared_link_needs_a_name_and_records_it_as_claimed() {
     assert_eq!(decided.verdict.by, "Jo of Ops (claimed)");
 }
 
+/// An installation that waits for a verdict, its approvers, and the token of Jo's link as whoever was added so.
+struct Asked {
+    approvals: Approvals,
+    approvers: Arc<MemoryApprovers>,
+    attempt: AttemptId,
+    _installation: Installation,
+}
+
+impl Asked {
+    async fn new() -> Self {
+        let installation = with(Installation::default(), web()).await;
+        let id = started(&installation).await;
+        let approvers = Arc::new(MemoryApprovers::default());
+        let approvals = approvals_of(&installation).with_approvers(approvers.clone());
+        let attempt = attempt(&id, "Release", "Sign-off", 1);
+        Self { approvals, approvers, attempt, _installation: installation }
+    }
+
+    async fn add(&self, generation: Option<&str>, pipelines: &[&str]) {
+        let approver = Approver {
+            name: name("Jo"),
+            email: "jo@example.com".to_owned(),
+            topic_arn: "arn:aws:sns:eu-west-1:111122223333:penstock-jo".to_owned(),
+            pipelines: pipelines.iter().map(|pipeline| name(pipeline)).collect(),
+            generation: generation.map(|text| Generation::new(text).unwrap()),
+        };
+        self.approvers.add(&approver).await.unwrap();
+    }
+
+    async fn opens(&self, generation: Option<&str>) -> bool {
+        let generation = generation.map(|text| Generation::new(text).unwrap());
+        let link = self.approvals.link_of(&self.attempt, &name("Jo"), generation.as_ref());
+        let token = link.rsplit('/').next().unwrap();
+        match self.approvals.open(token).await {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error, ApprovalError::Unknown);
+                assert_eq!(self.approvals.decide(token, true, "", "").await, Err(ApprovalError::Unknown));
+                false
+            }
+        }
+    }
+}
+
 #[tokio::test]
-async fn the_link_of_an_approver_who_was_removed_opens_nothing() {
-    let mut installation = with(Installation::default(), web()).await;
-    let id = started(&installation).await;
-    let approvers = Arc::new(MemoryApprovers::default());
-    let jo = ApproverName::new("Jo").expect("a name");
-    let topic_arn = "arn:aws:sns:eu-west-1:111122223333:penstock-jo".to_owned();
-    let approver =
-        Approver { name: jo.clone(), email: "jo@example.com".to_owned(), topic_arn, pipelines: vec![] };
-    approvers.add(&approver).await.expect("adding");
-    installation.approvals = Arc::new(approvals_of(&installation).with_approvers(approvers.clone()));
-    let link = installation.approvals.link_of(&attempt(&id, "Release", "Sign-off", 1), &jo);
-    let token = link.rsplit('/').next().expect("a token");
-    installation.approvals.open(token).await.expect("the page");
-    approvers.remove(&jo).await.expect("removing");
-    assert_eq!(installation.approvals.open(token).await, Err(ApprovalError::Unknown));
-    assert_eq!(installation.approvals.decide(token, true, "", "").await, Err(ApprovalError::Unknown));
+async fn the_link_of_an_approver_who_was_removed_opens_nothing_even_if_their_name_comes_back() {
+    let asked = Asked::new().await;
+    for first in [None, Some("a1")] {
+        asked.add(first, &[]).await;
+        assert!(asked.opens(first).await, "{first:?}");
+        asked.approvers.remove(&name("Jo")).await.expect("removing");
+        assert!(!asked.opens(first).await, "{first:?}");
+        asked.add(Some("b2"), &[]).await;
+        assert!(!asked.opens(first).await, "{first:?}: another Jo");
+        assert!(asked.opens(Some("b2")).await, "the new link");
+    }
+}
+
+#[tokio::test]
+async fn the_link_of_an_approver_opens_only_what_they_are_asked_about() {
+    let asked = Asked::new().await;
+    asked.add(Some("a1"), &["web", "shop"]).await;
+    assert!(asked.opens(Some("a1")).await);
+    asked.add(Some("a1"), &["shop"]).await;
+    assert!(!asked.opens(Some("a1")).await);
 }
 
 #[tokio::test]

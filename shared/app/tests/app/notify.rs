@@ -9,7 +9,7 @@ use penstock_app::base_url::BaseUrl;
 use penstock_app::control::StartRequest;
 use penstock_app::notify::Notify;
 use penstock_app::port::PortError;
-use penstock_app::port::approvers::{Approver, Approvers};
+use penstock_app::port::approvers::{Approver, Approvers, Generation};
 use penstock_app::port::notifier::{Audience, Notice, NoticeKind, Notifier};
 use penstock_app::port::provider::Ending;
 use penstock_app::port::state_changes::{StateChange, StateChanges};
@@ -142,6 +142,11 @@ impl Outside {
     }
 }
 
+/// As which `who` was added: Ada by this release, others before it.
+fn generation(who: &str) -> Option<Generation> {
+    (who == "Ada").then(|| Generation::new("a1").unwrap())
+}
+
 /// What tells over another process's ports.
 pub(super) async fn notify(installation: &Installation, outside: &Arc<Outside>) -> (Notify, Arc<Approvals>) {
     let fakes = &installation.fakes;
@@ -149,7 +154,9 @@ pub(super) async fn notify(installation: &Installation, outside: &Arc<Outside>) 
     let approvers = Arc::new(MemoryApprovers::default());
     for (who, pipelines) in [("Ada", vec![]), ("Jo", vec![web_name()]), ("Shopkeeper", vec![name("shop")])] {
         let topic_arn = format!("arn:aws:sns:eu-west-1:111122223333:penstock-{who}");
-        let approver = Approver { name: name(who), email: "x@example.com".to_owned(), topic_arn, pipelines };
+        let generation = generation(who);
+        let email = "x@example.com".to_owned();
+        let approver = Approver { name: name(who), email, topic_arn, pipelines, generation };
         approvers.add(&approver).await.unwrap();
     }
     let approvals = Approvals::new(
@@ -196,8 +203,8 @@ async fn each_approver_is_asked_with_a_link_of_their_own() {
     let links: Vec<&str> = notices.iter().filter_map(|notice| notice.link.as_deref()).collect();
     let (shared, ada, jo) = (
         approvals.link(&asked),
-        approvals.link_of(&asked, &name("Ada")),
-        approvals.link_of(&asked, &name("Jo")),
+        approvals.link_of(&asked, &name("Ada"), generation("Ada").as_ref()),
+        approvals.link_of(&asked, &name("Jo"), None),
     );
     assert_eq!(links, [&shared, &ada, &jo, &shared], "Shopkeeper is asked about another pipeline only");
     let api_token = approvals.api_token(&asked);
@@ -437,7 +444,8 @@ async fn a_success_is_shown_and_a_stop_is_no_verdict_on_the_commit() {
         notify.tell(&record).await.unwrap();
     }
     assert_eq!(outside.states().last(), Some(&StatusState::Pending), "the retry waits for a verdict");
-    let token = approvals.link_of(&attempt(&id, "Release", "Sign-off", 1), &name("Ada"));
+    let token =
+        approvals.link_of(&attempt(&id, "Release", "Sign-off", 1), &name("Ada"), generation("Ada").as_ref());
     approvals.decide(token.rsplit('/').next().unwrap(), true, "", "").await.unwrap();
     installation.settle().await;
     for record in installation.fakes.store.all_records() {

@@ -60,6 +60,7 @@ async fn approvers_are_added_and_removed_whatever_fails() {
             email: "jo@example.com".to_owned(),
             topic_arn: "arn:aws:sns:eu-west-1:111122223333:penstock-jo".to_owned(),
             pipelines: vec![name("web")],
+            generation: None,
         };
         faults.until_done(async || approvers.add(&jo).await).await;
         assert_eq!(approvers.list().await.unwrap(), std::slice::from_ref(&jo), "{case}");

@@ -46,8 +46,13 @@ async fn filled() -> (String, ExecutionId, ExecutionId) {
     plant.store.remember(&Walk { began_at: Timestamp(5), next: Some("web/".to_owned()) }).await.unwrap();
     ToldTable::new(&sdk(), &table).remember("1#1", &["everyone".to_owned()].into()).await.unwrap();
     let topic_arn = "arn:aws:sns:us-east-1:111122223333:penstock-jo".to_owned();
-    let jo =
-        Approver { name: name("Jo"), email: "jo@example.com".to_owned(), topic_arn, pipelines: vec![web] };
+    let jo = Approver {
+        name: name("Jo"),
+        email: "jo@example.com".to_owned(),
+        topic_arn,
+        pipelines: vec![web],
+        generation: None,
+    };
     ApproverTable::new(&sdk(), &table).add(&jo).await.unwrap();
     (table, ended, open)
 }

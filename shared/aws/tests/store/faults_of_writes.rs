@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use penstock_app::engine::command::DefineMode;
 use penstock_app::error::AppError;
-use penstock_app::port::approvers::{Approver, Approvers};
+use penstock_app::port::approvers::{Approver, Approvers, Generation};
 use penstock_app::port::claims::Claims;
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::revisions::Revisions;
@@ -152,6 +152,7 @@ async fn an_approver_is_added_and_removed() {
         email: "jo@example.com".to_owned(),
         topic_arn: "arn:aws:sns:us-east-1:111122223333:penstock-jo".to_owned(),
         pipelines: vec![name("web")],
+        generation: Some(Generation::new("a1").unwrap()),
     };
     every_fault(&faults, async |case| {
         faults.until_done(async || approvers.add(&jo).await).await;

@@ -139,6 +139,7 @@ fn jo() -> Approver {
         email: "jo@example.com".to_owned(),
         topic_arn: JO.to_owned(),
         pipelines: vec![name("web")],
+        generation: None,
     }
 }
 

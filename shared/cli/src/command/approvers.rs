@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use console::style;
 use penstock_app::port::PortError;
-use penstock_app::port::approvers::{Approver, ApproverName, Approvers as Port};
+use penstock_app::port::approvers::{Approver, ApproverName, Approvers as Port, Generation};
 use penstock_aws::approvers::ApproverTable;
 use penstock_aws::subscriptions::Subscriptions;
 use penstock_model::id::PipelineName;
@@ -15,6 +15,7 @@ use crate::aws::failed;
 use crate::aws::installation::Installation;
 use crate::client::suggest;
 use crate::exit::{Exit, Failure};
+use crate::nonce;
 use crate::show::glyph::Look;
 use crate::show::out;
 
@@ -131,15 +132,16 @@ impl Add {
         }
         let known = stack.known().await?;
         let topic = topic_name(&known.stack, &name)?;
-        known.free(&name, &topic).await?;
+        let earlier = known.free(&name, &topic).await?;
         let topic_arn = known.subscriptions.topic(&topic, &known.stack).await.map_err(failed)?;
         known.alone(&topic_arn, &email, &name).await?;
         // Known before they can be asked: a topic that nobody is told of asks nobody.
-        let approver =
-            Approver { name: name.clone(), email: email.clone(), topic_arn: topic_arn.clone(), pipelines };
+        let generation = Some(generation(earlier, &email)?);
+        let approver = Approver { name: name.clone(), email, topic_arn, pipelines, generation };
         known.store.add(&approver).await.map_err(failed)?;
-        known.subscriptions.subscribe(&topic_arn, &email).await.map_err(failed)?;
+        known.subscriptions.subscribe(&approver.topic_arn, &approver.email).await.map_err(failed)?;
         out::line(format!("Added {name}, who is asked about {}", about(&approver)))?;
+        let email = &approver.email;
         out::line(format!("SNS asks {email} whether that is meant. With the link of that e-mail:"))?;
         out::line("  penstock approvers confirm 'https://sns.…/confirmation.html?TopicArn=…&Token=…'")?;
         Ok(Exit::Succeeded)
@@ -147,13 +149,14 @@ impl Add {
 }
 
 impl Known {
-    /// Two approvers whose names differ only in what a topic's name cannot hold would share a topic, and so a link.
-    async fn free(&self, name: &ApproverName, topic: &str) -> anyhow::Result<()> {
+    /// The approver of that name, if there is one. Two approvers whose names differ only in what a topic's name cannot
+    /// hold would share a topic, and so a link.
+    async fn free(&self, name: &ApproverName, topic: &str) -> anyhow::Result<Option<Approver>> {
         let others = self.store.list().await.map_err(failed)?;
         let same_topic =
             |other: &&Approver| other.name != *name && other.topic_arn.ends_with(&format!(":{topic}"));
         match others.iter().find(same_topic) {
-            None => Ok(()),
+            None => Ok(others.into_iter().find(|other| other.name == *name)),
             Some(other) => Err(Failure::misused(format!(
                 "`{name}` is too like `{}`, whose topic {topic} would be theirs as well; choose a name that differs in its letters or digits",
                 other.name
@@ -268,6 +271,13 @@ fn asks_again(topic: &str) -> String {
     }
 }
 
+/// The generation of `earlier` while its address stays: adding again then changes the pipelines, or asks for a lost
+/// confirmation once more, and links that are on their way go on deciding. Else a new one, which ends them.
+fn generation(earlier: Option<Approver>, email: &str) -> anyhow::Result<Generation> {
+    let same = earlier.filter(|earlier| earlier.email.eq_ignore_ascii_case(email));
+    same.and_then(|same| same.generation).map_or_else(nonce::generation, Ok)
+}
+
 /// Whether the approver gets what is sent to their topic.
 async fn confirmed(subscriptions: &Subscriptions, approver: &Approver) -> anyhow::Result<bool> {
     let of_topic = subscriptions.of(&approver.topic_arn).await.map_err(failed)?.unwrap_or_default();
@@ -309,6 +319,23 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_outlives_an_adding_again_only_with_its_address() {
+        let jo = |generation: Option<&str>| Approver {
+            name: ApproverName::new("Jo").unwrap(),
+            email: "jo@example.com".to_owned(),
+            topic_arn: "arn:aws:sns:eu-west-1:111122223333:penstock-approver-jo".to_owned(),
+            pipelines: vec![],
+            generation: generation.map(|text| Generation::new(text).unwrap()),
+        };
+        let first = Generation::new("a1").unwrap();
+        let of = |earlier, email| generation(earlier, email).unwrap();
+        assert_eq!(of(Some(jo(Some("a1"))), "Jo@example.com"), first);
+        assert_ne!(of(Some(jo(Some("a1"))), "jo@example.org"), first);
+        assert_ne!(of(None, "jo@example.com"), of(None, "jo@example.com"));
+        assert_ne!(of(Some(jo(None)), "jo@example.com"), of(Some(jo(None)), "jo@example.com"));
+    }
 
     #[test]
     fn names_become_topics() {

@@ -1,6 +1,6 @@
 //! What every list of approvers keeps to.
 
-use penstock_app::port::approvers::{Approver, Approvers};
+use penstock_app::port::approvers::{Approver, Approvers, Generation};
 
 fn approver(name: &str, email: &str, pipelines: &[&str]) -> Approver {
     Approver {
@@ -8,6 +8,7 @@ fn approver(name: &str, email: &str, pipelines: &[&str]) -> Approver {
         email: email.to_owned(),
         topic_arn: format!("arn:aws:sns:eu-west-1:111122223333:penstock-{}", name.len()),
         pipelines: pipelines.iter().map(|name| name.parse().expect("a pipeline's name")).collect(),
+        generation: None,
     }
 }
 
@@ -23,7 +24,8 @@ pub async fn approvers_contract(approvers: &dyn Approvers) {
         approvers.add(one).await.expect("adding");
     }
     assert_eq!(approvers.list().await.expect("the list"), [ada.clone(), zoe.clone()]);
-    let moved = approver("Zoe", "zoe@example.org", &["shop"]);
+    let generation = Some(Generation::new("a1").expect("a generation"));
+    let moved = Approver { generation, ..approver("Zoe", "zoe@example.org", &["shop"]) };
     approvers.add(&moved).await.expect("adding again");
     assert_eq!(approvers.list().await.expect("the list"), [ada.clone(), moved]);
     assert!(approvers.remove(&zoe.name).await.expect("removing"));

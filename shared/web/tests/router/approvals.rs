@@ -124,7 +124,7 @@ async fn a_link_expires_and_a_strange_one_is_unknown() {
 async fn an_approvers_own_link_decides_under_their_name() {
     let server = Server::with_pipeline().await;
     let id = server.start("good").await;
-    let link = server.web.approvals.link_of(&server.ask(&id), &"Jo O'Neil".parse().unwrap());
+    let link = server.web.approvals.link_of(&server.ask(&id), &"Jo O'Neil".parse().unwrap(), None);
     let path = link.strip_prefix("http://127.0.0.1:7878").unwrap();
     let page = server.get(path).await.text();
     assert!(page.contains("Jo O'Neil") && !page.contains("name=\"name\""), "{page}");
