@@ -84,8 +84,8 @@ pub struct ApprovalView {
     pub requested_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// The revision of the first source action.
-    pub commit: Option<Revision>,
+    /// The revisions that the execution carries, the one that set it off first.
+    pub revisions: Vec<SourceRevision>,
     /// The artifacts that the execution has produced or carries.
     pub artifacts: Vec<Artifact>,
     /// How many executions wait behind this one before the stage.
@@ -94,6 +94,15 @@ pub struct ApprovalView {
     pub trigger: String,
     /// What follows an approval, in words: the actions up to the next approval.
     pub will_do: Vec<String>,
+}
+
+/// A revision and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRevision {
+    /// The source action that pinned it.
+    pub source: ActionName,
+    /// The revision.
+    pub revision: Revision,
 }
 
 /// A verdict that was taken.

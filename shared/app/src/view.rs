@@ -107,6 +107,16 @@ pub fn trigger_in_words(trigger: &TriggerCause) -> String {
     }
 }
 
+/// The revisions that an execution carries, with the source actions that pinned them: first those that its start named, as a
+/// push does that sets it off, then the others, each in the definition's order.
+pub fn revisions<'a>(execution: &'a Execution, pipeline: &Pipeline) -> Vec<(&'a ActionName, &'a Revision)> {
+    let sources = pipeline.first_stage_actions();
+    let mut found: Vec<_> =
+        sources.filter_map(|action| execution.revisions.get_key_value(&action.name)).collect();
+    found.sort_by_key(|(source, _)| !execution.overrides.iter().any(|asked| asked.action == **source));
+    found
+}
+
 /// The revision of the first source action in the definition's order that has pinned one.
 pub fn first_revision<'a>(execution: &'a Execution, pipeline: &Pipeline) -> Option<&'a Revision> {
     pipeline.first_stage_actions().find_map(|action| execution.revisions.get(&action.name))

@@ -5,13 +5,13 @@ use penstock_model::artifact::Artifact;
 use penstock_model::id::{AttemptId, StageName};
 use penstock_model::pipeline::{Action, Category, Pipeline, Stage};
 
-use super::ApprovalView;
+use super::{ApprovalView, SourceRevision};
 use crate::dispatch::resolve::resolve_what_is_known;
 use crate::port::PortError;
 use crate::port::approvers::ApproverName;
 use crate::port::outputs::Outputs;
 use crate::port::store::Snapshot;
-use crate::view::{first_revision, trigger_in_words};
+use crate::view::{revisions, trigger_in_words};
 
 /// What of an action's configuration says where it deploys or what it runs, in the order in which it is told.
 const TARGET_KEYS: [&str; 7] = [
@@ -45,7 +45,10 @@ pub(super) async fn view(
         topic: configuration.get("NotificationArn").filter(|arn| !arn.is_empty()).cloned(),
         requested_at: attempt.scheduled_at,
         expires_at: attempt.deadline,
-        commit: first_revision(execution, pipeline).cloned(),
+        revisions: revisions(execution, pipeline)
+            .into_iter()
+            .map(|(source, revision)| SourceRevision { source: source.clone(), revision: revision.clone() })
+            .collect(),
         artifacts: artifacts(execution),
         waiting_behind: waiting_behind(&snapshot.state, &id.stage),
         trigger: trigger_in_words(&execution.trigger),

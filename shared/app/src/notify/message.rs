@@ -114,19 +114,27 @@ fn approval(body: &mut Body, asked: &NoticedApproval) {
 }
 
 fn what(body: &mut Body, notice: &Notice) {
-    if let Some(NoticedCommit { id, summary, url, author }) = &notice.commit {
-        let short: String = id.chars().take(12).collect();
-        body.row("Commit", &format!("{short} {}", summary.as_deref().unwrap_or_default()));
-        if let Some(author) = author {
-            body.row("Author", author);
-        }
-        if let Some(url) = url {
-            body.row("Changes", url);
-        }
+    for commit in notice.commit.iter().chain(&notice.more_commits) {
+        revision(body, commit);
     }
     body.row("Cause", &notice.trigger);
     body.row("Execution", notice.execution_id.as_str());
     body.row("Time", &notice.time);
+}
+
+fn revision(body: &mut Body, commit: &NoticedCommit) {
+    let NoticedCommit { id, source, summary, url, author } = commit;
+    if let Some(source) = source {
+        body.row("Source", source.as_str());
+    }
+    let short: String = id.chars().take(12).collect();
+    body.row("Commit", &format!("{short} {}", summary.as_deref().unwrap_or_default()));
+    if let Some(author) = author {
+        body.row("Author", author);
+    }
+    if let Some(url) = url {
+        body.row("Changes", url);
+    }
 }
 
 #[derive(Default)]
@@ -174,10 +182,12 @@ mod tests {
             trigger: "webhook: push to main".to_owned(),
             commit: Some(NoticedCommit {
                 id: "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00".to_owned(),
+                source: None,
                 summary: Some("Brew \u{1b}[31mörtlich".to_owned()),
                 url: Some("https://github.com/acme/web/commit/c0ffee00".to_owned()),
                 author: Some("Ada\nBcc: eve@example.com".to_owned()),
             }),
+            more_commits: vec![],
             log: vec!["1 test".to_owned(), "\u{1b}[31mFAILED\u{1b}[0m".to_owned()],
             command: "penstock retry web --stage Build --exec 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607"
                 .to_owned(),
@@ -286,6 +296,30 @@ Or, on a command line with rights of its own:
         });
         let body = Message::of(&notice).body;
         assert!(body.contains("\nThen:      Release / Plan: runs Commands\n") && !body.contains("No action"));
+    }
+
+    #[test]
+    fn of_several_sources_each_commit_is_told_with_its_source() {
+        let mut notice = notice(NoticeKind::ApprovalNeeded);
+        notice.commit.as_mut().unwrap().source = Some("App".parse().unwrap());
+        notice.more_commits = vec![NoticedCommit {
+            id: "beef".to_owned(),
+            source: Some("Infra".parse().unwrap()),
+            summary: Some("Raise the dam".to_owned()),
+            ..NoticedCommit::default()
+        }];
+        let message = Message::of(&notice);
+        assert_eq!(message.subject, "[web] approve Build/Compile?: Brew ?rtlich");
+        let told = "\
+Source:    App
+Commit:    c0ffee00c0ff Brew örtlich
+Author:    Ada Bcc: eve@example.com
+Changes:   https://github.com/acme/web/commit/c0ffee00
+Source:    Infra
+Commit:    beef Raise the dam
+Cause:     webhook: push to main
+";
+        assert!(message.body.contains(told), "{}", message.body);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use penstock_engine::event::{Event, Fact};
 use penstock_engine::state::ExecutionStatus;
-use penstock_model::id::AttemptId;
+use penstock_model::artifact::Revision;
+use penstock_model::id::{ActionName, AttemptId};
 use penstock_model::pipeline::Category;
 
 use super::failure::{self, Failure};
@@ -15,7 +16,7 @@ use crate::error::AppError;
 use crate::port::PortError;
 use crate::port::notifier::{Audience, Notice, NoticeKind, NoticedApproval, NoticedCommit};
 use crate::port::store::Record;
-use crate::view::{first_revision, trigger_in_words};
+use crate::view::{revisions, trigger_in_words};
 
 /// How many lines of a failing action's log are told.
 const LOG_LINES: usize = 20;
@@ -107,7 +108,7 @@ impl Notify {
     }
 
     fn question(&self, event: &Event, id: &AttemptId, story: &Story, view: &ApprovalView) -> Notice {
-        let commit = commit(story);
+        let (commit, more_commits) = commits(story);
         let of = commit.as_ref().map(|commit| {
             let id: String = commit.id.chars().take(12).collect();
             format!(" of {id} {}", commit.summary.as_deref().unwrap_or_default()).trim_end().to_owned()
@@ -120,6 +121,7 @@ impl Notify {
                 story.execution.pipeline, id.stage, id.action
             )),
             commit,
+            more_commits,
             approval: Some(NoticedApproval {
                 custom_data: view.custom_data.as_deref().map(text),
                 external_entity_link: view.external_link.as_deref().map(|link| line(link, 1000)),
@@ -142,6 +144,7 @@ impl Notify {
         else {
             return Ok(None);
         };
+        let (commit, more_commits) = commits(story);
         Ok(Some(Notice {
             kind: NoticeKind::ExecutionFailed,
             summary: text(&error.message),
@@ -152,7 +155,8 @@ impl Notify {
                 "penstock retry {} --stage {} --exec {}",
                 execution.pipeline, id.stage, execution.id
             )),
-            commit: commit(story),
+            commit,
+            more_commits,
             log: self.end_of_log(&id).await,
             ..blank(event, &id, story)
         }))
@@ -210,6 +214,7 @@ fn blank(event: &Event, id: &AttemptId, story: &Story) -> Notice {
         error_code: None,
         trigger: line(&trigger_in_words(&story.execution.trigger), 500),
         commit: None,
+        more_commits: vec![],
         log: vec![],
         command: String::new(),
         approval: None,
@@ -217,15 +222,24 @@ fn blank(event: &Event, id: &AttemptId, story: &Story) -> Notice {
     }
 }
 
-fn commit(story: &Story) -> Option<NoticedCommit> {
-    let revision = first_revision(&story.execution, &story.pipeline)?;
+/// The revision that set the execution off, and the others; of several each says where it comes from.
+fn commits(story: &Story) -> (Option<NoticedCommit>, Vec<NoticedCommit>) {
+    let revisions = revisions(&story.execution, &story.pipeline);
+    let several = revisions.len() > 1;
+    let mut told =
+        revisions.into_iter().map(|(source, revision)| commit(several.then_some(source), revision));
+    (told.next(), told.collect())
+}
+
+fn commit(source: Option<&ActionName>, revision: &Revision) -> NoticedCommit {
     let summary = revision.summary.as_deref().and_then(|text| text.lines().next());
-    Some(NoticedCommit {
+    NoticedCommit {
         id: line(&revision.id, 200),
+        source: source.cloned(),
         summary: summary.map(|text| line(text, 300)),
         url: revision.url.as_deref().map(|url| line(url, 1000)),
         author: revision.author.as_deref().map(|author| line(author, 200)),
-    })
+    }
 }
 
 /// What follows an approval, as far as it is told.

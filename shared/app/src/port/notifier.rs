@@ -45,9 +45,12 @@ pub struct Notice {
     /// What started the execution, in words.
     #[serde(default)]
     pub trigger: String,
-    /// The revision of the first source action, once it is known.
+    /// The revision that set the execution off, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<NoticedCommit>,
+    /// The revisions of its other sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_commits: Vec<NoticedCommit>,
     /// The end of the failing action's log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
@@ -88,6 +91,9 @@ pub struct NoticedPage {
 pub struct NoticedCommit {
     /// Its id.
     pub id: String,
+    /// The source action that fetched it, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ActionName>,
     /// The first line of its message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,

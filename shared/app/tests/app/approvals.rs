@@ -31,8 +31,9 @@ async fn an_approver_sees_what_is_asked_and_decides_once() {
     assert_eq!(view.custom_data.as_deref(), Some("Look at c0ffee00"), "references are resolved");
     assert_eq!(view.will_do, ["Release / Ship: deploy with CodeDeploy to shop"]);
     assert_eq!((view.waiting_behind, view.trigger.as_str()), (1, "started by alice"));
-    let commit = view.commit.as_ref().map(|revision| (revision.id.as_str(), revision.author.as_deref()));
-    assert_eq!(commit, Some(("c0ffee00", Some("Ada"))));
+    let [of] = &view.revisions[..] else { panic!("one source, not {:?}", view.revisions) };
+    assert_eq!((of.source.as_str(), of.revision.id.as_str()), ("Fetch", "c0ffee00"));
+    assert_eq!(of.revision.author.as_deref(), Some("Ada"));
     assert_eq!(view.artifacts.len(), 2);
     assert_eq!(view.expires_at.since(view.requested_at), Duration::from_secs(3600));
     installation.approvals.open(&token).await.expect("looking changes nothing");

@@ -17,10 +17,10 @@ use penstock_app::port::statuses::{CommitStatus, Shown, StatusState, Statuses};
 use penstock_app::port::told::Told;
 use penstock_app::reach::Reach;
 use penstock_engine::command::RetryActions;
-use penstock_engine::state::{AttemptError, ErrorCode, External, RevisionOverride};
+use penstock_engine::state::{AttemptError, ErrorCode, External, RevisionKind, RevisionOverride};
 use penstock_model::id::ExecutionId;
 use penstock_model::pipeline::VariableDeclaration;
-use penstock_testkit::build::name;
+use penstock_testkit::build::{approval, name, pipeline, source};
 use penstock_testkit::fake::{Conduct, FakeProvider, MemoryApprovers};
 use penstock_testkit::installation::Installation;
 
@@ -220,6 +220,26 @@ async fn each_approver_is_asked_with_a_link_of_their_own() {
     let token = ada.rsplit('/').next().unwrap();
     let decided = approvals.decide(token, true, "", "").await.unwrap();
     assert_eq!(decided.verdict.by, "Ada");
+}
+
+#[tokio::test]
+async fn of_several_sources_each_commit_is_told_and_first_what_set_the_execution_off() {
+    let pipeline = pipeline("web")
+        .stage("Source", [source("App", "app"), source("Infra", "infra")])
+        .stage("Release", [approval("Sign-off")])
+        .build();
+    let installation = with(Installation::default(), pipeline).await;
+    let pushed =
+        RevisionOverride { action: name("Infra"), kind: RevisionKind::CommitId, value: "beef".repeat(10) };
+    let request = StartRequest { overrides: vec![pushed.clone()], ..StartRequest::by(web_name(), "alice") };
+    installation.control.start(request).await.unwrap();
+    installation.settle().await;
+    let notices = told(&installation).await;
+    let [asked] = &notices[..] else { panic!("one notice, not {notices:?}") };
+    let commits = asked.commit.iter().chain(&asked.more_commits);
+    let commits: Vec<_> = commits.map(|it| (it.source.as_ref().unwrap().as_str(), it.id.as_str())).collect();
+    assert_eq!(commits, [("Infra", pushed.value.as_str()), ("App", "c0ffee00")]);
+    assert_eq!(asked.summary, "Sign-off waits for a verdict of beefbeefbeef Brew");
 }
 
 #[tokio::test]

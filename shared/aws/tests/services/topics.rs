@@ -82,6 +82,7 @@ fn notice(kind: NoticeKind, pipeline: &str) -> Notice {
         error_code: None,
         trigger: "webhook: push to main".to_owned(),
         commit: None,
+        more_commits: vec![],
         log: vec![],
         command: "penstock retry web --stage Release".to_owned(),
         approval: None,

@@ -51,6 +51,11 @@ fn notice(kind: NoticeKind) -> Notice {
             author: Some("Ada".to_owned()),
             ..NoticedCommit::default()
         }),
+        more_commits: vec![NoticedCommit {
+            id: "beef".to_owned(),
+            source: Some(name("Infra")),
+            ..NoticedCommit::default()
+        }],
         log: vec!["one".to_owned(), String::new()],
         command: "penstock retry web --stage Release".to_owned(),
         approval: None,

@@ -1,7 +1,7 @@
 //! The pages of an approval.
 
 use maud::{Markup, html};
-use penstock_app::approvals::{ApprovalView, Decided, MAX_TYPED_NAME, NOTHING_FOLLOWS};
+use penstock_app::approvals::{ApprovalView, Decided, MAX_TYPED_NAME, NOTHING_FOLLOWS, SourceRevision};
 use penstock_app::engine::state::Verdict;
 use penstock_model::artifact::{Artifact, Revision};
 
@@ -47,9 +47,7 @@ fn facts(around: Around, view: &ApprovalView) -> Markup {
             dl class="definition" {
                 @if let Some(text) = &view.custom_data { dt { "Message" } dd { (plain::short(text, 2000)) } }
                 @if let Some(link) = &view.external_link { dt { "Look at" } dd { (link_or_text(link)) } }
-                @if let Some(revision) = &view.commit { dt { "Commit" } dd { (commit(revision)) } }
-                @if let Some(url) = changes(view) { dt { "Changes" } dd { a href=(url) rel="noopener noreferrer" { (plain::short(url, 500)) } } }
-                @if let Some(author) = author(view) { dt { "Author" } dd { (plain::short(author, 200)) } }
+                @for source in &view.revisions { (revision(source, view.revisions.len() > 1)) }
                 dt { "Cause" } dd { (plain::short(&view.trigger, 500)) }
                 dt { "Then" }
                 dd {
@@ -82,14 +80,18 @@ fn commit(revision: &Revision) -> Markup {
     }
 }
 
-/// Where the changes of the revision are seen.
-fn changes(view: &ApprovalView) -> Option<&str> {
-    view.commit.as_ref().and_then(|revision| revision.url.as_deref()).and_then(page::safe_link)
-}
-
-/// Who wrote the revision, as its source says.
-fn author(view: &ApprovalView) -> Option<&str> {
-    view.commit.as_ref().and_then(|revision| revision.author.as_deref())
+/// A revision, where its changes are seen and who wrote it, as its source says; with the source's name where there are several.
+fn revision(SourceRevision { source, revision }: &SourceRevision, several: bool) -> Markup {
+    let of = |what: &str| if several { format!("{what} of {source}") } else { what.to_owned() };
+    html! {
+        dt { (of("Commit")) }
+        dd { (commit(revision)) }
+        @if let Some(url) = revision.url.as_deref().and_then(page::safe_link) {
+            dt { (of("Changes")) }
+            dd { a href=(url) rel="noopener noreferrer" { (plain::short(url, 500)) } }
+        }
+        @if let Some(author) = &revision.author { dt { (of("Author")) } dd { (plain::short(author, 200)) } }
+    }
 }
 
 fn link_or_text(link: &str) -> Markup {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 
-use crate::fixture::Server;
+use penstock_testkit::build::{approval, pipeline, source};
+use serde_json::json;
+
+use crate::fixture::{COMMIT, Server};
 
 #[tokio::test]
 async fn a_page_shows_what_is_asked_and_changes_nothing() {
@@ -30,6 +33,31 @@ async fn a_page_shows_what_is_asked_and_changes_nothing() {
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
     assert_eq!(server.get(&path).await.body, page.body);
+}
+
+#[tokio::test]
+async fn of_several_sources_each_commit_is_shown_with_its_source() {
+    let server = Server::new();
+    let pipeline = pipeline("canal")
+        .stage("Source", [source("App", "app"), source("Infra", "infra")])
+        .stage("Release", [approval("Ask")])
+        .build();
+    server.web.control.create(pipeline, "Ada").await.unwrap();
+    let members = json!({"name": "canal", "sourceRevisions": [
+        {"actionName": "Infra", "revisionType": "COMMIT_ID", "revisionValue": COMMIT}
+    ]});
+    let started = server.operate("StartPipelineExecution", &members).await;
+    server.settle().await;
+    let page =
+        server.get(&server.approval_path(started["pipelineExecutionId"].as_str().unwrap())).await.text();
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}: {page}"));
+    let infra = at("<dt>Commit of Infra</dt>");
+    assert!(infra < at(COMMIT) && at(COMMIT) < at("<dt>Author of Infra</dt>"), "{page}");
+    assert!(
+        at("<dt>Author of Infra</dt>") < at("<dt>Commit of App</dt>"),
+        "what set it off comes first: {page}"
+    );
+    assert!(at("<dt>Commit of App</dt>") < at("c0ffee00"), "{page}");
 }
 
 #[tokio::test]
