@@ -1,4 +1,4 @@
-//! Which action an execution's failure goes back to, read from its records.
+//! Which actions an execution's failure goes back to, read from its records.
 
 use penstock_engine::event::{Event, Fact};
 use penstock_engine::state::{AttemptError, ErrorCode, Execution, External};
@@ -18,35 +18,34 @@ pub(super) struct Failure {
     pub(super) page: Option<String>,
 }
 
-/// The first action that failed, and why. It is read from the records up to `record`, so that a later retry does not
-/// change what is told.
+/// The actions that failed since their stage was entered or retried last, the first that did first: where actions run in
+/// parallel the last ends the execution, which is seldom the one to look at. They are read from the records up to
+/// `record`, so that a later retry does not change what is told.
 pub(super) async fn behind(
     store: &dyn Store,
     record: &Record,
     execution: &Execution,
-) -> Result<Option<Failure>, AppError> {
-    if let Some(failure) = first(&record.events, execution) {
-        return Ok(Some(failure));
+) -> Result<Vec<Failure>, AppError> {
+    let mut records = records(store, &execution.id, record.version).await?;
+    if records.last().is_none_or(|last| last.version < record.version) {
+        records.push(record.clone());
     }
-    let earlier = records(store, &execution.id, record.version).await?;
-    let events: Vec<Event> = earlier.into_iter().flat_map(|record| record.events).collect();
-    Ok(first(since_entry(&events), execution))
+    let events: Vec<Event> = records.into_iter().flat_map(|record| record.events).collect();
+    Ok(since_entry(&events).iter().filter_map(|event| failure(event, execution)).collect())
 }
 
-fn first(events: &[Event], execution: &Execution) -> Option<Failure> {
-    events.iter().find_map(|event| {
-        let Fact::AttemptFailed { attempt: id, error, external } = &event.fact else {
-            return None;
-        };
-        let page = || {
-            let begun = execution.attempt(id).and_then(|attempt| attempt.external.as_ref());
-            external.as_ref().and_then(page_of).or_else(|| begun.and_then(page_of))
-        };
-        (error.code != ErrorCode::Interrupted).then(|| Failure {
-            id: id.clone(),
-            error: error.clone(),
-            page: page(),
-        })
+fn failure(event: &Event, execution: &Execution) -> Option<Failure> {
+    let Fact::AttemptFailed { attempt: id, error, external } = &event.fact else {
+        return None;
+    };
+    let page = || {
+        let begun = execution.attempt(id).and_then(|attempt| attempt.external.as_ref());
+        external.as_ref().and_then(page_of).or_else(|| begun.and_then(page_of))
+    };
+    (error.code != ErrorCode::Interrupted).then(|| Failure {
+        id: id.clone(),
+        error: error.clone(),
+        page: page(),
     })
 }
 

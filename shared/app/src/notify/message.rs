@@ -2,7 +2,7 @@
 
 use super::plain::{ascii, line, lines, log_line};
 use crate::approvals::NOTHING_FOLLOWS;
-use crate::port::notifier::{Notice, NoticeKind, NoticedApproval, NoticedCommit};
+use crate::port::notifier::{Notice, NoticeKind, NoticedApproval, NoticedCommit, NoticedFailure};
 
 /// The longest subject, in characters (SNS API reference, Publish: fewer than 100).
 const MAX_SUBJECT: usize = 99;
@@ -52,6 +52,9 @@ fn failed(notice: &Notice) -> String {
     body.row("Action", &format!("{} in stage {}", notice.action, notice.stage));
     let code = notice.error_code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
     body.rows("Reason", &format!("{code}{}", notice.summary));
+    for NoticedFailure { action, error_code, summary } in &notice.also_failed {
+        body.row("Also", &format!("{action}: {error_code}: {summary}"));
+    }
     what(&mut body, notice);
     if !notice.log.is_empty() {
         body.gap();
@@ -188,6 +191,7 @@ mod tests {
                 author: Some("Ada\nBcc: eve@example.com".to_owned()),
             }),
             more_commits: vec![],
+            also_failed: vec![],
             log: vec!["1 test".to_owned(), "\u{1b}[31mFAILED\u{1b}[0m".to_owned()],
             command: "penstock retry web --stage Build --exec 2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607"
                 .to_owned(),
@@ -296,6 +300,24 @@ Or, on a command line with rights of its own:
         });
         let body = Message::of(&notice).body;
         assert!(body.contains("\nThen:      Release / Plan: runs Commands\n") && !body.contains("No action"));
+    }
+
+    #[test]
+    fn what_failed_as_well_is_named_beneath_the_reason() {
+        let mut notice = notice(NoticeKind::ExecutionFailed);
+        notice.also_failed = vec![NoticedFailure {
+            action: "Lint".parse().unwrap(),
+            error_code: "JobFailed".to_owned(),
+            summary: "eslint: exit code 2".to_owned(),
+        }];
+        let message = Message::of(&notice);
+        assert_eq!(message.subject, "[web] failed in Build/Compile: npm test: exit code 1 see the log");
+        let told = "\
+Reason:    JobFailed: npm test: exit code 1
+           see the log
+Also:      Lint: JobFailed: eslint: exit code 2
+Commit: ";
+        assert!(message.body.contains(told), "{}", message.body);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{Notify, Story};
 use crate::approvals::{ApprovalView, Approvals};
 use crate::error::AppError;
 use crate::port::PortError;
-use crate::port::notifier::{Audience, Notice, NoticeKind, NoticedApproval, NoticedCommit};
+use crate::port::notifier::{Audience, Notice, NoticeKind, NoticedApproval, NoticedCommit, NoticedFailure};
 use crate::port::store::Record;
 use crate::view::{revisions, trigger_in_words};
 
@@ -139,9 +139,8 @@ impl Notify {
         story: &Story,
     ) -> Result<Option<Notice>, AppError> {
         let execution = &story.execution;
-        let Some(Failure { id, error, page }) =
-            failure::behind(self.store.as_ref(), record, execution).await?
-        else {
+        let mut failures = failure::behind(self.store.as_ref(), record, execution).await?.into_iter();
+        let Some(Failure { id, error, page }) = failures.next() else {
             return Ok(None);
         };
         let (commit, more_commits) = commits(story);
@@ -157,6 +156,7 @@ impl Notify {
             )),
             commit,
             more_commits,
+            also_failed: failures.map(also_failed).collect(),
             log: self.end_of_log(&id).await,
             ..blank(event, &id, story)
         }))
@@ -215,6 +215,7 @@ fn blank(event: &Event, id: &AttemptId, story: &Story) -> Notice {
         trigger: line(&trigger_in_words(&story.execution.trigger), 500),
         commit: None,
         more_commits: vec![],
+        also_failed: vec![],
         log: vec![],
         command: String::new(),
         approval: None,
@@ -240,6 +241,11 @@ fn commit(source: Option<&ActionName>, revision: &Revision) -> NoticedCommit {
         url: revision.url.as_deref().map(|url| line(url, 1000)),
         author: revision.author.as_deref().map(|author| line(author, 200)),
     }
+}
+
+fn also_failed(Failure { id, error, page: _ }: Failure) -> NoticedFailure {
+    let summary = line(&error.message, 300);
+    NoticedFailure { action: id.action, error_code: error.code.into(), summary }
 }
 
 /// What follows an approval, as far as it is told.

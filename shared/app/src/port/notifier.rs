@@ -51,6 +51,9 @@ pub struct Notice {
     /// The revisions of its other sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more_commits: Vec<NoticedCommit>,
+    /// What failed after it in the same stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_failed: Vec<NoticedFailure>,
     /// The end of the failing action's log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
@@ -83,6 +86,18 @@ pub struct NoticedPage {
     pub command: String,
     /// The page.
     pub url: String,
+}
+
+/// Another action that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticedFailure {
+    /// The action.
+    pub action: ActionName,
+    /// The error's code.
+    pub error_code: String,
+    /// Why, in a line.
+    pub summary: String,
 }
 
 /// The revision that an execution carries.

@@ -20,7 +20,7 @@ use penstock_engine::command::RetryActions;
 use penstock_engine::state::{AttemptError, ErrorCode, External, RevisionKind, RevisionOverride};
 use penstock_model::id::ExecutionId;
 use penstock_model::pipeline::VariableDeclaration;
-use penstock_testkit::build::{approval, name, pipeline, source};
+use penstock_testkit::build::{approval, build, name, pipeline, source};
 use penstock_testkit::fake::{Conduct, FakeProvider, MemoryApprovers};
 use penstock_testkit::installation::Installation;
 
@@ -240,6 +240,34 @@ async fn of_several_sources_each_commit_is_told_and_first_what_set_the_execution
     let commits: Vec<_> = commits.map(|it| (it.source.as_ref().unwrap().as_str(), it.id.as_str())).collect();
     assert_eq!(commits, [("Infra", pushed.value.as_str()), ("App", "c0ffee00")]);
     assert_eq!(asked.summary, "Sign-off waits for a verdict of beefbeefbeef Brew");
+}
+
+#[tokio::test]
+async fn of_parallel_failures_the_first_is_told_with_its_reason_and_the_others_by_name() {
+    let provider = FakeProvider::new(|work| match work.attempt.stage.as_str() {
+        "Test" => Conduct::Runs,
+        _ => Conduct::Succeeds,
+    });
+    let tests = ["Unit", "Lint", "Audit"].map(|called| build(called).consumes("src"));
+    let pipeline = pipeline("web").stage("Source", [source("Fetch", "src")]).stage("Test", tests).build();
+    let installation = with(Installation::new(provider), pipeline).await;
+    let id = started(&installation).await;
+    for (action, ending) in [
+        ("Unit", FakeProvider::failure("npm test: exit code 1")),
+        ("Audit", FakeProvider::failure("npm audit: 2 high\nsee the log")),
+        ("Lint", FakeProvider::failure("eslint: exit code 2")),
+    ] {
+        let failing = attempt(&id, "Test", action, 1);
+        installation.dispatch.report(&web_name(), &failing, ending).await.unwrap();
+        installation.fakes.clock.advance(std::time::Duration::from_secs(60));
+        installation.settle().await;
+    }
+    let notices = told(&installation).await;
+    let [failed] = &notices[..] else { panic!("one notice, not {notices:?}") };
+    assert_eq!((failed.action.as_str(), failed.summary.as_str()), ("Unit", "npm test: exit code 1"));
+    let others: Vec<_> =
+        failed.also_failed.iter().map(|it| (it.action.as_str(), it.summary.as_str())).collect();
+    assert_eq!(others, [("Audit", "npm audit: 2 high see the log"), ("Lint", "eslint: exit code 2")]);
 }
 
 #[tokio::test]

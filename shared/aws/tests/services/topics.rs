@@ -83,6 +83,7 @@ fn notice(kind: NoticeKind, pipeline: &str) -> Notice {
         trigger: "webhook: push to main".to_owned(),
         commit: None,
         more_commits: vec![],
+        also_failed: vec![],
         log: vec![],
         command: "penstock retry web --stage Release".to_owned(),
         approval: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_app::port::notifier::{Audience, Notice, NoticeKind, NoticedCommit, Notifier};
+use penstock_app::port::notifier::{Audience, Notice, NoticeKind, NoticedCommit, NoticedFailure, Notifier};
 use serde_json::Value;
 
 use crate::build::name;
@@ -55,6 +55,11 @@ fn notice(kind: NoticeKind) -> Notice {
             id: "beef".to_owned(),
             source: Some(name("Infra")),
             ..NoticedCommit::default()
+        }],
+        also_failed: vec![NoticedFailure {
+            action: name("Lint"),
+            error_code: "JobFailed".to_owned(),
+            summary: "\"eslint\"".to_owned(),
         }],
         log: vec!["one".to_owned(), String::new()],
         command: "penstock retry web --stage Release".to_owned(),
