@@ -115,7 +115,7 @@ impl Redeliveries for Failed {
     }
 }
 
-fn triggered_by(mut definition: Pipeline, push: serde_json::Value) -> Pipeline {
+fn triggered_by(mut definition: Pipeline, push: &serde_json::Value) -> Pipeline {
     let trigger = serde_json::json!({
         "providerType": "CodeStarSourceConnection",
         "gitConfiguration": {"sourceActionName": "Fetch", "push": [push]},
@@ -128,7 +128,7 @@ fn triggered_by(mut definition: Pipeline, push: serde_json::Value) -> Pipeline {
 #[tokio::test]
 async fn a_failed_delivery_is_made_again_also_where_no_branch_is_followed() {
     let tags = serde_json::json!({"tags": {"includes": ["v*"]}});
-    let world = World::new(triggered_by(web("main"), tags)).await;
+    let world = World::new(triggered_by(web("main"), &tags)).await;
     let failed = Failed::with([("create", "", ""), ("push", "refs/tags/v1", "1")]);
     let reconciliation = world.reconciliation.redelivering(failed.clone());
     let found = reconciliation.run(ALL).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_failed_delivery_is_made_again_also_where_no_branch_is_followed() {
 #[tokio::test]
 async fn a_failed_push_to_a_branch_that_no_source_follows_is_delivered_again() {
     let branches = serde_json::json!({"branches": {"includes": ["main", "release/*", "gone/*"]}});
-    let world = World::new(triggered_by(web("main"), branches)).await;
+    let world = World::new(triggered_by(web("main"), &branches)).await;
     for (branch, commit) in [("main", "1"), ("release/1", "3"), ("other", "5")] {
         world.host.push(branch, commit, EARLIER);
     }
@@ -165,7 +165,7 @@ async fn a_failed_push_to_a_branch_that_no_source_follows_is_delivered_again() {
 async fn a_branch_that_one_pipeline_follows_and_anothers_trigger_names_is_delivered_again() {
     let world = World::new(web("main")).await;
     let everything = serde_json::json!({"branches": {"includes": ["**"]}});
-    let mut other = triggered_by(web("develop"), everything);
+    let mut other = triggered_by(web("develop"), &everything);
     other.name = name("other");
     world.installation.control.create(other, "alice").await.unwrap();
     for branch in ["main", "develop"] {
@@ -306,7 +306,7 @@ async fn only_followed_branches_are_asked_for_and_one_failure_holds_up_no_other(
 async fn filters_on_paths_hold_over_all_that_was_missed() {
     let sources =
         serde_json::json!({"branches": {"includes": ["main"]}, "filePaths": {"includes": ["src/**"]}});
-    let world = World::new(triggered_by(web("main"), sources)).await;
+    let world = World::new(triggered_by(web("main"), &sources)).await;
     world.webhook("d-1", "1").await;
     world.host.push("main", "2", LATER);
     *world.host.paths.lock().unwrap() = Some(vec!["README.md".to_owned()]);
