@@ -1,18 +1,21 @@
-//! The router as callers with a signature reach it: who asks is what API Gateway says, never what the request says.
+//! The router as callers with a signature reach it: who asks is what API Gateway says, never what the request says. Each
+//! answer is a line in the log, with who asked for what.
+
+mod log;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::middleware::map_request;
+use axum::middleware::{from_fn, map_request};
 use lambda_http::request::RequestContext;
 use penstock_web::Web;
 
 /// The header by which the router is told who asks.
-const CALLER: &str = "penstock-user";
+pub(crate) const CALLER: &str = "penstock-user";
 
 /// The router that serves `web` to callers whose signature was checked.
 pub(crate) fn router(web: Web) -> Router {
-    penstock_web::router(web).layer(map_request(name_the_caller))
+    penstock_web::router(web).layer(from_fn(log::answer)).layer(map_request(name_the_caller))
 }
 
 async fn name_the_caller(mut request: Request) -> Request {

@@ -15,6 +15,7 @@ mod shapes;
 mod stages;
 mod state;
 mod token;
+mod trace;
 
 use std::sync::Arc;
 
@@ -139,7 +140,9 @@ async fn carry_out(
         body::BodyError::Broken => ApiError::serialization("the request's body ended early"),
     })?;
     let value = protocol.read(&body)?;
-    let call = Call { web, protocol, by: by(headers), input: Input::of(&value, "the request")? };
+    let input = Input::of(&value, "the request")?;
+    trace::record(name, input);
+    let call = Call { web, protocol, by: by(headers), input };
     operation::carry_out(call, name).await
 }
 

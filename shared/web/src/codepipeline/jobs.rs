@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use penstock_app::engine::inputs;
+use penstock_app::error::AppError;
 use penstock_app::jobs::{Answer, JobError, JobId};
+use penstock_app::port::PortError;
 use penstock_model::id::ArtifactName;
 use penstock_model::stores::Stores;
 use penstock_model::variable::MAX_OUTPUT_BYTES;
@@ -44,7 +46,7 @@ pub(crate) async fn succeed(call: Call<'_>) -> operation::Answer {
         Some(token) => Answer::Continued { token: token.to_owned() },
         None => Answer::Succeeded { variables, summary },
     };
-    call.web.jobs.answer(&id, answer).await.map_err(refused)?;
+    call.web.jobs.answer(&id, answer).await.map_err(refused(&id))?;
     call.done()
 }
 
@@ -54,20 +56,21 @@ pub(crate) async fn fail(call: Call<'_>) -> operation::Answer {
     let code = details.one_of("type", &FAILURES)?.to_owned();
     details.required_text("message")?;
     let message = details.text_within("message", MAX_MESSAGE)?.unwrap_or_default().to_owned();
-    call.web.jobs.answer(&id, Answer::Failed { code, message }).await.map_err(refused)?;
+    call.web.jobs.answer(&id, Answer::Failed { code, message }).await.map_err(refused(&id))?;
     call.done()
 }
 
 pub(crate) async fn details(call: Call<'_>) -> operation::Answer {
     let id: JobId = call.input.id("jobId")?;
-    let invocation = call.web.jobs.find(&id).await.map_err(refused)?;
+    let invocation = call.web.jobs.find(&id).await.map_err(refused(&id))?;
     let (pipeline, attempt) = (&invocation.pipeline, &invocation.attempt);
     let query = &call.web.query;
     let execution = query.raw_execution(pipeline, &attempt.execution).await?;
     let (_, definition, _) = query.definition(pipeline, Some(execution.definition)).await?;
     let stage = definition.stage(&attempt.stage);
-    let action =
-        stage.and_then(|stage| stage.action(&attempt.action)).ok_or_else(|| refused(JobError::Unknown))?;
+    let action = stage
+        .and_then(|stage| stage.action(&attempt.action))
+        .ok_or_else(|| refused(&id)(JobError::Unknown))?;
     let configuration = query.resolved_configuration(&definition, &execution, &attempt.stage, action).await?;
     let stores = Stores::of(&definition);
     let (home, region) = (&call.web.region, action.region.as_ref().unwrap_or(&call.web.region));
@@ -132,15 +135,40 @@ fn variables(input: Input<'_>) -> Result<BTreeMap<String, String>, ApiError> {
     members.iter().map(text).collect()
 }
 
-fn refused(error: JobError) -> ApiError {
-    let message = error.to_string();
-    match error {
-        JobError::Unknown => ApiError::new("JobNotFoundException", message),
-        JobError::Settled(_) => ApiError::new("InvalidJobStateException", message),
-        JobError::TooLarge(_) => ApiError::new(
-            "OutputVariablesSizeExceededException",
-            format!("{message}: hand on large texts as artifacts (at most {MAX_OUTPUT_BYTES} bytes)"),
-        ),
-        JobError::App(error) => error.into(),
+fn refused(id: &JobId) -> impl Fn(JobError) -> ApiError {
+    move |error| {
+        let message = error.to_string();
+        match error {
+            JobError::Unknown => ApiError::new("JobNotFoundException", message),
+            JobError::Settled(_) => ApiError::new("InvalidJobStateException", message),
+            JobError::TooLarge(_) => ApiError::new(
+                "OutputVariablesSizeExceededException",
+                format!("{message}: hand on large texts as artifacts (at most {MAX_OUTPUT_BYTES} bytes)"),
+            ),
+            JobError::App(AppError::Port(error)) => AppError::Port(without(id, &error)).into(),
+            JobError::App(error) => error.into(),
+        }
+    }
+}
+
+/// `error`, which is logged, without the job's id, by which whoever reads it could answer the job.
+fn without(id: &JobId, error: &PortError) -> PortError {
+    PortError { message: error.message.replace(&id.to_string(), "(the job)"), retryable: error.retryable }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_does_not_tell_the_id_by_which_a_job_is_answered() {
+        let id: JobId = "5ec7e700-5d7e-4f60-8a91-b2c3d4e5f607".parse().unwrap();
+        let failed =
+            PortError::transient(format!("write the output variables of {id}/job/answer/0: throttled"));
+        let error = refused(&id)(JobError::App(failed.into()));
+        assert_eq!(
+            error.message(),
+            "failed to write the output variables of (the job)/job/answer/0: throttled"
+        );
     }
 }
