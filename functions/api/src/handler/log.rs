@@ -83,14 +83,14 @@ mod tests {
     use axum::body::Body;
     use penstock_app::jobs::Jobs;
     use penstock_app::port::outputs::Outputs;
-    use penstock_aws::telemetry::Kept;
+    use penstock_aws::telemetry::lines;
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::fault::{Fault, Faults};
     use penstock_testkit::installation::{Fakes, Installation};
+    use penstock_testkit::kept_logs::KeptLogs;
     use penstock_web::Web;
     use serde_json::{Value, json};
     use tower::ServiceExt;
-    use tracing::Level;
 
     const EXECUTION: &str = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607";
 
@@ -118,7 +118,7 @@ mod tests {
             region: "us-east-1".to_owned(),
         };
         let router = penstock_web::router(web).layer(axum::middleware::from_fn(super::answer));
-        let logs = Kept::from(Level::INFO);
+        let logs = KeptLogs::of(|to| lines("info", move || to.clone()));
         let request = request.header("host", "penstock.example").header(super::CALLER, "user/ada");
         router.oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
         logs.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
