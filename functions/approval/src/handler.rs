@@ -10,6 +10,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use penstock_app::approvals::Approvals;
 use penstock_model::id::AttemptId;
+use percent_encoding::percent_decode_str;
 use tracing::{Instrument, Span, info_span};
 
 /// What lies before a token in an address.
@@ -25,7 +26,9 @@ async fn log(State(approvals): State<Arc<Approvals>>, request: Request, next: Ne
     let Some(token) = request.uri().path().strip_prefix(PAGES).filter(|it| !it.contains('/')) else {
         return next.run(request).await;
     };
-    let (span, method) = (span(&approvals, token), request.method().clone());
+    // Mail programs may write a link otherwise, and the router reads it all the same.
+    let token = percent_decode_str(token).decode_utf8_lossy();
+    let (span, method) = (span(&approvals, &token), request.method().clone());
     async {
         let response = next.run(request).await;
         tracing::info!(%method, status = response.status().as_u16(), "an approval page");
@@ -47,7 +50,9 @@ fn span(approvals: &Approvals, token: &str) -> Span {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use penstock_app::control::StartRequest;
     use penstock_aws::telemetry::lines;
+    use penstock_testkit::build::{approval, deploy, pipeline, source};
     use penstock_testkit::fake::FakeProvider;
     use penstock_testkit::installation::Installation;
     use penstock_testkit::kept_logs::KeptLogs;
@@ -84,6 +89,43 @@ mod tests {
             assert_eq!(ids, json!([execution, "Release", "Sign-off", 2, approver]), "{line}");
             assert!(token.split('.').all(|part| !line.contains(part)), "{line}");
         }
+    }
+
+    /// Mail programs may write a link otherwise.
+    #[tokio::test]
+    async fn a_link_is_known_however_it_is_written() {
+        let approvals = approvals();
+        let attempt: AttemptId = "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607/Release/Sign-off/2".parse().unwrap();
+        let link = approvals.link(&attempt);
+        let token = link.rsplit('/').next().unwrap();
+        let line = logged(&approvals, &format!("/approvals/{}", token.replace('.', "%2E"))).await;
+        assert!(line.contains("Sign-off") && token.split('.').all(|part| !line.contains(part)), "{line}");
+    }
+
+    #[tokio::test]
+    async fn a_verdict_is_logged_without_what_was_typed() {
+        let pipeline = pipeline("web")
+            .stage("Source", [source("Fetch", "src")])
+            .stage("Release", [approval("Sign-off"), deploy("Ship").consumes("src").order(2)]);
+        let installation = Installation::new(FakeProvider::default());
+        installation.control.create(pipeline.build(), "alice").await.unwrap();
+        let start = StartRequest::by("web".parse().unwrap(), "alice");
+        let execution = installation.control.start(start).await.unwrap();
+        installation.settle().await;
+        let attempt: AttemptId = format!("{execution}/Release/Sign-off/1").parse().unwrap();
+        let link = installation.approvals.link(&attempt);
+        let token = link.rsplit('/').next().unwrap();
+        let logs = KeptLogs::of(|to| lines("info", move || to.clone()));
+        let request = Request::post(format!("/approvals/{token}"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from("name=Typist&pipeline=web&verdict=approve&comment=because"))
+            .unwrap();
+        let response = router(installation.approvals.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        let text = logs.text();
+        assert!(text.contains(r#""method":"POST","status":200"#) && text.contains("Sign-off"), "{text}");
+        let secret = ["Typist", "because"].into_iter().chain(token.split('.'));
+        assert!(secret.into_iter().all(|typed| !text.contains(typed)), "{text}");
     }
 
     #[tokio::test]

@@ -84,7 +84,7 @@ pub struct ApprovalView {
     pub requested_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// The revisions that the execution carries, the one that set it off first.
+    /// The revisions that the execution carries, those that its start named first.
     pub revisions: Vec<SourceRevision>,
     /// The artifacts that the execution has produced or carries.
     pub artifacts: Vec<Artifact>,
@@ -122,6 +122,9 @@ pub enum ApprovalError {
     /// We never wrote this link.
     #[error("there is no such approval; open the link exactly as it was sent")]
     Unknown,
+    /// We wrote this link for an approver who is not asked any more, or gets another.
+    #[error("this link decides nothing any more; ask for a newer one")]
+    NotAsked,
     /// It was decided, expired or stopped.
     #[error("this approval has been settled: {0}")]
     Settled(String),
@@ -257,7 +260,7 @@ impl Approvals {
         if let (Some(own), Some(approvers)) = (&link.own, &self.approvers)
             && !approvers.list().await?.iter().any(|approver| is_whose(own, approver, &pipeline))
         {
-            return Err(ApprovalError::Unknown);
+            return Err(ApprovalError::NotAsked);
         }
         Ok((link, pipeline))
     }

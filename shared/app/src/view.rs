@@ -117,7 +117,7 @@ pub fn revisions<'a>(execution: &'a Execution, pipeline: &Pipeline) -> Vec<(&'a 
     found
 }
 
-/// The revision of the first source action in the definition's order that has pinned one.
+/// The first of [`revisions`].
 pub fn first_revision<'a>(execution: &'a Execution, pipeline: &Pipeline) -> Option<&'a Revision> {
-    pipeline.first_stage_actions().find_map(|action| execution.revisions.get(&action.name))
+    revisions(execution, pipeline).first().map(|(_, revision)| *revision)
 }

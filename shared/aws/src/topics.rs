@@ -165,11 +165,16 @@ mod tests {
 
     /// As large as `app` makes one: twenty lines of four hundred characters each, for the reason and for the log.
     fn largest(line: &str) -> Notice {
+        let (short, address): (String, String) =
+            (line.chars().take(300).collect(), "https://penstock.example/".repeat(40));
+        let commit = json!({"id": short, "source": "a".repeat(100), "summary": short, "author": short, "url": address});
         let json = json!({
             "type": "execution-failed", "pipeline": "p".repeat(100), "stage": "s".repeat(100),
             "action": "a".repeat(100), "executionId": "2b1f0c3a-5d7e-4f60-8a91-b2c3d4e5f607",
             "summary": vec![line; 20].join("\n"), "link": "https://penstock.example/".repeat(20),
             "time": "2023-11-14T22:13:20.000Z", "trigger": line, "log": vec![line; 20], "command": line,
+            "commit": commit, "moreCommits": vec![&commit; 10],
+            "alsoFailed": vec![json!({"action": "a".repeat(100), "errorCode": "JobFailed", "summary": short}); 10],
         });
         serde_json::from_value(json).unwrap()
     }

@@ -214,6 +214,11 @@ impl Desk {
                 "No such approval",
                 "There is no approval under this address. Open the link exactly as it was sent.",
             ),
+            ApprovalError::NotAsked => self.say(
+                StatusCode::GONE,
+                "This link has ended",
+                "This link decides nothing any more: whom it was sent to is not asked about this pipeline now, or gets mail at another address. Use the newest message, or ask another approver.",
+            ),
             ApprovalError::Settled(outcome) => respond(
                 self.around,
                 StatusCode::GONE,

@@ -124,7 +124,7 @@ fn what_is_stuck_is_told_with_the_command_that_helps() {
         ("dead-letters", "dispatch of Build/Compile", "penstock redrive --stack"),
         ("alarm", "one is old", "aws cloudwatch describe-alarm-history"),
         ("webhook-secret", "is being deleted", "aws secretsmanager restore-secret"),
-        ("approval", "Release/Ask has waited", "penstock approve web --stage Release --action Ask --stack"),
+        ("approval", "Release/Ask has waited", "penstock approve web --stage Release --action Ask --exec "),
         ("transition", "the fair", "penstock enable web --stage Release --stack"),
     ];
     for (code, message, command) in expected {

@@ -8,7 +8,7 @@ use penstock_testkit::python::{Environment, Requirements};
 use serde_json::json;
 
 use crate::account::{ACCOUNT, fresh};
-use crate::document::{Template, root};
+use crate::document::{Template, list, root};
 use crate::program::{file, penstock};
 use crate::stack::Stack;
 
@@ -141,6 +141,9 @@ fn the_removal_empties_the_bucket() {
     let last = between(&readme, "are still there: ", "Either way");
     let commands: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
     let named = ["aws s3api delete-bucket", "aws dynamodb update-table", "aws dynamodb delete-table"];
-    assert!(commands.iter().zip(named).all(|(command, name)| command.starts_with(name)), "{commands:?}");
+    let are_those = commands.iter().zip(named).all(|(command, name)| command.starts_with(name));
+    assert!(are_those && commands.len() == named.len(), "{commands:?}");
     run(&stack, &format!("{empty}\n{}\n", commands.join("\n")));
+    let tables = ACCOUNT.caller.call("dynamodb", "list_tables", &json!({}));
+    assert!(!list(&tables["TableNames"]).contains(&&json!(stack.outputs["TableName"])), "{tables}");
 }

@@ -1,6 +1,6 @@
 //! Builds what an approver sees from the state.
 
-use penstock_engine::state::{Attempt, Execution, Position, State};
+use penstock_engine::state::{Attempt, Execution, ExecutionKind, Position, State};
 use penstock_model::artifact::Artifact;
 use penstock_model::id::{AttemptId, StageName};
 use penstock_model::pipeline::{Action, Category, Pipeline, Stage};
@@ -88,7 +88,7 @@ async fn follows(
     (stage, approval): (&StageName, &Action),
 ) -> Result<Vec<String>, PortError> {
     let mut lines = vec![];
-    for (stage, action) in following(pipeline, stage, approval) {
+    for (stage, action) in following(pipeline, &execution.kind, stage, approval) {
         let target = target(action);
         let target = resolve_what_is_known(outputs, pipeline, execution, &stage.name, &target).await?;
         lines.push(in_words(stage, &target));
@@ -97,9 +97,10 @@ async fn follows(
 }
 
 /// Later actions of the approval's stage, then those of the stages up to the next approval, with what runs beside it:
-/// any of them may change something, as a command that applies a plan does.
+/// any of them may change something, as a command that applies a plan does. A rollback ends with its stage.
 fn following<'a>(
     pipeline: &'a Pipeline,
+    kind: &ExecutionKind,
     approvals_stage: &StageName,
     approval: &Action,
 ) -> Vec<(&'a Stage, &'a Action)> {
@@ -114,7 +115,7 @@ fn following<'a>(
         let before =
             actions.iter().filter(|it| !is_approval(it) && next.is_none_or(|next| it.run_order <= next));
         found.extend(before.map(|action| (stage, *action)));
-        if next.is_some() {
+        if next.is_some() || matches!(kind, ExecutionKind::Rollback { .. }) {
             break;
         }
     }

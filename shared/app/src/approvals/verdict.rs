@@ -3,7 +3,7 @@
 use penstock_engine::command::{Command, Request};
 use penstock_engine::event::{Event, Fact};
 use penstock_engine::rejection::Rejection;
-use penstock_engine::state::Verdict;
+use penstock_engine::state::{Attempt, Verdict};
 use penstock_model::id::{AttemptId, PipelineName};
 
 use super::{Approvals, became};
@@ -68,6 +68,8 @@ impl Approvals {
             Some(verdict) => {
                 Err(settled(format!("{}; the verdict that you gave was not taken", verdict.in_words())))
             }
+            // It may still be taken, also when its time is over by the clock here: it was not when `transition` looked.
+            None if found.is_some_and(Attempt::is_live) => Err(not_known().into()),
             None => Err(match became(&state, attempt, self.clock.now()) {
                 Some(outcome) => settled(outcome),
                 None => not_known().into(),

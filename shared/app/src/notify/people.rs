@@ -22,6 +22,8 @@ use crate::view::{revisions, trigger_in_words};
 const LOG_LINES: usize = 20;
 /// How many lines of an error or of a definition's text, and how many of its steps, are told.
 const TEXT_LINES: usize = 20;
+/// How many further commits and failures are told; the page that a message leads to has all.
+const MORE: usize = 10;
 
 /// Whether people may have to be told of this; the definition decides.
 pub(super) fn may_concern(fact: &Fact) -> bool {
@@ -117,8 +119,8 @@ impl Notify {
             kind: NoticeKind::ApprovalNeeded,
             summary: format!("{} waits for a verdict{}", id.action, of.unwrap_or_default()),
             command: self.reach.command(&format!(
-                "penstock approve {} --stage {} --action {}",
-                story.execution.pipeline, id.stage, id.action
+                "penstock approve {} --stage {} --action {} --exec {}",
+                story.execution.pipeline, id.stage, id.action, id.execution
             )),
             commit,
             more_commits,
@@ -156,7 +158,7 @@ impl Notify {
             )),
             commit,
             more_commits,
-            also_failed: failures.map(also_failed).collect(),
+            also_failed: failures.take(MORE).map(also_failed).collect(),
             log: self.end_of_log(&id).await,
             ..blank(event, &id, story)
         }))
@@ -223,13 +225,13 @@ fn blank(event: &Event, id: &AttemptId, story: &Story) -> Notice {
     }
 }
 
-/// The revision that set the execution off, and the others; of several each says where it comes from.
+/// The revision that the execution's start named, else the first, and the others; of several each says where it comes from.
 fn commits(story: &Story) -> (Option<NoticedCommit>, Vec<NoticedCommit>) {
     let revisions = revisions(&story.execution, &story.pipeline);
     let several = revisions.len() > 1;
     let mut told =
         revisions.into_iter().map(|(source, revision)| commit(several.then_some(source), revision));
-    (told.next(), told.collect())
+    (told.next(), told.take(MORE).collect())
 }
 
 fn commit(source: Option<&ActionName>, revision: &Revision) -> NoticedCommit {

@@ -45,7 +45,7 @@ pub struct Notice {
     /// What started the execution, in words.
     #[serde(default)]
     pub trigger: String,
-    /// The revision that set the execution off, once it is known.
+    /// The revision that the start of the execution named, else that of its first source, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<NoticedCommit>,
     /// The revisions of its other sources.

@@ -11,7 +11,7 @@ use penstock_app::error::AppError;
 use penstock_app::port::approvers::{Approver, ApproverName, Approvers, Generation};
 use penstock_app::port::commands::Commands;
 use penstock_engine::command::RetryActions;
-use penstock_model::id::AttemptId;
+use penstock_model::id::{AttemptId, ExecutionId};
 use penstock_model::pipeline::Category;
 use penstock_testkit::build::{action, approval, deploy, name, pipeline, source};
 use penstock_testkit::fake::{FakeProviders, LossyCommands, Lost, MemoryApprovers};
@@ -154,8 +154,8 @@ impl Asked {
         match self.approvals.open(token).await {
             Ok(_) => true,
             Err(error) => {
-                assert_eq!(error, ApprovalError::Unknown);
-                assert_eq!(self.approvals.decide(token, true, "", "").await, Err(ApprovalError::Unknown));
+                assert_eq!(error, ApprovalError::NotAsked);
+                assert_eq!(self.approvals.decide(token, true, "", "").await, Err(ApprovalError::NotAsked));
                 false
             }
         }
@@ -280,6 +280,44 @@ async fn whatever_follows_up_to_the_next_approval_is_told() {
     );
     assert_eq!(follows("Release", "Sign-off").await, ["Release / Ship: deploy with CodeDeploy"]);
     assert_eq!(follows("After", "Accept").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn nothing_follows_the_stage_of_a_rollback() {
+    let pipeline = pipeline("web")
+        .stage("Source", [source("Fetch", "src")])
+        .stage("Staging", [approval("Ask"), deploy("Ship").consumes("src").order(2)])
+        .stage("Production", [deploy("Publish").consumes("src")])
+        .build();
+    let installation = with(Installation::default(), pipeline).await;
+    let follows = async |id: &ExecutionId| {
+        let token = installation.approvals.link_token(&attempt(id, "Staging", "Ask", 1));
+        let view = installation.approvals.open(&token).await.expect("the page");
+        installation.approvals.decide(&token, true, "bob", "").await.expect("approving");
+        installation.settle().await;
+        view.will_do
+    };
+    let first = started(&installation).await;
+    let both = ["Staging / Ship: deploy with CodeDeploy", "Production / Publish: deploy with CodeDeploy"];
+    assert_eq!(follows(&first).await, both);
+    let (stage, _) = place("Staging", "Ask");
+    let back =
+        installation.control.rollback(&web_name(), &stage, Some(first), "ada").await.expect("a rollback");
+    installation.settle().await;
+    assert_eq!(follows(&back).await, both[..1]);
+}
+
+#[tokio::test]
+async fn what_may_still_be_taken_is_not_said_to_have_expired() {
+    let installation = with(Installation::default(), web()).await;
+    let id = started(&installation).await;
+    let approvals =
+        approvals_by(&installation, LossyCommands::new(installation.transition.clone(), Lost::Command));
+    // By the clock here; by that of `transition`, which may be at it still, it was in time.
+    installation.fakes.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    let token = approvals.link_token(&attempt(&id, "Release", "Sign-off", 1));
+    let answer = approvals.decide(&token, true, "bob", "").await;
+    assert!(matches!(answer, Err(ApprovalError::NotKnown(_))), "{answer:?}");
 }
 
 /// What Ada is answered who approves by the API, and what stands then.

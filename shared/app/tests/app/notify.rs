@@ -216,7 +216,12 @@ async fn each_approver_is_asked_with_a_link_of_their_own() {
         ["Release / Ship: deploy with CodeDeploy to shop-team / c0ffee00-#{Src.Later}"],
         "what is not known yet stays as it is written"
     );
-    assert_eq!(notices[1].command, "penstock approve web --stage Release --action Sign-off");
+    let command =
+        format!("penstock approve web --stage Release --action Sign-off --exec {}", asked.execution);
+    assert_eq!(
+        notices[1].command, command,
+        "what the message shows, and nothing that waits when it is carried out"
+    );
     let token = ada.rsplit('/').next().unwrap();
     let decided = approvals.decide(token, true, "", "").await.unwrap();
     assert_eq!(decided.verdict.by, "Ada");

@@ -111,12 +111,28 @@ struct Known {
     stack: String,
     store: ApproverTable,
     subscriptions: Subscriptions,
+    /// What the ARNs of the stack's topics begin with.
+    topics: String,
+}
+
+impl Known {
+    /// Deletes the topic of an approver whom the table does not know any more; whether there was one.
+    async fn forget(&self, name: &ApproverName) -> anyhow::Result<bool> {
+        let topic = format!("{}:{}", self.topics, topic_name(&self.stack, name)?);
+        if self.subscriptions.of(&topic).await.map_err(failed)?.is_none() {
+            return Ok(false);
+        }
+        self.subscriptions.delete(&topic).await.map_err(failed)?;
+        Ok(true)
+    }
 }
 
 impl Stack {
     async fn known(&self) -> anyhow::Result<Known> {
         let installation = Installation::find(&self.stack).await?;
+        let topic = installation.output("ApprovalTopicArn")?;
         Ok(Known {
+            topics: topic.rsplit_once(':').map_or(topic, |(place, _)| place).to_owned(),
             stack: installation.stack.name.clone(),
             store: ApproverTable::new(&installation.sdk, installation.output("TableName")?),
             subscriptions: Subscriptions::new(&installation.sdk),
@@ -223,6 +239,10 @@ impl Remove {
         let known = self.stack.known().await?;
         let approvers = known.store.list().await.map_err(failed)?;
         let Some(approver) = approvers.iter().find(|approver| approver.name == self.name) else {
+            if known.forget(&self.name).await? {
+                out::line(format!("Removed the topic of {}, which an earlier removal had left.", self.name))?;
+                return Ok(Exit::Succeeded);
+            }
             let names: Vec<String> = approvers.iter().map(|approver| approver.name.to_string()).collect();
             let hint = suggest::hint(self.name.as_str(), &names);
             return Err(Failure::misused(format!("there is no approver `{}`{hint}", self.name)).into());
@@ -245,7 +265,7 @@ impl Confirm {
         confirmed.map_err(|error| {
             failed(PortError {
                 message: format!(
-                    "{}; a link ends after two days: `{}` sends another",
+                    "{}; a link ends after two days: {}",
                     error.message,
                     asks_again(&confirmation.topic)
                 ),
@@ -260,13 +280,17 @@ impl Confirm {
     }
 }
 
-/// The command that sends a new link for `topic`.
+/// What sends a new link for `topic`.
 fn asks_again(topic: &str) -> String {
     let name = topic.rsplit(':').next().unwrap_or_default();
     match name.split_once("-approver-") {
-        Some((stack, _)) => format!("penstock approvers add NAME EMAIL --stack {stack}"),
+        Some((stack, _)) => format!(
+            "`penstock approvers add NAME EMAIL --stack {stack}`, with each --pipeline that `penstock approvers list` shows, sends another"
+        ),
         None => {
-            format!("aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint EMAIL")
+            format!(
+                "`aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint EMAIL` sends another"
+            )
         }
     }
 }

@@ -104,7 +104,7 @@ impl Visit<'_> {
         if of_action(action) == Look::Asking {
             let message = format!("{place} has waited {} for a verdict", elapsed(begun, None));
             let command = format!(
-                "penstock approve {pipeline} --stage {} --action {} --stack {}",
+                "penstock approve {pipeline} --stage {} --action {} --exec {execution} --stack {}",
                 stage.name, action.name, self.stack
             );
             return (minutes >= i64::from(self.expected.approval_minutes))

@@ -63,8 +63,13 @@ async fn approvers(
     let mut found = vec![];
     for approver in approvers {
         let (name, email) = (&approver.name, &approver.email);
-        let add =
-            format!("penstock approvers add {} {} --stack {stack}", quoted(name.as_str()), quoted(email));
+        // Without them, it would be asked about all.
+        let only: String = approver.pipelines.iter().map(|name| format!(" --pipeline {name}")).collect();
+        let add = format!(
+            "penstock approvers add {} {}{only} --stack {stack}",
+            quoted(name.as_str()),
+            quoted(email)
+        );
         match subscriptions.of(&approver.topic_arn).await.map_err(port)? {
             Some(all) if all.iter().any(|it| it.confirmed) => {}
             Some(_) => {
