@@ -29,7 +29,7 @@ pub use record::{Answer, Invocation, Job, JobId, JobRecords, OutputPlace};
 
 /// After which time a function that has more to do is called again: it comes back to see how far something is, and calling it
 /// at once it would ask all the time.
-const CONTINUATION: Duration = Duration::from_secs(30);
+pub const CONTINUATION: Duration = Duration::from_secs(30);
 
 /// Takes the answers of invoked functions.
 pub struct Jobs {

@@ -19,14 +19,16 @@ pub fn pause(repeated: u32) -> Duration {
     Duration::from_secs(MINUTE * (1 << repeated.min(4)).min(15))
 }
 
-/// How much longer an attempt may take than its provider gives the work: its end has to be noticed first.
+/// How much longer an attempt may take than its provider gives the work: its end has to be noticed first. For so long after
+/// that limit work is asked for each minute.
 const MARGIN: Duration = Duration::from_secs(10 * MINUTE);
 
 /// The longest pause before work is asked for again of whose end no event tells.
 const UNTOLD: Duration = Duration::from_secs(2 * MINUTE);
 
 /// How long an invoked function has to answer (`CodePipeline` user guide, "Quotas": action timeouts). Each continuation begins
-/// anew; of which one this is, the provider knows.
+/// anew; of which one this is, only the provider knows. So silence is noticed about a minute after the first call's time,
+/// and after a later call's with the ordinary pause, at most a quarter of an hour late.
 const ANSWER: Duration = Duration::from_secs(20 * MINUTE);
 
 /// How long the work of `action` may take from its beginning on, where the provider, which has to be asked, ends it then.
@@ -59,7 +61,8 @@ fn is_untold(action: &Action) -> bool {
 }
 
 /// When running work of `action` that began at `begun` is asked for again, after `repeated` questions: soon after its own
-/// limit, however rare the questions have become, and often where nothing else tells.
+/// limit, however rare the questions have become, and often where nothing else tells. What goes on long after that limit,
+/// as a function that has more and more to do, is asked for as rarely as anything.
 pub(crate) fn next_check(
     action: Option<&Action>,
     variables: &BTreeMap<String, String>,
@@ -70,7 +73,8 @@ pub(crate) fn next_check(
     let is_untold = action.is_some_and(is_untold);
     let next = now.plus(if is_untold { pause(repeated).min(UNTOLD) } else { pause(repeated) });
     let ends = action.and_then(|action| own_limit(action, variables)).map(|limit| begun.plus(limit));
-    ends.map_or(next, |ends| next.min(ends.max(now.plus(pause(0)))))
+    let near = ends.filter(|ends| now < ends.plus(MARGIN));
+    near.map_or(next, |ends| next.min(ends.max(now.plus(pause(0)))))
 }
 
 /// How long an attempt of `action` may take from its scheduling on, or wait for a verdict (`CodePipeline` user
@@ -106,14 +110,17 @@ mod tests {
         assert_eq!(pause(u32::MAX), pause(4));
     }
 
-    /// In which minutes after its beginning running work of `action` is asked for.
+    /// In which minutes after its beginning running work of `action` is asked for first.
     fn asked_for(action: &Action) -> Vec<i64> {
-        let (mut now, mut minutes) = (Timestamp(60_000), vec![1]);
-        for repeated in 1..8 {
-            now = next_check(Some(action), &BTreeMap::new(), Timestamp(0), repeated, now);
-            minutes.push(now.0 / 60_000);
-        }
-        minutes
+        asked_for_throughout(action).take(8).collect()
+    }
+
+    fn asked_for_throughout(action: &Action) -> impl Iterator<Item = i64> {
+        let next = |(repeated, now): &(u32, Timestamp)| {
+            let next = next_check(Some(action), &BTreeMap::new(), Timestamp(0), repeated + 1, *now);
+            Some((repeated + 1, next))
+        };
+        std::iter::successors(Some((0, Timestamp(60_000))), next).map(|(_, now)| now.0 / 60_000)
     }
 
     fn action(category: &str, provider: &str) -> Action {
@@ -128,6 +135,16 @@ mod tests {
         let function = action("Invoke", "Lambda");
         assert_eq!(asked_for(&function), [1, 3, 7, 15, 20, 21, 22, 23]);
         assert_eq!(time_limit(&function, &BTreeMap::new()), Duration::from_secs(DAY), "by its continuations");
+    }
+
+    #[test]
+    fn a_function_that_goes_on_and_on_is_asked_for_as_rarely_as_anything() {
+        let function = action("Invoke", "Lambda");
+        let later: Vec<i64> =
+            asked_for_throughout(&function).skip_while(|minute| *minute < 29).take(4).collect();
+        assert_eq!(later, [29, 30, 45, 60]);
+        let of_a_day = asked_for_throughout(&function).take_while(|minute| *minute < 24 * 60).count();
+        assert_eq!(of_a_day, 108);
     }
 
     #[test]

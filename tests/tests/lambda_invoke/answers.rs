@@ -1,5 +1,6 @@
 //! A function answers, well, badly or by and by.
 
+use penstock_app::jobs::CONTINUATION;
 use penstock_app::port::provider::{Ending, Observation, Provider};
 use serde_json::{Value as Json, json};
 
@@ -44,6 +45,7 @@ async fn a_continuation_calls_the_function_again_with_its_token() {
     let work = stage.work("continue");
     let external = running(&stage.provider, &work, false).await;
     stage.keep_next_answer().await;
+    stage.clock.advance(CONTINUATION);
     assert_eq!(stage.provider.observe(&work, &external).await.unwrap(), Observation::Running);
     // It has been called, so that looking again calls nobody.
     assert_eq!(stage.provider.observe(&work, &external).await.unwrap(), Observation::Running);

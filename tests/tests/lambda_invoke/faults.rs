@@ -25,7 +25,7 @@ use super::providers::{self, succeeded};
 use super::stage::{ACCOUNT, BUCKET, Stage};
 
 /// A Lambda whose functions all answer what `answer` says of what they are called with; its address, and all payloads.
-async fn lambda(answer: fn(&Json) -> (StatusCode, String)) -> (String, Arc<Mutex<Vec<Json>>>) {
+pub(crate) async fn lambda(answer: fn(&Json) -> (StatusCode, String)) -> (String, Arc<Mutex<Vec<Json>>>) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let payloads = Arc::new(Mutex::new(vec![]));
     let taken = Arc::clone(&payloads);

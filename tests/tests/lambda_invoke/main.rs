@@ -8,6 +8,7 @@ mod connector;
 mod credentials;
 mod faults;
 mod outputs;
+mod pauses;
 #[path = "../../../shared/aws/tests/performed/mod.rs"]
 mod performed;
 #[path = "../providers/mod.rs"]

@@ -1,7 +1,7 @@
 //! Output artifacts: the function puts them, and they are looked up once it has answered success.
 
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
-use penstock_app::jobs::JobRecords;
+use penstock_app::jobs::{CONTINUATION, JobRecords};
 use penstock_app::port::artifacts::Artifacts;
 use penstock_app::port::provider::{Ending, Observation, Provider, Work};
 use penstock_archive::Limits;
@@ -131,6 +131,7 @@ async fn a_continuation_has_the_same_outputs() {
     let external = running(&stage.provider, &work, false).await;
     put(&s3, &key(&stage, &work, "Report").await, "of the first round").await;
     stage.keep_next_answer().await;
+    stage.clock.advance(CONTINUATION);
     assert_eq!(stage.provider.observe(&work, &external).await.unwrap(), Observation::Running);
     stage.keep_next_answer().await;
     let done = succeeded(stage.ending(&work, &external).await);

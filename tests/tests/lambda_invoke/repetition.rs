@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use penstock_app::engine::state::External;
-use penstock_app::jobs::{Answer, JobId, JobRecords};
+use penstock_app::jobs::{Answer, CONTINUATION, JobId, JobRecords};
 use penstock_app::port::outputs::Outputs;
 use penstock_app::port::provider::{Observation, Provider};
 use penstock_model::id::AttemptId;
@@ -36,6 +36,7 @@ async fn who_observes_calls_again_after_a_minute() {
     let work = stage.work("continue");
     let external = running(&stage.provider, &work, false).await;
     stage.keep_next_answer().await;
+    stage.clock.advance(CONTINUATION);
     stage.records.die_before_the_acknowledgement();
     assert!(stage.provider.observe(&work, &external).await.unwrap_err().retryable);
     assert_eq!(stage.provider.observe(&work, &external).await.unwrap(), Observation::Running);

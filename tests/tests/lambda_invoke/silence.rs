@@ -22,6 +22,21 @@ async fn a_function_that_does_not_answer_has_failed_after_twenty_minutes() {
 }
 
 #[tokio::test]
+async fn a_call_of_a_later_round_has_twenty_minutes_of_its_own() {
+    let stage = Stage::new().await;
+    let work = stage.work("continue");
+    let external = running(&stage.provider, &work, false).await;
+    stage.keep_next_answer().await;
+    for minutes in [15, 19] {
+        stage.clock.advance(Duration::from_secs(minutes * 60));
+        assert_eq!(stage.provider.observe(&work, &external).await.unwrap(), Observation::Running);
+    }
+    stage.clock.advance(Duration::from_secs(2 * 60));
+    let error = failed(stage.ending(&work, &external).await);
+    assert!(error.message.contains("did not answer within 20 minutes"), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_stop_waits_until_the_function_has_ended() {
     let stage = Stage::new().await;
     let work = stage.work("succeed");

@@ -84,7 +84,7 @@ impl Stage {
     pub(crate) fn calling_at(&self, url: &str) -> LambdaInvoke {
         let sdk = providers::sdk(url, &[]);
         let artifacts = Arc::new(S3Artifacts::new(&sdk, BUCKET));
-        let (access, records) = (Access::new(sdk, None, None), Arc::new(Records::default()));
+        let (access, records) = (Access::new(sdk, None, None), self.records.clone());
         LambdaInvoke::new(access, artifacts, records, self.clock.clone(), ACCOUNT, WithoutRole::Refused)
     }
 
@@ -190,11 +190,14 @@ async fn make_role(sdk: &Sdk) {
     let _ = create.assume_role_policy_document(trust.to_string()).send().await;
 }
 
-/// Records of jobs, of which the next acknowledgement can fail to be written: who called the function died before.
+/// Records of jobs, one of which can fail to be written: who was to write it died before. Others come in between whatever
+/// is read and written.
 #[derive(Default)]
 pub(crate) struct Records {
     inner: MemoryOutputs,
-    dies: Mutex<bool>,
+    /// What is not written, after how many others of its kind.
+    dies: Mutex<Option<(&'static str, u32)>>,
+    reads: AtomicU32,
     kept: Mutex<Vec<String>>,
 }
 
@@ -205,16 +208,39 @@ impl Records {
     }
 
     pub(crate) fn die_before_the_acknowledgement(&self) {
-        *self.dies.lock().unwrap() = true;
+        self.die_before("called", 0);
+    }
+
+    /// Lets one record of this kind be lost, after so many others of it.
+    pub(crate) fn die_before(&self, kind: &'static str, others: u32) {
+        *self.dies.lock().unwrap() = Some((kind, others));
+    }
+
+    /// How often something was read.
+    pub(crate) fn reads(&self) -> u32 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    fn dies_before(&self, kind: &str) -> bool {
+        let mut dies = self.dies.lock().unwrap();
+        let Some((_, others)) = dies.as_mut().filter(|(what, _)| *what == kind) else {
+            return false;
+        };
+        let is_this = *others == 0;
+        *others = others.saturating_sub(1);
+        if is_this {
+            *dies = None;
+        }
+        is_this
     }
 }
 
 #[async_trait]
 impl Outputs for Records {
     async fn put(&self, attempt: &AttemptId, variables: &BTreeMap<String, String>) -> Result<(), PortError> {
-        let is_acknowledgement = attempt.action.as_str() == "called";
-        if is_acknowledgement && std::mem::take(&mut *self.dies.lock().unwrap()) {
-            return Err(PortError::transient("write the acknowledgement"));
+        tokio::task::yield_now().await;
+        if self.dies_before(attempt.action.as_str()) {
+            return Err(PortError::transient("write a record"));
         }
         self.kept.lock().unwrap().push(format!("{variables:?}"));
         self.inner.put(attempt, variables).await
@@ -229,6 +255,8 @@ impl Outputs for Records {
     }
 
     async fn get(&self, attempt: &AttemptId) -> Result<BTreeMap<String, String>, PortError> {
+        tokio::task::yield_now().await;
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.get(attempt).await
     }
 }

@@ -179,6 +179,29 @@ impl JobRecords {
         Ok(kept.map(|invocation| Job::of(opening, invocation)))
     }
 
+    /// The job of the last round of `attempt` that has been opened. Rounds follow one upon another, so that it is found by
+    /// doubling and halving: of a thousand rounds about twenty are read.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn latest(&self, attempt: &AttemptId) -> Result<Option<Job>, PortError> {
+        let Some(mut latest) = self.opened(attempt, 1).await? else {
+            return Ok(None);
+        };
+        let (mut reached, mut beyond) = (1, 2);
+        while let Some(job) = self.opened(attempt, beyond).await? {
+            (latest, reached, beyond) = (job, beyond, beyond.saturating_mul(2));
+        }
+        while beyond - reached > 1 {
+            let middle = reached.midpoint(beyond);
+            match self.opened(attempt, middle).await? {
+                Some(job) => (latest, reached) = (job, middle),
+                None => beyond = middle,
+            }
+        }
+        Ok(Some(latest))
+    }
+
     /// What the function of the job `id` was called with.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use penstock_app::engine::state::{AttemptError, External};
-use penstock_app::jobs::{Answer, Invocation, Job, JobId, JobRecords, OutputPlace};
+use penstock_app::jobs::{Answer, CONTINUATION, Invocation, Job, JobId, JobRecords, OutputPlace};
 use penstock_app::partition::console;
 use penstock_app::port::PortError;
 use penstock_app::port::clock::Clock;
@@ -39,6 +39,9 @@ mod policy;
 const ANSWER: Duration = Duration::from_secs(20 * 60);
 /// After which time a call whose acknowledgement is not known is made again.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+/// For how long after a call a function that has more to do is not called again, whoever looks. The look that calls it
+/// comes this long and a little longer after its answer, so that it is not too early by a clock that is behind.
+const PAUSE: Duration = CONTINUATION.saturating_sub(Duration::from_secs(5));
 /// The longest that a function can run.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
@@ -79,17 +82,19 @@ impl LambdaInvoke {
         self.access.of(work, self.without_role.once_begun(taken_over)).await?;
         let url = self.url(work).await?;
         let places = outputs::places(work, &self.artifacts.place_of(work).bucket, random()?);
-        let job = self.open(work, 1, None, places).await?;
+        let job = self.open(work, JobId::new(random()?)?, 1, None, places).await?;
         if !(taken_over && self.records.was_called(&job).await?) {
             self.call(work, &job).await?;
         }
         Ok(Begun::Running(External { id: job.id.to_string(), url: Some(url) }))
     }
 
-    /// Says that the function is called before it is: its answer may come before the acknowledgement.
+    /// Says that the function is called before it is: its answer may come before the acknowledgement. The job has the id
+    /// `fresh` unless another has opened this round.
     async fn open(
         &self,
         work: &Work,
+        fresh: JobId,
         round: u32,
         continuation: Option<String>,
         outputs: Vec<OutputPlace>,
@@ -97,7 +102,7 @@ impl LambdaInvoke {
         let (pipeline, attempt) = (work.pipeline.clone(), work.attempt.clone());
         let at = self.clock.now();
         let asked = Invocation { pipeline, attempt, round, at, continuation, outputs, job: None };
-        self.records.open(JobId::new(random()?)?, asked).await
+        self.records.open(fresh, asked).await
     }
 
     async fn call(&self, work: &Work, job: &Job) -> Result<(), Failure> {
@@ -136,19 +141,7 @@ impl LambdaInvoke {
 
     /// The last round that has begun.
     async fn latest(&self, work: &Work) -> Result<Option<Latest>, PortError> {
-        let mut latest = self.round(work, 1).await?;
-        while let Some(Latest { job, answer: Some(Answer::Continued { .. }) }) = &latest {
-            let next = self.round(work, job.invocation.round + 1).await?;
-            if next.is_none() {
-                break;
-            }
-            latest = next;
-        }
-        Ok(latest)
-    }
-
-    async fn round(&self, work: &Work, round: u32) -> Result<Option<Latest>, PortError> {
-        let Some(job) = self.records.opened(&work.attempt, round).await? else {
+        let Some(job) = self.records.latest(&work.attempt).await? else {
             return Ok(None);
         };
         let answer = self.records.answered(&job.id).await?;
@@ -171,9 +164,29 @@ impl LambdaInvoke {
             return Ok(failed(external, "JobFailed", message));
         }
         if passed > UNACKNOWLEDGED && !self.records.was_called(job).await? {
-            return self.again(work, external, job).await;
+            // Who opened it may have died before the answer could find it.
+            let opened = self.records.open(job.id.clone(), job.invocation.clone()).await?;
+            return self.again(work, external, &opened).await;
         }
         Ok(Observation::Running)
+    }
+
+    /// Calls the function that has more to do, once its pause is over. Of all that look at once whoever opens the round calls.
+    async fn continued(
+        &self,
+        work: &Work,
+        external: &External,
+        job: &Job,
+        token: String,
+    ) -> Result<Observation, PortError> {
+        let Invocation { at, round, outputs, .. } = &job.invocation;
+        if self.clock.now().since(*at) < PAUSE {
+            return Ok(Observation::Running);
+        }
+        let fresh = JobId::new(random()?)?;
+        // Whichever round puts the outputs, in the same place.
+        let next = self.open(work, fresh.clone(), round + 1, Some(token), outputs.clone()).await?;
+        if next.id == fresh { self.again(work, external, &next).await } else { Ok(Observation::Running) }
     }
 
     async fn again(&self, work: &Work, external: &External, job: &Job) -> Result<Observation, PortError> {
@@ -210,12 +223,7 @@ impl Provider for LambdaInvoke {
         };
         match answer {
             None => self.unanswered(work, external, &job).await,
-            Some(Answer::Continued { token }) => {
-                // Whichever round puts them, in the same place.
-                let places = job.invocation.outputs.clone();
-                let next = self.open(work, job.invocation.round + 1, Some(token), places).await?;
-                self.again(work, external, &next).await
-            }
+            Some(Answer::Continued { token }) => self.continued(work, external, &job, token).await,
             Some(Answer::Succeeded { variables, summary }) => match self.put(work, &job).await {
                 Ok(artifacts) => {
                     let done = Done { artifacts, variables, summary, ..Done::default() };
