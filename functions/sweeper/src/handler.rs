@@ -72,9 +72,13 @@ impl Handler {
         measures(now, oldest, dead).emit();
         let everything = asked.reconcile.then_some(Share { part: 0, parts: 1, turn: 0 });
         if let Some(share) = everything.or_else(|| share(turn)) {
-            self.in_time("comparing branches", self.reconcile(share)).await;
+            let is_done = in_time("comparing branches", self.reconcile(share)).await;
+            if !is_done {
+                self.count_failure();
+            }
         }
-        self.in_time("cleaning up", self.clean_up()).await;
+        // It goes on after its last page, so that it is not done yet is no failure.
+        in_time("cleaning up", self.clean_up()).await;
         Ok(())
     }
 
@@ -88,6 +92,9 @@ impl Handler {
                 for (pipeline, error) in found.failed {
                     tracing::warn!(%pipeline, %error, "a branch could not be compared");
                     self.count_failure();
+                }
+                for (pipeline, why) in found.left {
+                    tracing::warn!(%pipeline, why, "a branch was not compared; the next hour's sweep looks again");
                 }
                 for (repository, count) in found.redelivered {
                     tracing::warn!(repository, count, "deliveries that had failed are made again");
@@ -147,18 +154,19 @@ impl Handler {
         Some(depth + other)
     }
 
-    /// What takes longer is left: it is gone about again.
-    async fn in_time(&self, what: &str, work: impl Future<Output = ()>) {
-        if tokio::time::timeout(PATIENCE, work).await.is_err() {
-            tracing::warn!(what, "took too long and was left for another sweep");
-            self.count_failure();
-        }
-    }
-
     /// To Lambda a sweep that leaves something to another is none that failed, so an alarm of its own watches this.
     fn count_failure(&self) {
         Metrics::new(self.clock.now().0).with("SweepFailures", Unit::Count, 1.0).emit();
     }
+}
+
+/// Whether it was done in time. What takes longer is left: it is gone about again.
+async fn in_time(what: &str, work: impl Future<Output = ()>) -> bool {
+    let is_done = tokio::time::timeout(PATIENCE, work).await.is_ok();
+    if !is_done {
+        tracing::warn!(what, "took too long and was left for another sweep");
+    }
+    is_done
 }
 
 /// The pipelines whose branches are compared in this minute: not on the hour, when everybody asks.

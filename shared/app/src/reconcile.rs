@@ -19,7 +19,7 @@ use penstock_model::trigger::{Decision, GitEvent, GitSource, Push, Reference, St
 use crate::command_id::command_from;
 use crate::error::AppError;
 use crate::port::PortError;
-use crate::port::branches::{Branches, Comparison, Head, Relation};
+use crate::port::branches::{BranchError, Branches, Comparison, Head, Relation};
 use crate::port::queue::{Message, Queue};
 use crate::port::redeliveries::{Attempted, Pushed, Redeliveries};
 use crate::port::store::{Pipelines, Store};
@@ -33,24 +33,25 @@ pub struct Reconciliation {
     queue: Arc<dyn Queue>,
 }
 
-/// Some of the pipelines: a code host is asked about a few at a time, and who is late once is first another time.
+/// Some of the pipelines and repositories: a code host is asked about a few at a time, and who is late once is first another
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// Which part, from 0.
     pub part: u64,
-    /// How many parts there are; each pipeline is in one, whatever others there are.
+    /// How many parts there are; each pipeline and each repository is in one, whatever others there are.
     pub parts: u64,
     /// Counts the times that it was this part's turn.
     pub turn: u64,
 }
 
 impl Share {
-    fn of_all(self, mut pipelines: Vec<Arc<PipelineState>>) -> Vec<Arc<PipelineState>> {
-        pipelines.retain(|it| spread(it.name.as_str()) % self.parts.max(1) == self.part);
-        if let Some(first) = self.turn.checked_rem(pipelines.len() as u64) {
-            pipelines.rotate_left(usize::try_from(first).unwrap_or(0));
+    fn of<T>(self, mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+        all.retain(|it| spread(name(it)) % self.parts.max(1) == self.part);
+        if let Some(first) = self.turn.checked_rem(all.len() as u64) {
+            all.rotate_left(usize::try_from(first).unwrap_or(0));
         }
-        pipelines
+        all
     }
 }
 
@@ -68,14 +69,46 @@ pub struct Reconciled {
     pub started: Vec<(PipelineName, String)>,
     /// Those that could not be compared, with the reason; the next reconciliation tries them again.
     pub failed: Vec<(PipelineName, AppError)>,
+    /// Those that were not, although nothing failed, with the reason: a branch is not there yet, or whoever asks without a
+    /// token has asked as often as anybody may.
+    pub left: Vec<(PipelineName, String)>,
     /// The repositories of which deliveries that had failed are made again, with how many.
     pub redelivered: Vec<(String, usize)>,
-    /// Those of which that could not be found out or asked for, with the reason.
+    /// Those of which that could not be found out or asked for, at least of one delivery, with the reason.
     pub unredelivered: Vec<(String, PortError)>,
 }
 
 /// What was learnt from the code host, so that pipelines of one repository ask once.
-type Heads = BTreeMap<(String, String), Result<Head, PortError>>;
+type Heads = BTreeMap<(String, String), Result<Head, BranchError>>;
+
+/// Why a pipeline was not compared.
+enum Uncompared {
+    /// Nothing failed.
+    Left(String),
+    /// Something did.
+    Failed(AppError),
+}
+
+impl From<BranchError> for Uncompared {
+    fn from(error: BranchError) -> Self {
+        match error {
+            BranchError::Absent(why) | BranchError::UsedUp(why) => Self::Left(why),
+            BranchError::Failed(error) => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<AppError> for Uncompared {
+    fn from(error: AppError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<PortError> for Uncompared {
+    fn from(error: PortError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 impl Reconciliation {
     /// Comparing the branches that the pipelines in `store` follow; what is to start is sent to `queue`.
@@ -89,7 +122,8 @@ impl Reconciliation {
         Self { redeliveries: Some(redeliveries), ..self }
     }
 
-    /// Compares the pipelines of `share`. One that fails does not keep the others.
+    /// Compares the pipelines of `share`, then has the failed deliveries of its repositories made again. One that fails does
+    /// not keep the others.
     ///
     /// # Errors
     /// [`AppError::Port`] if the pipelines could not be listed.
@@ -97,23 +131,20 @@ impl Reconciliation {
         let (mut found, mut heads) = (Reconciled::default(), Heads::new());
         let Pipelines { readable: pipelines, unreadable } = self.store.pipelines().await?;
         found.failed.extend(unreadable.into_iter().map(|it| (it.name, it.error.into())));
-        // Whatever share its pipelines are in, a repository has its turn once an hour: the tries are few.
-        if share.part == 0 && self.redeliveries.is_some() {
-            let definitions = self.definitions(&pipelines, &mut found).await;
-            for repository in repositories(&definitions) {
-                match self.redeliver(&repository, &definitions, &mut heads).await {
-                    Ok(0) => {}
-                    Ok(count) => found.redelivered.push((repository, count)),
-                    Err(error) => found.unredelivered.push((repository, error)),
-                }
-            }
-        }
-        for state in share.of_all(pipelines) {
+        for state in share.of(pipelines.clone(), |it| it.name.as_str()) {
             match self.pipeline(&state, &mut heads).await {
                 Ok(commits) => {
                     found.started.extend(commits.into_iter().map(|commit| (state.name.clone(), commit)));
                 }
-                Err(error) => found.failed.push((state.name.clone(), error)),
+                Err(Uncompared::Left(why)) => found.left.push((state.name.clone(), why)),
+                Err(Uncompared::Failed(error)) => found.failed.push((state.name.clone(), error)),
+            }
+        }
+        if let Some(host) = &self.redeliveries {
+            let definitions = self.definitions(&pipelines, &mut found).await;
+            // Whatever share its pipelines are in, a repository has its turn once an hour: the tries are few.
+            for repository in share.of(repositories(&definitions), |it| it) {
+                self.redeliver(host.as_ref(), &repository, &definitions, &mut heads, &mut found).await;
             }
         }
         Ok(found)
@@ -134,28 +165,34 @@ impl Reconciliation {
         definitions
     }
 
-    /// Has the failed deliveries of `repository` made again; says how many. One that is refused keeps no other.
+    /// Has the failed deliveries of `repository` made again. One that is refused keeps no other.
     async fn redeliver(
         &self,
+        host: &dyn Redeliveries,
         repository: &str,
         definitions: &[Arc<Pipeline>],
         heads: &mut Heads,
-    ) -> Result<usize, PortError> {
-        let Some(host) = &self.redeliveries else { return Ok(0) };
-        let attempts = host.latest(repository).await?;
+        found: &mut Reconciled,
+    ) {
+        let attempts = match host.latest(repository).await {
+            Ok(attempts) => attempts,
+            Err(error) => return found.unredelivered.push((repository.to_owned(), error)),
+        };
         let (mut made, mut refused) = (0, None);
         for attempted in redelivery::failed(&attempts) {
-            let is_made =
-                match self.is_missing(host.as_ref(), repository, attempted, definitions, heads).await {
-                    Ok(true) => host.again(repository, attempted).await.map(|()| true),
-                    told => told,
-                };
+            let is_made = match self.is_missing(host, repository, attempted, definitions, heads).await {
+                Ok(true) => host.again(repository, attempted).await.map(|()| true),
+                told => told,
+            };
             match is_made {
                 Ok(is_made) => made += usize::from(is_made),
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
-        refused.map_or(Ok(made), Err)
+        if made > 0 {
+            found.redelivered.push((repository.to_owned(), made));
+        }
+        found.unredelivered.extend(refused.map(|error| (repository.to_owned(), error)));
     }
 
     /// Whether only the delivery tells of what happened, and not too late: a commit that its branch has left behind would
@@ -183,14 +220,14 @@ impl Reconciliation {
         }
         match self.head(repository, branch, heads).await {
             Ok(head) => Ok(head.commit == commit),
-            Err(error) if error.retryable => Err(error),
-            // The branch is gone.
-            Err(_) => Ok(false),
+            Err(BranchError::Absent(_)) => Ok(false),
+            Err(BranchError::UsedUp(why)) => Err(PortError::transient(why)),
+            Err(BranchError::Failed(error)) => Err(error),
         }
     }
 
     /// The commits that start `state`'s pipeline.
-    async fn pipeline(&self, state: &PipelineState, heads: &mut Heads) -> Result<Vec<String>, AppError> {
+    async fn pipeline(&self, state: &PipelineState, heads: &mut Heads) -> Result<Vec<String>, Uncompared> {
         let mut commits = vec![];
         let Some(definition) = self.store.definition(&state.name, state.definition).await? else {
             return Ok(commits);
@@ -212,9 +249,11 @@ impl Reconciliation {
         Ok(commits)
     }
 
-    async fn head(&self, repository: &str, branch: &str, heads: &mut Heads) -> Result<Head, PortError> {
+    async fn head(&self, repository: &str, branch: &str, heads: &mut Heads) -> Result<Head, BranchError> {
         let place = (repository.to_owned(), branch.to_owned());
-        if let Some(known) = heads.get(&place) {
+        // Once it is used up, it is so for every branch.
+        let used_up = || heads.values().find(|it| matches!(it, Err(BranchError::UsedUp(_))));
+        if let Some(known) = heads.get(&place).or_else(used_up) {
             return known.clone();
         }
         let head = self.branches.head(repository, branch).await;
@@ -229,7 +268,7 @@ impl Reconciliation {
         source: &GitSource,
         repository: &str,
         head: &Head,
-    ) -> Result<News, AppError> {
+    ) -> Result<News, Uncompared> {
         match Admitted::find(self.store.as_ref(), state, source, &head.commit).await? {
             Admitted::Commit => Ok(News::Nothing),
             // What it will carry is not known yet; the next reconciliation knows.
@@ -250,9 +289,10 @@ impl Reconciliation {
 }
 
 /// The repositories of all sources, also those of which only tags are followed.
-fn repositories(definitions: &[Arc<Pipeline>]) -> BTreeSet<String> {
+fn repositories(definitions: &[Arc<Pipeline>]) -> Vec<String> {
     let sources = definitions.iter().flat_map(|definition| hosted(definition));
-    sources.filter_map(|source| source.repository).collect()
+    let repositories: BTreeSet<String> = sources.filter_map(|source| source.repository).collect();
+    repositories.into_iter().collect()
 }
 
 /// What the head of a branch is to a pipeline.

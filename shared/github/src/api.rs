@@ -23,6 +23,38 @@ const TRIES: u32 = 3;
 const IN_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'#').add(b'?').add(b'%').add(b'"').add(b'<').add(b'>').add(b'\\');
 
+/// A call that brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why, as far as callers tell reasons apart.
+    pub why: Why,
+    /// What to say of it, and whether it may pass.
+    pub error: PortError,
+}
+
+/// Why a call brought nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// What was asked for is not there, or is hidden from who asks; of an empty repository, everything.
+    Absent,
+    /// The rate limit is used up.
+    UsedUp,
+    /// Anything else.
+    Other,
+}
+
+impl From<PortError> for Refused {
+    fn from(error: PortError) -> Self {
+        Self { why: Why::Other, error }
+    }
+}
+
+impl From<Refused> for PortError {
+    fn from(refused: Refused) -> Self {
+        refused.error
+    }
+}
+
 /// A client of one API under an optional token.
 #[derive(Clone)]
 pub struct Api {
@@ -194,33 +226,35 @@ impl Api {
     /// The commit that `reference` (a branch, a tag, a commit id) names now.
     ///
     /// # Errors
-    /// [`PortError`] that says whether trying again can help.
-    pub async fn commit(&self, repository: &Repository, reference: &str) -> Result<Commit, PortError> {
+    /// [`Refused`] with the reason.
+    pub async fn commit(&self, repository: &Repository, reference: &str) -> Result<Commit, Refused> {
         // A URL's `..` goes up, to another repository; no reference of git has such a part.
         if reference.split('/').any(|part| matches!(part, "" | "." | "..")) {
             let reference = reference.escape_debug();
             return Err(PortError::permanent(format!(
                 "find `{reference}` in {}: it is no reference; correct the branch or tag",
                 repository.full_name()
-            )));
+            ))
+            .into());
         }
         let reference = utf8_percent_encode(reference, IN_PATH);
         let what = format!("read the commit `{reference}` of {}", repository.full_name());
         let response =
             self.get(&format!("/repos/{}/commits/{reference}", repository.full_name()), &what).await?;
-        response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
+        let commit = response.json().await;
+        commit.map_err(|error| PortError::transient(format!("{what}: {error}")).into())
     }
 
     /// Compares two commits; `None` if the repository has no such `base` any more.
     ///
     /// # Errors
-    /// [`PortError`] that says whether trying again can help.
+    /// [`Refused`] with the reason.
     pub async fn compare(
         &self,
         repository: &Repository,
         base: &str,
         head: &str,
-    ) -> Result<Option<Compared>, PortError> {
+    ) -> Result<Option<Compared>, Refused> {
         let (base, head) = (utf8_percent_encode(base, IN_PATH), utf8_percent_encode(head, IN_PATH));
         let what = format!("compare `{base}` with `{head}` of {}", repository.full_name());
         let url = format!("{}/repos/{}/compare/{base}...{head}", self.base_url, repository.full_name());
@@ -230,7 +264,7 @@ impl Api {
         }
         let response = self.judge(response, &what)?;
         let compared = response.json().await;
-        compared.map(Some).map_err(|error| PortError::transient(format!("{what}: {error}")))
+        compared.map(Some).map_err(|error| PortError::transient(format!("{what}: {error}")).into())
     }
 
     /// Writes the archive (tar.gz) of a commit to `file`.
@@ -279,15 +313,15 @@ impl Api {
         let code = response.status();
         match self.judge(response, &what) {
             Ok(_) => Ok(Shown::Yes),
-            Err(error)
+            Err(refused)
                 if matches!(
                     code,
                     StatusCode::BAD_REQUEST | StatusCode::GONE | StatusCode::UNPROCESSABLE_ENTITY
                 ) =>
             {
-                Ok(Shown::Never { why: error.message })
+                Ok(Shown::Never { why: refused.error.message })
             }
-            Err(error) => Err(error),
+            Err(refused) => Err(refused.into()),
         }
     }
 
@@ -300,7 +334,7 @@ impl Api {
         let response =
             match self.get(&format!("/repos/{}/hooks?per_page=100", repository.full_name()), &what).await {
                 // 403 or 404: it lacks the right. What else may be wrong with it, other calls tell.
-                Err(error) if !error.retryable => return Ok(vec![]),
+                Err(refused) if !refused.error.retryable => return Ok(vec![]),
                 response => response?,
             };
         response.json().await.map_err(|error| PortError::transient(format!("{what}: {error}")))
@@ -354,22 +388,26 @@ impl Api {
         let what =
             format!("have delivery {attempt} of {name} made again (the token needs `webhooks: write`)");
         let url = format!("{}/repos/{name}/hooks/{webhook}/deliveries/{attempt}/attempts", self.base_url);
-        self.send(self.client.post(url), &what).await.map(drop)
+        self.send(self.client.post(url), &what).await?;
+        Ok(())
     }
 
-    async fn get(&self, path: &str, what: &str) -> Result<Response, PortError> {
+    async fn get(&self, path: &str, what: &str) -> Result<Response, Refused> {
         let mut pause = Duration::from_millis(200);
         for attempt in 1.. {
             match self.send(self.client.get(format!("{}{path}", self.base_url)), what).await {
-                Err(error) if error.retryable && attempt < TRIES => tokio::time::sleep(pause).await,
+                // A limit stays longer than anybody waits here.
+                Err(refused) if refused.error.retryable && refused.why != Why::UsedUp && attempt < TRIES => {
+                    tokio::time::sleep(pause).await;
+                }
                 answer => return answer,
             }
             pause *= 4;
         }
-        Err(PortError::transient(what))
+        Err(PortError::transient(what).into())
     }
 
-    async fn send(&self, request: RequestBuilder, what: &str) -> Result<Response, PortError> {
+    async fn send(&self, request: RequestBuilder, what: &str) -> Result<Response, Refused> {
         self.judge(self.ask(request, what).await?, what)
     }
 
@@ -383,7 +421,7 @@ impl Api {
         request.send().await.map_err(|error| PortError::transient(format!("{what}: {}", with_cause(&error))))
     }
 
-    fn judge(&self, response: Response, what: &str) -> Result<Response, PortError> {
+    fn judge(&self, response: Response, what: &str) -> Result<Response, Refused> {
         match response.status() {
             status if status.is_success() => Ok(response),
             status => Err(refusal(status, &response, what, self.token.is_some(), self.secret.as_deref())),
@@ -397,10 +435,26 @@ fn refusal(
     what: &str,
     has_token: bool,
     secret: Option<&str>,
-) -> PortError {
+) -> Refused {
     // The primary limit leaves none, a secondary one says when to come back (GitHub REST API, "Rate limits").
     let limited = response.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0")
         || response.headers().contains_key("retry-after");
+    let why = match status.as_u16() {
+        403 | 429 if limited => Why::UsedUp,
+        // A repository without commits conflicts with being asked for one (GitHub REST API, "Get a commit").
+        404 | 409 | 422 => Why::Absent,
+        _ => Why::Other,
+    };
+    Refused { why, error: explained(status, limited, what, has_token, secret) }
+}
+
+fn explained(
+    status: StatusCode,
+    limited: bool,
+    what: &str,
+    has_token: bool,
+    secret: Option<&str>,
+) -> PortError {
     match status.as_u16() {
         401 => PortError::permanent(format!(
             "{what}: GitHub does not take the token (401); renew it{}",

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
+use penstock_app::port::branches::{BranchError, Branches, Comparison, Head, Relation};
 use penstock_app::port::secrets::Secrets;
 
-use crate::api::{Api, ComparisonStatus, Repository};
+use crate::api::{Api, ComparisonStatus, Refused, Repository, Why};
 
 /// GitHub lists at most so many files of a comparison (GitHub REST API, "Compare two commits").
 const MAX_FILES: usize = 300;
@@ -37,19 +37,29 @@ impl GitHubBranches {
         };
         Api::new(&self.base_url, token)
     }
+
+    fn told(&self, refused: Refused) -> BranchError {
+        match refused.why {
+            Why::Absent => BranchError::Absent(refused.error.message),
+            Why::UsedUp if self.token.is_none() => BranchError::UsedUp(refused.error.message),
+            Why::UsedUp | Why::Other => BranchError::Failed(refused.error),
+        }
+    }
 }
 
 #[async_trait]
 impl Branches for GitHubBranches {
-    async fn head(&self, repository: &str, branch: &str) -> Result<Head, PortError> {
+    async fn head(&self, repository: &str, branch: &str) -> Result<Head, BranchError> {
         // Without the prefix a tag of the same name could be meant.
-        let commit = self.api().await?.commit(&named(repository)?, &format!("heads/{branch}")).await?;
+        let commit = self.api().await?.commit(&named(repository)?, &format!("heads/{branch}")).await;
+        let commit = commit.map_err(|refused| self.told(refused))?;
         let committed_at = commit.commit.committer.and_then(|committer| committer.date);
         Ok(Head { commit: commit.sha, committed_at })
     }
 
-    async fn compare(&self, repository: &str, base: &str, head: &str) -> Result<Comparison, PortError> {
-        let Some(found) = self.api().await?.compare(&named(repository)?, base, head).await? else {
+    async fn compare(&self, repository: &str, base: &str, head: &str) -> Result<Comparison, BranchError> {
+        let compared = self.api().await?.compare(&named(repository)?, base, head).await;
+        let Some(found) = compared.map_err(|refused| self.told(refused))? else {
             // The base was removed when the branch was written anew.
             return Ok(Comparison { relation: Relation::Apart, changed_paths: None });
         };

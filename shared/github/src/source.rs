@@ -112,7 +112,7 @@ impl GitHubSource {
             return Ok(commit);
         }
         let kept = self.revisions.keep_to(&work.attempt, &commit.sha).await?;
-        if kept == commit.sha { Ok(commit) } else { api.commit(repository, &kept).await }
+        if kept == commit.sha { Ok(commit) } else { Ok(api.commit(repository, &kept).await?) }
     }
 }
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use penstock_app::port::PortError;
-use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
+use penstock_app::port::branches::{BranchError, Branches, Comparison, Head, Relation};
 use penstock_app::port::secrets::Secrets;
 use penstock_github::branches::GitHubBranches;
 use serde_json::json;
@@ -34,8 +34,19 @@ async fn commit(
     Path((owner, name, reference)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    if !may_read(&headers) || reference != "heads/feature/x" {
-        return StatusCode::NOT_FOUND.into_response();
+    match reference.as_str() {
+        _ if !may_read(&headers) && name == "limited" => {
+            return (StatusCode::FORBIDDEN, [("x-ratelimit-remaining", "0")], "{}").into_response();
+        }
+        _ if name == "limited" => {
+            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "60")], "{}").into_response();
+        }
+        "heads/hidden" => return StatusCode::FORBIDDEN.into_response(),
+        "heads/late" => return StatusCode::UNAUTHORIZED.into_response(),
+        "heads/empty" => return StatusCode::CONFLICT.into_response(),
+        "heads/gone" => return StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+        "heads/feature/x" if may_read(&headers) => {}
+        _ => return StatusCode::NOT_FOUND.into_response(),
     }
     assert_eq!((owner.as_str(), name.as_str()), ("acme", "web"));
     let committer = json!({"date": "2026-01-02T03:04:05Z"});
@@ -75,15 +86,32 @@ async fn heads_are_read_under_the_token() {
     let url = served().await;
     let branches = GitHubBranches::new(url.clone());
     let refused = branches.head("acme/web", "feature/x").await.unwrap_err();
-    assert!(!refused.retryable && refused.message.contains("acme/web"), "{refused}");
+    assert!(matches!(&refused, BranchError::Absent(why) if why.contains("acme/web")), "{refused}");
     let branches = branches.with_token_from(Arc::new(Token), "token");
     let head = Head { commit: "aaaa".into(), committed_at: Some("2026-01-02T03:04:05Z".into()) };
     assert_eq!(branches.head("acme/web", "feature/x").await.unwrap(), head);
-    assert!(branches.head("acme/web", "gone").await.is_err());
     let wrong = branches.head("../web", "main").await.unwrap_err();
-    assert!(wrong.message.contains("no owner/name"), "{wrong}");
+    assert!(wrong.to_string().contains("no owner/name"), "{wrong}");
     let unread = GitHubBranches::new(url).with_token_from(Arc::new(Token), "other");
-    assert!(unread.head("acme/web", "feature/x").await.unwrap_err().message.contains("no such secret"));
+    assert!(unread.head("acme/web", "feature/x").await.unwrap_err().to_string().contains("no such secret"));
+}
+
+#[tokio::test]
+async fn a_branch_that_is_not_there_is_told_from_one_that_may_not_be_read() {
+    let anonymous = GitHubBranches::new(served().await);
+    let known = GitHubBranches::new(served().await).with_token_from(Arc::new(Token), "token");
+    for branch in ["gone", "empty", "other"] {
+        let told = known.head("acme/web", branch).await.unwrap_err();
+        assert!(matches!(told, BranchError::Absent(_)), "{branch}: {told:?}");
+    }
+    for branch in ["hidden", "late", "../x"] {
+        let told = known.head("acme/web", branch).await.unwrap_err();
+        assert!(matches!(&told, BranchError::Failed(error) if !error.retryable), "{branch}: {told:?}");
+    }
+    let told = anonymous.head("acme/limited", "main").await.unwrap_err();
+    assert!(matches!(told, BranchError::UsedUp(_)), "{told:?}");
+    let told = known.head("acme/limited", "main").await.unwrap_err();
+    assert!(matches!(&told, BranchError::Failed(error) if error.retryable), "its token's own: {told:?}");
 }
 
 #[tokio::test]
@@ -100,5 +128,5 @@ async fn commits_are_compared() {
     assert_eq!(compare("a", "c").await, of(Relation::Apart, None), "a long list may be cut");
     assert_eq!(compare("gone", "b").await, of(Relation::Apart, None), "it was written anew");
     let limited = branches.compare("acme/web", "limited", "b").await.unwrap_err();
-    assert!(limited.retryable, "{limited}");
+    assert!(matches!(limited, BranchError::UsedUp(_)), "{limited}");
 }

@@ -33,12 +33,26 @@ pub struct Comparison {
     pub changed_paths: Option<Vec<String>>,
 }
 
+/// Why a code host did not tell of a branch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BranchError {
+    /// It knows no such branch or no such repository, or shows none to who asks.
+    #[error("{0}")]
+    Absent(String),
+    /// Who asks without a token has asked as often as anybody may; the message says what was to be found out.
+    #[error("{0}")]
+    UsedUp(String),
+    /// It could not be asked, or refused.
+    #[error(transparent)]
+    Failed(#[from] PortError),
+}
+
 /// The branches of a code host.
 #[async_trait]
 pub trait Branches: Send + Sync {
     /// Where `branch` of `repository` (`owner/name`) stands.
-    async fn head(&self, repository: &str, branch: &str) -> Result<Head, PortError>;
+    async fn head(&self, repository: &str, branch: &str) -> Result<Head, BranchError>;
 
     /// How `head` relates to `base`.
-    async fn compare(&self, repository: &str, base: &str, head: &str) -> Result<Comparison, PortError>;
+    async fn compare(&self, repository: &str, base: &str, head: &str) -> Result<Comparison, BranchError>;
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use penstock_app::port::PortError;
-use penstock_app::port::branches::{Branches, Comparison, Head, Relation};
+use penstock_app::port::branches::{BranchError, Branches, Comparison, Head, Relation};
 use penstock_app::port::queue::Message;
 use penstock_app::port::redeliveries::{Attempted, Pushed, Redeliveries};
 use penstock_app::port::store::Store;
@@ -30,9 +30,14 @@ struct Host {
     heads: Mutex<BTreeMap<String, (String, &'static str)>>,
     paths: Mutex<Option<Vec<String>>>,
     asked: Mutex<Vec<String>>,
+    refusing: Mutex<Option<BranchError>>,
 }
 
 impl Host {
+    fn refuse(&self, error: BranchError) {
+        *self.refusing.lock().unwrap() = Some(error);
+    }
+
     fn push(&self, branch: &str, commit: &str, at: &'static str) {
         self.heads.lock().unwrap().insert(format!("acme/web {branch}"), (commit.to_owned(), at));
     }
@@ -40,15 +45,16 @@ impl Host {
 
 #[async_trait]
 impl Branches for Host {
-    async fn head(&self, repository: &str, branch: &str) -> Result<Head, PortError> {
+    async fn head(&self, repository: &str, branch: &str) -> Result<Head, BranchError> {
         let place = format!("{repository} {branch}");
         self.asked.lock().unwrap().push(place.clone());
+        self.refusing.lock().unwrap().clone().map_or(Ok(()), Err)?;
         let head = self.heads.lock().unwrap().get(&place).cloned();
-        let (commit, at) = head.ok_or_else(|| PortError::permanent(format!("no {place}")))?;
+        let (commit, at) = head.ok_or_else(|| BranchError::Absent(format!("no {place}")))?;
         Ok(Head { commit, committed_at: Some(at.to_owned()) })
     }
 
-    async fn compare(&self, _: &str, base: &str, head: &str) -> Result<Comparison, PortError> {
+    async fn compare(&self, _: &str, base: &str, head: &str) -> Result<Comparison, BranchError> {
         let relation = match base.len().cmp(&head.len()).then(base.cmp(head)) {
             _ if head.starts_with('x') => Relation::Apart,
             std::cmp::Ordering::Less => Relation::After,
@@ -79,19 +85,25 @@ fn push_to(branch: &str, commit: &str) -> GitEvent {
 #[derive(Default)]
 struct Failed {
     deliveries: BTreeMap<u64, (&'static str, &'static str, &'static str)>,
+    refused: Option<u64>,
+    looked_at: Mutex<Vec<String>>,
     again: Mutex<Vec<u64>>,
 }
 
 impl Failed {
     fn with<const N: usize>(deliveries: [(&'static str, &'static str, &'static str); N]) -> Arc<Self> {
-        Arc::new(Self { deliveries: (2..).zip(deliveries).collect(), again: Mutex::default() })
+        Arc::new(Self { deliveries: (2..).zip(deliveries).collect(), ..Self::default() })
+    }
+
+    fn looked_at(&self) -> Vec<String> {
+        self.looked_at.lock().unwrap().drain(..).collect()
     }
 }
 
 #[async_trait]
 impl Redeliveries for Failed {
     async fn latest(&self, repository: &str) -> Result<Vec<Attempted>, PortError> {
-        assert_eq!(repository, "acme/web");
+        self.looked_at.lock().unwrap().push(repository.to_owned());
         let attempted = |id, event: &str, succeeded| Attempted {
             webhook: 1,
             id,
@@ -110,8 +122,33 @@ impl Redeliveries for Failed {
     }
 
     async fn again(&self, _: &str, attempted: &Attempted) -> Result<(), PortError> {
+        if self.refused == Some(attempted.id) {
+            return Err(PortError::permanent("it is too old"));
+        }
         self.again.lock().unwrap().push(attempted.id);
         Ok(())
+    }
+}
+
+/// One whose host never answers.
+#[derive(Default)]
+struct Silent {
+    asked: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl Redeliveries for Silent {
+    async fn latest(&self, _: &str) -> Result<Vec<Attempted>, PortError> {
+        self.asked.notify_one();
+        std::future::pending().await
+    }
+
+    async fn pushed(&self, _: &str, _: &Attempted) -> Result<Option<Pushed>, PortError> {
+        panic!("nothing was told")
+    }
+
+    async fn again(&self, _: &str, _: &Attempted) -> Result<(), PortError> {
+        panic!("nothing was told")
     }
 }
 
@@ -134,6 +171,82 @@ async fn a_failed_delivery_is_made_again_also_where_no_branch_is_followed() {
     let found = reconciliation.run(ALL).await.unwrap();
     assert_eq!(found.redelivered, [("acme/web".to_owned(), 2)]);
     assert_eq!(*failed.again.lock().unwrap(), [2, 3]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_refused_keeps_no_other() {
+    let tags = serde_json::json!({"tags": {"includes": ["v*"]}});
+    let world = World::new(triggered_by(web("main"), &tags)).await;
+    let deliveries = [("create", "", ""), ("push", "refs/tags/v1", "1"), ("create", "", "")];
+    let failed =
+        Failed { deliveries: (2..).zip(deliveries).collect(), refused: Some(3), ..Failed::default() };
+    let failed = Arc::new(failed);
+    let found = world.reconciliation.redelivering(failed.clone()).run(ALL).await.unwrap();
+    assert_eq!(*failed.again.lock().unwrap(), [2, 4]);
+    assert_eq!(found.redelivered, [("acme/web".to_owned(), 2)]);
+    assert_eq!(found.unredelivered, [("acme/web".to_owned(), PortError::permanent("it is too old"))]);
+}
+
+#[tokio::test]
+async fn a_branch_that_may_not_be_read_is_none_that_is_gone() {
+    let branches = serde_json::json!({"branches": {"includes": ["release/*"]}});
+    let refusal = PortError::permanent("the token may not do this (403)");
+    let world = World::new(triggered_by(web("main"), &branches)).await;
+    world.host.refuse(refusal.clone().into());
+    let failed = Failed::with([("push", "refs/heads/release/1", "1"), ("create", "", "")]);
+    let found = world.reconciliation.redelivering(failed.clone()).run(ALL).await.unwrap();
+    assert_eq!(found.unredelivered, [("acme/web".to_owned(), refusal)]);
+    assert_eq!(*failed.again.lock().unwrap(), [3], "of the branch nobody knows whether it is still there");
+}
+
+#[tokio::test]
+async fn branches_are_compared_before_deliveries_are_asked_for() {
+    let World { installation, host, reconciliation } = World::new(web("main")).await;
+    host.push("main", "1", LATER);
+    let silent = Arc::new(Silent::default());
+    let reconciliation = reconciliation.redelivering(silent.clone());
+    tokio::select! {
+        _ = reconciliation.run(ALL) => panic!("the host does not answer"),
+        () = silent.asked.notified() => {}
+    }
+    assert!(installation.fakes.queue.take().is_some(), "the lost push was found");
+}
+
+#[tokio::test]
+async fn a_repository_has_its_turn_in_one_part_and_none_is_always_last() {
+    let world = World::new(web("main")).await;
+    for other in ["api", "docs"] {
+        let mut definition = web("main");
+        definition.name = name(other);
+        definition.stages[0].actions[0].configuration.insert("Repo".to_owned(), other.to_owned());
+        world.installation.control.create(definition, "alice").await.unwrap();
+    }
+    let failed = Failed::with([]);
+    let reconciliation = world.reconciliation.redelivering(failed.clone());
+    for part in 0..12 {
+        reconciliation.run(Share { part, parts: 12, turn: 0 }).await.unwrap();
+    }
+    let mut once = failed.looked_at();
+    once.sort();
+    assert_eq!(once, ["acme/api", "acme/docs", "acme/web"]);
+    for (turn, first) in [(0, "acme/api"), (1, "acme/docs"), (2, "acme/web"), (3, "acme/api")] {
+        reconciliation.run(Share { part: 0, parts: 1, turn }).await.unwrap();
+        let looked_at = failed.looked_at();
+        assert_eq!((looked_at.len(), looked_at[0].as_str()), (3, first));
+    }
+}
+
+/// Without a token GitHub answers 60 times an hour.
+#[tokio::test]
+async fn who_has_asked_as_often_as_anybody_may_asks_no_more_and_nothing_failed() {
+    let world = World::new(web("main")).await;
+    let mut other = web("develop");
+    other.name = name("other");
+    world.installation.control.create(other, "alice").await.unwrap();
+    world.host.refuse(BranchError::UsedUp("the rate limit is used up".to_owned()));
+    let found = world.reconciliation.run(ALL).await.unwrap();
+    assert!(found.failed.is_empty(), "{:?}", found.failed);
+    assert_eq!((found.left.len(), world.host.asked.lock().unwrap().len()), (2, 1));
 }
 
 /// A branch that only a trigger's pattern names is compared with nothing.
@@ -297,8 +410,8 @@ async fn only_followed_branches_are_asked_for_and_one_failure_holds_up_no_other(
     world.host.push("main", "1", LATER);
     let found = world.reconciliation.run(ALL).await.unwrap();
     assert_eq!(found.started, [(web_name(), "1".to_owned())]);
-    let [(failed, error)] = &found.failed[..] else { panic!("{:?}", found.failed) };
-    assert_eq!((failed.as_str(), error.to_string().as_str()), ("gone", "no acme/web gone"));
+    assert_eq!(found.left, [(name("gone"), "no acme/web gone".to_owned())]);
+    assert!(found.failed.is_empty(), "no failure: {:?}", found.failed);
     assert_eq!(*world.host.asked.lock().unwrap(), ["acme/web gone", "acme/web main"]);
 }
 
