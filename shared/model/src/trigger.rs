@@ -13,7 +13,7 @@ mod source;
 mod tests;
 
 pub use event::{GitEvent, PullRequest, PullRequestEvent, Push, Reference, SourceEvent};
-pub use object::{ObjectCreated, ObjectSource, object_sources, send_events, uploaded};
+pub use object::{ObjectCreated, ObjectSource, keep_versions, object_sources, send_events, uploaded};
 pub use source::{GitSource, git_sources, name_branches};
 
 use crate::definition::findings::quoted;

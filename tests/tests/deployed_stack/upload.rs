@@ -1,5 +1,7 @@
 //! An object is uploaded: the pipeline that follows it starts.
 
+use std::time::SystemTime;
+
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_s3::types::{
@@ -11,7 +13,8 @@ use serde_json::{Value as Json, json};
 use crate::client::Client;
 use crate::pipelines::{Pipeline, kind};
 use crate::roles::role;
-use crate::stack::{Stack, UPLOADS, beside_others, until};
+use crate::stack::{NAME, Stack, UPLOADS, beside_others, until};
+use crate::witness::milliseconds;
 
 const KEY: &str = "web/site 1+2.zip";
 
@@ -31,8 +34,19 @@ async fn an_upload_starts_the_pipeline_that_follows_the_object_and_only_once() {
         Pipeline::of(stack, name, &source).approval().create(&client).await;
     }
 
+    let since = SystemTime::now();
     bucket.put("web/other.zip", "other").await;
     let version = bucket.put(KEY, "first").await;
+    // EventBridge delivers at least once and in any order. The emulator tells of no versions, AWS does.
+    let event = bucket.event(KEY).await;
+    assert_eq!(event["source"], "aws.s3", "{event}");
+    let of = |version: &str| {
+        let mut event = event.clone();
+        event["detail"]["object"]["version-id"] = json!(version);
+        event
+    };
+    unversioned(stack, since).await;
+    observe(stack, &of(&version)).await;
     until("the execution of the upload", async || {
         (client.executions("uploaded").await.len() == 1).then_some(())
     })
@@ -45,17 +59,9 @@ async fn an_upload_starts_the_pipeline_that_follows_the_object_and_only_once() {
     let revision = &execution["sourceRevisions"][0];
     assert_eq!((&revision["actionName"], &revision["revisionId"]), (&json!("Fetch"), &json!(version)));
 
-    // EventBridge delivers at least once and in any order. The emulator tells of no versions, AWS does.
-    let event = bucket.event(KEY).await;
-    assert_eq!(event["source"], "aws.s3", "{event}");
     bucket.tell_nobody().await;
     let (older, newer) = (bucket.put(KEY, "second").await, bucket.put(KEY, "third").await);
-    let of = |version: &str| {
-        let mut event = event.clone();
-        event["detail"]["object"]["version-id"] = json!(version);
-        event
-    };
-    for event in [&event, &of(&newer), &event, &of(&newer), &of(&older)] {
+    for event in [&of(&version), &of(&newer), &event, &of(&newer), &of(&older)] {
         observe(stack, event).await;
     }
     // Messages about one object are taken in their order: once the last of them has started something, all are taken.
@@ -74,6 +80,19 @@ async fn an_upload_starts_the_pipeline_that_follows_the_object_and_only_once() {
     .await;
     assert_eq!(fetched, json!(newer), "what is newest, and nothing older after it");
     assert_eq!(client.executions("uploaded-by-hand").await, [] as [Json; 0]);
+}
+
+/// Waits until `transition` has said why an upload without a version starts nothing: the event came by the stack's own rule.
+async fn unversioned(stack: &Stack, since: SystemTime) {
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&stack.sdk());
+    until("the refusal of the upload without a version", async || {
+        let lines = logs.filter_log_events().log_group_name(format!("/penstock/{NAME}/transition"));
+        let lines = lines.start_time(milliseconds(since)).filter_pattern("\"versioning\"").send();
+        let told = lines.await.unwrap().events().to_vec();
+        let is_it = |line: &str| line.contains(KEY) && line.contains("turn on versioning");
+        told.iter().any(|line| line.message().is_some_and(is_it)).then_some(())
+    })
+    .await;
 }
 
 /// What the source may read.

@@ -86,6 +86,11 @@ pub fn send_events(bucket: &str) -> String {
     )
 }
 
+/// The command by which `bucket` keeps the versions of its objects, in backticks.
+pub fn keep_versions(bucket: &str) -> String {
+    format!("`aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled`")
+}
+
 /// What sets off an execution of `pipeline`, for people, if `object` starts one.
 ///
 /// # Errors
@@ -96,9 +101,14 @@ pub fn uploaded(pipeline: &Pipeline, object: &ObjectCreated) -> Result<String, S
         return Err("no source action of the pipeline follows an object of a bucket".to_owned());
     }
     let refusals: Option<Vec<String>> = sources.iter().map(|source| refusal(source, object)).collect();
-    match refusals {
-        Some(refusals) => Err(refusals.join("; ")),
-        None => Ok(cause(object)),
+    let uploaded = place(&object.bucket, &object.key);
+    match (refusals, &object.version) {
+        (Some(refusals), _) => Err(refusals.join("; ")),
+        // Its execution could only fail: what it began with could have changed before it is retried.
+        (None, None) => Err(format!(
+            "{uploaded} has no version that an execution could keep to: turn on versioning for the bucket and upload it again"
+        )),
+        (None, Some(version)) => Ok(format!("upload of {uploaded}, version {}", quoted(version))),
     }
 }
 
@@ -109,12 +119,6 @@ fn refusal(source: &ObjectSource, object: &ObjectCreated) -> Option<String> {
         return Some(format!("{uploaded} is not {followed}, which the source action {action} follows"));
     }
     (!source.detects_changes).then(|| format!("the source action {action} has `PollForSourceChanges: false`"))
-}
-
-fn cause(object: &ObjectCreated) -> String {
-    let place = place(&object.bucket, &object.key);
-    let version = object.version.as_ref().map(|version| format!(", version {}", quoted(version)));
-    format!("upload of {place}{}", version.unwrap_or_default())
 }
 
 fn place(bucket: &str, key: &str) -> String {

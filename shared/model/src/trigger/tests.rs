@@ -243,9 +243,6 @@ fn an_upload_starts_what_follows_its_object() {
     for rest in ["", ", PollForSourceChanges: true", ", AllowOverrideForS3ObjectKey: true"] {
         assert_eq!(uploaded(&bucket(rest), &object()).as_deref(), Ok(caused), "{rest}");
     }
-    let unversioned = ObjectCreated { version: None, ..object() };
-    let caused = "upload of `web/app.zip` in the bucket `acme-uploads`";
-    assert_eq!(uploaded(&bucket(""), &unversioned).as_deref(), Ok(caused));
     let by_variable = pipeline(
         "    provider: S3\n    configuration: {S3Bucket: acme-uploads, S3ObjectKey: 'web/#{variables.File}'}\n",
         "variables: [{name: File, defaultValue: app.zip}]\n",
@@ -274,6 +271,16 @@ fn an_upload_that_starts_nothing_has_a_reason() {
             bucket(""),
             ObjectCreated { bucket: "acme-uploads-2".into(), ..object() },
             "`web/app.zip` in the bucket `acme-uploads-2` is not `web/app.zip` in the bucket `acme-uploads`, which the source action `App` follows",
+        ),
+        (
+            bucket(""),
+            ObjectCreated { version: None, ..object() },
+            "`web/app.zip` in the bucket `acme-uploads` has no version that an execution could keep to: turn on versioning for the bucket and upload it again",
+        ),
+        (
+            bucket(", PollForSourceChanges: false"),
+            ObjectCreated { version: None, ..object() },
+            "the source action `App` has `PollForSourceChanges: false`",
         ),
         (github(""), object(), "no source action of the pipeline follows an object of a bucket"),
     ];
