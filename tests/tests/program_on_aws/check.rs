@@ -95,7 +95,7 @@ fn a_bucket_whose_uploads_would_start_nothing_is_told_with_what_is_missing() {
         (found.into_iter().map(|(_, code)| code).collect::<Vec<_>>(), said)
     };
     let (found, said) = told(&others);
-    assert_eq!(found, ["bucket-without-versions", "bucket-not-listed", "bucket-sends-no-events"], "{said}");
+    assert_eq!(found, ["bucket-not-listed", "bucket-sends-no-events", "bucket-without-versions"], "{said}");
     assert!(said.contains(&format!("put-bucket-versioning --bucket {others} ")), "{said}");
     let by_hand = definition(&role, &others, "'#{variables.F}'");
     let (found, said) = problems(&stack, &by_hand, 0);
