@@ -155,12 +155,12 @@ const LINKED: [(&str, &[&str]); 9] = [
     ),
     ("api", &["dynamodb", "lambda", "s3", "secretsmanager", "sqs", "sts"]),
     ("approval", &["dynamodb", "lambda", "secretsmanager", "sts"]),
-    ("artifact", &["dynamodb", "s3", "secretsmanager", "sqs", "ssm", "sts"]),
-    ("notification", &["dynamodb", "eventbridge", "s3", "secretsmanager", "sns", "sqs", "ssm", "sts"]),
+    ("artifact", &["dynamodb", "s3", "secretsmanager", "sqs", "sts"]),
+    ("notification", &["dynamodb", "eventbridge", "s3", "secretsmanager", "sns", "sqs", "sts"]),
     ("observer", &["dynamodb", "sqs", "sts"]),
-    ("sweeper", &["dynamodb", "s3", "secretsmanager", "sqs", "ssm", "sts"]),
+    ("sweeper", &["dynamodb", "s3", "secretsmanager", "sqs", "sts"]),
     ("transition", &["dynamodb", "s3", "sqs", "sts"]),
-    ("webhook", &["s3", "secretsmanager", "sqs", "ssm", "sts"]),
+    ("webhook", &["s3", "secretsmanager", "sqs", "sts"]),
 ];
 
 #[test]

@@ -10,15 +10,21 @@ pub struct Partition {
     pub name: &'static str,
     /// The host of its console, which a region's name stands before.
     pub console: &'static str,
+    /// The domain of its services, which a service's and a region's names stand before.
+    pub services: &'static str,
 }
 
-const COMMERCIAL: Partition = Partition { name: "aws", console: "console.aws.amazon.com" };
+const COMMERCIAL: Partition =
+    Partition { name: "aws", console: "console.aws.amazon.com", services: "amazonaws.com" };
 
 /// By what the names of a partition's regions begin with.
 const OTHERS: [(&str, Partition); 3] = [
-    ("cn-", Partition { name: "aws-cn", console: "console.amazonaws.cn" }),
-    ("us-gov-", Partition { name: "aws-us-gov", console: "console.amazonaws-us-gov.com" }),
-    ("eusc-", Partition { name: "aws-eusc", console: "console.amazonaws-eusc.eu" }),
+    ("cn-", Partition { name: "aws-cn", console: "console.amazonaws.cn", services: "amazonaws.com.cn" }),
+    (
+        "us-gov-",
+        Partition { name: "aws-us-gov", console: "console.amazonaws-us-gov.com", services: "amazonaws.com" },
+    ),
+    ("eusc-", Partition { name: "aws-eusc", console: "console.amazonaws-eusc.eu", services: "amazonaws.eu" }),
 ];
 
 impl Partition {

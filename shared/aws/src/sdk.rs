@@ -29,7 +29,7 @@ pub use crate::http::http_client;
 const READ: Duration = Duration::from_secs(60);
 
 /// The variable that names an endpoint of one's own.
-const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+pub(crate) const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// What every client is made of. Cheap to clone.
 ///

@@ -1,26 +1,26 @@
 //! SSM's Parameter Store.
 
+mod call;
+mod endpoint;
+mod wire;
+
 use async_trait::async_trait;
-use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ssm::operation::get_parameter::GetParameterError;
-use aws_sdk_ssm::types::ParameterType;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use penstock_app::port::PortError;
 use penstock_app::port::secrets::Secrets;
 
 use crate::error::port_error;
 use crate::sdk::Sdk;
+use call::{GetParameter, Refused};
 
 /// Parameters as the credentials of an [`Sdk`] may read them.
 pub(super) struct ParameterStore {
-    client: aws_sdk_ssm::Client,
+    get_parameter: GetParameter,
 }
 
 impl ParameterStore {
     pub(super) fn new(sdk: &Sdk) -> Self {
-        let config = aws_sdk_ssm::config::Builder::from(sdk.config());
-        let config = config.interceptor(sdk.interceptor()).build();
-        Self { client: aws_sdk_ssm::Client::from_conf(config) }
+        Self { get_parameter: call::get_parameter(sdk) }
     }
 }
 
@@ -29,11 +29,11 @@ impl Secrets for ParameterStore {
     /// The whole value, decrypted; `name` is as `GetParameter` takes it.
     async fn secret(&self, name: &str) -> Result<String, PortError> {
         let what = format!("read the parameter `{name}`");
-        let asked = self.client.get_parameter().name(name).with_decryption(true);
-        let answer = asked.send().await.map_err(|error| refused(&what, &error))?;
+        let asked = self.get_parameter.invoke(name.to_owned());
+        let answer = asked.await.map_err(|error| refused(&what, &error))?;
         let unusable = |why: &str| PortError::permanent(format!("{what}: {why}; store it as a SecureString"));
         let parameter = answer.parameter.ok_or_else(|| unusable("the answer holds none"))?;
-        if parameter.r#type == Some(ParameterType::StringList) {
+        if parameter.kind.as_deref() == Some("StringList") {
             return Err(unusable("it is a StringList"));
         }
         parameter.value.ok_or_else(|| unusable("it has no value"))
@@ -41,7 +41,7 @@ impl Secrets for ParameterStore {
 }
 
 /// What the service refuses for good, with the way out: it gives a code and often nothing else.
-fn refused(what: &str, error: &SdkError<GetParameterError, HttpResponse>) -> PortError {
+fn refused(what: &str, error: &Refused) -> PortError {
     let plain = port_error(what, error);
     match error.code().and_then(way_out).filter(|_| !plain.retryable) {
         Some(way_out) => PortError::permanent(format!("{plain}; {way_out}")),
